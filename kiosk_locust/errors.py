@@ -1,0 +1,120 @@
+"""Every exception of this package, in one tree.
+
+::
+
+    KioskLocustError
+    ├── OptionsError          settings that cannot be used; lists every mistake
+    ├── PreflightError        the Kiosk cannot run this plan (unknown job type, …)
+    ├── LedgerError           the ledger cannot be opened or written
+    ├── SimulatorError        the simulated Kiosk did not start
+    ├── ListenerError         one of the plugin's own listeners raised
+    └── KioskError            an HTTP call did not give a usable answer
+        ├── Unreachable       surely not sent: refused, name not resolved
+        ├── NoAnswer          may have arrived: reset, closed, timed out
+        └── Answered          an answer came, but not the one wanted
+            ├── Refused       4xx: the Kiosk says no
+            ├── Busy          429 or 503: not processed, try later
+            ├── ServerFault   another 5xx: it may or may not have been processed
+            ├── Redirected    3xx: not processed, it lives elsewhere
+            └── BadAnswer     2xx, but not the JSON that the call promises
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class KioskLocustError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One setting that cannot be used.
+
+    ``source`` is the name the user gave it by (``--start-delay``, ``START_DELAY in .env``),
+    ``value`` what was given, ``advice`` what is wrong and what would be right.
+    """
+
+    source: str
+    value: str
+    advice: str
+
+    def __str__(self) -> str:
+        shown = f" = {self.value!r}" if self.value else ""
+        return f"{self.source}{shown}: {self.advice}"
+
+
+class OptionsError(KioskLocustError):
+    """Settings that cannot be used; ``mistakes`` has all of them."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        self.mistakes = mistakes
+        count = "1 setting" if len(mistakes) == 1 else f"{len(mistakes)} settings"
+        super().__init__(
+            f"{count} cannot be used:\n" + "\n".join(f"  - {mistake}" for mistake in mistakes)
+        )
+
+
+class PreflightError(KioskLocustError):
+    """The Kiosk was asked before the first job, and it cannot run this plan."""
+
+
+class LedgerError(KioskLocustError):
+    """The ledger cannot be opened or written."""
+
+
+class SimulatorError(KioskLocustError):
+    """The simulated Kiosk did not start."""
+
+
+class ListenerError(KioskLocustError):
+    """One of the plugin's own listeners raised; its numbers can no longer be trusted."""
+
+
+class KioskError(KioskLocustError):
+    """An HTTP call to the Kiosk did not give a usable answer."""
+
+
+class Unreachable(KioskError):
+    """The request was surely not sent, so repeating it is safe."""
+
+
+class NoAnswer(KioskError):
+    """The request may have arrived, and no whole answer came back."""
+
+
+class Answered(KioskError):
+    """An answer came, but not the one wanted; ``status`` is its HTTP status."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Refused(Answered):
+    """4xx: the Kiosk, or what stands before it, says no; nothing was done."""
+
+
+class Busy(Answered):
+    """429 or 503: not processed; ``retry_after_s`` is the wait asked for, if any."""
+
+    def __init__(self, message: str, *, status: int, retry_after_s: float | None) -> None:
+        super().__init__(message, status=status)
+        self.retry_after_s = retry_after_s
+
+
+class ServerFault(Answered):
+    """Another 5xx; the request may or may not have been processed."""
+
+
+class Redirected(Answered):
+    """3xx: not processed; ``location`` is where it lives now (empty if not said)."""
+
+    def __init__(self, message: str, *, status: int, location: str) -> None:
+        super().__init__(message, status=status)
+        self.location = location
+
+
+class BadAnswer(Answered):
+    """2xx, but not the JSON that the call promises."""

@@ -1,0 +1,72 @@
+"""The plugin's own events, in the manner of Locust's.
+
+Listeners get keyword arguments and should take ``**kwargs``, so that more can be added::
+
+    from kiosk_locust import events
+
+    @events.job_closed.add_listener
+    def on_closed(record, **kwargs):
+        print(record.ticket.number, record.outcome)
+
+The plugin's own listeners are *critical*: what they raise means that numbers are lost, so it
+ends the run. What a user's listener raises is logged, once with its traceback and then counted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+logger = logging.getLogger(__name__)
+
+Listener = TypeVar("Listener", bound=Callable[..., None])
+Fatal = Callable[[Exception], None]
+
+
+class EventHook:
+    """One event: listeners that are called, in order, each time it is fired."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._critical: list[Callable[..., None]] = []
+        self._listeners: list[Callable[..., None]] = []
+        self._failed: set[Callable[..., None]] = set()
+
+    def add_listener(self, listener: Listener, *, critical: bool = False) -> Listener:
+        """Call ``listener`` at each firing; returns it, so it works as a decorator."""
+        (self._critical if critical else self._listeners).append(listener)
+        return listener
+
+    def remove_listener(self, listener: Callable[..., None]) -> None:
+        """Stop calling ``listener``; raises ValueError if it was not added."""
+        (self._critical if listener in self._critical else self._listeners).remove(listener)
+
+    def fire(self, **payload: Any) -> None:
+        """Call the critical listeners, then the others; raises only what critical ones raise."""
+        for listener in tuple(self._critical):
+            listener(**payload)
+        for listener in tuple(self._listeners):
+            try:
+                listener(**payload)
+            except Exception:  # noqa: BLE001  a user's listener must not harm the run
+                self._log(listener)
+
+    def _log(self, listener: Callable[..., None]) -> None:
+        name = getattr(listener, "__qualname__", repr(listener))
+        first = listener not in self._failed
+        self._failed.add(listener)
+        logger.error("a listener of %s raised: %s", self.name, name, exc_info=first)
+
+
+job_submitted = EventHook("job_submitted")
+"""``record``: a job was accepted; its job id is known."""
+
+job_status = EventHook("job_status")
+"""``record``, ``change``: a poll saw a status for the first time."""
+
+job_closed = EventHook("job_closed")
+"""``record``: the ticket is closed, and its record is durable."""
+
+run_closed = EventHook("run_closed")
+"""``run``: every ticket is closed; the results are written."""

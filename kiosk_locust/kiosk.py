@@ -1,0 +1,1 @@
+"""The Kiosk's HTTP API as typed calls with typed errors."""

@@ -1,0 +1,79 @@
+-- The ledger of one run: what was planned, and all that is known of it.
+-- Times are REAL seconds since the epoch, durations REAL seconds.
+
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY,   -- schema_version, run_id, run_name, options (JSON), host, simulated,
+    value TEXT NOT NULL       -- started_at, time_zero, ended_at, ended_by, finished
+) WITHOUT ROWID;
+
+CREATE TABLE cycles (
+    cycle      INTEGER PRIMARY KEY,   -- from 1
+    started_at REAL NOT NULL,         -- the moment from which due times count
+    ended_at   REAL
+);
+
+-- What was asked of the Kiosk; jobs that ask for the same share a row.
+CREATE TABLE requests (
+    id   INTEGER PRIMARY KEY,
+    body TEXT NOT NULL                -- JSON of a JobRequest
+);
+
+-- A ticket gets its row when it is leased or closed; before that it stands in the plan alone.
+CREATE TABLE tickets (
+    id              INTEGER PRIMARY KEY,
+    cycle           INTEGER NOT NULL,
+    number          INTEGER NOT NULL,  -- from 0 in each cycle
+    state           TEXT NOT NULL CHECK (state IN ('open', 'leased', 'submitted', 'closed')),
+    due_at          REAL,              -- NULL: no time was promised (closed workload)
+    file            TEXT NOT NULL,
+    user_class      TEXT NOT NULL DEFAULT '',
+    request_id      INTEGER REFERENCES requests (id),
+    taken_at        REAL,
+    job_id          TEXT,
+    submitted_at    REAL,
+    ambiguous       INTEGER NOT NULL DEFAULT 0,
+    polls           INTEGER NOT NULL DEFAULT 0,
+    status          TEXT,              -- the last one seen
+    observed_after  REAL,              -- the final status was not yet there at this moment
+    observed_at     REAL,              -- the final status was there at this moment
+    outcome         TEXT CHECK ((outcome IS NOT NULL) = (state = 'closed')),
+    reason          TEXT,
+    closed_at       REAL,
+    expire_error    TEXT,
+    images_done     INTEGER,
+    images_failed   INTEGER,
+    duration_s      REAL,              -- of the job, by the best source there is
+    duration_from   TEXT,              -- finished_at | updated_at | observed
+    queue_wait_s    REAL,              -- of an image job: duration less total_time
+    fields          TEXT               -- JSON: the last reading of the hash, without its lists of children
+);
+CREATE INDEX tickets_not_closed ON tickets (id) WHERE state <> 'closed';
+
+CREATE TABLE attempts (
+    ticket_id   INTEGER NOT NULL,
+    number      INTEGER NOT NULL,      -- from 1
+    asked_at    REAL NOT NULL,         -- began to wait for a socket
+    sent_at     REAL,
+    received_at REAL,
+    result      TEXT NOT NULL,         -- accepted | refused | not sent | maybe
+    http_status INTEGER,
+    error       TEXT,
+    job_id      TEXT,
+    PRIMARY KEY (ticket_id, number)
+) WITHOUT ROWID;
+
+CREATE TABLE changes (                 -- the statuses seen, in order
+    ticket_id   INTEGER NOT NULL,
+    observed_at REAL NOT NULL,
+    after       REAL NOT NULL,         -- it was not yet there at this moment
+    status      TEXT NOT NULL,
+    updated_at  REAL,                  -- the server's own time
+    updated_by  TEXT,
+    PRIMARY KEY (ticket_id, observed_at)
+) WITHOUT ROWID;
+
+CREATE TABLE notes (                   -- what else happened, for people
+    at        REAL NOT NULL,
+    ticket_id INTEGER,
+    text      TEXT NOT NULL
+);
