@@ -72,8 +72,20 @@ class ListenerError(KioskLocustError):
     """One of the plugin's own listeners raised; its numbers can no longer be trusted."""
 
 
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How far a request came; epoch seconds, None for what it did not reach."""
+
+    asked_at: float  # began to wait for a socket of the pool
+    socket_at: float | None  # had one of the pool's places
+    sent_at: float | None  # right before the first byte was given to the socket
+    received_at: float | None  # the whole answer was there
+
+
 class KioskError(KioskLocustError):
-    """An HTTP call to the Kiosk did not give a usable answer."""
+    """An HTTP call to the Kiosk did not give a usable answer; ``timing`` is how far it came."""
+
+    timing: Timing | None = None  # set by the transport and the client
 
 
 class Unreachable(KioskError):
