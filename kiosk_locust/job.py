@@ -1,0 +1,291 @@
+"""The life of one job, from a ticket that is due to a closed record."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from kiosk_locust import events
+from kiosk_locust.clock import Clock
+from kiosk_locust.errors import (
+    BadAnswer,
+    Busy,
+    KioskError,
+    LedgerError,
+    NoAnswer,
+    Redirected,
+    Refused,
+    ServerFault,
+    Unreachable,
+)
+from kiosk_locust.kiosk import Kiosk, Reading
+from kiosk_locust.measures import failed_children
+from kiosk_locust.options import Options
+from kiosk_locust.record import Attempt, AttemptResult, Outcome, Record, StatusChange
+from kiosk_locust.retry import Backoff, Budget
+
+logger = logging.getLogger(__name__)
+
+#: A submission that may have arrived is sent again at most so often: each may be a job more.
+MAX_MAYBE_SUBMISSIONS = 3
+#: The hash expires for tidiness only; more tries are not worth a busy Kiosk's time.
+EXPIRE_TRIES = 3
+
+
+class Interrupted(BaseException):
+    """Thrown into a job whose run ends first; no Exception, so that no handler eats it."""
+
+
+class Ending(NamedTuple):
+    """How a ticket is to be closed, and why."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+class Book(Protocol):
+    """What a job says of itself at once; the rest goes by events."""
+
+    def lease(self, record: Record) -> None:
+        """The job may be submitted from here on."""
+
+    def attempt(self, record: Record, attempt: Attempt) -> None:
+        """One request to submit it has ended."""
+
+    def expire_failed(self, record: Record) -> None:
+        """Its hash could not be told to expire."""
+
+    def settle(self) -> None:
+        """Return when all that was said so far is durable."""
+
+
+class Job:
+    """One job; ``run`` lives it. ``may_submit`` says whether new submissions are still wanted."""
+
+    def __init__(
+        self,
+        record: Record,
+        *,
+        kiosk: Kiosk,
+        book: Book,
+        options: Options,
+        clock: Clock,
+        rng: random.Random,
+        may_submit: Callable[[], bool],
+    ) -> None:
+        self.record = record
+        self._kiosk = kiosk
+        self._book = book
+        self._options = options
+        self._clock = clock
+        self._rng = rng
+        self._may_submit = may_submit
+        self._backoff = Backoff(rng)
+
+    def run(self) -> None:
+        """Submit, poll until final, close, expire; raises only what critical listeners raise."""
+        try:
+            ending = self._submit() or self._poll()
+        except Interrupted as stop:
+            ending = Ending(Outcome.UNFINISHED, str(stop))
+        except LedgerError as error:
+            ending = Ending(Outcome.UNFINISHED, str(error))
+        except Exception as error:
+            self._close(Ending(Outcome.ERROR, f"a fault of kiosk_locust: {error!r}"))
+            raise
+        self._close(ending)
+        try:
+            self._expire()
+        except (Interrupted, LedgerError) as error:
+            logger.debug("the hash %s was not told to expire: %s", self.record.job_id, error)
+
+    # -- submit
+
+    def _submit(self) -> Ending | None:
+        """Submit the job; None once it has an id. Each request is an attempt on the record."""
+        self._book.settle()  # the lease is durable before anything is sent
+        budget = Budget(self._clock, self._options.retry_budget_s)
+        while self._may_submit():
+            try:
+                self._predict()
+            except (Unreachable, Busy) as error:
+                if budget.is_spent:
+                    return Ending(Outcome.ERROR, f"not submitted: {error}")
+                self._clock.sleep(self._backoff.delay(error))
+            except Refused as error:
+                return Ending(Outcome.REJECTED, str(error))
+            except Redirected as error:
+                return Ending(Outcome.ERROR, f"not submitted: {error}")
+            except (NoAnswer, ServerFault, BadAnswer) as error:
+                if not self._may_submit_again():
+                    return Ending(Outcome.ERROR, f"perhaps submitted: {error}")
+                self._clock.sleep(self._backoff.delay(error))
+            else:
+                self._backoff.reset()
+                return None
+        return Ending(Outcome.UNFINISHED, "the run ended before it was submitted")
+
+    def _predict(self) -> None:
+        record = self.record
+        asked_at = self._clock.now()
+        try:
+            submission = self._kiosk.predict(record.request)
+        except KioskError as error:
+            self._keep_failed_attempt(error, asked_at)
+            raise
+        except Interrupted as stop:
+            self._keep_failed_attempt(NoAnswer(str(stop)), asked_at)
+            raise
+        exchange = submission.exchange
+        record.job_id = submission.job_id
+        record.submitted_at = exchange.sent_at
+        self._keep_attempt(
+            Attempt(
+                len(record.attempts) + 1,
+                exchange.asked_at,
+                exchange.sent_at,
+                exchange.received_at,
+                AttemptResult.ACCEPTED,
+                exchange.status,
+                job_id=submission.job_id,
+            )
+        )
+        events.job_submitted.fire(record=record)
+
+    def _keep_failed_attempt(self, error: KioskError, asked_at: float) -> None:
+        timing = error.timing
+        result = _result_of(error)
+        self.record.ambiguous |= result is AttemptResult.MAYBE
+        self._keep_attempt(
+            Attempt(
+                len(self.record.attempts) + 1,
+                timing.asked_at if timing else asked_at,
+                timing.sent_at if timing else None,
+                timing.received_at if timing else None,
+                result,
+                getattr(error, "status", None),
+                str(error),
+            )
+        )
+
+    def _keep_attempt(self, attempt: Attempt) -> None:
+        self.record.attempts.append(attempt)
+        self._book.attempt(self.record, attempt)
+
+    def _may_submit_again(self) -> bool:
+        maybes = sum(a.result is AttemptResult.MAYBE for a in self.record.attempts)
+        return self._options.on_ambiguous == "resubmit" and maybes < MAX_MAYBE_SUBMISSIONS
+
+    # -- poll
+
+    def _poll(self) -> Ending:
+        """Poll until the status is final; the first time at a random phase of the interval."""
+        started_at = self.record.submitted_at or self._clock.now()
+        self.record.observed_after = started_at
+        budget = Budget(self._clock, self._options.retry_budget_s)
+        missing = False
+        wait_s = self._rng.uniform(0, self._options.update_interval_s)
+        while True:
+            if not self._sleep_within_timeout(started_at, wait_s):
+                limit = self._options.job_timeout_s
+                return Ending(Outcome.TIMEOUT, f"not final {limit:g} s after its submission")
+            self.record.polls += 1
+            try:
+                reading = self._kiosk.read(self.record.job_id)
+            except KioskError as error:
+                if budget.is_spent:
+                    return Ending(Outcome.ERROR, f"its status could not be read: {error}")
+                wait_s = self._backoff.delay(error)
+                continue
+            self._backoff.reset()
+            budget.reset()
+            if reading.snapshot.exists:
+                missing = False
+                if ending := self._observe(reading):
+                    return ending
+            elif missing:  # twice in a row: one look may have hit a Redis that was failing over
+                return Ending(Outcome.VANISHED, "the Kiosk no longer knows its hash")
+            else:
+                missing = True
+            wait_s = self._interval_s(started_at)
+
+    def _interval_s(self, started_at: float) -> float:
+        age_s = self._clock.now() - started_at
+        return max(self._options.update_interval_s, self._options.poll_backoff * age_s)
+
+    def _sleep_within_timeout(self, started_at: float, wait_s: float) -> bool:
+        """Sleep, at most to the end of JOB_TIMEOUT; False if that came first."""
+        if self._options.job_timeout_s is None:
+            self._clock.sleep(wait_s)
+            return True
+        left_s = started_at + self._options.job_timeout_s - self._clock.now()
+        self._clock.sleep(max(0.0, min(wait_s, left_s)))
+        return wait_s <= left_s
+
+    def _observe(self, reading: Reading) -> Ending | None:
+        """Take in one reading of the hash; an Ending once it is final."""
+        record, snapshot, exchange = self.record, reading.snapshot, reading.exchange
+        record.snapshot = snapshot
+        after = record.observed_after or exchange.sent_at
+        if snapshot.status and snapshot.status != record.status:
+            change = StatusChange(
+                snapshot.status,
+                exchange.received_at,
+                after,
+                snapshot.time("updated_at"),
+                snapshot.fields.get("updated_by", ""),
+            )
+            record.changes.append(change)
+            events.job_status.fire(record=record, change=change)
+        if not snapshot.is_final:
+            record.observed_after = exchange.sent_at
+            return None
+        record.observed_at = exchange.received_at
+        reason = snapshot.fields.get("reason", "")
+        if snapshot.status == "failed":
+            return Ending(Outcome.FAILED, reason or "the Kiosk gave no reason")
+        failed = failed_children(snapshot)
+        if failed:
+            return Ending(Outcome.PARTIAL, reason or f"{failed} of its images failed")
+        return Ending(Outcome.DONE)
+
+    # -- close
+
+    def _close(self, ending: Ending) -> None:
+        close(self.record, ending, self._clock.now())
+
+    def _expire(self) -> None:
+        """Tell the hash to expire, once its record is durable; a failure is a note on it."""
+        record, seconds = self.record, self._options.expire_s
+        if record.snapshot is None or not record.snapshot.is_final or seconds == 0:
+            return
+        self._book.settle()
+        for _ in range(EXPIRE_TRIES):
+            try:
+                known = self._kiosk.expire(record.job_id, seconds)
+            except KioskError as error:
+                record.expire_error = str(error)
+                self._clock.sleep(self._backoff.delay(error))
+            else:
+                record.expire_error = "" if known else "the Kiosk no longer knew its hash"
+                break
+        if record.expire_error:
+            self._book.expire_failed(record)
+
+
+def close(record: Record, ending: Ending, now: float) -> None:
+    """Close a record and tell everybody; raises what critical listeners raise."""
+    record.outcome, record.reason = ending
+    record.closed_at = now
+    events.job_closed.fire(record=record)
+
+
+def _result_of(error: KioskError) -> AttemptResult:
+    """What became of a submission that ended in ``error``."""
+    if isinstance(error, Unreachable):
+        return AttemptResult.NOT_SENT
+    if isinstance(error, (Refused, Busy, Redirected)):
+        return AttemptResult.REFUSED
+    return AttemptResult.MAYBE

@@ -1,0 +1,266 @@
+"""The ledger: the durable table of tickets and records of one run, in SQLite.
+
+Greenlets say what happened and go on; one real thread writes it in groups, each a transaction
+that is synced to the disk, so an fsync never stalls them. Whoever needs to know that what was
+said so far is durable calls :meth:`Ledger.settle`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+
+import gevent
+from gevent.event import Event
+from gevent.threadpool import ThreadPool
+
+from kiosk_locust.errors import LedgerError
+from kiosk_locust.measures import measure
+from kiosk_locust.record import Attempt, JobRequest, Outcome, Record, StatusChange, Ticket
+from kiosk_locust.rescue import Value, Write, save, write
+
+logger = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+#: How long news wait for company before they are written; a commit takes some ms more.
+LINGER_S = 0.01
+
+#: Fields of a hash that grow with a ZIP's children; their counts have columns of their own.
+LISTS_OF_KEYS = frozenset({"children", "children:done", "children:failed"})
+
+LEASE = """INSERT OR REPLACE INTO tickets
+    (id, cycle, number, state, due_at, file, user_class, request_id, taken_at)
+    VALUES (?, ?, ?, 'leased', ?, ?, ?, ?, ?)"""
+REOPEN = "UPDATE tickets SET state = 'open', taken_at = NULL WHERE id = ? AND state = 'leased'"
+ATTEMPT = "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+AMBIGUOUS = "UPDATE tickets SET ambiguous = 1 WHERE id = ?"
+SUBMIT = "UPDATE tickets SET state = 'submitted', job_id = ?, submitted_at = ? WHERE id = ?"
+CHANGE = "INSERT OR REPLACE INTO changes VALUES (?, ?, ?, ?, ?, ?)"
+STATUS = "UPDATE tickets SET status = ? WHERE id = ?"
+CLOSE = """UPDATE tickets SET state = 'closed', outcome = ?, reason = ?, closed_at = ?,
+    polls = ?, status = ?, observed_after = ?, observed_at = ?, images_done = ?,
+    images_failed = ?, duration_s = ?, duration_from = ?, queue_wait_s = ?, fields = ?
+    WHERE id = ? AND state <> 'closed'"""
+NEVER_LEASED = """INSERT INTO tickets
+    (id, cycle, number, state, due_at, file, outcome, reason, closed_at)
+    VALUES (?, ?, ?, 'closed', ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE
+    SET state = 'closed', outcome = excluded.outcome, reason = excluded.reason,
+    closed_at = excluded.closed_at WHERE state <> 'closed'"""
+
+
+class Ledger:
+    """One run's ledger, open for writing.
+
+    ``on_failure`` is called once, with a LedgerError, when the disk takes no more.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, on_failure: Callable[[LedgerError], None]
+    ) -> None:
+        self.path = path
+        self.failure: LedgerError | None = None
+        self._connection = connection
+        self._on_failure = on_failure
+        self._thread = ThreadPool(1)
+        self._pending: list[Write] = []
+        self._said = 0
+        self._durable = 0
+        self._news = Event()
+        self._written = Event()
+        self._requests: dict[JobRequest, int] = {}
+        self._writer = gevent.spawn(self._write_for_ever)
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        meta: Mapping[str, str],
+        on_failure: Callable[[LedgerError], None] = lambda _error: None,
+    ) -> Ledger:
+        """Make the file and its tables; raises LedgerError if it is there or cannot be made."""
+        if path.exists():
+            raise LedgerError(f"{path} is there already: choose another --run-name")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            schema = resources.files("kiosk_locust").joinpath("ledger.sql").read_text("utf-8")
+            connection.executescript(f"BEGIN; {schema}; COMMIT")
+            rows = {"schema_version": str(SCHEMA_VERSION), **meta}.items()
+            connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+        except (OSError, sqlite3.Error) as error:
+            raise LedgerError(f"cannot make the ledger {path}: {error}") from error
+        return cls(connection, path, on_failure)
+
+    # -- what happened, in the order of a ticket's life
+
+    def begin_cycle(self, cycle: int, started_at: float) -> None:
+        """Note the moment (epoch seconds) from which the due times of ``cycle`` count."""
+        self._say("INSERT OR REPLACE INTO cycles VALUES (?, ?, NULL)", cycle, started_at)
+
+    def end_cycle(self, cycle: int, ended_at: float) -> None:
+        """Note when (epoch seconds) the last ticket of ``cycle`` was closed."""
+        self._say("UPDATE cycles SET ended_at = ? WHERE cycle = ?", ended_at, cycle)
+
+    def lease(self, record: Record) -> None:
+        """From here on the ticket may be submitted; settle before it is."""
+        ticket = record.ticket
+        request_id = self._request_id(record.request)
+        self._say(
+            LEASE,
+            *(ticket.id, ticket.cycle, ticket.number, ticket.due_at, ticket.file),
+            *(record.user_class, request_id, record.taken_at),
+        )
+
+    def reopen(self, ticket: Ticket) -> None:
+        """The ticket was surely not submitted, and another user may take it."""
+        self._say(REOPEN, ticket.id)
+
+    def attempt(self, record: Record, attempt: Attempt) -> None:
+        """Add one request to submit the job."""
+        self._say(
+            ATTEMPT,
+            *(record.ticket.id, attempt.number, attempt.asked_at, attempt.sent_at),
+            *(attempt.received_at, attempt.result.value, attempt.http_status),
+            *(attempt.error or None, attempt.job_id or None),
+        )
+        if record.ambiguous:
+            self._say(AMBIGUOUS, record.ticket.id)
+
+    def submit(self, record: Record) -> None:
+        """The job has an id."""
+        self._say(SUBMIT, record.job_id, record.submitted_at, record.ticket.id)
+
+    def change(self, record: Record, change: StatusChange) -> None:
+        """A poll saw a new status."""
+        self._say(
+            CHANGE,
+            *(record.ticket.id, change.observed_at, change.after, change.status),
+            *(change.updated_at, change.updated_by or None),
+        )
+        self._say(STATUS, change.status, record.ticket.id)
+
+    def close_ticket(self, record: Record) -> None:
+        """The ticket is closed with the record's outcome; a closed one stays as it is."""
+        found = measure(record)
+        fields = record.snapshot.fields if record.snapshot else {}
+        kept = {name: text for name, text in fields.items() if name not in LISTS_OF_KEYS}
+        self._say(
+            CLOSE,
+            *(record.outcome, record.reason or None, record.closed_at, record.polls),
+            *(record.status or None, record.observed_after, record.observed_at),
+            *(found.images_done, found.images_failed, found.duration_s, found.duration_from),
+            *(found.queue_wait_s, json.dumps(kept) if kept else None, record.ticket.id),
+        )
+
+    def expire_failed(self, record: Record) -> None:
+        """The hash of a closed job could not be told to expire."""
+        sql = "UPDATE tickets SET expire_error = ? WHERE id = ?"
+        self._say(sql, record.expire_error, record.ticket.id)
+
+    def close_never_leased(
+        self, tickets: Iterable[Ticket], outcome: Outcome, reason: str, now: float
+    ) -> None:
+        """Close tickets that no job was made for; closed ones stay as they are."""
+        for number, ticket in enumerate(tickets):
+            self._say(
+                NEVER_LEASED,
+                *(ticket.id, ticket.cycle, ticket.number, ticket.due_at, ticket.file),
+                *(outcome, reason, now),
+            )
+            if number % 10_000 == 9_999:  # a million of them must not stand in memory at once
+                self.settle()
+
+    def note(self, text: str, now: float, ticket: Ticket | None = None) -> None:
+        """Keep a sentence for people."""
+        self._say("INSERT INTO notes VALUES (?, ?, ?)", now, ticket.id if ticket else None, text)
+
+    def set_meta(self, **values: str) -> None:
+        """Set facts about the run."""
+        for key, value in values.items():
+            self._say("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
+
+    # -- durability
+
+    def settle(self) -> None:
+        """Return when all that was said so far is on the disk; LedgerError if it cannot be."""
+        wanted = self._said
+        while self._durable < wanted:
+            if self.failure:
+                raise self.failure
+            self._written.wait()
+
+    def close(self) -> None:
+        """Write what waits, once more if the disk had refused it, and close the file.
+
+        Raises LedgerError, with the path of a rescue file, where the disk still refuses.
+        """
+        try:
+            if not self.failure:
+                self.settle()
+        finally:
+            self._writer.kill()
+            try:
+                self._last_try()
+            finally:
+                self._thread.apply(self._connection.close)
+                self._thread.kill()
+
+    def _last_try(self) -> None:
+        if not self._pending:
+            return
+        try:
+            self._thread.apply(self._write, (self._pending,))
+            self.failure = None
+        except sqlite3.Error as error:
+            where = save(self.path, self._pending)
+            raise LedgerError(
+                f"{self.path} took no more ({error}); what it lacks is in {where}: when there is "
+                f"room again, run: python -m kiosk_locust.rescue {where} {self.path}"
+            ) from error
+
+    def _say(self, sql: str, *values: Value) -> None:
+        self._pending.append(Write(sql, values))
+        self._said += 1
+        self._news.set()
+
+    def _request_id(self, request: JobRequest) -> int:
+        known = self._requests.get(request)
+        if known is None:
+            known = self._requests[request] = len(self._requests) + 1
+            body = json.dumps(asdict(request))
+            self._say("INSERT OR REPLACE INTO requests VALUES (?, ?)", known, body)
+        return known
+
+    def _write_for_ever(self) -> None:
+        while not self.failure:
+            self._news.wait()
+            gevent.sleep(LINGER_S)
+            self._news.clear()
+            group = self._pending
+            self._pending = []
+            try:
+                self._thread.apply(self._write, (group,))
+                self._durable += len(group)
+            except sqlite3.Error as error:
+                self._pending = group + self._pending
+                self.failure = LedgerError(
+                    f"the ledger {self.path} cannot be written: {error}; "
+                    "no more jobs are submitted"
+                )
+                gevent.spawn(self._on_failure, self.failure)
+            self._wake()
+
+    def _wake(self) -> None:
+        """Let all who settle look again; who comes later waits for the next time."""
+        written, self._written = self._written, Event()
+        written.set()
+
+    def _write(self, group: list[Write]) -> None:
+        write(self._connection, group)  # runs in the thread

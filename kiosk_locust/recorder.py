@@ -1,0 +1,40 @@
+"""Writes what the events tell into the ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kiosk_locust import events
+from kiosk_locust.ledger import Ledger
+from kiosk_locust.record import Record, StatusChange
+
+
+class Recorder:
+    """A critical listener: without it, what happened is lost."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def attach(self) -> None:
+        """Listen to every event of a job."""
+        events.job_submitted.add_listener(self.on_submitted, critical=True)
+        events.job_status.add_listener(self.on_status, critical=True)
+        events.job_closed.add_listener(self.on_closed, critical=True)
+
+    def detach(self) -> None:
+        """Listen no more."""
+        events.job_submitted.remove_listener(self.on_submitted)
+        events.job_status.remove_listener(self.on_status)
+        events.job_closed.remove_listener(self.on_closed)
+
+    def on_submitted(self, record: Record, **_: Any) -> None:
+        """A job has its id."""
+        self._ledger.submit(record)
+
+    def on_status(self, record: Record, change: StatusChange, **_: Any) -> None:
+        """A poll saw a new status."""
+        self._ledger.change(record, change)
+
+    def on_closed(self, record: Record, **_: Any) -> None:
+        """A ticket is closed."""
+        self._ledger.close_ticket(record)

@@ -1,0 +1,231 @@
+"""A run: one ledger, its tickets cycle by cycle, the jobs in flight, and how it ends."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Group
+
+from kiosk_locust import schedule
+from kiosk_locust.clock import Clock
+from kiosk_locust.job import Ending, Interrupted, Job, close
+from kiosk_locust.kiosk import Kiosk
+from kiosk_locust.ledger import Ledger
+from kiosk_locust.options import Options
+from kiosk_locust.record import JobRequest, Outcome, Record, Ticket
+from kiosk_locust.tickets import Tickets
+
+logger = logging.getLogger(__name__)
+
+#: A cycle's first job is due so long after the one before was over: its lease must be durable.
+CYCLE_LEAD_S = 0.1
+#: Interrupted jobs only close their records; whatever holds them up longer is a fault.
+INTERRUPT_LIMIT_S = 10.0
+
+RequestFor = Callable[[Ticket], JobRequest]
+
+
+class Run:
+    """One run. ``on_trouble`` is called when it cannot go on; ``trouble`` then says why."""
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        ledger: Ledger,
+        kiosk: Kiosk,
+        clock: Clock,
+        rng: random.Random,
+        on_trouble: Callable[[], None],
+    ) -> None:
+        self.options = options
+        self.ledger = ledger
+        self.outcomes: Counter[Outcome] = Counter()
+        self.trouble = ""
+        self.ended_by = ""
+        self.all_closed = Event()
+        self._tickets = Tickets(partial(schedule.tickets, options))
+        self._kiosk = kiosk
+        self._clock = clock
+        self._rng = rng
+        self._on_trouble = on_trouble
+        self._jobs = Group()
+        self._stopping = Event()
+        self._give_up = Event()
+        self._cycle = 0
+        self._cycles: gevent.Greenlet | None = None
+
+    def start(self, zero_at: float) -> None:
+        """Begin the first cycle, from which due times count, at ``zero_at`` (epoch seconds)."""
+        self._cycles = gevent.spawn(self._run_cycles, zero_at)
+
+    @property
+    def in_flight(self) -> int:
+        """Jobs that are being submitted or polled."""
+        return len(self._jobs)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every ticket was closed by what the Kiosk did."""
+        return self.all_closed.is_set() and all(o.is_the_kiosks for o in self.outcomes)
+
+    # -- while it goes on
+
+    def work(self, user_class: str, request_for: RequestFor) -> None:
+        """What a user does: take a ticket, wait until it is due, see its job through.
+
+        When there are no more tickets, it waits to be ended by Locust. A user that is killed
+        gives back a ticket that is not due yet; a job under way goes on without it.
+        """
+        ticket = self._tickets.take()
+        if ticket is None:
+            Event().wait()
+            return
+        try:
+            job = self._prepare(ticket, user_class, request_for)
+            self._sleep_until(ticket.due_at)
+        except BaseException:
+            self._give_back(ticket)
+            raise
+        if job is None:
+            self._tickets.closed(ticket)
+        elif self._stopping.is_set():
+            self._give_back(ticket)
+        else:
+            self._jobs.spawn(self._live, job).join()
+
+    def fail(self, error: Exception) -> None:
+        """The run cannot go on: the first trouble is kept, and the run is ended."""
+        logger.error("the run cannot go on: %s", error)
+        if not self.trouble:
+            self.trouble = str(error)
+            self._on_trouble()
+
+    def _run_cycles(self, started_at: float) -> None:
+        for cycle in range(1, self.options.num_cycles + 1):
+            self._cycle = cycle
+            self.ledger.begin_cycle(cycle, started_at)
+            self._tickets.begin(cycle, started_at)
+            self._tickets.wait_idle()
+            if self._stopping.is_set():
+                return
+            now = self._clock.now()
+            self.ledger.end_cycle(cycle, now)
+            logger.info("cycle %d of %d is over", cycle, self.options.num_cycles)
+            started_at = now + self.options.cycle_interval_s + CYCLE_LEAD_S
+        self.ended_by = "all tickets closed"
+        self.all_closed.set()
+
+    def _prepare(self, ticket: Ticket, user_class: str, request_for: RequestFor) -> Job | None:
+        """The job of a ticket, leased; None if the user class could not say what to submit."""
+        now = self._clock.now()
+        try:
+            request = request_for(ticket)
+        except Exception as error:  # noqa: BLE001  a user's code must not lose a ticket
+            logger.exception("%s.request raised", user_class)
+            record = Record(ticket, user_class, JobRequest("", ticket.file, ""), now)
+            self.ledger.lease(record)
+            reason = f"{user_class}.request raised {error!r}"
+            close(record, Ending(Outcome.ERROR, reason), now)
+            self.outcomes[Outcome.ERROR] += 1
+            return None
+        record = Record(ticket, user_class, request, now)
+        self.ledger.lease(record)
+        return Job(
+            record,
+            kiosk=self._kiosk,
+            book=self.ledger,
+            options=self.options,
+            clock=self._clock,
+            rng=self._rng,
+            may_submit=lambda: not self._stopping.is_set(),
+        )
+
+    def _give_back(self, ticket: Ticket) -> None:
+        self.ledger.reopen(ticket)
+        self._tickets.give_back(ticket)
+
+    def _sleep_until(self, due_at: float | None) -> None:
+        """Wait for the slot, or for the run to stop; timers may be a little early, so look."""
+        while due_at is not None and not self._stopping.is_set():
+            left_s = due_at - self._clock.now()
+            if left_s <= 0:
+                return
+            self._stopping.wait(left_s)
+
+    def _live(self, job: Job) -> None:
+        try:
+            job.run()
+        except Exception as error:  # noqa: BLE001  whatever it is, the run must not go on unseen
+            self.fail(error)
+        finally:
+            self.outcomes[job.record.outcome or Outcome.ERROR] += 1
+            self._tickets.closed(job.record.ticket)
+
+    # -- the end
+
+    def give_up(self) -> None:
+        """Wait no longer for jobs in flight."""
+        self._give_up.set()
+
+    def drain(self, ended_by: str, grace_s: float) -> None:
+        """Let jobs in flight end within ``grace_s``, close the rest as unfinished.
+
+        Idempotent: whoever calls it later just waits until it is over.
+        """
+        if self.all_closed.is_set():
+            return
+        if self._stopping.is_set():
+            self.all_closed.wait()
+            return
+        self.ended_by = ended_by
+        self._stopping.set()
+        self._tickets.stop()
+        self._wait_for_jobs(grace_s)
+        self._jobs.kill(Interrupted(f"the run was ended by {ended_by}"), timeout=INTERRUPT_LIMIT_S)
+        if self._cycles:
+            self._cycles.join()
+        self._close_the_rest()
+        self.all_closed.set()
+
+    def _wait_for_jobs(self, grace_s: float) -> None:
+        if self._jobs:
+            logger.info(
+                "ended by %s: %d jobs in flight have %g s to end", self.ended_by, len(self._jobs),
+                grace_s,
+            )
+        idle = gevent.spawn(self._tickets.wait_idle)
+        gevent.wait([idle, self._give_up], timeout=grace_s, count=1)
+        idle.kill()
+
+    def _close_the_rest(self) -> None:
+        now = self._clock.now()
+        self.ledger.end_cycle(self._cycle, now)
+        rest = self._count_unfinished(self._rest())
+        reason = f"the run was ended by {self.ended_by} before it was submitted"
+        try:
+            self.ledger.close_never_leased(rest, Outcome.UNFINISHED, reason, now)
+        except Exception as error:  # noqa: BLE001  a full disk: the end goes on
+            self.fail(error)
+
+    def _rest(self) -> Iterator[Ticket]:
+        if not self.options.count:
+            return
+        yield from self._tickets.left()
+        for cycle in range(self._cycle + 1, self.options.num_cycles + 1):
+            for ticket in schedule.tickets(self.options, cycle, 0.0):
+                yield Ticket(ticket.id, cycle, ticket.number, None, ticket.file)
+
+    def _count_unfinished(self, rest: Iterator[Ticket]) -> Iterator[Ticket]:
+        for ticket in rest:
+            self.outcomes[Outcome.UNFINISHED] += 1
+            yield ticket
+
+
+

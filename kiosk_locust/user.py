@@ -1,0 +1,64 @@
+"""The Locust user that a locustfile uses as it is or subclasses to send other jobs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+from weakref import WeakKeyDictionary
+
+from locust import User, constant, task
+from locust.env import Environment
+
+from kiosk_locust.options import Options
+from kiosk_locust.record import JobRequest, Ticket
+from kiosk_locust.run import Run
+
+#: The run that is on in each of Locust's environments; the plugin sets it.
+RUNS: WeakKeyDictionary[Environment, Run] = WeakKeyDictionary()
+
+
+def request_from(options: Options, file: str) -> JobRequest:
+    """What the settings say is to be submitted for ``file``."""
+    return JobRequest(
+        job_type=options.job_type,
+        image_name=file,
+        uploaded_name=f"{options.upload_prefix}/{file}" if options.upload_prefix else file,
+        model_name=options.model_name,
+        model_version=options.model_version,
+        preprocess=options.preprocess,
+        postprocess=options.postprocess,
+        scale=options.scale,
+        label=options.label,
+        dimension_order=options.dimension_order,
+        channels=options.channels,
+        segmentation_type=options.segmentation_type,
+    )
+
+
+class KioskUser(User):
+    """Takes tickets and sees their jobs through: submit, poll, complete; over and over.
+
+    A subclass may send other jobs: set ``overrides`` to fields of JobRequest, or override
+    ``request``. Classes share the run's tickets, by their Locust weights on average::
+
+        class Mesmer(KioskUser):
+            weight = 3
+            overrides = {"job_type": "mesmer", "channels": "0,1,"}
+    """
+
+    abstract = True
+    wait_time = constant(0)
+    overrides: ClassVar[dict[str, str]] = {}
+
+    def request(self, ticket: Ticket, default: JobRequest) -> JobRequest:  # noqa: ARG002
+        """What to submit for ``ticket``, made from what the settings say (``default``)."""
+        return replace(default, **self.overrides)
+
+    @task
+    def next_job(self) -> None:
+        """One ticket's job, from its due time to its end."""
+        run = RUNS[self.environment]
+        run.work(type(self).__name__, lambda ticket: self._request(run.options, ticket))
+
+    def _request(self, options: Options, ticket: Ticket) -> JobRequest:
+        return self.request(ticket, request_from(options, ticket.file))
