@@ -18,6 +18,7 @@ from kiosk_locust.errors import (
     Redirected,
     Refused,
     ServerFault,
+    Timing,
     Unreachable,
 )
 from kiosk_locust.kiosk import Kiosk, Reading
@@ -36,6 +37,8 @@ EXPIRE_TRIES = 3
 
 class Interrupted(BaseException):
     """Thrown into a job whose run ends first; no Exception, so that no handler eats it."""
+
+    timing: Timing | None = None  # set by the transport, if it came in mid-request
 
 
 class Ending(NamedTuple):
@@ -136,7 +139,7 @@ class Job:
             self._keep_failed_attempt(error, asked_at)
             raise
         except Interrupted as stop:
-            self._keep_failed_attempt(NoAnswer(str(stop)), asked_at)
+            self._keep_failed_attempt(_as_failure(stop), asked_at)
             raise
         exchange = submission.exchange
         record.job_id = submission.job_id
@@ -280,6 +283,14 @@ def close(record: Record, ending: Ending, now: float) -> None:
     record.outcome, record.reason = ending
     record.closed_at = now
     events.job_closed.fire(record=record)
+
+
+def _as_failure(stop: Interrupted) -> KioskError:
+    """What an interruption in mid-submission means for the job: sent, or surely not."""
+    sent = stop.timing is None or stop.timing.sent_at is not None
+    error = NoAnswer(str(stop)) if sent else Unreachable(str(stop))
+    error.timing = stop.timing
+    return error
 
 
 def _result_of(error: KioskError) -> AttemptResult:

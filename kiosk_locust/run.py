@@ -85,13 +85,15 @@ class Run:
         """
         ticket = self._tickets.take()
         if ticket is None:
-            Event().wait()
+            Event().wait()  # for ever: Locust ends its users
             return
         try:
             job = self._prepare(ticket, user_class, request_for)
             self._sleep_until(ticket.due_at)
-        except BaseException:
+        except BaseException as error:
             self._give_back(ticket)
+            if isinstance(error, Exception):
+                self.fail(error)
             raise
         if job is None:
             self._tickets.closed(ticket)
