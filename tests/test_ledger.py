@@ -14,7 +14,7 @@ from typing import Any
 import gevent
 import gevent.monkey
 import pytest
-from scenarios import make_record
+from tests.scenarios import make_record
 
 from kiosk_locust import ledger as ledger_module
 from kiosk_locust import rescue

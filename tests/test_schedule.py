@@ -10,7 +10,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scenarios import make_options
+from tests.scenarios import make_options
 
 from kiosk_locust.options import Options, Ramp
 from kiosk_locust.schedule import offsets, tickets

@@ -1,0 +1,376 @@
+"""The life of one job, against a scripted Kiosk, in time that does not pass."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from tests.scenarios import make_options, make_record
+
+from kiosk_locust import events
+from kiosk_locust.errors import (
+    BadAnswer,
+    Busy,
+    KioskError,
+    NoAnswer,
+    Redirected,
+    Refused,
+    ServerFault,
+    Unreachable,
+)
+from kiosk_locust.job import Interrupted, Job
+from kiosk_locust.kiosk import Reading, Submission
+from kiosk_locust.record import Attempt, AttemptResult, JobRequest, Outcome, Record
+from kiosk_locust.snapshot import Snapshot
+from kiosk_locust.transport import Exchange
+
+KEY = "segmentation:image.png:1"
+DONE = {
+    "status": "done",
+    "created_at": "2026-01-01T00:00:00Z",
+    "finished_at": "2026-01-01T00:00:05+00:00",
+}
+
+
+class ManualClock:
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += seconds
+
+
+class Book:
+    """Notes what was said, in order, beside what the Kiosk was asked."""
+
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+
+    def lease(self, record: Record) -> None:
+        self.log.append("lease")
+
+    def attempt(self, record: Record, attempt: Attempt) -> None:
+        self.log.append(f"attempt {attempt.result}")
+
+    def expire_failed(self, record: Record) -> None:
+        self.log.append("expire failed")
+
+    def settle(self) -> None:
+        self.log.append("settle")
+
+
+class ScriptedKiosk:
+    """Answers each call with the next thing of its script; the last one for ever."""
+
+    def __init__(self, clock: ManualClock, log: list[str]) -> None:
+        self.clock = clock
+        self.log = log
+        self.predicts: list[Any] = [KEY]
+        self.reads: list[Any] = [DONE]
+        self.expires: list[Any] = [True]
+
+    def _next(self, script: list[Any], name: str) -> Any:
+        self.log.append(name)
+        answer = script.pop(0) if len(script) > 1 else script[0]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def _exchange(self) -> Exchange:
+        now = self.clock.now()
+        self.clock.time += 0.25
+        return Exchange("POST", "/", 200, {}, b"", now, now, now, now + 0.25)
+
+    def predict(self, request: JobRequest) -> Submission:
+        return Submission(self._next(self.predicts, "predict"), self._exchange())
+
+    def read(self, job_id: str) -> Reading:
+        return Reading(Snapshot(self._next(self.reads, "read")), self._exchange())
+
+    def expire(self, job_id: str, seconds: int) -> bool:
+        self.log.append(f"expire in {seconds}")
+        return bool(self._next(self.expires, "expire"))
+
+
+class Scene:
+    """One job and all that stands around it."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.clock = ManualClock()
+        self.kiosk = ScriptedKiosk(self.clock, self.log)
+        self.record = make_record()
+        self.submitting = True
+
+    def live(self, **options: Any) -> Record:
+        Job(
+            self.record,
+            kiosk=self.kiosk,  # type: ignore[arg-type]  # it has the calls that a job makes
+            book=Book(self.log),
+            options=make_options(**options),
+            clock=self.clock,
+            rng=random.Random(1),
+            may_submit=lambda: self.submitting,
+        ).run()
+        return self.record
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[..., None]]:
+    added: list[tuple[events.EventHook, Callable[..., None]]] = []
+
+    def add(hook: events.EventHook, listener: Callable[..., None], critical: bool = False) -> None:
+        hook.add_listener(listener, critical=critical)
+        added.append((hook, listener))
+
+    yield add
+    for hook, listener in added:
+        hook.remove_listener(listener)
+
+
+def test_a_job_is_submitted_polled_once_an_interval_closed_and_expired(scene: Scene) -> None:
+    scene.kiosk.reads = [{"status": "new"}, {"status": "started"}, DONE]
+    record = scene.live()
+    assert record.outcome is Outcome.DONE
+    assert [c.status for c in record.changes] == ["new", "started", "done"]
+    assert scene.log.count("predict") == 1
+    assert scene.log.count("read") == record.polls == 3
+    assert scene.clock.slept[1:] == [10.0, 10.0]
+
+
+def test_the_lease_is_durable_before_the_job_is_sent(scene: Scene) -> None:
+    scene.live()
+    assert scene.log[:2] == ["settle", "predict"]
+
+
+def test_the_record_is_durable_before_its_hash_is_told_to_expire(
+    scene: Scene, listen: Callable[..., None]
+) -> None:
+    listen(events.job_closed, lambda **_: scene.log.append("closed"))
+    scene.live()
+    assert scene.log[-4:] == ["closed", "settle", "expire in 3600", "expire"]
+
+
+def test_the_first_poll_comes_at_a_random_phase_of_the_interval() -> None:
+    phases = []
+    for seed in range(200):
+        scene = Scene()
+        job = Job(
+            scene.record,
+            kiosk=scene.kiosk,  # type: ignore[arg-type]
+            book=Book(scene.log),
+            options=make_options(update_interval_s=8.0),
+            clock=scene.clock,
+            rng=random.Random(seed),
+            may_submit=lambda: True,
+        )
+        job.run()
+        phases.append(scene.clock.slept[0])
+    assert 0 <= min(phases) < 0.5
+    assert 7.5 < max(phases) <= 8.0
+    assert sum(phases) / len(phases) == pytest.approx(4.0, abs=0.5)
+
+
+def test_poll_backoff_stretches_the_interval_by_a_share_of_the_age(scene: Scene) -> None:
+    scene.kiosk.reads = [{"status": "started"}] * 60 + [DONE]
+    scene.live(update_interval_s=1.0, poll_backoff=0.1)
+    assert scene.clock.slept[-1] == pytest.approx(0.1 * (scene.clock.now() - 1000) / 1.1, rel=0.05)
+
+
+def test_the_observation_is_bounded_by_the_poll_before(scene: Scene) -> None:
+    scene.kiosk.reads = [{"status": "started"}, DONE]
+    record = scene.live()
+    last_poll_at = 1000.25 + scene.clock.slept[0]
+    assert record.observed_after == pytest.approx(last_poll_at)
+    assert record.observed_at == pytest.approx(last_poll_at + 0.25 + 10.0 + 0.25)
+
+
+@pytest.mark.parametrize(
+    "error", [Unreachable("refused"), Busy("429", status=429, retry_after_s=7.0)]
+)
+def test_what_was_surely_not_taken_is_sent_again_and_is_not_ambiguous(
+    scene: Scene, error: KioskError
+) -> None:
+    scene.kiosk.predicts = [error, error, KEY]
+    record = scene.live()
+    assert record.outcome is Outcome.DONE
+    assert not record.ambiguous
+    assert len(record.attempts) == 3
+
+
+def test_a_busy_kiosk_is_left_alone_for_as_long_as_it_asked(scene: Scene) -> None:
+    scene.kiosk.predicts = [Busy("429", status=429, retry_after_s=7.0), KEY]
+    scene.live()
+    assert scene.clock.slept[0] >= 7.0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NoAnswer("reset"), ServerFault("500", status=500), BadAnswer("no hash", status=200)],
+)
+def test_what_may_have_arrived_is_sent_again_and_marked_ambiguous(
+    scene: Scene, error: KioskError
+) -> None:
+    scene.kiosk.predicts = [error, KEY]
+    record = scene.live()
+    assert record.outcome is Outcome.DONE
+    assert record.ambiguous
+    results = [attempt.result for attempt in record.attempts]
+    assert results == [AttemptResult.MAYBE, AttemptResult.ACCEPTED]
+    assert "attempt maybe" in scene.log
+
+
+def test_on_ambiguous_close_never_submits_twice(scene: Scene) -> None:
+    scene.kiosk.predicts = [NoAnswer("reset"), KEY]
+    record = scene.live(on_ambiguous="close")
+    assert record.outcome is Outcome.ERROR
+    assert "perhaps submitted" in record.reason
+    assert scene.log.count("predict") == 1
+
+
+def test_a_kiosk_that_loses_every_answer_is_not_flooded(scene: Scene) -> None:
+    scene.kiosk.predicts = [NoAnswer("reset")]
+    record = scene.live()
+    assert record.outcome is Outcome.ERROR
+    assert scene.log.count("predict") == 3
+
+
+def test_a_refused_submission_is_rejected_with_the_kiosks_words(scene: Scene) -> None:
+    scene.kiosk.predicts = [Refused("400: Invalid Job Type: x.", status=400)]
+    record = scene.live()
+    assert (record.outcome, record.reason) == (Outcome.REJECTED, "400: Invalid Job Type: x.")
+    assert scene.log.count("predict") == 1
+
+
+def test_a_redirected_submission_is_an_error_not_a_second_job(scene: Scene) -> None:
+    scene.kiosk.predicts = [Redirected("308", status=308, location="https://k/")]
+    assert scene.live().outcome is Outcome.ERROR
+
+
+def test_a_kiosk_that_stays_away_costs_the_retry_budget_then_an_error(scene: Scene) -> None:
+    scene.kiosk.predicts = [Unreachable("refused")]
+    record = scene.live(retry_budget_s=60.0)
+    assert record.outcome is Outcome.ERROR
+    assert 60 <= scene.clock.now() - 1000 <= 60 + 30
+
+
+def test_polls_go_on_through_an_outage(scene: Scene) -> None:
+    scene.kiosk.reads = [ServerFault("502", status=502), NoAnswer("x"), Unreachable("x"), DONE]
+    record = scene.live()
+    assert record.outcome is Outcome.DONE
+    assert not record.ambiguous
+
+
+def test_a_status_that_cannot_be_read_for_the_retry_budget_is_an_error(scene: Scene) -> None:
+    scene.kiosk.reads = [NoAnswer("timed out")]
+    record = scene.live(retry_budget_s=100.0)
+    assert record.outcome is Outcome.ERROR
+    assert "timed out" in record.reason
+
+
+def test_a_hash_that_is_gone_twice_in_a_row_has_vanished(scene: Scene) -> None:
+    scene.kiosk.reads = [{"status": "new"}, {}]
+    record = scene.live()
+    assert record.outcome is Outcome.VANISHED
+    assert scene.log.count("read") == 3
+    assert "expire" not in scene.log
+
+
+def test_a_hash_that_is_away_for_one_look_has_not_vanished(scene: Scene) -> None:
+    scene.kiosk.reads = [{}, {"status": "new"}, {}, DONE]
+    assert scene.live().outcome is Outcome.DONE
+
+
+def test_a_status_that_never_becomes_final_times_out_on_time(scene: Scene) -> None:
+    scene.kiosk.reads = [{"status": "started"}]
+    record = scene.live(job_timeout_s=95.0)
+    assert record.outcome is Outcome.TIMEOUT
+    assert scene.clock.now() == pytest.approx(1000 + 95.0, abs=0.5)
+    assert "expire" not in scene.log
+
+
+def test_a_status_that_goes_back_is_followed(scene: Scene) -> None:
+    statuses = ["predicting", "started", "retry-predicting - 1 - UNAVAILABLE", "done"]
+    scene.kiosk.reads = [DONE | {"status": status} for status in statuses]
+    assert [c.status for c in scene.live().changes] == statuses
+
+
+def test_a_failed_job_keeps_its_reason_and_expires(scene: Scene) -> None:
+    scene.kiosk.reads = [{"status": "failed", "reason": "Traceback,\nboom"}]
+    record = scene.live()
+    assert (record.outcome, record.reason) == (Outcome.FAILED, "Traceback,\nboom")
+    assert "expire" in scene.log
+
+
+def test_a_zip_with_failed_children_is_partial_even_if_all_failed(scene: Scene) -> None:
+    scene.record = make_record(file="a.zip")
+    scene.kiosk.predicts = ["segmentation-zip:a.zip:1"]
+    scene.kiosk.reads = [DONE | {"children:failed": "k1,k2", "failures": "k1=x&k2=y"}]
+    assert scene.live().outcome is Outcome.PARTIAL
+
+
+def test_a_failed_expire_is_a_note_and_changes_no_outcome(scene: Scene) -> None:
+    scene.kiosk.expires = [ServerFault("500 boom", status=500)]
+    record = scene.live()
+    assert (record.outcome, record.expire_error) == (Outcome.DONE, "500 boom")
+    assert scene.log[-1] == "expire failed"
+
+
+def test_expire_time_zero_sets_none(scene: Scene) -> None:
+    scene.live(expire_s=0)
+    assert "expire" not in scene.log
+
+
+def test_an_interrupted_job_is_unfinished_and_stays_at_the_kiosk(scene: Scene) -> None:
+    scene.kiosk.reads = [Interrupted("the run was ended")]
+    record = scene.live()
+    assert (record.outcome, record.reason) == (Outcome.UNFINISHED, "the run was ended")
+    assert "expire" not in scene.log
+
+
+def test_an_interruption_in_mid_submission_is_ambiguous(scene: Scene) -> None:
+    scene.kiosk.predicts = [Interrupted("the run was ended")]
+    record = scene.live()
+    assert (record.outcome, record.ambiguous) == (Outcome.UNFINISHED, True)
+
+
+def test_nothing_is_submitted_once_the_run_is_ending(scene: Scene) -> None:
+    scene.submitting = False
+    record = scene.live()
+    assert record.outcome is Outcome.UNFINISHED
+    assert "predict" not in scene.log
+
+
+def test_what_a_critical_listener_raises_closes_the_ticket_and_comes_out(
+    scene: Scene, listen: Callable[..., None]
+) -> None:
+    def broken(**_: Any) -> None:
+        raise RuntimeError("lost count")
+
+    listen(events.job_submitted, broken, critical=True)
+    with pytest.raises(RuntimeError, match="lost count"):
+        scene.live()
+    assert scene.record.outcome is Outcome.ERROR
+
+
+def test_what_a_users_listener_raises_is_logged_and_harms_nothing(
+    scene: Scene, listen: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(**_: Any) -> None:
+        raise RuntimeError("not my day")
+
+    listen(events.job_closed, broken)
+    assert scene.live().outcome is Outcome.DONE
+    assert "not my day" in caplog.text
