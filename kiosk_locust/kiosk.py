@@ -1,1 +1,199 @@
-"""The Kiosk's HTTP API as typed calls with typed errors."""
+"""The Kiosk's HTTP API as typed calls with typed errors; nothing is tried twice here.
+
+Every call raises what ``Transport.request`` raises, and for an answer that is not the one
+promised: Redirected, Refused, Busy, ServerFault or BadAnswer, each with its ``timing``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from kiosk_locust.answers import bad_answer, json_object
+from kiosk_locust.record import JobRequest
+from kiosk_locust.snapshot import FIELDS, Snapshot
+from kiosk_locust.transport import Exchange, Transport
+
+# The end of every poll's body; made once, since polls are most of what is sent.
+_READ_TAIL = b', "key": ' + json.dumps(FIELDS).encode() + b"}"
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A job that was accepted: its id (the key of its hash) and the request that made it."""
+
+    job_id: str
+    exchange: Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look at a job's hash and the request that took it."""
+
+    snapshot: Snapshot
+    exchange: Exchange
+
+
+class Kiosk:
+    """A client of one Kiosk."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    def predict(self, request: JobRequest) -> Submission:
+        """Submit one job. Not idempotent: each call that arrives makes a new job."""
+        exchange, answer = self._post("/api/predict", _encode(predict_body(request)))
+        job_id = answer.get("hash")
+        if not isinstance(job_id, str) or not job_id or _storable(job_id) != job_id:
+            raise bad_answer(exchange, self._where(exchange), "no job's hash")
+        return Submission(job_id, exchange)
+
+    def read(self, job_id: str) -> Reading:
+        """Read all of a job's fields that are of interest; an unknown job has none."""
+        body = b'{"hash": ' + _encode(job_id) + _READ_TAIL
+        exchange, answer = self._post("/api/redis", body)
+        values = answer.get("value")
+        if (
+            not isinstance(values, list)
+            or len(values) != len(FIELDS)
+            or not all(value is None or isinstance(value, str) for value in values)
+        ):
+            what = f"no list of {len(FIELDS)} strings or nulls"
+            raise bad_answer(exchange, self._where(exchange), what)
+        named = zip(FIELDS, values, strict=True)
+        fields = {name: _storable(value) for name, value in named if value is not None}
+        return Reading(Snapshot(fields), exchange)
+
+    def expire(self, job_id: str, seconds: int) -> bool:
+        """Have the job's hash deleted in ``seconds``; False if there is no such hash.
+
+        Raises ValueError unless ``seconds`` is a whole number of at least 1: Redis refuses
+        fractions, and the frontend turns 0 into an hour.
+        """
+        if seconds != int(seconds) or seconds < 1:
+            raise ValueError(f"expiry must be a whole number of seconds from 1, not {seconds!r}")
+        body = _encode({"hash": job_id, "expireIn": int(seconds)})
+        exchange = self.transport.request("POST", "/api/redis/expire", body)
+        if exchange.status == 404 and _says_zero(exchange):
+            return False
+        value = json_object(exchange, self._where(exchange)).get("value")
+        if value not in (0, 1):
+            raise bad_answer(exchange, self._where(exchange), "neither 0 nor 1 as its value")
+        return bool(value)
+
+    def job_types(self) -> tuple[str, ...]:
+        """The job types that this Kiosk has queues for."""
+        exchange, answer = self._get("/api/jobtypes")
+        types = answer.get("jobTypes")
+        if not isinstance(types, list) or not _all_are(types, str):
+            raise bad_answer(exchange, self._where(exchange), "no list of job types")
+        return tuple(types)
+
+    def models(self) -> dict[str, tuple[str, ...]]:
+        """The models in the Kiosk's bucket with their versions; none may mean: not known."""
+        exchange, answer = self._get("/api/models")
+        models = answer.get("models")
+        if not isinstance(models, dict) or not all(
+            isinstance(versions, list) and _all_are(versions, str, int)
+            for versions in models.values()
+        ):
+            raise bad_answer(exchange, self._where(exchange), "no models with lists of versions")
+        return {name: tuple(map(str, versions)) for name, versions in models.items()}
+
+    def health(self) -> None:
+        """Ask the frontend whether it is there; returns if it says that it is."""
+        exchange, answer = self._get("/api/health-check")
+        if not isinstance(answer.get("message"), str):
+            raise bad_answer(exchange, self._where(exchange), "no message")
+
+    def _get(self, path: str) -> tuple[Exchange, dict[str, Any]]:
+        exchange = self.transport.request("GET", path)
+        return exchange, json_object(exchange, self._where(exchange))
+
+    def _post(self, path: str, body: bytes) -> tuple[Exchange, dict[str, Any]]:
+        exchange = self.transport.request("POST", path, body)
+        return exchange, json_object(exchange, self._where(exchange))
+
+    def _where(self, exchange: Exchange) -> str:
+        return f"{exchange.method} {self.transport.base_url}{exchange.path}"
+
+
+def predict_body(request: JobRequest) -> dict[str, Any]:
+    """What ``POST /api/predict`` is sent; what is empty is left out, so the Kiosk chooses.
+
+    ================== ======================================================================
+    jobType            names the queue (with ``-zip`` after it for ``….zip``)
+    imageName          becomes ``original_name`` and a part of the job's id
+    uploadedName       path in the bucket that consumers download
+    modelName          with modelVersion, recorded as requested; today's segmentation
+    modelVersion       consumer chooses by itself. A string: a numeric 0 is dropped
+    preprocessFunction names of functions in the consumer; recorded, and ignored by
+    postprocessFunction today's segmentation consumer
+    dataRescale        what frontends before 0.10 read as the scale
+    dataLabel          what they read as the label; a string, since a numeric 0 is dropped
+    jobForm            what the segmentation consumer since 0.16 reads, and fails without:
+    .dimensionOrder    ``XY``, ``XYB``, ``CXY``, …
+    .selectedChannels  channel numbers, comma-joined: ``0,,``
+    .scale             a number
+    .segmentationType  ``nuclear``, ``whole cell``, …
+    ================== ======================================================================
+    """
+    scale = _number_or_text(request.scale)
+    job_form = {
+        "dimensionOrder": request.dimension_order,
+        "selectedChannels": request.channels,
+        "scale": scale,
+        "segmentationType": request.segmentation_type,
+    }
+    body = {
+        "jobType": request.job_type,
+        "imageName": request.image_name,
+        "uploadedName": request.uploaded_name,
+        "modelName": request.model_name,
+        "modelVersion": request.model_version,
+        "preprocessFunction": request.preprocess,
+        "postprocessFunction": request.postprocess,
+        "dataRescale": scale,
+        "dataLabel": request.label,
+        "jobForm": _filled(job_form),
+    }
+    return _filled(body)
+
+
+def _filled(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value not in ("", {})}
+
+
+def _number_or_text(text: str) -> int | float | str:
+    """``text`` as the number it is, whole where it can be; JSON has no infinities."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if not math.isfinite(number):
+        return text
+    return int(number) if number.is_integer() else number
+
+
+def _encode(value: Any) -> bytes:
+    return json.dumps(value).encode("ascii")
+
+
+def _storable(text: str) -> str:
+    """``text`` without halves of characters, which JSON can spell and no file can hold."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _says_zero(exchange: Exchange) -> bool:
+    """Whether the body is the frontend's ``{"value": 0}``, not some other 404."""
+    try:
+        answer = json.loads(exchange.body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(answer, dict) and answer.get("value") == 0
+
+
+def _all_are(values: list[Any], *kinds: type) -> bool:
+    return all(isinstance(value, kinds) for value in values)

@@ -1,0 +1,365 @@
+"""One HTTP/1.1 transport, shared by all users of a process: requests, their times, their failures.
+
+It follows no redirect, repeats nothing and asks for no compression. What it adds to
+geventhttpclient's connections: whether a request that failed may have arrived, how long it
+waited for a socket, one time limit over all of it, and a limit on what an answer may weigh.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException, responses
+from typing import Any
+from urllib.parse import urlsplit
+
+import gevent
+import gevent.socket
+
+from kiosk_locust import __version__
+from kiosk_locust.clock import Clock
+from kiosk_locust.errors import Answered, BadAnswer, KioskError, NoAnswer, Timing, Unreachable
+from kiosk_locust.sockets import CarefulPool, CarefulTlsPool, Places
+from kiosk_locust.wire import Answer, Oversized
+
+__all__ = ["Exchange", "RequestSample", "Timing", "Transport"]
+
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+READ_BYTES = 16 * 1024
+FIRST_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and its answer; times in epoch seconds of the transport's clock."""
+
+    method: str
+    path: str
+    status: int
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+    asked_at: float  # began to wait for a socket of the pool
+    socket_at: float  # had one of the pool's places
+    sent_at: float  # right before the first byte was given to the socket
+    received_at: float  # the whole answer was there
+
+    @property
+    def timing(self) -> Timing:
+        """The times alone, as errors carry them."""
+        return Timing(self.asked_at, self.socket_at, self.sent_at, self.received_at)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSample:
+    """One request as Locust's statistics want it; the wait for a place is not part of it."""
+
+    method: str
+    name: str  # the path
+    response_time_s: float  # from having a place to the answer or the failure
+    response_length: int  # bytes of body
+    error: Exception | None  # also for an answer with a status of 300 or more
+    started_at: float  # had a place, epoch seconds
+
+
+class _Call:
+    """How far one request came."""
+
+    __slots__ = ("asked_at", "method", "path", "sent_at", "socket_at")
+
+    def __init__(self, method: str, path: str, asked_at: float, socket_at: float) -> None:
+        self.method = method
+        self.path = path
+        self.asked_at = asked_at
+        self.socket_at = socket_at
+        self.sent_at: float | None = None
+
+    def timing(self, received_at: float | None = None) -> Timing:
+        return Timing(self.asked_at, self.socket_at, self.sent_at, received_at)
+
+
+class Transport:
+    """Requests to one host over at most ``pool_size`` sockets.
+
+    ``base_url`` may have a path, which every request's path is appended to; a user name in it
+    is ignored. ``request_timeout_s`` counts from having a place in the pool to the last byte.
+    ``on_request`` is told of every request but those whose greenlet was killed. ``ca_file``
+    holds the certificates to trust, else the system's (or SSL_CERT_FILE's) are. Raises
+    ValueError for a ``base_url`` that is none.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        pool_size: int,
+        request_timeout_s: float,
+        clock: Clock,
+        on_request: Callable[[RequestSample], None] | None = None,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+        ca_file: str | None = None,
+    ) -> None:
+        url = urlsplit(base_url)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError("the Kiosk's URL must look like http://host or https://host:port/path")
+        host = url.hostname
+        port = url.port or (443 if url.scheme == "https" else 80)
+        shown = f"[{host.partition('%')[0]}]" if ":" in host else host
+        if url.port is not None:
+            shown = f"{shown}:{url.port}"
+        self.clock = clock
+        self.base_url = f"{url.scheme}://{shown}{url.path.rstrip('/')}"  # no user, no password
+        self.request_timeout_s = request_timeout_s
+        self._prefix = url.path.rstrip("/")
+        self._host_header = shown if shown.isascii() else shown.encode("idna").decode("ascii")
+        self._on_request = on_request
+        self._max_answer_bytes = max_answer_bytes
+        self._places = Places(pool_size)
+        self._heads: dict[tuple[str, str], bytes] = {}
+        self._closed = False
+        settings: dict[str, Any] = {
+            "size": pool_size,
+            # Half of the limit, so that a second address is tried when the first swallows all.
+            "connection_timeout": request_timeout_s / 2,
+            "network_timeout": request_timeout_s,
+            "clock": clock,
+        }
+        if url.scheme == "https":
+            options = {"ca_certs": ca_file} if ca_file else None
+            self._pool: CarefulPool = CarefulTlsPool(
+                host, port, host, port, ssl_options=options, **settings
+            )
+        else:
+            self._pool = CarefulPool(host, port, host, port, **settings)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a socket now."""
+        return self._places.waiting
+
+    @property
+    def in_use(self) -> int:
+        """How many sockets are taken now."""
+        return self._places.in_use
+
+    def close(self) -> None:
+        """Close the kept sockets, and those in use when their answer is there."""
+        self._closed = True
+        self._pool.close()
+
+    def request(self, method: str, path: str, body: bytes | None = None) -> Exchange:
+        """Send one request and return its answer, whatever its status.
+
+        Raises Unreachable (surely not sent), NoAnswer (may have arrived), BadAnswer (a 2xx
+        answer that is too large or compressed); each has its ``timing``. An exception that is
+        thrown into the waiting greenlet gets one, too, if its class has such an attribute.
+        """
+        asked_at = self.clock.now()
+        try:
+            self._places.take()
+        except BaseException as killed:
+            _set_timing(killed, Timing(asked_at, None, None, None))
+            raise
+        call = _Call(method, path, asked_at, self.clock.now())
+        try:
+            exchange = self._within_limit(call, body)
+        except KioskError as error:
+            self._tell(call, self.clock.now(), 0, error)
+            raise
+        except BaseException as killed:
+            _set_timing(killed, call.timing())
+            raise
+        finally:
+            self._places.give_back()
+        error_status = None
+        if exchange.status >= 300:
+            reason = responses.get(exchange.status, "")
+            error_status = Answered(f"HTTP {exchange.status} {reason}", status=exchange.status)
+        self._tell(call, exchange.received_at, len(exchange.body), error_status)
+        return exchange
+
+    def _tell(self, call: _Call, ended_at: float, length: int, error: Exception | None) -> None:
+        if self._on_request is not None:
+            took_s = ended_at - call.socket_at
+            self._on_request(
+                RequestSample(call.method, call.path, took_s, length, error, call.socket_at)
+            )
+
+    def _within_limit(self, call: _Call, body: bytes | None) -> Exchange:
+        limit = gevent.Timeout.start_new(self.request_timeout_s)
+        try:
+            return self._exchange(call, body)
+        except gevent.Timeout as expired:
+            if expired is not limit:
+                raise  # the caller's own
+            within = f"within {self.request_timeout_s:g} s (REQUEST_TIMEOUT)"
+            raise self._failed(call, f"no whole answer came {within}", within) from None
+        finally:
+            limit.close()
+
+    def _exchange(self, call: _Call, body: bytes | None) -> Exchange:
+        sock = self._connected(call)
+        answer = Answer(call.method)
+        try:
+            self._send(sock, call, body)
+            self._receive(sock, call, answer)
+            received_at = self.clock.now()
+        except BaseException:
+            self._pool.release_socket(sock)
+            raise
+        if answer.may_be_kept:
+            self._pool.keep(sock, answer.kept_s)
+        else:
+            self._pool.release_socket(sock)
+        return self._checked(call, answer, received_at)
+
+    def _connected(self, call: _Call) -> Any:
+        """A kept socket that is alive, or a new one."""
+        if self._closed:
+            raise self._unreachable(call, "this transport was closed")
+        try:
+            return self._pool.get_socket()
+        except (OSError, RuntimeError, UnicodeError) as error:
+            raise self._unreachable(call, _connect_advice(error)) from error
+
+    def _send(self, sock: Any, call: _Call, body: bytes | None) -> None:
+        """Give the whole request to the socket; what fails at its first bytes was not sent."""
+        request = self._head(call.method, call.path)
+        if body is None:
+            request += b"\r\n"
+        else:
+            request += b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+        sent_at = self.clock.now()
+        try:
+            # One TLS record at most: a part of it is of no use to the server.
+            count = sock.send(request[:FIRST_BYTES])
+        except OSError as error:
+            raise self._unreachable(call, f"the connection broke: {_plain(error)}") from error
+        finally:
+            call.sent_at = sent_at
+        try:
+            if count < len(request):
+                sock.sendall(request[count:])
+        except OSError as error:
+            raise self._failed(call, f"the connection broke: {_plain(error)}") from error
+
+    def _receive(self, sock: Any, call: _Call, answer: Answer) -> None:
+        """Read the answer; an error status counts even where its body does not arrive whole."""
+        try:
+            while not answer.complete:
+                answer.feed(sock.recv(READ_BYTES))
+                answer.check_size(self._max_answer_bytes)
+        except (OSError, HTTPException, Oversized) as error:
+            if answer.is_error:
+                return
+            if isinstance(error, Oversized):
+                raise self._too_large(call, answer, error) from None
+            raise self._failed(call, _read_advice(error, answer)) from error
+
+    def _checked(self, call: _Call, answer: Answer, received_at: float) -> Exchange:
+        status, headers, body = answer.status, answer.fields, bytes(answer.body)
+        encoding = headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("", "identity"):
+            if not answer.is_error:
+                error = BadAnswer(
+                    f"{self._where(call)} answered {status} in an encoding that was not asked for"
+                    f" ({encoding[:40]!r}); look at what stands before the Kiosk (proxy, ingress)",
+                    status=status,
+                )
+                error.timing = call.timing(received_at)
+                raise error
+            body = b""  # never unpacked; the status tells enough
+        return Exchange(
+            call.method,
+            call.path,
+            status,
+            headers,
+            body,
+            call.asked_at,
+            call.socket_at,
+            call.sent_at or call.socket_at,
+            received_at,
+        )
+
+    def _head(self, method: str, path: str) -> bytes:
+        """The request without its length and body; made once for each method and path."""
+        head = self._heads.get((method, path))
+        if head is None:
+            head = (
+                f"{method} {self._prefix}{path} HTTP/1.1\r\nHost: {self._host_header}\r\n"
+                f"User-Agent: kiosk-locust/{__version__}\r\nAccept: application/json\r\n"
+                "Content-Type: application/json\r\nConnection: keep-alive\r\n"
+            ).encode("ascii")
+            self._heads[method, path] = head
+        return head
+
+    def _where(self, call: _Call) -> str:
+        return f"{call.method} {self.base_url}{call.path}"
+
+    def _unreachable(self, call: _Call, why: str) -> Unreachable:
+        error = Unreachable(f"{self._where(call)} was not sent: {why}")
+        error.timing = call.timing()
+        return error
+
+    def _failed(self, call: _Call, why: str, within: str = "") -> KioskError:
+        """The error of a request that broke off: what it is depends on how far it came."""
+        if call.sent_at is None:
+            return self._unreachable(
+                call,
+                f"no connection {within or 'was made'}; is API_HOST right, and does a firewall"
+                " swallow what is sent there?",
+            )
+        error = NoAnswer(
+            f"{self._where(call)} was sent and may have been processed, but {why}; look at the"
+            " Kiosk's frontend (and its Redis) and at what stands before it"
+        )
+        error.timing = call.timing()
+        return error
+
+    def _too_large(self, call: _Call, answer: Answer, what: Oversized) -> BadAnswer:
+        status = answer.status or answer.get_code()
+        error = BadAnswer(
+            f"{self._where(call)} answered {status} with {what}, which no Kiosk does;"
+            " is API_HOST right?",
+            status=status,
+        )
+        error.timing = call.timing()
+        return error
+
+
+def _set_timing(killed: BaseException, timing: Timing) -> None:
+    """Tell whoever killed the greenlet how far its request came, if they want to know."""
+    if hasattr(killed, "timing"):
+        killed.timing = timing
+
+
+def _plain(error: BaseException) -> str:
+    """What the system says of an error, without numbers and file names."""
+    if isinstance(error, ssl.SSLError):
+        return error.reason or str(error)
+    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+
+
+def _connect_advice(error: BaseException) -> str:
+    """Why no connection was made, and what to do."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted ({error.verify_message}); if it is the right host,"
+            " name its authority's file in SSL_CERT_FILE"
+        )
+    if isinstance(error, ssl.SSLError):
+        return f"the TLS handshake failed ({_plain(error)}); is it https that is spoken there?"
+    if isinstance(error, (gevent.socket.gaierror, UnicodeError)):
+        return f"the host's name is not known ({_plain(error)}); is API_HOST right?"
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused; is the Kiosk running, and is API_HOST (its port, too) right?"
+    return f"no connection ({_plain(error)}); is API_HOST right, and is the network up?"
+
+
+def _read_advice(error: BaseException, answer: Answer) -> str:
+    """Why no whole answer was read."""
+    if isinstance(error, OSError):
+        return f"the connection broke ({_plain(error)}) before a whole answer came"
+    if answer.closed:
+        return "the connection was closed before a whole answer came"
+    return "what came back is not HTTP (is it https that is spoken there?)"
