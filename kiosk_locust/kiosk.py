@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from kiosk_locust.answers import bad_answer, json_object
+from kiosk_locust.exchange import Exchange
 from kiosk_locust.record import JobRequest
 from kiosk_locust.snapshot import FIELDS, Snapshot
-from kiosk_locust.transport import Exchange, Transport
+from kiosk_locust.transport import Transport
 
 # The end of every poll's body; made once, since polls are most of what is sent.
 _READ_TAIL = b', "key": ' + json.dumps(FIELDS).encode() + b"}"

@@ -22,9 +22,10 @@ from kiosk_locust.errors import (
     ServerFault,
     Unreachable,
 )
+from kiosk_locust.exchange import Exchange
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.retry import Backoff
-from kiosk_locust.transport import Exchange, Transport
+from kiosk_locust.transport import Transport
 
 logger = logging.getLogger(__name__)
 

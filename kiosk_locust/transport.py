@@ -7,19 +7,18 @@ waited for a socket, one time limit over all of it, and a limit on what an answe
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from http.client import HTTPException, responses
 from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
-import gevent.socket
 
 from kiosk_locust import __version__
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import Answered, BadAnswer, KioskError, NoAnswer, Timing, Unreachable
+from kiosk_locust.exchange import Exchange, RequestSample
+from kiosk_locust.faults import connect_advice, plain, read_advice
 from kiosk_locust.sockets import CarefulPool, CarefulTlsPool, Places
 from kiosk_locust.wire import Answer, Oversized
 
@@ -28,38 +27,6 @@ __all__ = ["Exchange", "RequestSample", "Timing", "Transport"]
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 READ_BYTES = 16 * 1024
 FIRST_BYTES = 16 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request and its answer; times in epoch seconds of the transport's clock."""
-
-    method: str
-    path: str
-    status: int
-    headers: Mapping[str, str]  # names in lower case
-    body: bytes
-    asked_at: float  # began to wait for a socket of the pool
-    socket_at: float  # had one of the pool's places
-    sent_at: float  # right before the first byte was given to the socket
-    received_at: float  # the whole answer was there
-
-    @property
-    def timing(self) -> Timing:
-        """The times alone, as errors carry them."""
-        return Timing(self.asked_at, self.socket_at, self.sent_at, self.received_at)
-
-
-@dataclass(frozen=True, slots=True)
-class RequestSample:
-    """One request as Locust's statistics want it; the wait for a place is not part of it."""
-
-    method: str
-    name: str  # the path
-    response_time_s: float  # from having a place to the answer or the failure
-    response_length: int  # bytes of body
-    error: Exception | None  # also for an answer with a status of 300 or more
-    started_at: float  # had a place, epoch seconds
 
 
 class _Call:
@@ -121,7 +88,7 @@ class Transport:
             "size": pool_size,
             # Half of the limit, so that a second address is tried when the first swallows all.
             "connection_timeout": request_timeout_s / 2,
-            "network_timeout": request_timeout_s,
+            "network_timeout": None,  # the limit on the whole request is enough
             "clock": clock,
         }
         if url.scheme == "https":
@@ -220,7 +187,7 @@ class Transport:
         try:
             return self._pool.get_socket()
         except (OSError, RuntimeError, UnicodeError) as error:
-            raise self._unreachable(call, _connect_advice(error)) from error
+            raise self._unreachable(call, connect_advice(error)) from error
 
     def _send(self, sock: Any, call: _Call, body: bytes | None) -> None:
         """Give the whole request to the socket; what fails at its first bytes was not sent."""
@@ -234,14 +201,14 @@ class Transport:
             # One TLS record at most: a part of it is of no use to the server.
             count = sock.send(request[:FIRST_BYTES])
         except OSError as error:
-            raise self._unreachable(call, f"the connection broke: {_plain(error)}") from error
+            raise self._unreachable(call, f"the connection broke: {plain(error)}") from error
         finally:
             call.sent_at = sent_at
         try:
             if count < len(request):
                 sock.sendall(request[count:])
         except OSError as error:
-            raise self._failed(call, f"the connection broke: {_plain(error)}") from error
+            raise self._failed(call, f"the connection broke: {plain(error)}") from error
 
     def _receive(self, sock: Any, call: _Call, answer: Answer) -> None:
         """Read the answer; an error status counts even where its body does not arrive whole."""
@@ -254,7 +221,7 @@ class Transport:
                 return
             if isinstance(error, Oversized):
                 raise self._too_large(call, answer, error) from None
-            raise self._failed(call, _read_advice(error, answer)) from error
+            raise self._failed(call, read_advice(error, answer)) from error
 
     def _checked(self, call: _Call, answer: Answer, received_at: float) -> Exchange:
         status, headers, body = answer.status, answer.fields, bytes(answer.body)
@@ -331,35 +298,3 @@ def _set_timing(killed: BaseException, timing: Timing) -> None:
     """Tell whoever killed the greenlet how far its request came, if they want to know."""
     if hasattr(killed, "timing"):
         killed.timing = timing
-
-
-def _plain(error: BaseException) -> str:
-    """What the system says of an error, without numbers and file names."""
-    if isinstance(error, ssl.SSLError):
-        return error.reason or str(error)
-    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
-
-
-def _connect_advice(error: BaseException) -> str:
-    """Why no connection was made, and what to do."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"its certificate is not trusted ({error.verify_message}); if it is the right host,"
-            " name its authority's file in SSL_CERT_FILE"
-        )
-    if isinstance(error, ssl.SSLError):
-        return f"the TLS handshake failed ({_plain(error)}); is it https that is spoken there?"
-    if isinstance(error, (gevent.socket.gaierror, UnicodeError)):
-        return f"the host's name is not known ({_plain(error)}); is API_HOST right?"
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused; is the Kiosk running, and is API_HOST (its port, too) right?"
-    return f"no connection ({_plain(error)}); is API_HOST right, and is the network up?"
-
-
-def _read_advice(error: BaseException, answer: Answer) -> str:
-    """Why no whole answer was read."""
-    if isinstance(error, OSError):
-        return f"the connection broke ({_plain(error)}) before a whole answer came"
-    if answer.closed:
-        return "the connection was closed before a whole answer came"
-    return "what came back is not HTTP (is it https that is spoken there?)"
