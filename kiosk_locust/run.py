@@ -23,6 +23,7 @@ from kiosk_locust.tickets import Tickets
 
 logger = logging.getLogger(__name__)
 
+ALL_CLOSED = "all tickets closed"
 #: A cycle's first job is due so long after the one before was over: its lease must be durable.
 CYCLE_LEAD_S = 0.1
 #: Interrupted jobs only close their records; whatever holds them up longer is a fault.
@@ -32,7 +33,9 @@ RequestFor = Callable[[Ticket], JobRequest]
 
 
 class Run:
-    """One run. ``on_trouble`` is called when it cannot go on; ``trouble`` then says why."""
+    """One run. ``on_end`` is called when every ticket is closed, or when it cannot go on:
+    ``trouble`` then says why.
+    """
 
     def __init__(
         self,
@@ -42,11 +45,12 @@ class Run:
         kiosk: Kiosk,
         clock: Clock,
         rng: random.Random,
-        on_trouble: Callable[[], None],
+        on_end: Callable[[], None],
     ) -> None:
         self.options = options
         self.ledger = ledger
         self.outcomes: Counter[Outcome] = Counter()
+        self.never_leased = 0  # closed as unfinished without a job
         self.trouble = ""
         self.ended_by = ""
         self.all_closed = Event()
@@ -54,7 +58,7 @@ class Run:
         self._kiosk = kiosk
         self._clock = clock
         self._rng = rng
-        self._on_trouble = on_trouble
+        self._on_end = on_end
         self._jobs = Group()
         self._stopping = Event()
         self._give_up = Event()
@@ -107,7 +111,7 @@ class Run:
         logger.error("the run cannot go on: %s", error)
         if not self.trouble:
             self.trouble = str(error)
-            self._on_trouble()
+            self._on_end()
 
     def _run_cycles(self, started_at: float) -> None:
         for cycle in range(1, self.options.num_cycles + 1):
@@ -121,8 +125,9 @@ class Run:
             self.ledger.end_cycle(cycle, now)
             logger.info("cycle %d of %d is over", cycle, self.options.num_cycles)
             started_at = now + self.options.cycle_interval_s + CYCLE_LEAD_S
-        self.ended_by = "all tickets closed"
+        self.ended_by = ALL_CLOSED
         self.all_closed.set()
+        self._on_end()
 
     def _prepare(self, ticket: Ticket, user_class: str, request_for: RequestFor) -> Job | None:
         """The job of a ticket, leased; None if the user class could not say what to submit."""
@@ -226,6 +231,7 @@ class Run:
 
     def _count_unfinished(self, rest: Iterator[Ticket]) -> Iterator[Ticket]:
         for ticket in rest:
+            self.never_leased += 1
             self.outcomes[Outcome.UNFINISHED] += 1
             yield ticket
 

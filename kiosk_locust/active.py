@@ -1,0 +1,247 @@
+"""A run that is on, with all that serves it: simulator, transport, ledger, listeners, files."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from gevent.threadpool import ThreadPool
+from locust.env import Environment
+from rich.console import Console
+
+from kiosk_locust import closing, events, names, results
+from kiosk_locust.clock import Clock, SystemClock
+from kiosk_locust.dispatch import lead_s
+from kiosk_locust.embedded import EmbeddedKiosk
+from kiosk_locust.errors import KioskLocustError
+from kiosk_locust.kiosk import Kiosk
+from kiosk_locust.ledger import Ledger
+from kiosk_locust.metrics import Metrics
+from kiosk_locust.options import Options, options_as_json
+from kiosk_locust.preflight import check_kiosk, find_base_url
+from kiosk_locust.progress import Progress
+from kiosk_locust.record import JobRequest, Outcome
+from kiosk_locust.recorder import Recorder
+from kiosk_locust.run import Run
+from kiosk_locust.statistics import LocustStatistics
+from kiosk_locust.summary import Summary, summarise
+from kiosk_locust.transport import RequestSample, Transport
+from kiosk_locust.verdict import Verdict, exit_code
+
+logger = logging.getLogger(__name__)
+
+
+class ActiveRun:
+    """Opens, starts and finishes one run in ``environment``.
+
+    ``on_end`` is called when the run is over by itself or can go on no longer.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        environment: Environment,
+        console: Console,
+        on_end: Callable[[], None],
+    ) -> None:
+        self.options = options
+        self.simulated = options.host is None
+        self.name = names.marked(options.run_name or _name(options), simulated=self.simulated)
+        self.verdict = Verdict(2, "the run was not finished")
+        self._environment = environment
+        self._console = console
+        self._on_end = on_end
+        self._clock: Clock = SystemClock()
+        self._started_at = self._clock.now()
+        self._embedded = EmbeddedKiosk() if self.simulated else None
+        self._closers: list[Callable[[], None]] = []
+        self._files: list[Path] = []
+        self._summary: Summary | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the test was started."""
+        return self._clock.now() - self._started_at
+
+    @property
+    def path(self) -> Path:
+        """Where the ledger is."""
+        return self.options.output_dir / f"{self.name}.db"
+
+    # -- the beginning
+
+    def open(self, requests: Iterable[JobRequest]) -> Run:
+        """Reach the Kiosk, ask whether it can run ``requests``, make the ledger and the run.
+
+        Raises KioskLocustError, with nothing left open, where it cannot be done.
+        """
+        try:
+            return self._open(requests)
+        except BaseException:
+            self._close_all()
+            raise
+
+    def _open(self, requests: Iterable[JobRequest]) -> Run:
+        host = self._reach()
+        transport = Transport(
+            host,
+            pool_size=self.options.pool_size,
+            request_timeout_s=self.options.request_timeout_s,
+            clock=self._clock,
+            on_request=self._tell_locust,
+        )
+        self._closers.append(transport.close)
+        kiosk = Kiosk(transport)
+        wanted = {(r.job_type, r.model_name, r.model_version) for r in requests}
+        for job_type, model, version in sorted(wanted):
+            for warning in check_kiosk(kiosk, job_type, model, version):
+                logger.warning("%s", warning)
+        self.run = self._make_run(kiosk, host)
+        return self.run
+
+    def _reach(self) -> str:
+        """The base URL to use: of the Kiosk, or of a simulated one that is started here."""
+        if self._embedded is not None:
+            logger.warning("%s", closing.SIMULATED)
+            self._closers.append(self._embedded.stop)
+            return self._embedded.start()
+        host = self.options.host or ""
+        return find_base_url(host, request_timeout_s=self.options.request_timeout_s)
+
+    def _make_run(self, kiosk: Kiosk, host: str) -> Run:
+        self._ledger = Ledger.create(self.path, self._meta(host), self._ledger_failed)
+        run = Run(
+            self.options,
+            ledger=self._ledger,
+            kiosk=kiosk,
+            clock=self._clock,
+            rng=random.Random(f"{self.options.arrival_seed}/polls"),
+            on_end=self._on_end,
+        )
+        recorder = Recorder(self._ledger)
+        recorder.attach()
+        self._closers.append(recorder.detach)
+        total = self.options.count * self.options.num_cycles
+        self._metrics = Metrics(self._clock, total or None)
+        statistics = LocustStatistics(self._environment.stats)
+        self._listen(events.job_submitted, self._metrics.on_submitted)
+        self._listen(events.job_status, self._metrics.on_status)
+        self._listen(events.job_closed, self._metrics.on_closed)
+        self._listen(events.job_closed, statistics.on_closed)
+        self._progress = Progress(
+            self._metrics.view, self.options.refresh_s, self._clock, self._console
+        )
+        return run
+
+    def _listen(self, hook: events.EventHook, listener: Callable[..., None]) -> None:
+        hook.add_listener(listener, critical=True)
+        self._closers.append(lambda: hook.remove_listener(listener))
+
+    def _meta(self, host: str) -> dict[str, str]:
+        return {
+            "run_id": uuid.uuid4().hex,
+            "run_name": self.name,
+            "options": json.dumps(options_as_json(self.options)),
+            "host": host,
+            "simulated": "true" if self.simulated else "false",
+            "started_at": repr(self._clock.now()),
+            "finished": "false",
+        }
+
+    def start(self) -> None:
+        """Set time zero, a stated lead from now, and begin."""
+        lead = lead_s(self.options.users)
+        zero_at = self._clock.now() + lead
+        self._ledger.set_meta(time_zero=repr(zero_at))
+        logger.info("run %s: the first job is due in %.2g s; ledger: %s", self.name, lead, self.path)
+        self._progress.start()
+        self.run.start(zero_at)
+
+    # -- the end
+
+    def drain(self, ended_by: str, grace_s: float) -> None:
+        """Let jobs in flight end within ``grace_s``, close the rest; see Run.drain."""
+        if not self.options.count:
+            self._metrics.total = None
+        self.run.drain(ended_by, grace_s)
+
+    def finish(self, trouble: str = "") -> Verdict:
+        """Write everything and tell how it went; to be called once every ticket is closed."""
+        unfinished = self.run.never_leased
+        if unfinished:
+            self._metrics.on_never_leased(Outcome.UNFINISHED, unfinished)
+        self._progress.stop()
+        problems = [p for p in (self.run.trouble, trouble, self._close_ledger()) if p]
+        problems += self._write_results()
+        self._close_all()
+        self.verdict = exit_code(self.run.outcomes, self.run.finished, "; ".join(problems))
+        events.run_closed.fire(run=self)
+        return self.verdict
+
+    def show(self) -> None:
+        """Print the closing summary; its last lines are the exit code, why, and the files."""
+        if self._summary is None:
+            self._console.print(self.verdict.line, soft_wrap=True, highlight=False)
+            return
+        closing.show(
+            self._console,
+            self._summary,
+            self.verdict,
+            run_name=self.name,
+            simulated=self.simulated,
+            files=[self.path, *self._files],
+        )
+
+    def _close_ledger(self) -> str:
+        """Close the ledger; what went wrong, or an empty string."""
+        self._ledger.set_meta(
+            ended_at=repr(self._clock.now()),
+            ended_by=self.run.ended_by,
+            finished="true" if self.run.finished else "false",
+        )
+        try:
+            self._ledger.close()
+        except KioskLocustError as error:
+            return str(error)
+        return ""
+
+    def _write_results(self) -> list[str]:
+        """Results and summary, in a real thread: a million jobs take a while."""
+        thread = ThreadPool(1)
+        try:
+            self._files = thread.apply(results.write_all, (self.path, self.options.output_dir))
+            self._summary = thread.apply(summarise, (self.path,))
+        except (KioskLocustError, OSError) as error:
+            return [f"the results could not be written: {error}; all records are in {self.path}"]
+        finally:
+            thread.kill()
+        return []
+
+    def _close_all(self) -> None:
+        while self._closers:
+            self._closers.pop()()
+
+    def _ledger_failed(self, error: Exception) -> None:
+        self.run.fail(error)
+
+    def _tell_locust(self, sample: RequestSample) -> None:
+        """Every request appears in Locust's statistics, and to its users' listeners."""
+        self._environment.events.request.fire(
+            request_type=sample.method,
+            name=sample.name,
+            response_time=sample.response_time_s * 1000,
+            response_length=sample.response_length,
+            exception=sample.error,
+            start_time=sample.started_at,
+            context={},
+        )
+
+
+def _name(options: Options) -> str:
+    """A run's name where none was given: when it began (local time), and the job type."""
+    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}_{options.job_type}"

@@ -1,0 +1,42 @@
+"""The start form of Locust's web UI: what is posted is checked before a run starts from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Response, jsonify, request
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, Runner
+from locust.web import WebUI
+
+from kiosk_locust.errors import OptionsError
+
+Check = Callable[[dict[str, str]], None]
+
+
+def check_before_start(web_ui: WebUI, runner: Runner, check: Check) -> None:
+    """Let ``check`` refuse a posted form, by raising OptionsError, before Locust takes it over.
+
+    Whoever clicked sees all mistakes at once. The same form edits the number of users of a
+    test that is on; then nothing else of it counts.
+    """
+
+    def answer() -> Response | None:
+        try:
+            check(dict(request.form.items()))
+        except OptionsError as error:
+            host = web_ui.environment.host
+            return jsonify({"success": False, "message": str(error), "host": host})
+        return None
+
+    # Behind the login, where there is one: the answer tells about this machine's settings.
+    guarded = web_ui.auth_required_if_enabled(answer)
+
+    def before_request() -> Response | None:
+        starts = request.endpoint == "locust.swarm"
+        if not starts or runner.state in (STATE_RUNNING, STATE_SPAWNING):
+            return None
+        answered: Response | None = guarded()
+        return answered
+
+    if web_ui.app is not None:
+        web_ui.app.before_request(before_request)

@@ -1,0 +1,271 @@
+"""Attaches everything to Locust: the one module that knows all others.
+
+A locustfile calls :func:`attach` once, at its top level, and has a subclass of KioskUser.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+import sys
+from typing import Any
+
+import gevent
+import locust
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+from locust.exception import StopTest
+from locust.runners import LocalRunner
+from locust.web import WebUI
+from rich.console import Console
+
+from kiosk_locust import commandline, form
+from kiosk_locust.active import ActiveRun
+from kiosk_locust.dispatch import AtOnceDispatcher
+from kiosk_locust.errors import KioskLocustError, OptionsError
+from kiosk_locust.logfile import open_log
+from kiosk_locust.options import Options, draft, resolve
+from kiosk_locust.record import JobRequest, Ticket
+from kiosk_locust.signals import Signals
+from kiosk_locust.sources import Layers, locusts_own, read_dotenv
+from kiosk_locust.user import RUNS, KioskUser, request_from
+from kiosk_locust.verdict import Verdict
+
+logger = logging.getLogger(__name__)
+
+#: A cluster that sends SIGTERM kills soon after; by then everything is to be written.
+SIGTERM_GRACE_S = 10.0
+#: Locust's timer for -t and our clock may differ by so much.
+RUN_TIME_SLACK_S = 0.5
+
+_attached: list[dict[str, str]] = []  # what stood in .env, once attached
+_shown: dict[str, str] = {}  # what the start form shows, once a plugin is registered
+
+
+def attach() -> None:
+    """Add the plugin's options and listeners to Locust; once a process, however often called."""
+    if _attached:
+        return
+    try:
+        dotenv = read_dotenv()
+    except OptionsError as error:
+        _refuse(error)
+    _attached.append(dotenv)
+    os.environ.update(locusts_own(dotenv, os.environ))
+    locust.events.init_command_line_parser.add_listener(_on_parser)
+    locust.events.init.add_listener(_on_init)
+
+
+def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
+    """Locust makes a parser at its start, and one more each time somebody opens its page."""
+    commandline.add_options(parser, _shown or None)
+
+
+def _on_init(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:
+    if not isinstance(environment.runner, LocalRunner):
+        sys.stderr.write(
+            "kiosk_locust runs in one process: leave out --master, --worker and --processes\n"
+        )
+        sys.exit(2)
+    try:
+        layers = commandline.read(sys.argv[1:], os.environ, _attached[0])
+        Plugin(environment, environment.runner, layers, web_ui).register()
+    except OptionsError as error:
+        _refuse(error)
+
+
+def _refuse(error: OptionsError) -> None:
+    sys.stderr.write(f"{error}\n")
+    sys.exit(2)
+
+
+class Plugin:
+    """The plugin in one Locust environment."""
+
+    def __init__(
+        self, environment: Environment, runner: LocalRunner, layers: Layers, web_ui: WebUI | None
+    ) -> None:
+        self._environment = environment
+        self._runner = runner
+        self._layers = layers
+        self._web_ui = web_ui
+        self._rng = random.Random()
+        self._shown: dict[str, str] = {}
+        self._active: ActiveRun | None = None
+        self._ending: gevent.Greenlet | None = None
+        self._started_at = 0.0
+        self._log: logging.Handler | None = None
+        self._console = Console(stderr=True)
+        self._signals = Signals(self._on_first_signal, self._on_second_signal)
+
+    @property
+    def _headless(self) -> bool:
+        return self._web_ui is None
+
+    # -- once a process
+
+    def register(self) -> None:
+        """Check the settings and attach every listener; raises OptionsError.
+
+        Without a web UI all must be right by now; with one, the form may still mend it.
+        """
+        if self._headless or self._parsed.autostart:
+            options = self._resolve(self._layers, tell=False)
+        else:
+            options = draft(
+                self._layers, class_host=self._class_host, headless=False, rng=self._rng
+            ).options
+        self._shown = commandline.prefill(self._parsed, self._layers, options)
+        _shown.update(self._shown)
+        self._prepare_locust(options)
+        hooks = self._environment.events
+        hooks.test_start.add_listener(self._on_test_start)
+        hooks.test_stopping.add_listener(self._on_test_stopping)
+        hooks.test_stop.add_listener(self._on_test_stop)
+        hooks.quitting.add_listener(self._on_quitting)
+        hooks.quit.add_listener(self._on_quit)
+        if self._web_ui is not None:
+            form.check_before_start(self._web_ui, self._runner, self._check_form)
+        self._signals.install()
+
+    @property
+    def _parsed(self) -> Any:
+        return self._environment.parsed_options
+
+    @property
+    def _class_host(self) -> str | None:
+        return next((c.host for c in self._environment.user_classes if c.host), None)
+
+    def _prepare_locust(self, options: Options) -> None:
+        """Jobs live on without their users, so users are spawned and stopped at once."""
+        self._environment.stop_timeout = 0.0
+        self._environment.dispatcher_class = AtOnceDispatcher
+        if self._console.is_terminal and not self._parsed.print_stats:
+            self._parsed.only_summary = True  # its table would be drawn into the bar
+        if options.log_enabled:
+            self._log = open_log(options.log_file, options.log_level)
+
+    def _resolve(self, layers: Layers, *, tell: bool) -> Options:
+        resolved = resolve(
+            layers, class_host=self._class_host, headless=self._headless, rng=self._rng
+        )
+        if tell:
+            for notice in resolved.notices:
+                logger.warning("%s", notice)
+        return resolved.options
+
+    def _check_form(self, posted: dict[str, str]) -> None:
+        """Raise OptionsError for a start form that a run cannot start from."""
+        self._resolve(self._layers.with_form(posted, self._shown), tell=False)
+
+    # -- a run
+
+    def _on_test_start(self, **_: Any) -> None:
+        try:
+            self._start()
+        except KioskLocustError as error:
+            self._environment.process_exit_code = 2
+            raise StopTest(f"the run cannot start: {error}") from error
+
+    def _start(self) -> None:
+        self._active = self._ending = None
+        layers = self._layers
+        if self._web_ui is not None:
+            layers = layers.with_form(vars(self._parsed), self._shown)
+        options = self._resolve(layers, tell=True)
+        active = ActiveRun(options, self._environment, self._console, self._on_run_over)
+        RUNS[self._environment] = active.open(self._requests(options))
+        self._active = active
+        self._environment.process_exit_code = 2  # until the run says better
+        active.start()
+
+    def _requests(self, options: Options) -> list[JobRequest]:
+        """What each user class would submit first, for the check before the start."""
+        default = request_from(options, options.file)
+        found = [default]
+        for user_class in self._environment.user_classes:
+            if issubclass(user_class, KioskUser):
+                ticket = Ticket(0, 1, 0, None, options.file)
+                found.append(user_class(self._environment).request(ticket, default))
+        return found
+
+    def _on_run_over(self) -> None:
+        """All tickets are closed, or the run cannot go on: end Locust's test."""
+        gevent.spawn(self._stop_locust)
+
+    def _stop_locust(self) -> None:
+        if self._headless:
+            self._runner.quit()
+            return
+        self._runner.stop()
+        if self._parsed.autostart and self._parsed.autoquit >= 0:
+            gevent.sleep(self._parsed.autoquit)
+            self._quit()
+
+    def _quit(self) -> None:
+        self._runner.quit()
+        if self._web_ui is not None:
+            self._web_ui.stop()
+
+    # -- its end: it lives in a greenlet of its own, so that nothing that is killed takes it along
+
+    def _end(self) -> gevent.Greenlet | None:
+        if self._active is not None and self._ending is None:
+            self._ending = gevent.spawn(self._drain_and_finish, self._active)
+        return self._ending
+
+    def _drain_and_finish(self, active: ActiveRun) -> None:
+        active.drain(*self._reason(active))
+        verdict = active.finish()
+        self._environment.process_exit_code = verdict.code
+        if not self._headless:
+            active.show()
+
+    def _reason(self, active: ActiveRun) -> tuple[str, float]:
+        """Why the run ends, and how long (seconds) jobs in flight may take."""
+        options = active.options
+        if active.run.trouble:
+            return "a fault", 0.0
+        if self._signals.first == signal.SIGTERM:
+            return self._signals.name, min(options.stop_timeout_s, SIGTERM_GRACE_S)
+        if self._signals.first is not None:
+            return self._signals.name, options.stop_timeout_s
+        limit_s = options.run_time_s
+        if limit_s and active.elapsed_s >= limit_s - RUN_TIME_SLACK_S:
+            return "-t", options.stop_timeout_s if options.count else options.drain_timeout_s
+        return "Stop", options.stop_timeout_s
+
+    def _on_test_stopping(self, **_: Any) -> None:
+        if self._end() is not None and self._active is not None:
+            self._active.run.all_closed.wait()
+
+    def _on_test_stop(self, **_: Any) -> None:
+        if ending := self._end():
+            ending.join()
+
+    def _on_quitting(self, **_: Any) -> None:
+        self._on_test_stop()
+
+    def _on_quit(self, **_: Any) -> None:
+        """After all that Locust prints, the last words are ours."""
+        if self._active is not None and self._headless:
+            self._active.show()
+        elif self._environment.process_exit_code == 2 and self._active is None:
+            line = Verdict(2, "the run could not start, see above").line
+            self._console.print(line, style="bold red", soft_wrap=True)
+
+    # -- signals
+
+    def _on_first_signal(self, number: int) -> None:
+        logger.warning("%s: the run is ended; once more to wait no longer", self._signals.name)
+        if number == signal.SIGINT:  # Locust has a handler of its own for SIGTERM
+            gevent.spawn(self._quit)
+
+    def _on_second_signal(self) -> None:
+        logger.warning("waiting no longer for jobs in flight; everything is still written")
+        if self._active is not None:
+            self._active.run.give_up()
+
+
