@@ -298,6 +298,11 @@ def test_a_404_of_somebody_else_is_an_error() -> None:
             kiosk.expire(JOB_ID, 3600)
 
 
+def test_a_zero_with_another_status_is_an_error() -> None:
+    with kiosk_answering(json_answer({"value": 0}, 500)) as (kiosk, _), pytest.raises(ServerFault):
+        kiosk.expire(JOB_ID, 3600)
+
+
 def test_an_expiry_without_a_verdict_is_a_bad_answer() -> None:
     for answer in (json_answer({}), json_answer({"value": "OK"}), html_answer()):
         with kiosk_answering(answer) as (kiosk, _), pytest.raises(BadAnswer):

@@ -87,9 +87,12 @@ def test_a_kiosk_that_knows_all_draws_no_warning() -> None:
 
 
 def test_an_unknown_job_type_is_told_with_the_known_ones() -> None:
-    with RawServer(kiosk_with()) as server, client(server.url) as kiosk:
-        with pytest.raises(PreflightError) as caught:
-            check_kiosk(kiosk, "tracking")
+    with (
+        RawServer(kiosk_with()) as server,
+        client(server.url) as kiosk,
+        pytest.raises(PreflightError) as caught,
+    ):
+        check_kiosk(kiosk, "tracking")
     said = str(caught.value)
     assert "JOB_TYPE 'tracking'" in said
     assert "'segmentation', 'mesmer'" in said
@@ -98,28 +101,40 @@ def test_an_unknown_job_type_is_told_with_the_known_ones() -> None:
 
 def test_a_kiosk_without_job_types_is_told_as_such() -> None:
     none = json_answer({"jobTypes": []})
-    with RawServer(kiosk_with(job_types=none)) as server, client(server.url) as kiosk:
-        with pytest.raises(PreflightError, match="it knows none"):
-            check_kiosk(kiosk, "segmentation")
+    with (
+        RawServer(kiosk_with(job_types=none)) as server,
+        client(server.url) as kiosk,
+        pytest.raises(PreflightError, match="it knows none"),
+    ):
+        check_kiosk(kiosk, "segmentation")
 
 
 def test_a_long_list_is_cut() -> None:
     many = json_answer({"jobTypes": [f"type-{number}" for number in range(1_000)]})
-    with RawServer(kiosk_with(job_types=many)) as server, client(server.url) as kiosk:
-        with pytest.raises(PreflightError, match="'type-19' and 980 more"):
-            check_kiosk(kiosk, "segmentation")
+    with (
+        RawServer(kiosk_with(job_types=many)) as server,
+        client(server.url) as kiosk,
+        pytest.raises(PreflightError, match="'type-19' and 980 more"),
+    ):
+        check_kiosk(kiosk, "segmentation")
 
 
 def test_an_unknown_model_is_told_with_the_known_ones() -> None:
-    with RawServer(kiosk_with()) as server, client(server.url) as kiosk:
-        with pytest.raises(PreflightError, match=r"MODEL 'Other'.*'Nuclear', 'Bare'"):
-            check_kiosk(kiosk, "segmentation", "Other", "0")
+    with (
+        RawServer(kiosk_with()) as server,
+        client(server.url) as kiosk,
+        pytest.raises(PreflightError, match=r"MODEL 'Other'.*'Nuclear', 'Bare'"),
+    ):
+        check_kiosk(kiosk, "segmentation", "Other", "0")
 
 
 def test_an_unknown_version_is_told_with_the_known_ones() -> None:
-    with RawServer(kiosk_with()) as server, client(server.url) as kiosk:
-        with pytest.raises(PreflightError, match=r"MODEL 'Nuclear:7'.*'0', '1'"):
-            check_kiosk(kiosk, "segmentation", "Nuclear", "7")
+    with (
+        RawServer(kiosk_with()) as server,
+        client(server.url) as kiosk,
+        pytest.raises(PreflightError, match=r"MODEL 'Nuclear:7'.*'0', '1'"),
+    ):
+        check_kiosk(kiosk, "segmentation", "Nuclear", "7")
 
 
 @pytest.mark.parametrize(("model", "version"), [("Nuclear", ""), ("Bare", "3")])
@@ -182,27 +197,34 @@ def test_a_host_that_refuses_is_told_with_the_cure() -> None:
 
 
 def test_a_host_that_hangs_ends_with_the_time_limit() -> None:
-    with RawServer(hanging) as server, client(server.url, request_timeout_s=0.1) as kiosk:
-        with pytest.raises(PreflightError, match=r"does not answer.*within 0\.1 s"):
-            check_kiosk(kiosk, "segmentation")
+    with (
+        RawServer(hanging) as server,
+        client(server.url, request_timeout_s=0.1) as kiosk,
+        pytest.raises(PreflightError, match=r"does not answer.*within 0\.1 s"),
+    ):
+        check_kiosk(kiosk, "segmentation")
 
 
 @pytest.mark.parametrize(
     "blip", [html_answer(502), html_answer(503), json_answer({}, 429, Retry_After="1"), b"?"]
 )
 def test_a_fault_that_passes_is_waited_out(blip: bytes) -> None:
-    with RawServer(answering(blip, HEALTH, blip, JOB_TYPES)) as server:
-        with client(server.url) as kiosk:
-            assert check_kiosk(kiosk, "segmentation", rng=random.Random(1)) == []
+    with (
+        RawServer(answering(blip, HEALTH, blip, JOB_TYPES)) as server,
+        client(server.url) as kiosk,
+    ):
+        assert check_kiosk(kiosk, "segmentation", rng=random.Random(1)) == []
     assert len(server.requests) == 4
 
 
 def test_a_retry_after_past_our_patience_is_not_waited_for() -> None:
-    with RawServer(answering(json_answer({}, 429, Retry_After="3600"))) as server:
-        with client(server.url) as kiosk:
-            with pytest.raises(PreflightError, match="asks to wait 3600 s"):
-                check_kiosk(kiosk, "segmentation")
-            assert slept_s(kiosk) == 0
+    with (
+        RawServer(answering(json_answer({}, 429, Retry_After="3600"))) as server,
+        client(server.url) as kiosk,
+    ):
+        with pytest.raises(PreflightError, match="asks to wait 3600 s"):
+            check_kiosk(kiosk, "segmentation")
+        assert slept_s(kiosk) == 0
 
 
 # -- find_base_url
@@ -247,18 +269,22 @@ def test_a_redirect_that_forgets_the_path_keeps_ours(
     certificate: tuple[Path, ssl.SSLContext],
 ) -> None:
     file, context = certificate
-    with RawServer(answering(HEALTH), tls=context) as secure:
-        with RawServer(answering(raw_answer(301, Location=secure.url + "/"))) as server:
-            assert find(server.url + "/kiosk", file) == secure.url + "/kiosk"
+    with (
+        RawServer(answering(HEALTH), tls=context) as secure,
+        RawServer(answering(raw_answer(301, Location=secure.url + "/"))) as server,
+    ):
+        assert find(server.url + "/kiosk", file) == secure.url + "/kiosk"
     assert secure.requests[0].path == "/kiosk/api/health-check"
 
 
 def test_a_redirect_to_another_host_is_named_and_sent_nothing() -> None:
     with RawServer(answering(HEALTH)) as elsewhere:
         location = elsewhere.url.replace("127.0.0.1", "localhost") + "/api/health-check"
-        with RawServer(answering(raw_answer(302, Location=location))) as server:
-            with pytest.raises(PreflightError, match=r"another host \(localhost\)") as caught:
-                find(server.url)
+        with (
+            RawServer(answering(raw_answer(302, Location=location))) as server,
+            pytest.raises(PreflightError, match=r"another host \(localhost\)") as caught,
+        ):
+            find(server.url)
         assert elsewhere.connections == 0
     assert location in str(caught.value)
 
@@ -277,9 +303,11 @@ def test_a_redirect_to_another_host_is_named_and_sent_nothing() -> None:
     ],
 )
 def test_a_redirect_that_leads_elsewhere_is_refused(location: str, said: str) -> None:
-    with RawServer(answering(raw_answer(302, Location=location))) as server:
-        with pytest.raises(PreflightError, match=said):
-            find(server.url)
+    with (
+        RawServer(answering(raw_answer(302, Location=location))) as server,
+        pytest.raises(PreflightError, match=said),
+    ):
+        find(server.url)
     assert len(server.requests) == 1
 
 
@@ -288,9 +316,23 @@ def test_a_second_redirect_is_refused(certificate: tuple[Path, ssl.SSLContext]) 
     onward = raw_answer(302, Location="https://login.example/")
     with RawServer(answering(onward), tls=context) as secure:
         location = secure.url + "/api/health-check"
-        with RawServer(answering(raw_answer(301, Location=location))) as server:
-            with pytest.raises(PreflightError, match="set API_HOST to the address that answers"):
-                find(server.url, file)
+        with (
+            RawServer(answering(raw_answer(301, Location=location))) as server,
+            pytest.raises(PreflightError, match="set API_HOST to the address that answers"),
+        ):
+            find(server.url, file)
+
+
+def test_from_https_no_redirect_is_followed(certificate: tuple[Path, ssl.SSLContext]) -> None:
+    file, context = certificate
+    with RawServer(answering(HEALTH), tls=context) as elsewhere:
+        onward = raw_answer(302, Location=elsewhere.url + "/api/health-check")
+        with (
+            RawServer(answering(onward), tls=context) as secure,
+            pytest.raises(PreflightError, match="only a redirect from http to https"),
+        ):
+            find(secure.url, file)
+        assert elsewhere.connections == 0
 
 
 def test_a_redirect_to_a_host_with_an_untrusted_certificate_says_so(
@@ -298,9 +340,11 @@ def test_a_redirect_to_a_host_with_an_untrusted_certificate_says_so(
 ) -> None:
     with RawServer(answering(HEALTH), tls=certificate[1]) as secure:
         location = secure.url + "/api/health-check"
-        with RawServer(answering(raw_answer(301, Location=location))) as server:
-            with pytest.raises(PreflightError, match="certificate is not trusted"):
-                find(server.url)
+        with (
+            RawServer(answering(raw_answer(301, Location=location))) as server,
+            pytest.raises(PreflightError, match="certificate is not trusted"),
+        ):
+            find(server.url)
     assert secure.requests == []
 
 

@@ -514,24 +514,6 @@ def test_a_killed_request_gives_its_place_back_and_drops_its_socket(
     assert server.connections == 2
 
 
-def test_whoever_is_killed_with_a_place_just_handed_over_passes_it_on(
-    connect: MakeTransport,
-) -> None:
-    with RawServer(answering(OK)) as server:
-        transport = connect(server.url, pool_size=1)
-        waiter: list[gevent.Greenlet] = []
-
-        def ask_then_kill() -> None:
-            transport.request("GET", "/")
-            waiter[0].kill(block=False)  # it was given the place, and has not run since
-
-        asker = gevent.spawn(ask_then_kill)
-        waiter.append(gevent.spawn(transport.request, "GET", "/"))
-        gevent.joinall([asker, *waiter])
-        assert transport.in_use == 0
-        assert transport.request("GET", "/").status == 200
-
-
 def test_another_time_limit_than_ours_is_passed_through(connect: MakeTransport) -> None:
     with RawServer(hanging) as server:
         transport = connect(server.url)
