@@ -23,10 +23,17 @@ STAGE_FIELDS = {
 }
 STAGES = ("queue_wait", *STAGE_FIELDS)
 
+#: Outcomes of jobs that the Kiosk brought to an end; only these have a duration and images.
+ENDED = (Outcome.DONE, Outcome.PARTIAL, Outcome.FAILED)
+
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """Durations in seconds; what is not known is None, never zero."""
+    """Durations in seconds; what is not known is None, never zero.
+
+    A ZIP that failed as a whole and whose files nobody counted has one failed image: at least
+    so many are missing.
+    """
 
     duration_s: float | None
     duration_from: DurationSource | None
@@ -35,8 +42,11 @@ class Measures:
     images_failed: int
 
 
-def is_zip(image_name: str) -> bool:
-    """Whether the Kiosk treats a file of this name as a ZIP of images."""
+def is_zip(image_name: str, job_id: str = "") -> bool:
+    """Whether the job is a ZIP of images: the queue in its id tells, else the file's name."""
+    queue, separator, _ = job_id.partition(":")
+    if separator:
+        return queue.endswith("-zip")
     return image_name.lower().endswith(".zip")
 
 
@@ -45,8 +55,11 @@ def timing(snapshot: Snapshot, name: str) -> tuple[float, ...]:
 
     Parts that are no finite number of at least 0 are left out.
     """
+    text = snapshot.fields.get(name, "")
+    if not text:
+        return ()
     numbers = []
-    for part in snapshot.fields.get(name, "").split(","):
+    for part in text.split(","):
         try:
             number = float(part)
         except ValueError:
@@ -56,45 +69,72 @@ def timing(snapshot: Snapshot, name: str) -> tuple[float, ...]:
     return tuple(numbers)
 
 
+def stage_times(snapshot: Snapshot, *, zipped: bool) -> dict[str, tuple[float, ...]]:
+    """Seconds by each stage of STAGE_FIELDS; an image job has at most one number a stage."""
+    most = None if zipped else 1
+    return {stage: timing(snapshot, name)[:most] for stage, name in STAGE_FIELDS.items()}
+
+
+def stages(record: Record, found: Measures) -> dict[str, tuple[float, ...]]:
+    """Seconds by each of STAGES, for a job that ended; empty tuples for one that did not."""
+    if record.outcome not in ENDED:
+        return dict.fromkeys(STAGES, ())
+    wait = () if found.queue_wait_s is None else (found.queue_wait_s,)
+    zipped = is_zip(record.request.image_name, record.job_id)
+    return {"queue_wait": wait, **stage_times(record.snapshot or Snapshot(), zipped=zipped)}
+
+
 def measure(record: Record) -> Measures:
     """The measures of a record, as far as its last snapshot and observations tell them."""
     snapshot = record.snapshot or Snapshot()
+    zipped = is_zip(record.request.image_name, record.job_id)
     duration_s, source = _duration(record, snapshot)
-    done, failed = _images(record, snapshot)
+    done, failed = _images(record, snapshot, zipped=zipped)
     queue_wait_s = None
-    totals = timing(snapshot, "total_time")
-    if duration_s is not None and totals and not is_zip(record.request.image_name):
-        queue_wait_s = duration_s - totals[0]
+    if duration_s is not None and source != "observed" and not zipped:
+        queue_wait_s = _queue_wait(snapshot, duration_s)
     return Measures(duration_s, source, queue_wait_s, done, failed)
 
 
-def _duration(
-    record: Record, snapshot: Snapshot
-) -> tuple[float | None, DurationSource | None]:
+def _queue_wait(snapshot: Snapshot, duration_s: float) -> float | None:
+    """What is left of the duration without ``total_time``, which counts from the dequeue.
+
+    Two machines' clocks can make it slightly negative; it is no wait then, and leaving such
+    jobs out would push every percentile up.
+    """
+    totals = timing(snapshot, "total_time")
+    return max(0.0, duration_s - totals[0]) if totals else None
+
+
+def _duration(record: Record, snapshot: Snapshot) -> tuple[float | None, DurationSource | None]:
     """The server's own duration where it gave one, else what the polls saw."""
-    if not snapshot.is_final:
+    if not snapshot.is_final or record.outcome not in (None, *ENDED):
         return None, None
     created = snapshot.time("created_at")
     sources: tuple[DurationSource, ...] = ("finished_at", "updated_at")
     for source in sources:
         ended = snapshot.time(source)
-        if created is not None and ended is not None:
+        if created is not None and ended is not None and ended >= created:
             return ended - created, source
     if record.observed_at is not None and record.submitted_at is not None:
         return record.observed_at - record.submitted_at, "observed"
     return None, None
 
 
-def _images(record: Record, snapshot: Snapshot) -> tuple[int, int]:
+def _images(record: Record, snapshot: Snapshot, *, zipped: bool) -> tuple[int, int]:
     """Images done and failed: a ZIP counts for its children, another job for one."""
-    if record.outcome not in (Outcome.DONE, Outcome.PARTIAL, Outcome.FAILED):
+    if record.outcome not in ENDED:
         return 0, 0
-    if not is_zip(record.request.image_name):
-        return (1, 0) if record.outcome is Outcome.DONE else (0, 1)
+    if not zipped:
+        return (0, 1) if record.outcome is Outcome.FAILED else (1, 0)
     failed = failed_children(snapshot)
+    children = _keys(snapshot, "children")
     done = _keys(snapshot, "children:done")
-    if not done and not failed:  # older consumers keep no lists: a time for each child is left
+    if not done:  # older consumers keep no lists: a time for each finished child is left
         done = len(timing(snapshot, "total_time"))
+        done = min(done, children - failed) if children > failed else done
+    if record.outcome is Outcome.FAILED:  # no child that is not done will ever be
+        failed = max(failed, children - done, 0 if done else 1)
     return done, failed
 
 

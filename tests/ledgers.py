@@ -63,9 +63,12 @@ class Row:
 
 def never_leased(number: int, **given: Any) -> Row:
     """A ticket that was closed before any user took it."""
-    nothing = dict.fromkeys(
-        "job_id taken_at submitted_at status duration_s duration_from queue_wait_s images_done"
-        " images_failed observed_after observed_at request fields".split()
+    nothing: dict[str, Any] = dict.fromkeys(
+        (
+            *("job_id", "taken_at", "submitted_at", "status", "duration_s", "duration_from"),
+            *("queue_wait_s", "images_done", "images_failed", "observed_after", "observed_at"),
+            *("request", "fields"),
+        )
     )
     return Row(number=number, outcome="unfinished", polls=0, user_class="", **{**nothing, **given})
 
@@ -106,9 +109,7 @@ def make(
     return path
 
 
-def _insert(
-    db: sqlite3.Connection, ticket_id: int, row: Row, known: dict[JobRequest, int]
-) -> None:
+def _insert(db: sqlite3.Connection, ticket_id: int, row: Row, known: dict[JobRequest, int]) -> None:
     request_id = None
     if row.request is not None:
         request_id = known.get(row.request)

@@ -1,0 +1,115 @@
+"""The last thing on the screen: what the run came to, its files, and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kiosk_locust import units
+from kiosk_locust.percentiles import Percentiles
+from kiosk_locust.printable import printable
+from kiosk_locust.summary import Summary
+from kiosk_locust.verdict import FAILURES, OPEN_ENDS, Verdict, exit_code
+
+__all__ = ["FAILURES", "OPEN_ENDS", "SIMULATED", "Verdict", "exit_code", "show"]
+
+SIMULATED = "SIMULATED: these jobs ran on the simulated Kiosk; no figure here is of a real one."
+
+_LABELS = {
+    "duration": "job, created to finished",
+    "queue_wait": "queue wait",
+    "total": "total after the queue",
+    "download": "download",
+    "predict": "predict",
+    "postprocess": "postprocess",
+    "upload": "upload",
+    "children_upload": "children's upload",
+    "cleanup": "cleanup",
+    "submission_lag": "submission lag",
+    "socket_wait": "wait for a socket",
+    "submission_http": "submission's HTTP time",
+    "detection_bound": "end seen within",
+}
+
+
+def show(
+    console: Console,
+    summary: Summary,
+    verdict: Verdict,
+    *,
+    run_name: str,
+    simulated: bool,
+    files: Sequence[Path],
+) -> None:
+    """Print it all on ``console``; the verdict is the last line, or the last but SIMULATED."""
+    if simulated:
+        _say(console, SIMULATED, "bold yellow")
+    console.print(_counts(summary, run_name))
+    if any(found.count for found in summary.percentiles_s.values()):
+        console.print(_percentiles(summary))
+    for path in files:
+        _say(console, f"written: {path}")
+    _say(console, verdict.line, "bold green" if verdict.code == 0 else "bold red")
+    if simulated:
+        _say(console, SIMULATED, "bold yellow")
+
+
+def _say(console: Console, text: str, style: str = "") -> None:
+    """One line, never folded, so that it can be copied and searched for."""
+    console.print(Text(printable(text, console.encoding), style), soft_wrap=True)
+
+
+def _counts(summary: Summary, run_name: str) -> Table:
+    table = Table(title=f"Run {run_name}, {summary.workload} workload", show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column()
+    outcomes = [f"{number:,} {name}" for name, number in summary.outcomes.items() if number]
+    images = f"{summary.images_done:,} done, {summary.images_failed:,} failed"
+    submitted = (
+        f"{units.count(summary.submitted, 'job')}, {units.count(summary.attempts, 'request')}"
+    )
+    if summary.ambiguous:
+        submitted += f"; {summary.ambiguous:,} ambiguous: the Kiosk may have more jobs of ours"
+    rates = (units.rate(summary.jobs_per_s, "jobs"), units.rate(summary.images_per_s, "images"))
+    table.add_row("jobs", f"{summary.tickets:,}: " + (", ".join(outcomes) or "none"))
+    table.add_row("images", images)
+    table.add_row("submitted", submitted)
+    table.add_row("makespan", f"{units.seconds(summary.makespan_s)}, first submission to last end")
+    table.add_row("throughput", ", ".join(rates))
+    if summary.workload == "open":
+        wanted = units.rate(summary.rate_wanted_per_s, "jobs")
+        if summary.rate_wanted_per_s is None:
+            wanted = "all at once"
+        achieved = units.rate(summary.rate_achieved_per_s, "jobs")
+        table.add_row("arrivals", f"wanted: {wanted}, achieved: {achieved}")
+    if summary.waited_for_user:
+        waited = units.count(summary.waited_for_user, "job")
+        table.add_row("broken promise", f"{waited} waited for a free user (raise -u)")
+    if summary.expire_errors:
+        hashes = units.count(summary.expire_errors, "hash").replace("hashs", "hashes")
+        table.add_row("left behind", f"{hashes} could not be told to expire")
+    return table
+
+
+def _percentiles(summary: Summary) -> Table:
+    not_ended = f", {summary.not_ended:,} did not end" if summary.not_ended else ""
+    table = Table(
+        title=f"Percentiles over the {units.count(summary.ended, 'job')} that ended{not_ended}"
+    )
+    table.add_column("time", no_wrap=True)
+    for name in ("values", "50 %", "90 %", "95 %", "99 %", "max"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, label in _LABELS.items():
+        found = summary.percentiles_s.get(name)
+        if found is not None and found.count:
+            table.add_row(label, f"{found.count:,}", *_values(found))
+    return table
+
+
+def _values(found: Percentiles) -> list[str]:
+    shown = (found.p50, found.p90, found.p95, found.p99, found.max)
+    return [units.seconds(value) for value in shown]

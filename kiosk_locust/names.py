@@ -1,0 +1,28 @@
+"""The names of a run's files; those of a simulated run all say so."""
+
+from __future__ import annotations
+
+SIMULATED = "simulated_"
+
+
+def marked(name: str, *, simulated: bool) -> str:
+    """``name``, with the prefix of a simulated run where it is one and lacks it."""
+    return SIMULATED + name if simulated and not name.startswith(SIMULATED) else name
+
+
+def of_cycle(
+    *, run_id: str, num_gpus: int, jobs: int, delay_s: float, cycle: int | None, simulated: bool
+) -> str:
+    """A cycle's results, named as the older client did: ``4gpu_100jobs_0.5delay_<run id>.json``.
+
+    ``cycle`` is None where the run has only one.
+    """
+    gpus = f"{num_gpus}gpu_" if num_gpus else ""
+    suffix = "" if cycle is None else f"_cycle{cycle}"
+    name = f"{gpus}{jobs}jobs_{float(delay_s)}delay_{run_id}{suffix}.json"
+    return marked(name, simulated=simulated)
+
+
+def of_run(run_name: str, *, simulated: bool) -> str:
+    """The results over all cycles of a run that has several."""
+    return marked(f"{run_name}.json", simulated=simulated)

@@ -1,0 +1,87 @@
+"""A ledger as its readers see it: opened read-only, in one snapshot, with the run's facts."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kiosk_locust.errors import LedgerError
+
+_SECRET = ("password", "token", "secret")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is true of the whole run; times in epoch seconds, None where not yet known."""
+
+    run_id: str
+    run_name: str
+    host: str
+    simulated: bool
+    finished: bool
+    ended_by: str
+    started_at: float | None
+    time_zero: float | None
+    ended_at: float | None
+    options: Mapping[str, Any]  # as the run was told, secrets left out
+
+    @property
+    def cycles(self) -> int:
+        """How many cycles were planned."""
+        return int(self.options.get("num_cycles", 1))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether jobs were due by a schedule, whatever became of the ones before."""
+        return bool(self.options.get("workload", "open") == "open")
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """The ledger at ``path``, read-only, as it is at this moment; LedgerError if it is none.
+
+    What is written meanwhile is not seen. The connection belongs to the thread that opened it;
+    scratch tables go to the disk, not into memory.
+    """
+    db = None
+    try:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        db.execute("PRAGMA temp_store = FILE")
+        db.execute("BEGIN")
+        yield db
+    except sqlite3.Error as error:
+        raise LedgerError(f"the ledger {path} cannot be read: {error}") from error
+    finally:
+        if db is not None:
+            db.close()
+
+
+def facts(db: sqlite3.Connection) -> Facts:
+    """The run's facts, from the ledger's ``meta``."""
+    meta: dict[str, str] = dict(db.execute("SELECT key, value FROM meta").fetchall())
+    options = json.loads(meta.get("options") or "{}")
+    return Facts(
+        run_id=meta.get("run_id", ""),
+        run_name=meta.get("run_name", ""),
+        host=meta.get("host", ""),
+        simulated=meta.get("simulated") == "true",
+        finished=meta.get("finished") == "true",
+        ended_by=meta.get("ended_by", ""),
+        started_at=_moment(meta.get("started_at")),
+        time_zero=_moment(meta.get("time_zero")),
+        ended_at=_moment(meta.get("ended_at")),
+        options={
+            name: value
+            for name, value in options.items()
+            if not any(word in name.lower() for word in _SECRET)
+        },
+    )
+
+
+def _moment(text: str | None) -> float | None:
+    return float(text) if text else None

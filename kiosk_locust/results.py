@@ -1,0 +1,154 @@
+"""The results file: the older client's schema, extended; written as a stream from the ledger.
+
+``docs/results.md`` describes every field, ``results.schema.json`` is its JSON Schema. However
+many jobs there are, only one is in memory at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from kiosk_locust import names
+from kiosk_locust.jobdata import jobs
+from kiosk_locust.reading import Facts, facts, opened
+from kiosk_locust.summary import Summary, summarise_open
+
+SCHEMA_VERSION = 1
+
+
+def write_all(ledger: Path, out_dir: Path) -> list[Path]:
+    """Write a file for each cycle that has tickets, and one over all where several were planned.
+
+    Returns their paths, cycles first. Blocks for a minute or so for a million jobs: call it
+    from a thread where something else must go on. Raises LedgerError and OSError.
+    """
+    with opened(ledger) as db:
+        run = facts(db)
+        cycles = [row[0] for row in db.execute("SELECT DISTINCT cycle FROM tickets ORDER BY 1")]
+    if run.cycles <= 1 and len(cycles) <= 1:
+        return [write(ledger, out_dir, cycle=1)]
+    return [write(ledger, out_dir, cycle=cycle) for cycle in (*cycles, None)]
+
+
+def write(ledger: Path, out_dir: Path, *, cycle: int | None) -> Path:
+    """Write the results of one cycle, or with None of all, and return the file's path.
+
+    The file appears whole or not at all: one of the same name stays until the new one is on
+    the disk. Raises LedgerError and OSError.
+    """
+    with opened(ledger) as db:
+        run = facts(db)
+        summary = summarise_open(db, run, cycle)
+        delay_s = _mean_gap_s(db, run, cycle)
+        head = _head(db, run, summary, delay_s, cycle)
+        path = out_dir / _name(run, summary.tickets, delay_s, cycle)
+        out_dir.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with part.open("w", encoding="utf-8") as file:
+                _stream(file, head, jobs(db, run, cycle))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    return path
+
+
+def _name(run: Facts, tickets: int, delay_s: float, cycle: int | None) -> str:
+    if cycle is None:
+        return names.of_run(run.run_name, simulated=run.simulated)
+    return names.of_cycle(
+        run_id=run.run_id,
+        num_gpus=int(run.options.get("num_gpus", 0)),
+        jobs=tickets,
+        delay_s=delay_s,
+        cycle=cycle if run.cycles > 1 else None,
+        simulated=run.simulated,
+    )
+
+
+def _stream(file: TextIO, head: Mapping[str, Any], found: Iterable[Mapping[str, Any]]) -> None:
+    """One JSON object: the head's keys, and ``job_data`` last with a job on each line."""
+    file.write(json.dumps(head, indent=4, allow_nan=False)[: -len("\n}")])
+    file.write(',\n    "job_data": [')
+    encode = json.JSONEncoder(allow_nan=False).encode
+    separator = "\n        "
+    for job in found:
+        file.write(separator + encode(job))
+        separator = ",\n        "
+    file.write("\n    ]\n}\n")
+
+
+def _head(
+    db: sqlite3.Connection, run: Facts, summary: Summary, delay_s: float, cycle: int | None
+) -> dict[str, Any]:
+    cycles = db.execute(
+        """SELECT cycle, started_at, ended_at FROM cycles
+        WHERE :cycle IS NULL OR cycle = :cycle ORDER BY cycle""",
+        {"cycle": cycle},
+    ).fetchall()
+    return {
+        "cpu_node_cost": "",
+        "gpu_node_cost": "",
+        "total_node_and_networking_costs": "",
+        "start_delay": delay_s,
+        "num_jobs": summary.tickets,
+        "time_elapsed": _elapsed_s(db, run, cycles, cycle),
+        "schema_version": SCHEMA_VERSION,
+        "simulated": run.simulated,
+        "run_id": run.run_id,
+        "run_name": run.run_name,
+        "host": run.host,
+        "finished": run.finished,
+        "ended_by": run.ended_by,
+        "started_at": run.started_at,
+        "time_zero": run.time_zero,
+        "ended_at": run.ended_at,
+        "cycle": cycle,
+        "cycles": [
+            {"cycle": number, "started_at": started_at, "ended_at": ended_at}
+            for number, started_at, ended_at in cycles
+        ],
+        "summary": summary.as_json(),
+        "configuration": dict(run.options),
+    }
+
+
+def _elapsed_s(
+    db: sqlite3.Connection,
+    run: Facts,
+    cycles: list[tuple[int, float, float | None]],
+    cycle: int | None,
+) -> float | None:
+    """Seconds from the first due moment to the closing of the last ticket."""
+    closed_at = db.execute(
+        "SELECT max(closed_at) FROM tickets WHERE :cycle IS NULL OR cycle = :cycle",
+        {"cycle": cycle},
+    ).fetchone()[0]
+    began_at = cycles[0][1] if cycles else run.time_zero or run.started_at
+    if began_at is None or closed_at is None:
+        return None
+    return max(0.0, float(closed_at) - began_at)
+
+
+def _mean_gap_s(db: sqlite3.Connection, run: Facts, cycle: int | None) -> float:
+    """The mean gap wanted between jobs: START_DELAY, or what other arrivals came to.
+
+    Gaps count within cycles, not between them. To the microsecond, since it stands in names.
+    """
+    start_delay_s = float(run.options.get("start_delay_s", 0.0))
+    if run.options.get("arrival", "constant") == "constant":
+        return start_delay_s
+    gaps, span_s = db.execute(
+        """SELECT sum(gaps), sum(span) FROM (
+            SELECT count(due_at) - 1 AS gaps, max(due_at) - min(due_at) AS span FROM tickets
+            WHERE (:cycle IS NULL OR cycle = :cycle) AND due_at IS NOT NULL GROUP BY cycle)""",
+        {"cycle": cycle},
+    ).fetchone()
+    return round(span_s / gaps, 6) if gaps else start_delay_s

@@ -1,0 +1,85 @@
+"""Locust's statistics of jobs: entries beside those of HTTP, in the web UI, ``--csv``, ``--html``.
+
+Entries of type ``JOB`` (the name is the job type) time whole jobs, those of type ``STAGE`` their
+stages. They are logged to by themselves: the Aggregated row stays that of HTTP. Locust sends the
+entries of workers to its master like any others.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from locust.stats import RequestStats, StatsEntry, StatsError
+
+from kiosk_locust.measures import measure, stages
+from kiosk_locust.record import Outcome, Record
+
+JOB = "JOB"
+STAGE = "STAGE"
+#: Each distinct text of an error costs memory, on the master too.
+MOST_TEXTS = 100
+LONGEST_TEXT = 200
+OTHER_TEXT = f"another error, beyond the first {MOST_TEXTS} kinds: see the results"
+
+_CHANGING = re.compile(
+    r"(?P<uuid>\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b)"
+    r"|(?P<hex>0x[0-9a-f]+|\b(?=[a-f]*\d)[0-9a-f]{16,}\b)"
+    r"|(?P<number>\d+(?:\.\d+)*)",
+    re.IGNORECASE,
+)
+
+
+class LocustStatistics:
+    """Listens to job_closed and logs the job's duration, stages and failure."""
+
+    def __init__(self, stats: RequestStats) -> None:
+        self._stats = stats
+        self._texts: set[str] = set()
+
+    def on_closed(self, record: Record, **_: Any) -> None:
+        """Log one job; one without a duration counts, with no response time."""
+        found = measure(record)
+        entry = self._stats.entries[(record.request.job_type, JOB)]
+        _log(entry, found.duration_s)
+        if record.outcome is not Outcome.DONE:
+            self._log_failure(entry, self._text(record))
+        for stage, times in stages(record, found).items():
+            for time_s in times:
+                _log(self._stats.entries[(stage.replace("_", " "), STAGE)], time_s)
+
+    def _log_failure(self, entry: StatsEntry, text: str) -> None:
+        """What RequestStats.log_error does, without its count in the Aggregated row."""
+        entry.log_error(text)
+        key = StatsError.create_key(entry.method, entry.name, text)
+        if key not in self._stats.errors:
+            self._stats.errors[key] = StatsError(entry.method, entry.name, text)
+        self._stats.errors[key].occurred()
+
+    def _text(self, record: Record) -> str:
+        text = describe(record.outcome or Outcome.ERROR, record.reason)
+        if text not in self._texts and len(self._texts) >= MOST_TEXTS:
+            return OTHER_TEXT
+        self._texts.add(text)
+        return text
+
+
+def describe(outcome: Outcome, reason: str) -> str:
+    """The outcome and the last line of the reason, with what differs from job to job folded.
+
+    So a thousand jobs that fail for one reason are one line of Locust's failures.
+    """
+    lines = [line.strip() for line in reason.splitlines() if line.strip()]
+    if not lines:
+        return outcome.value
+    return f"{outcome.value}: {_CHANGING.sub(_folded, lines[-1])}"[:LONGEST_TEXT]
+
+
+def _folded(match: re.Match[str]) -> str:
+    return "#" if match.lastgroup == "number" else f"<{match.lastgroup}>"
+
+
+def _log(entry: StatsEntry, time_s: float | None) -> None:
+    """Locust takes fractions of milliseconds, and None for no time, though it declares int."""
+    response_ms = None if time_s is None else time_s * 1000
+    entry.log(cast("int", response_ms), 0)

@@ -1,0 +1,38 @@
+"""Numbers as people read them, each with its unit; plain ASCII."""
+
+from __future__ import annotations
+
+
+def seconds(value: float | None) -> str:
+    """A duration in the unit that suits it.
+
+    ``4.5 ms``, ``12.3 s``, ``5 min 02 s``, ``2 h 05 min``; ``-`` for None.
+    """
+    if value is None:
+        return "-"
+    if value < 0:
+        return f"-{seconds(-value)}"
+    if value < 0.9995:
+        return f"{value * 1000:.3g} ms"
+    if value < 119.95:
+        return f"{value:.1f} s" if value >= 9.995 else f"{value:.2f} s"
+    whole = round(value)
+    if whole < 7200:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600:,} h {whole % 3600 // 60:02d} min"
+
+
+def rate(value: float | None, what: str) -> str:
+    """``12.3 jobs/s``, by the minute or the hour where so few come in a second."""
+    if value is None:
+        return "-"
+    number, unit = value, "s"
+    if 0 < value < 0.995:
+        number, unit = (value * 60, "min") if value * 60 >= 0.995 else (value * 3600, "h")
+    shown = f"{number:,.0f}" if number >= 999.5 else f"{number:.3g}"
+    return f"{shown} {what}/{unit}"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 job``, ``2,000 jobs``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

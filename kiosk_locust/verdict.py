@@ -1,0 +1,71 @@
+"""The exit code, and the sentence that says which and why; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from kiosk_locust import units
+from kiosk_locust.record import Outcome
+
+#: What the Kiosk did to a job that is not what was asked for: exit code 1.
+FAILURES = (Outcome.FAILED, Outcome.PARTIAL, Outcome.REJECTED, Outcome.VANISHED)
+#: What leaves open how a job ended: exit code 2.
+OPEN_ENDS = (Outcome.UNFINISHED, Outcome.TIMEOUT, Outcome.ERROR)
+
+_SAID = {
+    Outcome.FAILED: "failed",
+    Outcome.PARTIAL: "done with failed images",
+    Outcome.REJECTED: "rejected",
+    Outcome.VANISHED: "vanished",
+    Outcome.UNFINISHED: "unfinished",
+    Outcome.TIMEOUT: "timed out",
+    Outcome.ERROR: "ended in an error",
+}
+
+
+class Verdict(NamedTuple):
+    """The process's exit code (0, 1 or 2) and why, without the code."""
+
+    code: int
+    why: str
+
+    @property
+    def line(self) -> str:
+        """The last line on the screen."""
+        return f"exit code {self.code}: {self.why}"
+
+
+def exit_code(counts: Mapping[Outcome, int], finished: bool, trouble: str = "") -> Verdict:  # noqa: FBT001  two plain facts, read in order
+    """0: every ticket is closed as done; 1: jobs or images failed; 2: anything worse.
+
+    ``counts`` has the tickets by outcome, ``finished`` says whether all were closed by what
+    the Kiosk did, ``trouble`` why the run could not be carried out or was ended (empty: it was
+    not). Trouble of any kind makes it 2, and 2 beats 1.
+    """
+    total = sum(counts.values())
+    open_ends = _told(counts, OPEN_ENDS, total)
+    failures = _told(counts, FAILURES, total)
+    if trouble or open_ends or not finished:
+        cause = trouble or ("" if finished else "the run was interrupted")
+        ends = "; ".join(part for part in (open_ends, failures) if part)
+        return Verdict(2, ": ".join(part for part in (cause, ends) if part))
+    if not total:
+        return Verdict(2, "no job was run")
+    if failures:
+        return Verdict(1, failures)
+    return Verdict(0, "1 job is done" if total == 1 else f"all {total:,} jobs are done")
+
+
+def _told(counts: Mapping[Outcome, int], among: tuple[Outcome, ...], total: int) -> str:
+    """``3 of 100 jobs failed``, ``2 of 100 jobs are unfinished and 1 timed out``."""
+    parts = [(counts[outcome], _SAID[outcome]) for outcome in among if counts.get(outcome)]
+    if not parts:
+        return ""
+    told = []
+    for position, (number, said) in enumerate(parts):
+        verb = ("is " if number == 1 else "are ") if said.startswith(("done", "unfin")) else ""
+        verb = ("was " if number == 1 else "were ") if said == "rejected" else verb
+        many = f"{number:,} of {units.count(total, 'job')}" if position == 0 else f"{number:,}"
+        told.append(f"{many} {verb}{said}")
+    return " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))

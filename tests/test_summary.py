@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import math
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kiosk_locust import percentiles
+from kiosk_locust.errors import LedgerError
+from kiosk_locust.percentiles import Percentiles
+from kiosk_locust.summary import Summary, summarise
+from tests.ledgers import IMAGE_FIELDS, T0, Row, make, never_leased
+
+
+def summary(
+    tmp_path: Path, *rows: Row, cycle: int | None = None, workload: str = "open"
+) -> Summary:
+    return summarise(make(tmp_path / "run.db", rows, options={"workload": workload}), cycle)
+
+
+def test_every_outcome_is_counted_and_those_of_no_ticket_are_0(tmp_path: Path) -> None:
+    found = summary(tmp_path, Row(), Row(), Row(outcome="failed"), never_leased(3))
+    wanted = {"done": 2, "partial": 0, "failed": 1, "rejected": 0, "vanished": 0, "timeout": 0}
+    assert found.outcomes == {**wanted, "unfinished": 1, "error": 0}
+    assert (found.tickets, found.ended, found.not_ended, found.submitted) == (4, 3, 1, 3)
+
+
+def test_the_makespan_goes_from_the_first_submission_to_the_last_end(tmp_path: Path) -> None:
+    rows = [
+        Row(submitted_at=T0 + 1, duration_s=20.0),
+        Row(submitted_at=T0 + 2, duration_s=3.0),
+        Row(submitted_at=T0 + 30, duration_s=None, outcome="timeout"),
+    ]
+    found = summary(tmp_path, *rows)
+    assert (found.first_submitted_at, found.last_ended_at) == (T0 + 1, T0 + 21)
+    assert found.makespan_s == 20.0
+
+
+def test_throughput_counts_what_was_done_in_jobs_and_in_images(tmp_path: Path) -> None:
+    rows = [
+        Row(duration_s=10.0, images_done=6, images_failed=4, outcome="partial"),
+        Row(images_done=0, images_failed=1, outcome="failed"),
+    ]
+    found = summary(tmp_path, *rows)
+    assert (found.jobs_per_s, found.images_per_s) == (0.1, 0.6)
+    assert (found.images_done, found.images_failed) == (6, 5)
+
+
+def test_a_run_in_which_nothing_ended_has_no_rates_and_no_percentiles(tmp_path: Path) -> None:
+    found = summary(tmp_path, never_leased(0), never_leased(1))
+    assert found.makespan_s is None
+    assert found.images_per_s is None
+    assert set(found.percentiles_s.values()) == {Percentiles(0)}
+
+
+def test_the_rates_of_an_open_workload_are_of_gaps_and_not_of_jobs(tmp_path: Path) -> None:
+    rows = [Row(due_at=T0 + i / 10, submitted_at=T0 + i / 5) for i in range(11)]
+    found = summary(tmp_path, *rows)
+    assert found.rate_wanted_per_s == pytest.approx(10.0)
+    assert found.rate_achieved_per_s == pytest.approx(5.0)
+
+
+def test_jobs_due_all_at_once_have_no_rate_wanted(tmp_path: Path) -> None:
+    assert summary(tmp_path, Row(), Row()).rate_wanted_per_s is None
+
+
+def test_tickets_taken_after_they_were_due_are_counted_as_waiting_for_a_user(
+    tmp_path: Path,
+) -> None:
+    rows = [Row(taken_at=T0 + 0.001), Row(taken_at=T0), Row(taken_at=T0 - 1)]
+    assert summary(tmp_path, *rows).waited_for_user == 1
+
+
+def test_a_closed_workload_has_no_rates_to_keep(tmp_path: Path) -> None:
+    found = summary(tmp_path, Row(), Row(due_at=None), workload="closed")
+    assert found.workload == "closed"
+    assert found.rate_wanted_per_s is None
+    assert found.waited_for_user is None
+
+
+def test_one_cycle_is_summarised_by_itself(tmp_path: Path) -> None:
+    accepted = (1, T0, T0 + 0.5, T0 + 0.75, "accepted", 200, None, "id")
+    rows = [Row(cycle=1), Row(cycle=2, attempts=(accepted,)), Row(cycle=2, outcome="failed")]
+    found = summary(tmp_path, *rows, cycle=2)
+    assert (found.tickets, found.outcomes["failed"], found.attempts) == (2, 1, 1)
+
+
+def test_every_attempt_is_counted_but_only_accepted_ones_are_timed(tmp_path: Path) -> None:
+    lost = (1, T0, T0 + 9, None, "maybe", None, "reset", None)
+    accepted = (2, T0 + 10, T0 + 10.25, T0 + 10.75, "accepted", 200, None, "id")
+    found = summary(tmp_path, Row(attempts=(lost, accepted), ambiguous=1))
+    assert (found.attempts, found.ambiguous) == (2, 1)
+    assert found.percentiles_s["socket_wait"] == Percentiles(1, *[0.25] * 5)
+    assert found.percentiles_s["submission_http"] == Percentiles(1, *[0.5] * 5)
+
+
+def test_lag_and_detection_bound_are_differences_of_our_own_times(tmp_path: Path) -> None:
+    found = summary(tmp_path, Row(submitted_at=T0 + 0.5, observed_after=T0 + 4, observed_at=T0 + 6))
+    assert found.percentiles_s["submission_lag"].max == 0.5
+    assert found.percentiles_s["detection_bound"].max == 2.0
+
+
+def test_each_childs_number_counts_in_a_stage_of_a_zip(tmp_path: Path) -> None:
+    zipped = {**IMAGE_FIELDS, "upload_time": "3,1,x,2"}
+    found = summary(tmp_path, Row(file="a.zip", job_id="segmentation-zip:a.zip:1", fields=zipped))
+    assert found.percentiles_s["upload"] == Percentiles(3, 2.0, 3.0, 3.0, 3.0, 3.0)
+
+
+def test_stages_of_jobs_that_did_not_end_are_left_out(tmp_path: Path) -> None:
+    found = summary(tmp_path, Row(), Row(outcome="timeout"))
+    assert found.percentiles_s["download"].count == 1
+
+
+def test_sources_of_durations_are_counted(tmp_path: Path) -> None:
+    found = summary(tmp_path, Row(), Row(), Row(duration_from="observed"))
+    assert found.duration_from == {"finished_at": 2, "observed": 1}
+
+
+def test_more_jobs_than_one_chunk_are_all_sampled(tmp_path: Path) -> None:
+    fields = ({**IMAGE_FIELDS, "total_time": str(i)} for i in range(1, 2501))
+    found = summary(tmp_path, *(Row(fields=each) for each in fields))
+    wanted = Percentiles(2500, 1250.0, 2250.0, 2375.0, 2475.0, 2500.0)
+    assert found.percentiles_s["total"] == wanted
+
+
+def test_a_ledger_that_is_being_written_can_be_summarised(tmp_path: Path) -> None:
+    path = make(tmp_path / "run.db", [Row()])
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("PRAGMA journal_mode = WAL")
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("UPDATE tickets SET outcome = 'failed'")
+    assert summarise(path).outcomes["done"] == 1
+    writer.close()
+
+
+def test_a_file_that_is_no_ledger_is_named_in_the_error(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    path.write_text("not a database, but long enough to be looked at as one" * 20)
+    with pytest.raises(LedgerError, match=r"other\.db cannot be read"):
+        summarise(path)
+
+
+def test_a_missing_ledger_is_named_in_the_error_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match=r"none\.db cannot be read"):
+        summarise(tmp_path / "none.db")
+    assert not (tmp_path / "none.db").exists()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300))
+def test_percentiles_are_those_of_the_nearest_rank(values: list[float]) -> None:
+    db = sqlite3.connect(":memory:")
+    db.execute("CREATE TABLE v (value REAL)")
+    db.executemany("INSERT INTO v VALUES (?)", [(value,) for value in values])
+    found = percentiles.of(db, "SELECT value FROM v", {})
+    ordered = sorted(values)
+    shares = [(found.p50, 50), (found.p90, 90), (found.p95, 95), (found.p99, 99), (found.max, 100)]
+    for value, percent in shares:
+        assert value == ordered[math.ceil(len(ordered) * percent / 100) - 1]
+    db.close()
