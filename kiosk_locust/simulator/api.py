@@ -1,0 +1,73 @@
+"""The frontend's calls on the model: what each JSON body is answered with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kiosk_locust.simulator.answers import SERVER_ERROR, Answer, json_answer
+from kiosk_locust.simulator.cluster import Cluster
+from kiosk_locust.simulator.submission import InvalidSubmission, parse_submission
+
+DEFAULT_EXPIRE_S = 3600
+Call = Callable[[dict[str, object], float], Answer]
+
+
+class Api:
+    """Answers to each call; ``now`` is in epoch seconds."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        settings = cluster.settings
+        models: dict[str, list[str]] = {}
+        for model in settings.models:
+            name, _, version = model.partition(":")
+            models.setdefault(name, []).append(version)
+        self._job_types = json_answer({"jobTypes": list(settings.job_types)})
+        self._models = json_answer({"models": models})
+        self._health = json_answer({"message": "OK"})
+        self.calls: dict[tuple[str, str], Call] = {
+            ("POST", "/api/predict"): lambda body, now: self.predict(body, now)[0],
+            ("POST", "/api/status"): self.status,
+            ("POST", "/api/redis"): self.redis,
+            ("POST", "/api/redis/expire"): self.expire,
+            ("GET", "/api/jobtypes"): lambda _body, _now: self._job_types,
+            ("GET", "/api/models"): lambda _body, _now: self._models,
+            ("GET", "/api/health-check"): lambda _body, _now: self._health,
+        }
+
+    def predict(self, body: dict[str, object], now: float) -> tuple[Answer, str | None]:
+        """The answer, and the key of the job that was made, if one was."""
+        try:
+            form = parse_submission(body, self.cluster.settings.job_types)
+        except InvalidSubmission as invalid:
+            return json_answer({"message": str(invalid)}, 400), None
+        key = self.cluster.submit(form, now)
+        return json_answer({"hash": key}), key
+
+    def status(self, body: dict[str, object], now: float) -> Answer:
+        """The status of one hash."""
+        return json_answer({"status": self.cluster.status(_key(body), now)})
+
+    def redis(self, body: dict[str, object], now: float) -> Answer:
+        """One field of a hash, or the fields of a list in its order."""
+        wanted = body.get("key")
+        found = self.cluster.read(_key(body), now)
+        if isinstance(wanted, list):
+            if not wanted:
+                return SERVER_ERROR  # Redis: wrong number of arguments
+            return json_answer({"value": [found.get(str(name)) for name in wanted]})
+        return json_answer({"value": found.get(str(wanted))})
+
+    def expire(self, body: dict[str, object], now: float) -> Answer:
+        """Set a hash's expiry; Redis takes whole seconds only."""
+        seconds = body.get("expireIn") or DEFAULT_EXPIRE_S
+        try:
+            whole = int(str(seconds))
+        except ValueError:
+            return SERVER_ERROR
+        known = self.cluster.expire(_key(body), whole, now)
+        return json_answer({"value": int(known)}, 200 if known else 404)
+
+
+def _key(body: dict[str, object]) -> str:
+    return str(body.get("hash", ""))

@@ -1,0 +1,173 @@
+"""The HTTP face: reads a request, lets faults strike, asks the model, answers.
+
+A bare ASGI function serves the calls that come by the thousand; Starlette serves the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+
+from kiosk_locust.simulator.answers import (
+    BAD_JSON,
+    HOME,
+    NOT_FOUND,
+    SERVER_ERROR,
+    TOO_LARGE,
+    Answer,
+    Receive,
+    Scope,
+    Send,
+    give,
+)
+from kiosk_locust.simulator.api import Api
+from kiosk_locust.simulator.cluster import Cluster
+from kiosk_locust.simulator.control import control_app
+from kiosk_locust.simulator.faults import Fault, FaultPlan, FaultRule
+from kiosk_locust.simulator.strike import abort, hang, replacement
+from kiosk_locust.simulator.traffic import Predict, Traffic
+from kiosk_locust.simulator.upload import receive_upload
+
+BODY_LIMIT = 1 << 20  # bytes of a JSON body
+PREDICT = ("POST", "/api/predict")
+UPLOAD = ("POST", "/api/upload")
+logger = logging.getLogger(__name__)
+
+
+class KioskApp:
+    """An ASGI application; ``clock`` gives epoch seconds that never go back."""
+
+    def __init__(
+        self, cluster: Cluster, clock: Callable[[], float], faults: list[FaultRule]
+    ) -> None:
+        self.cluster = cluster
+        self.clock = clock
+        self.traffic = Traffic()
+        self.faults = FaultPlan(faults, cluster.settings.seed)
+        self._api = Api(cluster)
+        self._control = control_app(self)
+
+    def replace_faults(self, rules: list[FaultRule]) -> None:
+        """Put other rules in force; counts and draws begin anew."""
+        self.faults = FaultPlan(rules, self.cluster.settings.seed)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        path: str = scope["path"]
+        if path.startswith("/simulator/"):
+            await self._control(scope, receive, send)
+            return
+        method: str = scope["method"]
+        at: float = scope.get("kiosk.received_at") or self.clock()
+        self.traffic.count(method, path)
+        predict = None
+        if (method, path) == PREDICT:
+            predict = Predict(at)
+            self.traffic.predicts.append(predict)
+        try:
+            await self._serve(scope, receive, send, predict)
+        except Exception:
+            logger.exception("the simulator itself failed at %s %s", method, path)
+            await give(SERVER_ERROR, scope, send)
+
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, predict: Predict | None
+    ) -> None:
+        age_s = self.clock() - self.cluster.started_at
+        fault = self.faults.choose(scope["method"], scope["path"], age_s)
+        if fault is None:
+            answer = await self._answer(scope, receive, predict)
+        else:
+            if predict and fault.rule:
+                predict.fault = fault.rule.text
+            answer_or_none = await self._faulty(fault, scope, receive, predict)
+            if answer_or_none is None:
+                return
+            answer = answer_or_none
+        if predict:
+            predict.status = answer.status
+        await give(answer, scope, send)
+
+    async def _faulty(
+        self, fault: Fault, scope: Scope, receive: Receive, predict: Predict | None
+    ) -> Answer | None:
+        """The answer of a request that a fault has struck; None: there will be none."""
+        rule = fault.rule
+        if fault.latency_s:
+            await asyncio.sleep(fault.latency_s)
+        if rule is None:
+            return await self._answer(scope, receive, predict)
+        if rule.when == "after":
+            await self._answer(scope, receive, predict)
+        elif rule.kind == "drop":
+            await abort(scope, receive)
+            return None
+        else:
+            body = await read_body(receive)
+            if predict:
+                predict.body = body
+        if rule.kind == "drop":
+            await abort(scope, receive)
+            return None
+        if rule.kind == "hang":
+            await hang(receive)
+            return None
+        return replacement(rule)
+
+    async def _answer(self, scope: Scope, receive: Receive, predict: Predict | None) -> Answer:
+        """What a Kiosk without faults answers."""
+        target = (scope["method"], scope["path"])
+        if target == UPLOAD:
+            return await receive_upload(scope, receive)
+        raw = await read_body(receive)
+        if predict:
+            predict.body = raw
+        if raw is None:
+            return TOO_LARGE
+        body = parse_body(scope, raw)
+        if body is None:
+            return BAD_JSON
+        if predict:
+            answer, predict.hash = self._api.predict(body, self.clock())
+            return answer
+        call = self._api.calls.get(target)
+        if call:
+            return call(body, self.clock())
+        is_page = scope["method"] == "GET" and not scope["path"].startswith("/api/")
+        return HOME if is_page else NOT_FOUND
+
+
+async def read_body(receive: Receive) -> bytes | None:
+    """The whole body; None if it is larger than BODY_LIMIT (it is read all the same)."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        if len(body) <= BODY_LIMIT:
+            body += message.get("body", b"")
+    return body if len(body) <= BODY_LIMIT else None
+
+
+def parse_body(scope: Scope, raw: bytes) -> dict[str, object] | None:
+    """A JSON body as Express reads it; None: it is none.
+
+    Without a JSON content type it counts as empty, and so does a list, which has no keys.
+    """
+    if not raw or not _says_json(scope):
+        return {}
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        return None
+    if isinstance(body, list):
+        return {}
+    return body if isinstance(body, dict) else None
+
+
+def _says_json(scope: Scope) -> bool:
+    return any(
+        name == b"content-type" and value.lower().startswith(b"application/json")
+        for name, value in scope["headers"]
+    )

@@ -1,0 +1,241 @@
+"""The simulated cluster: hashes, queues and consumers, in time that is passed in.
+
+Pure: every call says what time it is (epoch seconds, never earlier than the call before),
+and whatever was due by then happens first. The same seed with the same calls at the same
+times gives the same history.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from functools import partial
+from uuid import UUID
+
+from kiosk_locust.simulator.agenda import Agenda
+from kiosk_locust.simulator.draws import Purpose, duration, stream
+from kiosk_locust.simulator.images import ImageJob, plan_attempt
+from kiosk_locust.simulator.nodes import Fleet, Node
+from kiosk_locust.simulator.queues import Queues
+from kiosk_locust.simulator.settings import ClusterSettings
+from kiosk_locust.simulator.submission import Submission
+from kiosk_locust.simulator.zips import ZipJob
+
+Job = ImageJob | ZipJob
+
+
+class Cluster:
+    """A Kiosk behind its HTTP face, from ``started_at`` (epoch seconds) on."""
+
+    def __init__(self, settings: ClusterSettings, started_at: float) -> None:
+        self.settings = settings
+        self.started_at = started_at
+        self.fleet = Fleet(settings, started_at)
+        self.now = started_at
+        self._hashes: dict[str, Job] = {}
+        self._images: Queues[ImageJob] = Queues(list(settings.job_types))
+        self._zips: Queues[ZipJob] = Queues([f"{name}-zip" for name in settings.job_types])
+        self._free_zip_consumers = list(range(settings.zip_consumers))
+        self._submitted = 0
+        self._working = 0  # images in work
+        self._agenda = Agenda()
+        self._autoscaler_runs = False
+
+    # What a client can do
+
+    def submit(self, form: Submission, now: float) -> str:
+        """Make a hash, push its key, and return the key."""
+        self.advance(now)
+        self._submitted += 1
+        rng = stream(self.settings.seed, Purpose.IDENTITY, self._submitted)
+        key = f"{form.queue}:{form.image_name}:{UUID(int=rng.getrandbits(128), version=4)}"
+        kind = ZipJob if form.is_zip else ImageJob
+        job = kind(key, self._submitted, form, self.now)
+        self._hashes[key] = job
+        if rng.random() < self.settings.vanish_rate:
+            age_s = duration(rng, self.settings.vanish_after_s, self.settings.spread)
+            self._expire_at(job, self.now + age_s)
+        if isinstance(job, ZipJob):
+            self._zips.push(form.queue, job)
+            self._unpack_next(self.now)
+        else:
+            self._images.push(form.queue, job)
+            self._work_on(self.now)
+        return key
+
+    def status(self, key: str, now: float) -> str | None:
+        """The status of a hash; None for an unknown one."""
+        self.advance(now)
+        job = self._hashes.get(key)
+        return job.status(self.now) if job else None
+
+    def read(self, key: str, now: float) -> dict[str, str]:
+        """All fields of a hash; none for an unknown one."""
+        self.advance(now)
+        job = self._hashes.get(key)
+        return job.fields(self.now, self.settings) if job else {}
+
+    def expire(self, key: str, seconds: float, now: float) -> bool:
+        """Let a hash vanish in so many seconds, as the last to say so; False: unknown."""
+        self.advance(now)
+        job = self._hashes.get(key)
+        if job is None:
+            return False
+        self._expire_at(job, self.now + seconds)
+        self.advance(now)  # none or less: at once
+        return True
+
+    def flush(self, now: float) -> int:
+        """Empty Redis: all hashes and queues are gone; returns how many hashes there were."""
+        self.advance(now)
+        for job in self._hashes.values():
+            job.gone = True
+        flushed = len(self._hashes)
+        self._hashes.clear()
+        self._images.clear()
+        self._zips.clear()
+        return flushed
+
+    # What can be seen from behind
+
+    def __len__(self) -> int:
+        """How many hashes there are."""
+        return len(self._hashes)
+
+    def statuses(self, now: float) -> dict[str, int]:
+        """How many hashes have each status, children included."""
+        self.advance(now)
+        return dict(Counter(job.status(self.now) for job in self._hashes.values()))
+
+    def queue_lengths(self) -> dict[str, int]:
+        """How many keys wait in each queue."""
+        return self._images.lengths() | self._zips.lengths()
+
+    # What happens by itself
+
+    def advance(self, now: float) -> None:
+        """Let everything happen that is due by ``now``."""
+        self.now = max(self.now, now)
+        self._agenda.run_until(self.now)
+
+    def _work_on(self, now: float) -> None:
+        """Give waiting images to free consumers."""
+        while self._images and (node := self.fleet.free_node(now)):
+            job = self._images.pop()
+            if job and not job.gone:  # else the consumer finds no hash behind the key
+                self._begin(job, node, now)
+        self._wake_autoscaler(now)
+
+    def _begin(self, job: ImageJob, node: Node, now: float) -> None:
+        slot = node.free.pop()
+        node.running += 1
+        self._working += 1
+        part = job.child << 8 | min(job.attempts, 255)
+        rng = stream(self.settings.seed, Purpose.WORK, job.number, part + 2)
+        consumer = f"{job.form.job_type}-consumer-{node.name}-{slot}"
+        job.attempt = plan_attempt(job.form, self.settings, rng, consumer, now)
+        job.attempts += 1
+        self._agenda.at(job.attempt.over_at, partial(self._end, job, node, slot))
+
+    def _end(self, job: ImageJob, node: Node, slot: int, now: float) -> None:
+        node.free.append(slot)
+        node.running -= 1
+        node.idle_since = now
+        self._working -= 1
+        if job.attempt and job.attempt.result == "lost":
+            self._agenda.at(now + self.settings.requeue_delay_s, partial(self._requeue, job))
+        elif job.parent:
+            archive, job.parent = job.parent, None
+            archive.take_end(job, now)
+            self._pack_if_ready(archive, now)
+        self._work_on(now)
+
+    def _requeue(self, job: ImageJob, now: float) -> None:
+        """The janitor puts back what a dead consumer has left."""
+        if not job.gone:
+            self._images.push(job.form.job_type, job)
+            self._work_on(now)
+
+    def _unpack_next(self, now: float) -> None:
+        """Give waiting ZIPs to free ZIP consumers."""
+        while self._zips and self._free_zip_consumers:
+            archive = self._zips.pop()
+            if archive and not archive.gone:
+                self._unpack(archive, self._free_zip_consumers.pop(), now)
+
+    def _unpack(self, archive: ZipJob, slot: int, now: float) -> None:
+        archive.consumer = f"{archive.form.queue}-consumer-{slot}"
+        archive.picked_at = archive.touched_at = now
+        rng = stream(self.settings.seed, Purpose.WORK, archive.number)
+        image_s = duration(rng, self.settings.zip_image_s, self.settings.spread)
+        archive.cleanup_s = duration(rng, self.settings.zip_cleanup_s, self.settings.spread)
+        fails = rng.random() < self.settings.zip_failure_rate
+        archive.tells_finish = rng.random() >= self.settings.finished_at_missing_rate
+        step = self._fail_zip if fails else self._unpack_image
+        self._agenda.at(now + image_s, partial(step, archive, slot, image_s))
+
+    def _fail_zip(self, archive: ZipJob, slot: int, _image_s: float, now: float) -> None:
+        archive.failed_at = archive.touched_at = now
+        self._free_zip_consumer(slot, now)
+
+    def _unpack_image(self, archive: ZipJob, slot: int, image_s: float, now: float) -> None:
+        if archive.gone:
+            self._free_zip_consumer(slot, now)
+            return
+        number = len(archive.children) + 1
+        rng = stream(self.settings.seed, Purpose.IDENTITY, archive.number, number)
+        name = f"image_{number:05d}.png"
+        key = f"{archive.form.job_type}:{name}:{rng.getrandbits(128):032x}"
+        job = ImageJob(
+            key, archive.number, archive.form, now, child=number, name=name, parent=archive
+        )
+        archive.children.append(job)
+        archive.touched_at = now
+        self._hashes[key] = job
+        self._images.push(archive.form.job_type, job)
+        self._work_on(now)
+        if number < self.settings.images_per_zip:
+            again = partial(self._unpack_image, archive, slot, image_s)
+            self._agenda.at(now + image_s, again)
+            return
+        archive.waiting_at = now
+        self._pack_if_ready(archive, now)
+        self._free_zip_consumer(slot, now)
+
+    def _free_zip_consumer(self, slot: int, now: float) -> None:
+        self._free_zip_consumers.append(slot)
+        self._unpack_next(now)
+
+    def _pack_if_ready(self, archive: ZipJob, now: float) -> None:
+        if archive.is_ready_to_pack:
+            self._agenda.at(now + archive.cleanup_s, partial(self._pack, archive))
+
+    def _pack(self, archive: ZipJob, now: float) -> None:
+        archive.done_at = archive.touched_at = now
+        for child in archive.children:
+            self._expire_at(child, now + self.settings.child_expire_s)
+
+    def _expire_at(self, job: Job, when: float) -> None:
+        job.expires_at = when
+        self._agenda.at(when, partial(self._vanish, job))
+
+    def _vanish(self, job: Job, now: float) -> None:
+        if job.expires_at is not None and job.expires_at <= now and not job.gone:
+            job.gone = True
+            del self._hashes[job.key]
+
+    def _wake_autoscaler(self, now: float) -> None:
+        """Let the autoscaler look at its next turn, if it does not do so anyway."""
+        if not self._autoscaler_runs:
+            self._autoscaler_runs = True
+            interval_s = self.settings.autoscale_interval_s
+            turn = math.floor((now - self.started_at) / interval_s) + 1
+            self._agenda.at(self.started_at + turn * interval_s, self._autoscale)
+
+    def _autoscale(self, now: float) -> None:
+        backlog = len(self._images) + self._working
+        for node in self.fleet.scale(backlog, now):
+            self._agenda.at(node.ready_at, self._work_on)
+        self._autoscaler_runs = False
+        if backlog or not self.fleet.is_settled:
+            self._wake_autoscaler(now)

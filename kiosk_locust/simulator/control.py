@@ -1,0 +1,86 @@
+"""The control face under ``/simulator/``: what was received, what is, and what to break."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from kiosk_locust.errors import OptionsError
+from kiosk_locust.simulator.faults import FaultRule, parse_fault, rule_text
+from kiosk_locust.simulator.nodes import Node
+
+if TYPE_CHECKING:
+    from kiosk_locust.simulator.app import KioskApp
+
+
+def control_app(kiosk: KioskApp) -> Starlette:
+    """The control face of one simulated Kiosk."""
+
+    async def log(_request: Request) -> JSONResponse:
+        return JSONResponse(kiosk.traffic.report())
+
+    async def state(_request: Request) -> JSONResponse:
+        return JSONResponse(state_of(kiosk))
+
+    async def faults(request: Request) -> JSONResponse:
+        try:
+            rules = parse_rules(await request.json())
+        except ValueError:
+            return JSONResponse({"message": "The body is not JSON."}, 400)
+        except OptionsError as error:
+            return JSONResponse({"message": str(error)}, 400)
+        kiosk.replace_faults(rules)
+        return JSONResponse({"faults": [rule.text for rule in rules]})
+
+    async def flush(_request: Request) -> JSONResponse:
+        return JSONResponse({"flushed": kiosk.cluster.flush(kiosk.clock())})
+
+    return Starlette(
+        routes=[
+            Route("/simulator/log", log),
+            Route("/simulator/state", state),
+            Route("/simulator/faults", faults, methods=["POST"]),
+            Route("/simulator/flush", flush, methods=["POST"]),
+        ]
+    )
+
+
+def parse_rules(body: object) -> list[FaultRule]:
+    """Rules from a JSON list of texts or objects; raises OptionsError."""
+    rules = body if isinstance(body, list) else [body]
+    return [parse_fault(rule_text(rule), "faults") for rule in rules]
+
+
+def state_of(kiosk: KioskApp) -> dict[str, object]:
+    """What ``GET /simulator/state`` shows; times in epoch seconds."""
+    cluster = kiosk.cluster
+    now = kiosk.clock()
+    return {
+        "now": now,
+        "started_at": cluster.started_at,
+        "seed": cluster.settings.seed,
+        "jobs": cluster.statuses(now),
+        "queues": cluster.queue_lengths(),
+        "nodes": [_node(node) for node in cluster.fleet.alive],
+        "node_history": [_node(node) for node in cluster.fleet.history],
+        "faults": [
+            {"rule": rule.text, "hits": hits}
+            for rule, hits in zip(kiosk.faults.rules, kiosk.faults.hits, strict=True)
+        ],
+    }
+
+
+def _node(node: Node) -> dict[str, object]:
+    return {
+        "name": node.name,
+        "machine_type": node.machine_type,
+        "accelerator": node.accelerator,
+        "created_at": node.created_at,
+        "ready_at": node.ready_at,
+        "deleted_at": node.deleted_at,
+        "running": node.running,
+    }

@@ -1,0 +1,202 @@
+"""Faults on demand: rules that say which requests go wrong, how, how often and when.
+
+A rule is written as ``METHOD PATH key=value …``, for example
+``POST /api/predict status=500 rate=0.1 from=5 to=20``.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from kiosk_locust.errors import Mistake, OptionsError
+from kiosk_locust.simulator.draws import Purpose, stream
+
+Kind = Literal["status", "redirect", "html", "malformed", "huge", "hang", "drop"]
+KINDS: tuple[Kind, ...] = ("status", "redirect", "html", "malformed", "huge", "hang", "drop")
+BARE = {"html", "malformed", "hang", "drop"}
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRule:
+    """What happens to requests that match; times in seconds since the simulator's start.
+
+    ``kind`` None only delays. ``when`` says whether the request is carried out first.
+    """
+
+    text: str
+    method: str  # "*": any
+    path: str  # with * and ? as in file names
+    kind: Kind | None = None
+    status: int | None = None
+    body: str | None = None
+    content_type: str | None = None
+    retry_after: str | None = None
+    location: str = ""
+    size: int = 0  # bytes of a huge body
+    latency_s: float = 0.0
+    when: Literal["before", "after"] = "before"
+    rate: float = 1.0
+    from_s: float = 0.0
+    to_s: float = math.inf
+    max_count: float = math.inf
+
+    def matches(self, method: str, path: str, age_s: float) -> bool:
+        """Whether a request at ``age_s`` is one that this rule is for."""
+        return (
+            self.method in ("*", method)
+            and self.from_s <= age_s < self.to_s
+            and fnmatchcase(path, self.path)
+        )
+
+
+def _number(low: float, high: float, what: str) -> Callable[[str], float]:
+    def read(value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not low <= number <= high:
+            raise ValueError(what)
+        return number
+
+    return read
+
+
+def _whole(low: int, high: int, what: str) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        if not value.isdecimal() or not low <= int(value) <= high:
+            raise ValueError(what)
+        return int(value)
+
+    return read
+
+
+def _when(value: str) -> str:
+    if value not in ("before", "after"):
+        raise ValueError("give before or after (the request is carried out)")
+    return value
+
+
+_SECONDS = _number(0, 1e9, "give a number of seconds of at least 0")
+
+#: key in a rule → field of FaultRule, and what reads its value (raises ValueError: advice)
+_KEYS: Mapping[str, tuple[str, Callable[[str], object]]] = {
+    "status": ("status", _whole(200, 599, "give an HTTP status from 200 to 599")),
+    "redirect": ("location", str),
+    "html": ("kind", lambda _: "html"),
+    "malformed": ("kind", lambda _: "malformed"),
+    "huge": ("size", _whole(1, 2**32, "give a number of bytes of at least 1")),
+    "hang": ("kind", lambda _: "hang"),
+    "drop": ("kind", lambda _: "drop"),
+    "body": ("body", str),
+    "content-type": ("content_type", str),
+    "retry-after": ("retry_after", str),
+    "latency": ("latency_s", _SECONDS),
+    "when": ("when", _when),
+    "rate": ("rate", _number(0, 1, "give a share from 0 to 1")),
+    "from": ("from_s", _SECONDS),
+    "to": ("to_s", _SECONDS),
+    "count": ("max_count", _whole(1, 2**31, "give a whole number of at least 1")),
+}
+_METHODS = ("*", "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")
+
+
+def parse_fault(text: str, source: str = "--fault") -> FaultRule:
+    """Read one rule; raises OptionsError that names ``source`` and the part that is wrong."""
+    try:
+        method, path, *parts = shlex.split(text)
+    except ValueError:
+        raise _mistake(source, text, "write it as 'METHOD PATH key=value …'") from None
+    if method.upper() not in _METHODS:
+        raise _mistake(source, text, f"the method is one of {', '.join(_METHODS)}")
+    if not path.startswith(("/", "*")):
+        raise _mistake(source, text, "the path begins with / or is *")
+    values = dict(_read_part(source, text, part) for part in parts)
+    kind = _kind(source, text, values)
+    fields = {_KEYS[key][0]: value for key, value in values.items()}
+    fields["kind"] = kind
+    return FaultRule(text, method.upper(), path, **fields)  # type: ignore[arg-type]  # by _KEYS
+
+
+def rule_text(rule: object) -> str:
+    """A rule given as JSON, a text or an object of the same keys, as text."""
+    if isinstance(rule, str):
+        return rule
+    if not isinstance(rule, dict):
+        raise _mistake("faults", str(rule), "give each rule as a text or an object")
+    keys = dict(rule)
+    words = [str(keys.pop("method", "*")), str(keys.pop("path", "*"))]
+    for key, value in keys.items():
+        words.append(str(key) if value is True else f"{key}={value}")
+    return shlex.join(words)
+
+
+def _read_part(source: str, text: str, part: str) -> tuple[str, object]:
+    key, equals, value = part.partition("=")
+    if key not in _KEYS:
+        known = ", ".join(_KEYS)
+        raise _mistake(source, text, f"{key!r} is no key of a fault rule; known are {known}")
+    if bool(equals) is (key in BARE):
+        form = key if key in BARE else f"{key}=…"
+        raise _mistake(source, text, f"write {form}")
+    try:
+        return key, _KEYS[key][1](value)
+    except ValueError as error:
+        raise _mistake(source, text, f"{key}: {error}") from None
+
+
+def _kind(source: str, text: str, values: Mapping[str, object]) -> Kind | None:
+    named: list[Kind] = [kind for kind in KINDS if kind in values]
+    if len(named) > 1 and "status" in named:
+        named.remove("status")  # it is then the status of that answer
+    if len(named) > 1:
+        raise _mistake(source, text, f"{' and '.join(named)} exclude each other")
+    if not named and "latency" not in values:
+        raise _mistake(source, text, f"say what happens: one of {', '.join(KINDS)}, or latency=…")
+    return named[0] if named else None
+
+
+def _mistake(source: str, text: str, advice: str) -> OptionsError:
+    return OptionsError([Mistake(source, text, advice)])
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What befalls one request: a delay, and the rule whose answer replaces the true one."""
+
+    latency_s: float
+    rule: FaultRule | None
+
+
+class FaultPlan:
+    """The rules in force, in order; each has its own seeded draws and counts its hits."""
+
+    def __init__(self, rules: list[FaultRule], seed: int) -> None:
+        self.rules = rules
+        self.hits = [0] * len(rules)
+        self._draws = [stream(seed, Purpose.FAULT, index) for index in range(len(rules))]
+
+    def choose(self, method: str, path: str, age_s: float) -> Fault | None:
+        """The fault of one request: delays add up until a rule replaces the answer."""
+        latency_s, hit = 0.0, False
+        for index, rule in enumerate(self.rules):
+            if not self._strikes(index, rule, method, path, age_s):
+                continue
+            hit = True
+            self.hits[index] += 1
+            latency_s += rule.latency_s
+            if rule.kind:
+                return Fault(latency_s, rule)
+        return Fault(latency_s, None) if hit else None
+
+    def _strikes(self, index: int, rule: FaultRule, method: str, path: str, age_s: float) -> bool:
+        return (
+            rule.matches(method, path, age_s)
+            and self.hits[index] < rule.max_count
+            and self._draws[index].random() < rule.rate
+        )

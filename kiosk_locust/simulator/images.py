@@ -1,0 +1,185 @@
+"""One image and its way through a consumer; its hash is worked out when it is read."""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING, Literal
+
+from kiosk_locust.simulator.draws import duration
+from kiosk_locust.simulator.settings import ClusterSettings
+from kiosk_locust.simulator.stamps import consumer_time, frontend_time, seconds
+from kiosk_locust.simulator.submission import Submission
+
+if TYPE_CHECKING:
+    from kiosk_locust.simulator.zips import ZipJob
+
+STAGES = ("started", "pre-processing", "predicting", "post-processing", "saving-results")
+NO_DIMENSIONS = "Input dimension order was but input image has shape (1080, 1280)"
+BAD_IMAGE = "cannot identify image file, tried tifffile, PIL, imageio"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One consumer's work on an image: ``ends`` are the ends of the stages that it reached.
+
+    ``lost`` means that the consumer died in the last of them, and the status stays there.
+    """
+
+    consumer: str
+    started_at: float
+    ends: tuple[float, ...]
+    result: Literal["done", "failed", "lost"]
+    error: str = ""
+    tells_finish: bool = True  # whether finished_at is written
+
+    @property
+    def over_at(self) -> float:
+        """When the consumer is free again."""
+        return self.ends[-1]
+
+    def stage(self, now: float) -> int:
+        """Index in STAGES of the stage at ``now``; their number reached once it is over."""
+        reached = bisect_right(self.ends, now)
+        return min(reached, len(self.ends) - 1) if self.result == "lost" else reached
+
+    def status(self, now: float) -> str:
+        """The status that this attempt has written by ``now``."""
+        stage = self.stage(now)
+        return STAGES[stage] if stage < len(self.ends) else self.result
+
+    def changed_at(self, now: float) -> float:
+        """When that status was written."""
+        stage = self.stage(now)
+        return self.ends[stage - 1] if stage else self.started_at
+
+    def succeeded(self, now: float) -> int:
+        """How many stages have ended well by ``now``."""
+        stage = self.stage(now)
+        return stage if self.result == "done" else min(stage, len(self.ends) - 1)
+
+    def took(self, stage: int) -> str:
+        """Seconds that a stage took, as text."""
+        begin = self.ends[stage - 1] if stage else self.started_at
+        return seconds(self.ends[stage] - begin)
+
+
+def plan_attempt(
+    form: Submission, settings: ClusterSettings, rng: random.Random, consumer: str, now: float
+) -> Attempt:
+    """Draw how one attempt goes that begins at ``now``."""
+    medians = (
+        settings.download_s,
+        settings.preprocess_s,
+        settings.predict_s,
+        settings.postprocess_s,
+        settings.save_s,
+    )
+    durations = [duration(rng, median, settings.spread) for median in medians]
+    ends = tuple(accumulate(durations, initial=now))[1:]
+    fails, dies = rng.random() < settings.failure_rate, rng.random() < settings.requeue_rate
+    tells_finish = rng.random() >= settings.finished_at_missing_rate
+    last = rng.randrange(len(ends)) + 1
+    if form.job_type == "segmentation" and not form.fields["dimension_order"]:
+        return Attempt(consumer, now, ends[:1], "failed", NO_DIMENSIONS, tells_finish)
+    if dies:
+        return Attempt(consumer, now, ends[:last], "lost")
+    if fails:
+        return Attempt(consumer, now, ends[:last], "failed", BAD_IMAGE, tells_finish)
+    return Attempt(consumer, now, ends, "done")
+
+
+class ImageJob:
+    """An image job, submitted by itself (``parent`` None) or a ZIP's child."""
+
+    __slots__ = (
+        "attempt", "attempts", "child", "created_at", "expires_at", "form", "gone", "key",
+        "name", "number", "parent",
+    )  # fmt: skip
+
+    def __init__(
+        self, key: str, number: int, form: Submission, created_at: float, *,
+        child: int = 0, name: str = "", parent: ZipJob | None = None,
+    ) -> None:  # fmt: skip
+        self.key = key
+        self.number = number
+        self.child = child  # 1, 2, … among its ZIP's children; 0: it is no child
+        self.form = form
+        self.name = name or form.image_name
+        self.parent = parent
+        self.created_at = created_at
+        self.attempt: Attempt | None = None
+        self.attempts = 0
+        self.expires_at: float | None = None
+        self.gone = False
+
+    def status(self, now: float) -> str:
+        """The status at ``now``."""
+        return self.attempt.status(now) if self.attempt else "new"
+
+    def fields(self, now: float, settings: ClusterSettings) -> dict[str, str]:
+        """The whole hash at ``now``."""
+        stamp = consumer_time if self.child else frontend_time
+        created = stamp(self.created_at)
+        found = {
+            "original_name": self.name,
+            "input_file_name": f"{self.form.uploaded_name}/{self.name}"
+            if self.child
+            else self.form.uploaded_name,
+            **self.form.fields,
+            "identity_upload": "zip-consumer" if self.child else "kiosk-frontend",
+            "status": "new",
+            "created_at": created,
+            "updated_at": created,
+        }
+        if self.attempt:
+            found |= _written(self.attempt, self.key, now, settings)
+        return found
+
+
+def _written(attempt: Attempt, key: str, now: float, settings: ClusterSettings) -> dict[str, str]:
+    """The fields that a consumer has written by ``now``."""
+    stage = attempt.stage(now)
+    changed = consumer_time(attempt.changed_at(now))
+    found = {
+        "status": attempt.status(now),
+        "updated_at": changed,
+        "updated_by": attempt.consumer,
+        "identity_started": attempt.consumer,
+        "started_at": consumer_time(attempt.started_at),
+    }
+    succeeded = attempt.succeeded(now)
+    if succeeded >= 1:
+        found["download_time"] = attempt.took(0)
+    if settings.stage_times and succeeded >= 3:
+        found |= {"prediction_time": attempt.took(2), "predict_retries": "0"}
+    if settings.stage_times and succeeded >= 4:
+        found["postprocess_time"] = attempt.took(3)
+    if stage < len(attempt.ends):
+        return found
+    if attempt.result == "done":
+        output = f"output/{key.rsplit(':', 1)[-1]}.zip"
+        found |= {
+            "output_url": f"https://storage.googleapis.com/simulated-kiosk/{output}",
+            "output_file_name": output,
+            "total_jobs": "1",
+            "total_time": seconds(attempt.over_at - attempt.started_at),
+            "upload_time": attempt.took(4),
+        }
+    else:
+        found["reason"] = traceback_of(attempt.error)
+    if attempt.tells_finish:
+        found["finished_at"] = changed
+    return found
+
+
+def traceback_of(error: str) -> str:
+    """A reason as consumers write it: several lines, with commas."""
+    return (
+        "Traceback (most recent call last):\n"
+        '  File "/usr/src/app/redis_consumer/consumers/base_consumer.py", line 194, in consume\n'
+        "    status = self._consume(redis_hash)\n"
+        f"ValueError: {error}"
+    )

@@ -1,0 +1,84 @@
+"""GPU nodes, and the autoscaler that starts and removes them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from kiosk_locust.simulator.draws import Purpose, duration, stream
+from kiosk_locust.simulator.settings import ClusterSettings
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One GPU node; times in epoch seconds. Removed nodes stay in the history."""
+
+    name: str
+    machine_type: str
+    accelerator: str
+    created_at: float
+    ready_at: float
+    free: list[int] = field(default_factory=list)  # numbers of the consumers without work
+    running: int = 0
+    idle_since: float = 0.0
+    deleted_at: float | None = None
+
+
+class Fleet:
+    """The nodes of a cluster: ``alive`` now, and ``history`` of all there ever were."""
+
+    def __init__(self, settings: ClusterSettings, now: float) -> None:
+        self._settings = settings
+        self.alive: list[Node] = []
+        self.history: list[Node] = []
+        for _ in range(settings.min_nodes):
+            self._add(now - settings.node_startup_s, now)
+
+    def desired(self, backlog: int) -> int:
+        """How many nodes the autoscaler wants for so many images queued or in work."""
+        wanted = math.ceil(backlog / self._settings.jobs_per_node)
+        return min(max(wanted, self._settings.min_nodes), self._settings.max_nodes)
+
+    def scale(self, backlog: int, now: float) -> list[Node]:
+        """Start missing nodes and remove one that is idle too long; returns the new ones."""
+        desired = self.desired(backlog)
+        self._remove_idle(desired, now)
+        return [self._start(now) for _ in range(desired - len(self.alive))]
+
+    def free_node(self, now: float) -> Node | None:
+        """The ready node with the most room, if any has room."""
+        ready = [node for node in self.alive if node.ready_at <= now and node.free]
+        return max(ready, key=lambda node: len(node.free), default=None)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing left to remove."""
+        return len(self.alive) <= self._settings.min_nodes
+
+    def _remove_idle(self, desired: int, now: float) -> None:
+        for node in list(self.alive):
+            if len(self.alive) <= desired:
+                return
+            idle_s = now - max(node.idle_since, node.ready_at)
+            if not node.running and idle_s >= self._settings.scale_down_delay_s:
+                node.deleted_at = now
+                self.alive.remove(node)
+
+    def _start(self, now: float) -> Node:
+        rng = stream(self._settings.seed, Purpose.NODE, len(self.history))
+        startup_s = duration(rng, self._settings.node_startup_s, self._settings.spread)
+        return self._add(now, now + startup_s)
+
+    def _add(self, created_at: float, ready_at: float) -> Node:
+        node = Node(
+            name=f"simulated-gpu-{len(self.history):04d}",
+            machine_type=self._settings.machine_type,
+            accelerator=self._settings.accelerator,
+            created_at=created_at,
+            ready_at=ready_at,
+            free=list(range(self._settings.jobs_per_gpu)),
+            idle_since=ready_at,
+        )
+        self.alive.append(node)
+        self.history.append(node)
+        return node

@@ -1,0 +1,40 @@
+"""The Redis lists of keys that wait for a consumer: one a job type, one for its ZIPs."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import count
+from typing import Generic, TypeVar
+
+Job = TypeVar("Job")
+
+
+class Queues(Generic[Job]):
+    """Several first-in-first-out queues that are emptied as if they were one."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._queues: dict[str, deque[tuple[int, Job]]] = {name: deque() for name in names}
+        self._order = count()
+
+    def push(self, name: str, job: Job) -> None:
+        """Put ``job`` at the end of queue ``name``."""
+        self._queues[name].append((next(self._order), job))
+
+    def pop(self) -> Job | None:
+        """Take the job that waits longest, of all queues."""
+        waiting = [queue for queue in self._queues.values() if queue]
+        if not waiting:
+            return None
+        return min(waiting, key=lambda queue: queue[0][0]).popleft()[1]
+
+    def clear(self) -> None:
+        """Forget all that wait."""
+        for queue in self._queues.values():
+            queue.clear()
+
+    def lengths(self) -> dict[str, int]:
+        """How many keys each queue holds, also those whose hash is gone."""
+        return {name: len(queue) for name, queue in self._queues.items()}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._queues.values()))

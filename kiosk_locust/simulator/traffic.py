@@ -1,0 +1,84 @@
+"""What the simulator has received: the independent witness of what a client really sent."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, deque
+from dataclasses import dataclass
+
+KEPT_PREDICTS = 1_000_000
+KEPT_PATHS = 1_000
+
+
+@dataclass(slots=True)
+class Predict:
+    """One POST /api/predict; ``at`` is when its first byte was read, in epoch seconds."""
+
+    at: float
+    body: bytes | None = None  # None: not read
+    hash: str | None = None  # the job that was made
+    status: int | None = None  # the HTTP status answered; None: no answer was given
+    fault: str | None = None  # the rule that struck
+
+
+class Traffic:
+    """Counts of requests and connections, and every submission.
+
+    A connection counts from its first request that is not for ``/simulator/``, so that
+    whoever looks does not change what is seen.
+    """
+
+    def __init__(self) -> None:
+        self.predicts: deque[Predict] = deque(maxlen=KEPT_PREDICTS)
+        self.requests: Counter[str] = Counter()
+        self.connections_accepted = 0
+        self.connections_open = 0
+        self.connections_most_open = 0
+
+    def count(self, method: str, path: str) -> None:
+        """Count one request."""
+        name = f"{method} {path}"
+        if name not in self.requests and len(self.requests) >= KEPT_PATHS:
+            name = "others"
+        self.requests[name] += 1
+
+    def opened(self) -> None:
+        """A connection has sent its first request."""
+        self.connections_accepted += 1
+        self.connections_open += 1
+        self.connections_most_open = max(self.connections_most_open, self.connections_open)
+
+    def closed(self) -> None:
+        """Such a connection is gone."""
+        self.connections_open -= 1
+
+    def report(self) -> dict[str, object]:
+        """All of it, as JSON has it."""
+        return {
+            "predicts": [
+                {
+                    "at": predict.at,
+                    "hash": predict.hash,
+                    "status": predict.status,
+                    "fault": predict.fault,
+                    "body": _readable(predict.body),
+                }
+                for predict in self.predicts
+            ],
+            "requests": dict(self.requests),
+            "connections": {
+                "accepted": self.connections_accepted,
+                "open": self.connections_open,
+                "most_open": self.connections_most_open,
+            },
+        }
+
+
+def _readable(body: bytes | None) -> object:
+    """A body as the JSON it holds, else as text."""
+    if body is None:
+        return None
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode("utf-8", "replace")

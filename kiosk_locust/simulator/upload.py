@@ -1,0 +1,82 @@
+"""POST /api/upload: a file is read to its end, and only its MD5 is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import os.path
+import re
+
+from kiosk_locust.simulator.answers import NO_FILE, Answer, Receive, Scope, json_answer
+
+_BOUNDARY = re.compile(rb'multipart/form-data\b.*?;\s*boundary="?([^";]+)"?', re.IGNORECASE)
+_FILE_NAME = re.compile(rb'name="file"[^\r\n]*?\bfilename="([^"]*)"', re.IGNORECASE)
+_HEADERS_LIMIT = 65_536  # bytes of multipart headers before the file
+
+
+class FilePart:
+    """Finds the part ``file`` in a multipart body that is fed in pieces of any size."""
+
+    def __init__(self, boundary: bytes) -> None:
+        self._end = b"\r\n--" + boundary
+        self._held = b"\r\n"  # so that the first boundary looks like all others
+        self._in_file = False
+        self._over = False
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self.name: str | None = None
+
+    @property
+    def md5(self) -> str:
+        """The MD5 of the file, in hex."""
+        return self._md5.hexdigest()
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next bytes of the body."""
+        if self._over:
+            return
+        self._held += piece
+        if not self._in_file:
+            self._look_for_file()
+        if self._in_file:
+            self._hash()
+
+    def _look_for_file(self) -> None:
+        while not self._in_file:
+            start = self._held.find(self._end)
+            blank = self._held.find(b"\r\n\r\n", start + len(self._end))
+            if start < 0 or blank < 0:
+                self._over = len(self._held) > _HEADERS_LIMIT
+                return
+            named = _FILE_NAME.search(self._held[start:blank])
+            self._held = self._held[blank + (4 if named else 2) :]
+            if named:
+                self.name = named[1].decode("utf-8", "replace")
+                self._in_file = True
+
+    def _hash(self) -> None:
+        end = self._held.find(self._end)
+        if end >= 0:
+            self._md5.update(self._held[:end])
+            self._over = True
+            self._held = b""
+            return
+        sure = max(0, len(self._held) - len(self._end))
+        self._md5.update(self._held[:sure])
+        self._held = self._held[sure:]
+
+
+async def receive_upload(scope: Scope, receive: Receive) -> Answer:
+    """Read a multipart body without keeping it, and answer as the frontend does."""
+    headers = dict(scope["headers"])
+    boundary = _BOUNDARY.search(headers.get(b"content-type", b""))
+    part = FilePart(boundary[1]) if boundary else None
+    more = True
+    while more:
+        message = await receive()
+        more = bool(message.get("more_body"))
+        if part:
+            part.feed(message.get("body", b""))
+    if part is None or part.name is None:
+        return NO_FILE
+    name = f"uploads/{part.md5}{os.path.splitext(part.name)[1]}"
+    url = f"https://storage.googleapis.com/simulated-kiosk/{name}"
+    return json_answer({"imageURL": url, "uploadedName": name})

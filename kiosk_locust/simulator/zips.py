@@ -1,0 +1,132 @@
+"""A ZIP of images: unpacked into children, waited for, packed again."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from kiosk_locust.simulator.draws import Purpose, stream
+from kiosk_locust.simulator.images import ImageJob, traceback_of
+from kiosk_locust.simulator.settings import ClusterSettings
+from kiosk_locust.simulator.stamps import consumer_time, frontend_time, seconds
+from kiosk_locust.simulator.submission import Submission
+
+SUMMED = (
+    "prediction_time", "postprocess_time", "upload_time", "download_time", "total_time",
+    "predict_retries",
+)  # fmt: skip
+BAD_ZIP = "File is not a zip file, or it is truncated"
+
+
+class ZipJob:
+    """A ZIP job; the moments in its life are None until they have come (epoch seconds)."""
+
+    __slots__ = (
+        "children", "cleanup_s", "consumer", "created_at", "done", "done_at", "expires_at",
+        "failed", "failed_at", "form", "gone", "key", "number", "picked_at", "tells_finish",
+        "touched_at", "waiting_at",
+    )  # fmt: skip
+
+    def __init__(self, key: str, number: int, form: Submission, created_at: float) -> None:
+        self.key = key
+        self.number = number
+        self.form = form
+        self.created_at = created_at
+        self.consumer = ""
+        self.children: list[ImageJob] = []
+        self.done: list[ImageJob] = []  # in the order in which they ended
+        self.failed: list[ImageJob] = []
+        self.picked_at: float | None = None
+        self.touched_at = created_at
+        self.waiting_at: float | None = None
+        self.done_at: float | None = None
+        self.failed_at: float | None = None
+        self.cleanup_s = 0.0
+        self.tells_finish = True
+        self.expires_at: float | None = None
+        self.gone = False
+
+    def take_end(self, child: ImageJob, now: float) -> None:
+        """A child has ended at ``now``."""
+        ended_well = child.status(now) == "done"
+        (self.done if ended_well else self.failed).append(child)
+        self.touched_at = now
+
+    @property
+    def is_ready_to_pack(self) -> bool:
+        """Whether it is unpacked and each child has ended."""
+        ended = len(self.done) + len(self.failed)
+        return self.waiting_at is not None and ended == len(self.children)
+
+    def status(self, now: float) -> str:  # noqa: ARG002  as ImageJob.status
+        """The status now: a ZIP's moments come as events, so it needs no time."""
+        if self.failed_at is not None:
+            return "failed"
+        if self.done_at is not None:
+            return "done"
+        return "new" if self.waiting_at is None else "waiting"
+
+    def fields(self, now: float, settings: ClusterSettings) -> dict[str, str]:
+        """The whole hash at ``now``."""
+        created = frontend_time(self.created_at)
+        found = {
+            "original_name": self.form.image_name,
+            "input_file_name": self.form.uploaded_name,
+            **self.form.fields,
+            "identity_upload": "kiosk-frontend",
+            "status": self.status(now),
+            "created_at": created,
+            "updated_at": created,
+        }
+        if self.picked_at is None:
+            return found
+        found |= {"updated_at": consumer_time(self.touched_at), "updated_by": self.consumer}
+        if self.failed_at is not None:
+            found["reason"] = traceback_of(BAD_ZIP)
+            if self.tells_finish:
+                found["finished_at"] = consumer_time(self.failed_at)
+        if self.waiting_at is not None:
+            found |= self._progress(self.waiting_at - self.picked_at)
+        if self.done_at is not None:
+            found |= self._summary(self.done_at, settings)
+        return found
+
+    def _progress(self, unpacking_s: float) -> dict[str, str]:
+        ended = len(self.done) + len(self.failed)
+        found = {
+            "children": _joined(self.children),
+            "children_upload_time": seconds(unpacking_s),
+            "progress": str(round(100 * ended / len(self.children))),
+        }
+        if ended:  # written by the first look at the children that finds one ended
+            found |= {"children:done": _joined(self.done), "children:failed": _joined(self.failed)}
+        return found
+
+    def _summary(self, done_at: float, settings: ClusterSettings) -> dict[str, str]:
+        output = f"output/{self.key.rsplit(':', 1)[-1]}.zip"
+        return {
+            "finished_at": consumer_time(done_at),
+            "output_url": f"https://storage.googleapis.com/simulated-kiosk/{output}",
+            "output_file_name": output,
+            "total_jobs": str(len(self.children)),
+            "cleanup_time": seconds(self.cleanup_s),
+            "failures": urlencode(
+                {child.key: child.fields(done_at, settings)["reason"] for child in self.failed}
+            ),
+            **self._timings(done_at, settings),
+        }
+
+    def _timings(self, done_at: float, settings: ClusterSettings) -> dict[str, str]:
+        """One number a finished child and field, less those that the consumer missed."""
+        rng = stream(settings.seed, Purpose.WORK, self.number, part=1)
+        kept: dict[str, list[str]] = {}
+        for child in self.done:
+            hash_ = child.fields(done_at, settings)
+            for name in SUMMED:
+                missed = rng.random() < settings.lost_timings_rate
+                if name in hash_ and not missed:
+                    kept.setdefault(name, []).append(str(float(hash_[name])))
+        return {name: ",".join(numbers) for name, numbers in kept.items()}
+
+
+def _joined(jobs: list[ImageJob]) -> str:
+    return ",".join(job.key for job in jobs)
