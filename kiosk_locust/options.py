@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import dataclasses
+import random
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
-Workload = Literal["open", "closed"]
-Arrival = Literal["constant", "poisson", "ramp", "trace"]
+from kiosk_locust import parsing
+from kiosk_locust.errors import Mistake, OptionsError
+from kiosk_locust.folders import check_file, check_folder
+from kiosk_locust.plan import Arrival, Ramp, Workload, plan
+from kiosk_locust.sources import FORM, Layers
+from kiosk_locust.target import target
+from kiosk_locust.validation import Checker
 
-
-@dataclass(frozen=True, slots=True)
-class Ramp:
-    """Arrivals whose rate goes from one to another, in jobs a second, over ``seconds``."""
-
-    from_rate: float
-    to_rate: float
-    seconds: float
+__all__ = [
+    "Arrival",
+    "Draft",
+    "Options",
+    "Ramp",
+    "Resolved",
+    "Workload",
+    "draft",
+    "options_as_json",
+    "resolve",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +76,129 @@ class Options:
     log_enabled: bool
     log_level: str
     log_file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Options, the lines to tell the user, and by which name each setting was given."""
+
+    options: Options
+    notices: tuple[str, ...]
+    sources: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft(Resolved):
+    """Options that may have mistakes, with something harmless in place of what was wrong."""
+
+    mistakes: tuple[Mistake, ...]
+
+
+def resolve(
+    layers: Layers, *, class_host: str | None = None, headless: bool, rng: random.Random
+) -> Resolved:
+    """Make options of what was given; ``class_host`` is the ``host`` of the user class.
+
+    ``headless`` means that no form will be filled in before the run; ``rng`` draws the seed of
+    random arrivals where none is given. Raises OptionsError with all mistakes.
+    """
+    drafted = draft(layers, class_host=class_host, headless=headless, rng=rng)
+    if drafted.mistakes:
+        raise OptionsError(list(drafted.mistakes))
+    return drafted
+
+
+def draft(
+    layers: Layers, *, class_host: str | None = None, headless: bool, rng: random.Random
+) -> Draft:
+    """As `resolve`, but mistakes are returned: the start form may still mend them."""
+    check = Checker(layers)
+    kiosk = target(check, class_host)
+    plan_ = plan(check, headless=headless, rng=rng)
+    arrivals = plan_.arrivals
+    model_name, model_version = check.take("model", parsing.model, ("", ""))
+    log_enabled = check.take("log_enabled", parsing.boolean, otherwise=True)
+    drafted = Options(
+        host=kiosk.host,
+        simulate=kiosk.simulate,
+        file=kiosk.file,
+        count=plan_.count,
+        users=plan_.users,
+        job_type=check.take("job_type", parsing.name, ""),
+        model_name=model_name,
+        model_version=model_version,
+        scale=check.take("scale", parsing.scale, ""),
+        label=check.take("label", parsing.plain, ""),
+        preprocess=check.take("preprocess", parsing.plain, ""),
+        postprocess=check.take("postprocess", parsing.plain, ""),
+        dimension_order=check.take("dimension_order", parsing.dimension_order, ""),
+        channels=check.take("channels", parsing.channels, ""),
+        segmentation_type=check.take("segmentation_type", parsing.plain, ""),
+        upload_prefix=check.take("upload_prefix", parsing.upload_prefix, ""),
+        update_interval_s=check.take("update_interval", parsing.seconds_above_0, 1.0),
+        poll_backoff=check.take("poll_backoff", parsing.share, 0.0),
+        start_delay_s=arrivals.start_delay_s,
+        arrival=arrivals.kind,
+        arrival_seed=arrivals.seed,
+        arrival_offsets_s=arrivals.offsets_s,
+        ramp=arrivals.ramp,
+        workload=plan_.workload,
+        num_cycles=plan_.num_cycles,
+        cycle_interval_s=check.take("cycle_interval", parsing.seconds, 0.0),
+        refresh_s=check.take("manager_refresh_rate", parsing.seconds_above_0, 1.0),
+        expire_s=check.take("expire_time", parsing.whole_seconds, 0),
+        pool_size=check.take("concurrent_requests_per_host", parsing.whole(1), 1),
+        request_timeout_s=check.take("request_timeout", parsing.seconds_above_0, 1.0),
+        retry_budget_s=check.take("retry_budget", parsing.seconds, 0.0),
+        job_timeout_s=check.take("job_timeout", parsing.seconds_or_none, None),
+        stop_timeout_s=check.take("stop_timeout", parsing.timespan, 0.0),
+        drain_timeout_s=check.take("drain_timeout", parsing.seconds, 0.0),
+        run_time_s=plan_.run_time_s,
+        on_ambiguous=cast(
+            'Literal["resubmit", "close"]',
+            check.take("on_ambiguous", parsing.choice("resubmit", "close"), "close"),
+        ),
+        num_gpus=check.take("num_gpus", parsing.whole(0), 0),
+        output_dir=check.take("output_dir", _checked(check_folder), Path()),
+        run_name=check.take_if_given("run_name", parsing.run_name) or "",
+        log_enabled=log_enabled,
+        log_level=check.take("log_level", _log_level, "INFO"),
+        log_file=check.take(
+            "log_file", _checked(check_file) if log_enabled else parsing.path, Path()
+        ),
+    )
+    _note_emptied_fields(check)
+    return Draft(drafted, tuple(check.notices), check.sources, tuple(check.mistakes))
+
+
+_log_level = parsing.choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+def _checked(can_be_written: Callable[[Path], None]) -> Callable[[str], Path]:
+    def parse(text: str) -> Path:
+        path = parsing.path(text)
+        can_be_written(path)
+        return path
+
+    return parse
+
+
+def _note_emptied_fields(check: Checker) -> None:
+    """An emptied field of the form sets nothing; say so where a lower source then counts."""
+    for layer in check.layers.layers:
+        if layer.place != FORM:
+            continue
+        for name, emptied in layer.values.items():
+            if layer.get(name) is None and (given := check.layers.get(name)) is not None:
+                check.notice(f"{emptied.source} is empty, so {given.shown} counts")
+
+
+def options_as_json(options: Options) -> dict[str, Any]:
+    """The options as JSON has them; there are no secrets in them."""
+    values = dataclasses.asdict(options)
+    for name, value in values.items():
+        if isinstance(value, Path):
+            values[name] = str(value)
+        elif isinstance(value, tuple):
+            values[name] = list(value)
+    return values

@@ -1,0 +1,177 @@
+"""The settings on Locust's command line and in its start form; alone in knowing its parser.
+
+Our options reach the parser as strings: with types and choices, argparse reports the first
+mistake only, and the form answers a wrong one with a bare HTTP 500. For the same reason the
+parser is not told their names in the environment; `read` looks there itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from configargparse import ConfigFileParserException
+from locust.argument_parser import (
+    DEFAULT_CONFIG_FILES,
+    LocustArgumentParser,
+    LocustConfigParser,
+    get_parser,
+)
+
+from kiosk_locust.errors import Mistake, OptionsError
+from kiosk_locust.options import Options
+from kiosk_locust.parsing import boolean
+from kiosk_locust.settings import SETTINGS, Setting
+from kiosk_locust.sources import (
+    Given,
+    Layer,
+    Layers,
+    config_layer,
+    environment_layers,
+    form_text,
+)
+
+GROUP = "Kiosk options"
+
+
+class _Suggested(list[str]):
+    """Choices that make a drop-down list in the form, and that argparse does not insist on."""
+
+    def __contains__(self, _value: object) -> bool:
+        return True
+
+
+class _Unmoved(argparse.Action):
+    """An argument whose default is in force already, whatever the parser reads."""
+
+    def __call__(self, *_args: object, **_kwargs: object) -> None:
+        """Keep the default."""
+
+
+def add_options(parser: LocustArgumentParser, shown: Mapping[str, str] | None = None) -> None:
+    """Add our settings to Locust's parser.
+
+    Locust makes a new parser, and reads all sources but ``.env`` again, whenever somebody opens
+    its page. From then on ``shown``, which `prefill` returned, is what the form shows.
+    """
+    group = parser.add_argument_group(GROUP)
+    for setting in SETTINGS.values():
+        if not setting.is_locusts:
+            # A group's add_argument knows Locust's extra arguments only as attributes.
+            action = group.add_argument(setting.flag, **_argument(setting, shown))
+            action.include_in_web_ui = setting.in_form
+            if setting.choices:
+                action.choices = _Suggested(setting.choices)
+
+
+def _argument(setting: Setting, shown: Mapping[str, str] | None) -> dict[str, Any]:
+    """The keyword arguments of ``add_argument``."""
+    named = f" Environment: {setting.env}." if setting.env else ""
+    text = (shown or {}).get(setting.name, setting.default)
+    argument: dict[str, Any] = {
+        "dest": setting.name,
+        "help": f"{setting.meaning} Default: {setting.default_shown}.{named}",
+    }
+    if setting.is_flag:
+        default = text == "true"
+        const = True if shown is None else default
+        return argument | {"action": "store_const", "const": const, "default": default}
+    if shown is not None:
+        argument["action"] = _Unmoved
+    return argument | {"default": text, "metavar": f"<{setting.unit or 'text'}>"}
+
+
+def read(argv: Sequence[str], environ: Mapping[str, str], dotenv: Mapping[str, str]) -> Layers:
+    """Everything that was given, with the name it was given by.
+
+    ``argv`` are the arguments after the program's name; configuration files are looked for where
+    Locust looks for them. Raises OptionsError where one cannot be read.
+    """
+    given, config = _command_line(argv)
+    environments, signs = environment_layers(environ, dotenv)
+    return Layers((given, *environments, *_config_layers(config)), signs)
+
+
+def _command_line(argv: Sequence[str]) -> tuple[Layer, str | None]:
+    """What the command line alone gave, and its ``--config`` file."""
+    parser = get_parser()
+    for action in parser._actions:  # as Locust does; there is no public way
+        action.type = None
+        action.choices = None
+    unset = object()
+    namespace = argparse.Namespace(**dict.fromkeys(SETTINGS, unset))
+    parser.parse_known_args(argv, namespace=namespace, env_vars={}, config_file_contents="")
+    values = {
+        name: Given(form_text(value), _name_used(setting, argv))
+        for name, setting in SETTINGS.items()
+        if (value := getattr(namespace, name)) is not unset
+    }
+    return Layer("the command line", values), namespace.config
+
+
+def _name_used(setting: Setting, argv: Sequence[str]) -> str:
+    """The flag by which a setting was given; the long one if it was shortened."""
+    for arg in reversed(argv):
+        if arg == setting.flag or arg.startswith(setting.flag + "="):
+            return setting.flag
+        if setting.short and arg.startswith(setting.short):
+            return setting.short
+    return setting.flag
+
+
+def _config_layers(config: str | None) -> Iterator[Layer]:
+    """A layer for each configuration file that there is; the one that wins first."""
+    if config:
+        yield _config_layer(config, config)
+    for name in reversed(DEFAULT_CONFIG_FILES):
+        for path in glob.glob(os.path.expanduser(name)):  # as Locust does
+            yield _config_layer(path, name)
+
+
+def _config_layer(path: str, shown: str) -> Layer:
+    try:
+        with Path(path).expanduser().open(encoding="utf-8") as stream:
+            items = LocustConfigParser().parse(stream)  # type: ignore[no-untyped-call]  # Locust has no types here
+    except (OSError, UnicodeError, ConfigFileParserException) as error:
+        raise OptionsError([Mistake(shown, "", f"cannot be read: {error}")]) from error
+    return config_layer(shown, items)
+
+
+def prefill(namespace: argparse.Namespace, layers: Layers, options: Options) -> dict[str, str]:
+    """Make Locust's parsed options say what is in force, and return what the form then shows.
+
+    ``options`` may be a draft with mistakes. What follows from other settings (COUNT from -u, a
+    random seed) is left empty, so that it follows what is changed in the form, too.
+    """
+    shown = {s.name: _in_force(s, layers) for s in SETTINGS.values() if not s.is_locusts}
+    delay_s = options.start_delay_s
+    shown["start_delay"] = str(delay_s)
+    shown["all_at_once"] = form_text(delay_s == 0)
+    for name, text in shown.items():
+        setattr(namespace, name, text == "true" if SETTINGS[name].is_flag else text)
+    ours = {
+        "host": options.host,
+        "num_users": options.users,
+        "spawn_rate": 1 / delay_s if delay_s else float(options.users),
+        "run_time": options.run_time_s,
+        "stop_timeout": options.stop_timeout_s,
+    }
+    for name, value in ours.items():
+        setattr(namespace, name, value)
+        shown[name] = "" if value is None else str(value)
+    return shown
+
+
+def _in_force(setting: Setting, layers: Layers) -> str:
+    given = layers.get(setting.name)
+    text = setting.default if given is None else given.text.strip()
+    if not setting.is_flag:
+        return text
+    try:
+        return form_text(boolean(text))
+    except ValueError:
+        return setting.default

@@ -1,0 +1,43 @@
+"""Whether files can be written, found out by writing, without leaving anything behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from tempfile import TemporaryFile
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ValueError unless files can be written in ``folder``, made if it is missing."""
+    made: list[Path] = []
+    try:
+        try:
+            for part in (*reversed(folder.parents), folder):
+                if not part.exists():
+                    part.mkdir()
+                    made.append(part)
+            with TemporaryFile(dir=folder) as file:
+                file.write(b"x")
+        finally:
+            for part in reversed(made):
+                with contextlib.suppress(OSError):  # somebody else uses it already
+                    part.rmdir()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(
+            f"no file can be written in the folder {str(folder)!r} ({reason}); "
+            "name a folder that is writable"
+        ) from error
+
+
+def check_file(path: Path) -> None:
+    """Raise ValueError unless ``path`` can be written as a file."""
+    try:
+        # Without O_NONBLOCK, a named pipe would keep us waiting for its reader.
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK))
+    except FileNotFoundError:
+        check_folder(path.parent)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ValueError(f"the file cannot be written ({reason}); name another one") from error

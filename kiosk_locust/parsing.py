@@ -1,0 +1,287 @@
+"""Values from strings. Every function raises ValueError that says what would be right."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+import unicodedata
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+MAX_SECONDS = 1e9  # some 32 years; sums of such times stay exact enough, and finite
+MAX_WHOLE = 1_000_000_000
+MIN_RATE, MAX_RATE = 1e-9, 1e9  # jobs a second
+NO_MODEL = "modelname"  # of MODEL's default: the job type chooses
+
+_TRUE = frozenset({"true", "yes", "on", "1"})
+_FALSE = frozenset({"false", "no", "off", "0"})
+
+
+def number(
+    text: str,
+    *,
+    unit: str,
+    at_least: float = 0.0,
+    at_most: float = MAX_SECONDS,
+    above: bool = False,
+) -> float:
+    """A finite number in [``at_least``, ``at_most``], or above ``at_least`` where ``above``."""
+    low = f"{'above' if above else 'of at least'} {at_least:g}"
+    advice = f"must be a number of {unit} {low}"
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(advice) from None
+    if not math.isfinite(value) or value < at_least or (above and value == at_least):
+        raise ValueError(advice)
+    if value > at_most:
+        raise ValueError(f"{advice} and at most {at_most:g}")
+    return value + 0.0  # -0.0 becomes 0.0
+
+
+def seconds(text: str) -> float:
+    """Seconds, fractions allowed, at least 0."""
+    return number(text, unit="seconds")
+
+
+def seconds_above_0(text: str) -> float:
+    """Seconds, fractions allowed, above 0."""
+    return number(text, unit="seconds", above=True)
+
+
+def seconds_or_none(text: str) -> float | None:
+    """Seconds above 0, or None for ``none``."""
+    if text.strip().lower() == "none":
+        return None
+    try:
+        return seconds_above_0(text)
+    except ValueError as error:
+        raise ValueError(f"{error}, or none for no limit") from None
+
+
+def whole_seconds(text: str) -> int:
+    """Seconds, rounded up to whole ones; 0 stays 0."""
+    return math.ceil(seconds(text))
+
+
+def share(text: str) -> float:
+    """A share from 0 to 1."""
+    try:
+        return number(text, unit="", at_most=1.0)
+    except ValueError:
+        raise ValueError("must be a share from 0 to 1, such as 0.1") from None
+
+
+def spawn_rate(text: str) -> float:
+    """Jobs a second, above 0."""
+    try:
+        return number(text, unit="jobs a second", at_least=MIN_RATE, at_most=MAX_RATE)
+    except ValueError:
+        raise ValueError(
+            "must be a number of jobs a second above 0, such as 20; "
+            "START_DELAY=0 begins all at once"
+        ) from None
+
+
+def timespan(text: str) -> float:
+    """Seconds of ``90``, ``1.5``, ``20m`` or ``1h30m10s``, the way Locust writes them."""
+    parts = re.fullmatch(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", text.strip(), re.ASCII)
+    try:
+        if parts and any(parts.groups()):
+            hours, minutes, secs = (int(part or 0) for part in parts.groups())
+            text = str(timedelta(hours=hours, minutes=minutes, seconds=secs).total_seconds())
+        return seconds(text)
+    except (ValueError, OverflowError):
+        raise ValueError("must be a time such as 90, 90s, 20m or 1h30m") from None
+
+
+def whole(at_least: int) -> Callable[[str], int]:
+    """A parser of whole numbers from ``at_least`` to a thousand million."""
+
+    def parse(text: str) -> int:
+        advice = f"must be a whole number of at least {at_least}"
+        try:
+            value = int(text)
+        except ValueError:
+            raise ValueError(advice) from None
+        if value < at_least:
+            raise ValueError(advice)
+        if value > MAX_WHOLE:
+            raise ValueError(f"{advice} and at most {MAX_WHOLE:,}")
+        return value
+
+    return parse
+
+
+def seed(text: str) -> int:
+    """A whole number of either sign that fits in 64 bits."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise ValueError("must be a whole number, such as 42") from None
+    if not -(2**63) <= value < 2**63:
+        raise ValueError("must be a whole number between -2^63 and 2^63")
+    return value
+
+
+def boolean(text: str) -> bool:
+    """True or false, and what people write for them."""
+    word = text.strip().lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError("must be true or false")
+    return word in _TRUE
+
+
+def choice(*words: str) -> Callable[[str], str]:
+    """A parser of one of ``words``, in any case."""
+    by_case = {word.lower(): word for word in words}
+
+    def parse(text: str) -> str:
+        try:
+            return by_case[text.strip().lower()]
+        except KeyError:
+            raise ValueError(f"must be one of {', '.join(words)}") from None
+
+    return parse
+
+
+def plain(text: str) -> str:
+    """Text on one line, without control characters, that can be written as UTF-8."""
+    text = text.strip()
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
+        raise ValueError("must be plain text on one line, in UTF-8")
+    return text
+
+
+def name(text: str) -> str:
+    """Text without blanks, at least one character."""
+    text = plain(text)
+    if not text or re.search(r"\s", text):
+        raise ValueError("must be a name without blanks")
+    return text
+
+
+def file_name(text: str) -> str:
+    """The name of a file in the bucket, relative to the upload folder."""
+    text = plain(text)
+    if not text.strip("/") or text.startswith("/") or text.endswith("/"):
+        raise ValueError("must be the name of a file in the upload folder, such as image.png")
+    return text
+
+
+def run_name(text: str) -> str:
+    """A name that is safe as the beginning of file names."""
+    text = text.strip()
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text) or text == "latest":
+        raise ValueError(
+            "must be at most 100 letters, digits, dots, dashes and underscores, "
+            "begin with a letter or digit, and not be 'latest'"
+        )
+    return text
+
+
+def model(text: str) -> tuple[str, str]:
+    """Name and version of ``name:version``; both empty where the choice is the job type's."""
+    found = re.fullmatch(r"([^\s:]+):(\d+)", plain(text), re.ASCII)
+    if not found:
+        raise ValueError(
+            "must be name:version with a whole number as version, such as "
+            f"MultiplexSegmentation:9; {NO_MODEL}:0 leaves the choice to the job type"
+        )
+    if (found[1], found[2]) == (NO_MODEL, "0"):
+        return "", ""
+    return found[1], found[2]
+
+
+def scale(text: str) -> str:
+    """A factor above 0, kept as it was written; empty leaves it to the Kiosk."""
+    text = text.strip()
+    if text:
+        try:
+            number(text, unit="", above=True)
+        except ValueError:
+            raise ValueError(
+                "must be a number above 0, or empty to leave the choice to the Kiosk"
+            ) from None
+    return text
+
+
+def dimension_order(text: str) -> str:
+    """Axes, one letter each."""
+    text = text.strip().upper()
+    if not re.fullmatch(r"[A-Z]{2,}", text) or len(set(text)) < len(text):
+        raise ValueError("must be the image's axes, one letter each, such as XYB")
+    return text
+
+
+def channels(text: str) -> str:
+    """Numbers of channels with commas between."""
+    text = re.sub(r"\s", "", text)
+    if not re.fullmatch(r"\d{0,9}(,\d{0,9})*", text, re.ASCII):
+        raise ValueError("must be numbers of channels with commas between, such as 0,,")
+    return text
+
+
+def upload_prefix(text: str) -> str:
+    """A folder in the bucket, without slashes at its ends; ``/`` is the bucket itself: empty."""
+    return plain(text).strip("/")
+
+
+def path(text: str) -> Path:
+    """A path on this machine; ``~`` is the home folder."""
+    try:
+        return Path(plain(text)).expanduser()
+    except RuntimeError:
+        raise ValueError("must be a path; there is no such home folder") from None
+
+
+def ramp(text: str) -> tuple[float, float, float]:
+    """The two rates in jobs a second, and the seconds, of ``FROM:TO:SECONDS``."""
+    try:
+        first, last, length = text.split(":")
+        if float(first) != 0:
+            spawn_rate(first)
+        return float(first) + 0.0, spawn_rate(last), number(length, unit="", at_least=1e-6)
+    except ValueError:
+        raise ValueError(
+            "must be FROM:TO:SECONDS, two rates in jobs a second and the time between them, "
+            "such as 1:50:60; FROM may be 0, TO and SECONDS are above 0"
+        ) from None
+
+
+def host(text: str) -> str:
+    """The Kiosk's base URL without a slash at its end; ``http://`` is added where it lacks one."""
+    text = text.strip()
+    advice = "must be an address such as http://kiosk.example.org or https://10.0.0.1:8080/kiosk"
+    if "@" in text:
+        raise ValueError("must not hold a user or a password; " + advice)
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*):/", text)
+    if scheme and scheme[1].lower() not in ("http", "https"):
+        raise ValueError(f"{advice}; only http and https are known")
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(f"{advice}, in plain ASCII without blanks")
+    url = text if scheme else f"http://{text}"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{advice} ({error})") from None
+    if not _is_name(parts.hostname) or port == 0 or parts.netloc.endswith(":"):
+        raise ValueError(advice)
+    if parts.query or parts.fragment or url.endswith(("?", "#")) or "\\" in url:
+        raise ValueError(f"{advice}, without ? or #")
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+def _is_name(hostname: str | None) -> bool:
+    """Whether this is an IPv6 address, or made of what host names and IPv4 addresses have."""
+    if hostname and ":" in hostname:
+        try:
+            ipaddress.IPv6Address(hostname)
+        except ValueError:
+            return False
+        return True
+    return bool(hostname and re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?", hostname))

@@ -1,0 +1,106 @@
+"""Which Kiosk a run is for: a real one by its host, or the simulated one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from kiosk_locust import parsing
+from kiosk_locust.sources import DOTENV, Given, Layers, masked
+from kiosk_locust.validation import DEFAULT, Checker
+
+SIMULATED_FILE = "image.png"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The Kiosk, and what each job works on; ``host`` is None for the simulated Kiosk."""
+
+    host: str | None
+    simulate: bool
+    file: str
+
+
+def target(check: Checker, class_host: str | None) -> Target:
+    """The Kiosk that the settings name; ``class_host`` is the user class's, which comes last."""
+    given = _host_given(check, class_host)
+    host = _read(check, given) if given else None
+    check.sources["host"] = given.source if given else DEFAULT
+    simulate = check.take("simulate", parsing.boolean, otherwise=False)
+    if given and simulate:
+        check.refuse(
+            check.layers.get("simulate"),
+            f"contradicts {given.shown}: give a host for a real Kiosk, or --simulate without one",
+        )
+    if not given and not simulate:
+        _refuse_by_signs(check)
+    return Target(host, simulate, _file(check, is_real=given is not None))
+
+
+def _host_given(check: Checker, class_host: str | None) -> Given | None:
+    """What counts of all that was given; notes where two names in one place disagree."""
+    for layer in check.layers.layers:
+        host, api_host = layer.get("host"), layer.get("api_host")
+        if host and api_host and _plain(host) != _plain(api_host):
+            if layer.place == DOTENV:
+                advice = f"contradicts {host.shown}; give only one of them"
+                check.refuse(_without_password(api_host), advice)
+            else:
+                check.notice(f"{host.shown} wins over {api_host.shown}")
+        if host or api_host:
+            return host or api_host
+    if class_host and class_host.strip():
+        return Given(class_host, "host", "the user class")
+    return None
+
+
+def _plain(given: Given) -> str:
+    try:
+        return parsing.host(given.text)
+    except ValueError:
+        return given.text
+
+
+def _read(check: Checker, given: Given) -> str | None:
+    try:
+        return parsing.host(given.text)
+    except ValueError as error:
+        check.refuse(_without_password(given), str(error))
+        return None
+
+
+def _without_password(given: Given) -> Given:
+    return replace(given, text=masked(given.text))
+
+
+def _refuse_by_signs(check: Checker) -> None:
+    """A mistake for everything that says a real Kiosk was meant, though no host is known."""
+    for sign in _signs(check.layers):
+        check.refuse(
+            _without_password(sign),
+            "speaks of a real Kiosk, but no host is given: set API_HOST (or --host), "
+            "or ask for the simulated Kiosk with --simulate",
+        )
+
+
+def _signs(layers: Layers) -> list[Given]:
+    model = layers.get("model")
+    try:
+        names_one = model is not None and any(parsing.model(model.text))
+    except ValueError:
+        names_one = False  # a mistake of its own
+    return [*layers.signs, *([model] if model and names_one else [])]
+
+
+def _file(check: Checker, *, is_real: bool) -> str:
+    """The file each job works on; required where the Kiosk is a real one."""
+    file = check.take_if_given("file", parsing.file_name)
+    if file is None and check.layers.get("file") is None:
+        check.sources["file"] = DEFAULT
+        if is_real:
+            check.refuse(
+                None,
+                "is required with a real Kiosk: name the image or ZIP in the bucket's upload "
+                "folder that each job shall work on",
+                source="FILE (--file)",
+            )
+    return file or SIMULATED_FILE

@@ -1,0 +1,44 @@
+"""The file of an arrival trace: when each job begins, in seconds after the cycle's start."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+from kiosk_locust.parsing import seconds
+
+_SHOWN = 3  # bad lines that a message names
+
+
+def read_trace(path: Path) -> tuple[tuple[float, ...], bool]:
+    """The offsets in ascending order, and whether they had to be sorted.
+
+    One offset a line; blank lines and what follows a ``#`` are ignored. Raises ValueError that
+    says what is wrong, with the lines.
+    """
+    try:
+        if not path.is_file():
+            raise ValueError("there is no such file")
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise ValueError(f"the file cannot be read: {error.strerror}") from error
+    except UnicodeError:
+        raise ValueError("the file is not text in UTF-8") from None
+    offsets: list[float] = []
+    bad: list[str] = []
+    for number, line in enumerate(lines, start=1):
+        text = line.partition("#")[0].strip()
+        if text:
+            try:
+                offsets.append(seconds(text))
+            except ValueError:
+                bad.append(f"line {number} ({text[:40]!r})")
+    if bad:
+        more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+        raise ValueError(
+            f"{', '.join(bad[:_SHOWN])}{more}: each line must be a number of seconds of at least 0"
+        )
+    if not offsets:
+        raise ValueError("the file holds no times; write one a line, in seconds")
+    in_order = all(before <= after for before, after in pairwise(offsets))
+    return tuple(offsets if in_order else sorted(offsets)), not in_order

@@ -1,0 +1,64 @@
+"""Checks that go on after a mistake, so that all of them are reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from kiosk_locust.errors import Mistake
+from kiosk_locust.settings import SETTINGS
+from kiosk_locust.sources import Given, Layers
+
+T = TypeVar("T")
+
+DEFAULT = "default"
+
+
+class Checker:
+    """Reads settings from layers; collects mistakes, notices and where each value came from."""
+
+    def __init__(self, layers: Layers) -> None:
+        self.layers = layers
+        self.mistakes: list[Mistake] = []
+        self.failed: set[str] = set()  # settings that were given, but cannot be read
+        self.notices: list[str] = []
+        self.sources: dict[str, str] = {}
+
+    def take(self, name: str, parse: Callable[[str], T], otherwise: T) -> T:
+        """What was given for ``name``, else its default; ``otherwise`` after a mistake."""
+        given = self.layers.get(name)
+        if given is not None:
+            return self.parse(name, given, parse, otherwise)
+        setting = SETTINGS[name]
+        value = self.parse(name, Given(setting.default, setting.env, DEFAULT), parse, otherwise)
+        self.sources[name] = DEFAULT
+        return value
+
+    def take_if_given(self, name: str, parse: Callable[[str], T]) -> T | None:
+        """What was given for ``name``; None where nothing was, and after a mistake."""
+        given = self.layers.get(name)
+        if given is not None:
+            return self.parse(name, given, parse, None)
+        self.sources[name] = DEFAULT
+        return None
+
+    def parse(self, name: str, given: Given, parse: Callable[[str], T], otherwise: T) -> T:
+        """The value of ``given``, which counts for ``name``; ``otherwise`` after a mistake."""
+        self.sources[name] = given.source
+        try:
+            return parse(given.text)
+        except ValueError as error:
+            self.failed.add(name)
+            self.refuse(given, str(error))
+            return otherwise
+
+    def refuse(self, given: Given | None, advice: str, *, source: str = "") -> None:
+        """Note a mistake; ``source`` names it where nobody gave anything."""
+        if given is None:
+            self.mistakes.append(Mistake(source, "", advice))
+        else:
+            self.mistakes.append(Mistake(given.source, given.text, advice))
+
+    def notice(self, line: str) -> None:
+        """Note a line that the user should read before the run."""
+        self.notices.append(line)
