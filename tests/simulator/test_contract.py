@@ -95,7 +95,7 @@ class Replay:
 @pytest.fixture(scope="module")
 def replay() -> Iterator[Replay]:
     # long enough in `started` for the recordings that were made there
-    with EmbeddedKiosk("--download-s", "0.7", "--predict-s", "0.1", "--spread", "0.01") as url:
+    with EmbeddedKiosk("--download-s", "1.2", "--predict-s", "0.1", "--spread", "0.01") as url:
         client = Client(url)
         yield Replay(client)
         client.close()
