@@ -27,7 +27,7 @@ from kiosk_locust.preflight import check_kiosk, find_base_url
 from kiosk_locust.progress import Progress
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
-from kiosk_locust.run import Run
+from kiosk_locust.run import ALL_CLOSED, Run
 from kiosk_locust.statistics import LocustStatistics
 from kiosk_locust.summary import Summary, summarise
 from kiosk_locust.transport import RequestSample, Transport
@@ -179,6 +179,8 @@ class ActiveRun:
         problems = [p for p in (self.run.trouble, trouble, self._close_ledger()) if p]
         problems += self._write_results()
         self._close_all()
+        if not self.run.finished and not problems and self.run.ended_by != ALL_CLOSED:
+            problems = [f"interrupted by {self.run.ended_by}"]
         self.verdict = exit_code(self.run.outcomes, self.run.finished, "; ".join(problems))
         events.run_closed.fire(run=self)
         return self.verdict

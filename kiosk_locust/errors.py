@@ -10,6 +10,7 @@
     ├── ListenerError         one of the plugin's own listeners raised
     └── KioskError            an HTTP call did not give a usable answer
         ├── Unreachable       surely not sent: refused, name not resolved
+        │   └── Withdrawn     not sent: by then, it was no longer wanted
         ├── NoAnswer          may have arrived: reset, closed, timed out
         └── Answered          an answer came, but not the one wanted
             ├── Refused       4xx: the Kiosk says no
@@ -90,6 +91,10 @@ class KioskError(KioskLocustError):
 
 class Unreachable(KioskError):
     """The request was surely not sent, so repeating it is safe."""
+
+
+class Withdrawn(Unreachable):
+    """The request was not sent, since by then it was no longer wanted."""
 
 
 class NoAnswer(KioskError):

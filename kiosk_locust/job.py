@@ -20,6 +20,7 @@ from kiosk_locust.errors import (
     ServerFault,
     Timing,
     Unreachable,
+    Withdrawn,
 )
 from kiosk_locust.kiosk import Kiosk, Reading
 from kiosk_locust.measures import failed_children
@@ -113,6 +114,8 @@ class Job:
         while self._may_submit():
             try:
                 self._predict()
+            except Withdrawn:
+                break
             except (Unreachable, Busy) as error:
                 if budget.is_spent:
                     return Ending(Outcome.ERROR, f"not submitted: {error}")
@@ -134,7 +137,9 @@ class Job:
         record = self.record
         asked_at = self._clock.now()
         try:
-            submission = self._kiosk.predict(record.request)
+            submission = self._kiosk.predict(record.request, self._may_submit)
+        except Withdrawn:
+            raise
         except KioskError as error:
             self._keep_failed_attempt(error, asked_at)
             raise

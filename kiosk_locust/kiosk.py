@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +44,16 @@ class Kiosk:
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
 
-    def predict(self, request: JobRequest) -> Submission:
-        """Submit one job. Not idempotent: each call that arrives makes a new job."""
-        exchange, answer = self._post("/api/predict", _encode(predict_body(request)))
+    def predict(
+        self, request: JobRequest, wanted: Callable[[], bool] = lambda: True
+    ) -> Submission:
+        """Submit one job. Not idempotent: each call that arrives makes a new job.
+
+        ``wanted`` is asked right before it is sent; Withdrawn is raised where it says no.
+        """
+        body = _encode(predict_body(request))
+        exchange = self.transport.request("POST", "/api/predict", body, wanted=wanted)
+        answer = json_object(exchange, self._where(exchange))
         job_id = answer.get("hash")
         if not isinstance(job_id, str) or not job_id or _storable(job_id) != job_id:
             raise bad_answer(exchange, self._where(exchange), "no job's hash")

@@ -177,6 +177,10 @@ class Ledger:
             if number % 10_000 == 9_999:  # a million of them must not stand in memory at once
                 self.settle()
 
+    def forget_open(self) -> None:
+        """Drop tickets that were given back: an open-ended run never promised them."""
+        self._say("DELETE FROM tickets WHERE state = 'open'")
+
     def note(self, text: str, now: float, ticket: Ticket | None = None) -> None:
         """Keep a sentence for people."""
         self._say("INSERT INTO notes VALUES (?, ?, ?)", now, ticket.id if ticket else None, text)

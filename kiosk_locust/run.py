@@ -214,6 +214,9 @@ class Run:
     def _close_the_rest(self) -> None:
         now = self._clock.now()
         self.ledger.end_cycle(self._cycle, now)
+        if not self.options.count:
+            self.ledger.forget_open()
+            return
         rest = self._count_unfinished(self._rest())
         reason = f"the run was ended by {self.ended_by} before it was submitted"
         try:
@@ -222,8 +225,7 @@ class Run:
             self.fail(error)
 
     def _rest(self) -> Iterator[Ticket]:
-        if not self.options.count:
-            return
+        """Tickets of this cycle that no job was made for, and those of cycles to come."""
         yield from self._tickets.left()
         for cycle in range(self._cycle + 1, self.options.num_cycles + 1):
             for ticket in schedule.tickets(self.options, cycle, 0.0):

@@ -16,7 +16,15 @@ import gevent
 
 from kiosk_locust import __version__
 from kiosk_locust.clock import Clock
-from kiosk_locust.errors import Answered, BadAnswer, KioskError, NoAnswer, Timing, Unreachable
+from kiosk_locust.errors import (
+    Answered,
+    BadAnswer,
+    KioskError,
+    NoAnswer,
+    Timing,
+    Unreachable,
+    Withdrawn,
+)
 from kiosk_locust.exchange import Exchange, RequestSample
 from kiosk_locust.faults import connect_advice, plain, read_advice
 from kiosk_locust.sockets import CarefulPool, CarefulTlsPool, Places
@@ -32,13 +40,21 @@ FIRST_BYTES = 16 * 1024
 class _Call:
     """How far one request came."""
 
-    __slots__ = ("asked_at", "method", "path", "sent_at", "socket_at")
+    __slots__ = ("asked_at", "method", "path", "sent_at", "socket_at", "wanted")
 
-    def __init__(self, method: str, path: str, asked_at: float, socket_at: float) -> None:
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        asked_at: float,
+        socket_at: float,
+        wanted: Callable[[], bool],
+    ) -> None:
         self.method = method
         self.path = path
         self.asked_at = asked_at
         self.socket_at = socket_at
+        self.wanted = wanted
         self.sent_at: float | None = None
 
     def timing(self, received_at: float | None = None) -> Timing:
@@ -114,8 +130,18 @@ class Transport:
         self._closed = True
         self._pool.close()
 
-    def request(self, method: str, path: str, body: bytes | None = None) -> Exchange:
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> Exchange:
         """Send one request and return its answer, whatever its status.
+
+        ``wanted`` is asked right before the first byte is sent, after all waiting: if it says
+        no, Withdrawn is raised, and ``on_request`` is not told.
 
         Raises Unreachable (surely not sent), NoAnswer (may have arrived), BadAnswer (a 2xx
         answer that is too large or compressed); each has its ``timing``. An exception that is
@@ -127,9 +153,11 @@ class Transport:
         except BaseException as killed:
             _set_timing(killed, Timing(asked_at, None, None, None))
             raise
-        call = _Call(method, path, asked_at, self.clock.now())
+        call = _Call(method, path, asked_at, self.clock.now(), wanted)
         try:
             exchange = self._within_limit(call, body)
+        except Withdrawn:
+            raise
         except KioskError as error:
             self._tell(call, self.clock.now(), 0, error)
             raise
@@ -168,6 +196,8 @@ class Transport:
         sock = self._connected(call)
         answer = Answer(call.method)
         try:
+            if not call.wanted():
+                raise self._withdrawn(call)
             self._send(sock, call, body)
             self._receive(sock, call, answer)
             received_at = self.clock.now()
@@ -265,6 +295,11 @@ class Transport:
 
     def _unreachable(self, call: _Call, why: str) -> Unreachable:
         error = Unreachable(f"{self._where(call)} was not sent: {why}")
+        error.timing = call.timing()
+        return error
+
+    def _withdrawn(self, call: _Call) -> Withdrawn:
+        error = Withdrawn(f"{self._where(call)} was not sent: it was no longer wanted")
         error.timing = call.timing()
         return error
 

@@ -19,6 +19,7 @@ from kiosk_locust.errors import (
     Refused,
     ServerFault,
     Unreachable,
+    Withdrawn,
 )
 from kiosk_locust.job import Interrupted, Job
 from kiosk_locust.kiosk import Reading, Submission
@@ -88,7 +89,9 @@ class ScriptedKiosk:
         self.clock.time += 0.25
         return Exchange("POST", "/", 200, {}, b"", now, now, now, now + 0.25)
 
-    def predict(self, request: JobRequest) -> Submission:
+    def predict(self, request: JobRequest, wanted: Callable[[], bool]) -> Submission:
+        if not wanted():
+            raise Withdrawn("not wanted")
         return Submission(self._next(self.predicts, "predict"), self._exchange())
 
     def read(self, job_id: str) -> Reading:

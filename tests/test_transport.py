@@ -15,7 +15,7 @@ from gevent.event import Event
 
 from kiosk_locust import __version__
 from kiosk_locust.clock import SystemClock
-from kiosk_locust.errors import BadAnswer, KioskError, NoAnswer, Timing, Unreachable
+from kiosk_locust.errors import BadAnswer, KioskError, NoAnswer, Timing, Unreachable, Withdrawn
 from kiosk_locust.transport import RequestSample, Transport
 from tests.servers import (
     Behaviour,
@@ -105,6 +105,20 @@ def test_the_path_of_the_base_url_stands_before_every_path(connect: MakeTranspor
     with RawServer(answering(OK)) as server:
         connect(server.url + "/my/kiosk/").request("GET", "/api/models")
     assert server.requests[0].path == "/my/kiosk/api/models"
+
+
+def test_what_is_no_longer_wanted_is_not_sent_though_its_connection_was_made(
+    connect: MakeTransport,
+) -> None:
+    samples: list[RequestSample] = []
+    with RawServer(answering(OK)) as server:
+        transport = connect(server.url, on_request=samples.append)
+        with pytest.raises(Withdrawn) as withdrawn:
+            transport.request("POST", "/api/predict", b"{}", wanted=lambda: False)
+        transport.request("POST", "/api/predict", b"{}", wanted=lambda: True)
+    assert len(server.requests) == len(samples) == 1
+    assert withdrawn.value.timing is not None
+    assert withdrawn.value.timing.sent_at is None
 
 
 def test_a_password_in_the_url_is_neither_sent_nor_shown(connect: MakeTransport) -> None:
