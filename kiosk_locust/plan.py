@@ -77,7 +77,7 @@ def _arrivals(check: Checker, rng: random.Random) -> Arrivals:
         seed = rng.getrandbits(32)
     trace, trace_given = _trace(check), check.layers.get("arrival_trace")
     ramp, ramp_given = check.take_if_given("ramp", parsing.ramp), check.layers.get("ramp")
-    if trace_given and ramp_given:
+    if trace_given and ramp_given and not check.failed & {"arrival_trace", "ramp"}:
         check.refuse(ramp_given, f"contradicts {trace_given.shown}; give only one of them")
     kind, given = _kind(check, trace_given, ramp_given)
     sets_times = trace_given or ramp_given

@@ -30,7 +30,8 @@ class Checker:
         if given is not None:
             return self.parse(name, given, parse, otherwise)
         setting = SETTINGS[name]
-        value = self.parse(name, Given(setting.default, setting.env, DEFAULT), parse, otherwise)
+        default = Given(setting.default, f"{setting.env} ({DEFAULT})")
+        value = self.parse(name, default, parse, otherwise)
         self.sources[name] = DEFAULT
         return value
 
