@@ -19,7 +19,8 @@ __all__ = ["FAILURES", "OPEN_ENDS", "SIMULATED", "Verdict", "exit_code", "show"]
 
 SIMULATED = "SIMULATED: these jobs ran on the simulated Kiosk; no figure here is of a real one."
 
-_LABELS = {
+#: What each measure of a summary is called on the screen.
+LABELS = {
     "duration": "job, created to finished",
     "queue_wait": "queue wait",
     "total": "total after the queue",
@@ -103,7 +104,7 @@ def _percentiles(summary: Summary) -> Table:
     table.add_column("time", no_wrap=True)
     for name in ("values", "50 %", "90 %", "95 %", "99 %", "max"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name, label in _LABELS.items():
+    for name, label in LABELS.items():
         found = summary.percentiles_s.get(name)
         if found is not None and found.count:
             table.add_row(label, f"{found.count:,}", *_values(found))

@@ -143,4 +143,7 @@ def _counts(view: View) -> list[str]:
 def _left(view: View) -> list[str]:
     if view.total is not None and view.closed >= view.total:
         return [f"took {units.seconds(view.elapsed_s)}"]
-    return [] if view.left_s is None else [f"about {units.seconds(view.left_s)} left"]
+    if view.left_s is None:
+        return []
+    whole_s = max(1, round(view.left_s))  # an estimate has no fractions
+    return [f"about {whole_s} s left" if whole_s < 120 else f"about {units.seconds(whole_s)} left"]

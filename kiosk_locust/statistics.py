@@ -25,7 +25,7 @@ OTHER_TEXT = f"another error, beyond the first {MOST_TEXTS} kinds: see the resul
 _CHANGING = re.compile(
     r"(?P<uuid>\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b)"
     r"|(?P<hex>0x[0-9a-f]+|\b(?=[a-f]*\d)[0-9a-f]{16,}\b)"
-    r"|(?P<number>\d+(?:\.\d+)*)",
+    r"|(?<!HTTP )(?<!answered )(?<!\d)(?P<number>\d+(?:\.\d+)*)",  # an HTTP status stays
     re.IGNORECASE,
 )
 
@@ -40,7 +40,7 @@ class LocustStatistics:
     def on_closed(self, record: Record, **_: Any) -> None:
         """Log one job; one without a duration counts, with no response time."""
         found = measure(record)
-        entry = self._stats.entries[(record.request.job_type, JOB)]
+        entry = self._stats.entries[(record.request.job_type or "no job type", JOB)]
         _log(entry, found.duration_s)
         if record.outcome is not Outcome.DONE:
             self._log_failure(entry, self._text(record))

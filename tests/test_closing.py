@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from kiosk_locust import closing
+from kiosk_locust.closing import SIMULATED, show
+from kiosk_locust.summary import summarise
+from kiosk_locust.verdict import Verdict
+from tests.ledgers import T0, Row, make, never_leased
+
+FINE = Verdict(0, "all 2 jobs are done")
+
+
+def shown(
+    tmp_path: Path,
+    *rows: Row,
+    verdict: Verdict = FINE,
+    simulated: bool = False,
+    files: tuple[Path, ...] = (),
+    encoding: str = "utf-8",
+    workload: str = "open",
+) -> str:
+    summary = summarise(make(tmp_path / "run.db", rows, options={"workload": workload}))
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    console = Console(file=file, width=100)
+    show(console, summary, verdict, run_name="a-run", simulated=simulated, files=files)
+    file.flush()
+    assert isinstance(file.buffer, io.BytesIO)
+    return file.buffer.getvalue().decode(encoding)
+
+
+def row_of(text: str, label: str) -> list[str]:
+    rows = [[cell.strip() for cell in each.split("│")[1:-1]] for each in text.splitlines()]
+    (found,) = [row for row in rows if row and row[0] == label]
+    return found
+
+
+def test_the_last_line_is_the_verdict(tmp_path: Path) -> None:
+    assert shown(tmp_path, Row()).splitlines()[-1] == "exit code 0: all 2 jobs are done"
+
+
+def test_a_simulated_run_says_so_first_and_last(tmp_path: Path) -> None:
+    lines = shown(tmp_path, Row(), simulated=True).splitlines()
+    assert (lines[0], lines[-1]) == (SIMULATED, SIMULATED)
+    assert lines[-2] == "exit code 0: all 2 jobs are done"
+
+
+def test_a_real_run_does_not_speak_of_simulation(tmp_path: Path) -> None:
+    assert "SIMULATED" not in shown(tmp_path, Row())
+
+
+def test_outcomes_and_images_are_counted(tmp_path: Path) -> None:
+    failed = Row(outcome="failed", images_done=0, images_failed=1)
+    found = shown(tmp_path, Row(), Row(), failed, never_leased(3))
+    assert row_of(found, "jobs") == ["jobs", "4: 2 done, 1 failed, 1 unfinished"]
+    assert row_of(found, "images") == ["images", "2 done, 1 failed"]
+
+
+def test_every_figure_of_time_and_rate_has_its_unit(tmp_path: Path) -> None:
+    found = shown(tmp_path, *(Row(submitted_at=T0 + i / 4, due_at=T0 + i / 4) for i in range(21)))
+    assert row_of(found, "makespan")[1] == "10.0 s, first submission to last end"
+    assert row_of(found, "throughput")[1] == "2.1 jobs/s, 2.1 images/s"
+    assert row_of(found, "arrivals")[1] == "wanted: 4 jobs/s, achieved: 4 jobs/s"
+    assert row_of(found, "download") == ["download", "21", *["250 ms"] * 5]
+    assert row_of(found, "queue wait") == ["queue wait", "21", *["1.50 s"] * 5]
+
+
+def test_jobs_that_did_not_end_are_told_beside_the_percentiles(tmp_path: Path) -> None:
+    found = shown(tmp_path, Row(), never_leased(1))
+    assert "Percentiles over the 1 job that ended, 1 did not end" in found
+
+
+def test_a_run_in_which_no_job_ran_has_no_percentiles(tmp_path: Path) -> None:
+    assert "Percentiles" not in shown(tmp_path, never_leased(0))
+
+
+def test_tickets_that_waited_for_a_user_are_told_with_what_helps(tmp_path: Path) -> None:
+    found = shown(tmp_path, Row(taken_at=T0 + 1))
+    assert row_of(found, "broken promise")[1] == "1 job waited for a free user (raise -u)"
+
+
+def test_a_closed_workload_has_no_arrivals_to_tell(tmp_path: Path) -> None:
+    found = shown(tmp_path, Row(due_at=None), workload="closed")
+    assert "closed workload" in found
+    assert "arrivals" not in found
+
+
+def test_files_stand_on_a_line_each_however_long(tmp_path: Path) -> None:
+    path = Path("/somewhere") / ("long" * 40) / "run.json"
+    assert f"\nwritten: {path}\n" in shown(tmp_path, Row(), files=(path,))
+
+
+def test_it_can_be_printed_where_only_ascii_can(tmp_path: Path) -> None:
+    found = shown(tmp_path, Row(), files=(Path("bäume.json"),), encoding="ascii")
+    assert r"written: b\xe4ume.json" in found
+
+
+def test_every_measure_of_the_summary_has_a_label(tmp_path: Path) -> None:
+    summary = summarise(make(tmp_path / "run.db", [Row()]))
+    assert set(closing.LABELS) == set(summary.percentiles_s)

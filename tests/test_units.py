@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk_locust import units
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (0.0, "0 ms"),
+        (0.00042, "0.42 ms"),
+        (0.25, "250 ms"),
+        (0.9994, "999 ms"),
+        (0.9996, "1.00 s"),
+        (9.996, "10.0 s"),
+        (119.9, "119.9 s"),
+        (119.96, "2 min 00 s"),
+        (302.0, "5 min 02 s"),
+        (7500.0, "2 h 05 min"),
+        (3_600_000.0, "1,000 h 00 min"),
+        (-0.0015, "-1.5 ms"),
+    ],
+)
+def test_a_duration_is_in_the_unit_that_suits_it(value: float | None, text: str) -> None:
+    assert units.seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "-"),
+        (0.0, "0 jobs/s"),
+        (12.34, "12.3 jobs/s"),
+        (1234.5, "1,234 jobs/s"),
+        (0.5, "30 jobs/min"),
+        (0.001, "3.6 jobs/h"),
+    ],
+)
+def test_a_rate_is_by_the_minute_or_the_hour_where_it_is_low(
+    value: float | None, text: str
+) -> None:
+    assert units.rate(value, "jobs") == text
+
+
+@given(st.floats(0, 1e9))
+def test_every_duration_has_a_number_and_a_unit(value: float) -> None:
+    assert re.fullmatch(r"[\d.,e-]+ (ms|s|min \d\d s|h \d\d min)", units.seconds(value))

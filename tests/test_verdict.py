@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk_locust.record import Outcome
+from kiosk_locust.verdict import FAILURES, OPEN_ENDS, exit_code
+
+
+@pytest.mark.parametrize(
+    ("counts", "finished", "trouble", "line"),
+    [
+        ({Outcome.DONE: 100}, True, "", "exit code 0: all 100 jobs are done"),
+        ({Outcome.DONE: 1}, True, "", "exit code 0: 1 job is done"),
+        (
+            {Outcome.DONE: 97, Outcome.FAILED: 3},
+            True,
+            "",
+            "exit code 1: 3 of 100 jobs failed",
+        ),
+        (
+            {Outcome.DONE: 7, Outcome.FAILED: 1, Outcome.PARTIAL: 1, Outcome.VANISHED: 1},
+            True,
+            "",
+            "exit code 1: 1 of 10 jobs failed, 1 is done with failed images and 1 vanished",
+        ),
+        (
+            {Outcome.DONE: 1, Outcome.REJECTED: 2},
+            True,
+            "",
+            "exit code 1: 2 of 3 jobs were rejected",
+        ),
+        (
+            {Outcome.DONE: 60, Outcome.UNFINISHED: 40},
+            False,
+            "interrupted by Ctrl-C",
+            "exit code 2: interrupted by Ctrl-C: 40 of 100 jobs are unfinished",
+        ),
+        (
+            {Outcome.DONE: 5, Outcome.FAILED: 2, Outcome.TIMEOUT: 1, Outcome.ERROR: 2},
+            False,
+            "",
+            "exit code 2: the run was interrupted: 1 of 10 jobs timed out and 2 ended in an error;"
+            " 2 of 10 jobs failed",
+        ),
+        ({Outcome.DONE: 5}, True, "the disk is full", "exit code 2: the disk is full"),
+        ({}, True, "", "exit code 2: no job was run"),
+        ({}, False, "nobody listens at host", "exit code 2: nobody listens at host"),
+    ],
+)
+def test_the_line_says_which_code_and_why(
+    counts: dict[Outcome, int], finished: bool, trouble: str, line: str
+) -> None:
+    assert exit_code(counts, finished, trouble).line == line
+
+
+COUNTS = st.dictionaries(st.sampled_from(Outcome), st.integers(0, 5))
+
+
+@given(COUNTS, st.booleans(), st.sampled_from(["", "trouble"]))
+def test_0_means_all_done_and_2_beats_1(
+    counts: dict[Outcome, int], finished: bool, trouble: str
+) -> None:
+    code = exit_code(counts, finished, trouble)[0]
+    ran = sum(counts.values()) > 0
+    worse = bool(trouble) or not finished or not ran or any(counts.get(o) for o in OPEN_ENDS)
+    failed = any(counts.get(o) for o in FAILURES)
+    assert code == (2 if worse else 1 if failed else 0)
