@@ -13,26 +13,26 @@ from kiosk_locust import units
 from kiosk_locust.percentiles import Percentiles
 from kiosk_locust.printable import printable
 from kiosk_locust.summary import Summary
-from kiosk_locust.verdict import FAILURES, OPEN_ENDS, Verdict, exit_code
+from kiosk_locust.verdict import Verdict, exit_code
 
-__all__ = ["FAILURES", "OPEN_ENDS", "SIMULATED", "Verdict", "exit_code", "show"]
+__all__ = ["LABELS", "SIMULATED", "Verdict", "exit_code", "show"]
 
 SIMULATED = "SIMULATED: these jobs ran on the simulated Kiosk; no figure here is of a real one."
 
 #: What each measure of a summary is called on the screen.
 LABELS = {
-    "duration": "job, created to finished",
+    "duration": "whole job",
     "queue_wait": "queue wait",
-    "total": "total after the queue",
+    "total": "without queue",
     "download": "download",
     "predict": "predict",
     "postprocess": "postprocess",
     "upload": "upload",
-    "children_upload": "children's upload",
+    "children_upload": "children upload",
     "cleanup": "cleanup",
     "submission_lag": "submission lag",
-    "socket_wait": "wait for a socket",
-    "submission_http": "submission's HTTP time",
+    "socket_wait": "socket wait",
+    "submission_http": "submission HTTP",
     "detection_bound": "end seen within",
 }
 
@@ -65,7 +65,7 @@ def _say(console: Console, text: str, style: str = "") -> None:
 
 
 def _counts(summary: Summary, run_name: str) -> Table:
-    table = Table(title=f"Run {run_name}, {summary.workload} workload", show_header=False)
+    table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column()
     outcomes = [f"{number:,} {name}" for name, number in summary.outcomes.items() if number]
@@ -76,6 +76,7 @@ def _counts(summary: Summary, run_name: str) -> Table:
     if summary.ambiguous:
         submitted += f"; {summary.ambiguous:,} ambiguous: the Kiosk may have more jobs of ours"
     rates = (units.rate(summary.jobs_per_s, "jobs"), units.rate(summary.images_per_s, "images"))
+    table.add_row("run", f"{printable(run_name)}, {summary.workload} workload")
     table.add_row("jobs", f"{summary.tickets:,}: " + (", ".join(outcomes) or "none"))
     table.add_row("images", images)
     table.add_row("submitted", submitted)
@@ -85,8 +86,10 @@ def _counts(summary: Summary, run_name: str) -> Table:
         wanted = units.rate(summary.rate_wanted_per_s, "jobs")
         if summary.rate_wanted_per_s is None:
             wanted = "all at once"
-        achieved = units.rate(summary.rate_achieved_per_s, "jobs")
-        table.add_row("arrivals", f"wanted: {wanted}, achieved: {achieved}")
+        achieved = ""
+        if summary.rate_achieved_per_s is not None:
+            achieved = f", achieved: {units.rate(summary.rate_achieved_per_s, 'jobs')}"
+        table.add_row("arrivals", f"wanted: {wanted}{achieved}")
     if summary.waited_for_user:
         waited = units.count(summary.waited_for_user, "job")
         table.add_row("broken promise", f"{waited} waited for a free user (raise -u)")
@@ -99,7 +102,10 @@ def _counts(summary: Summary, run_name: str) -> Table:
 def _percentiles(summary: Summary) -> Table:
     not_ended = f", {summary.not_ended:,} did not end" if summary.not_ended else ""
     table = Table(
-        title=f"Percentiles over the {units.count(summary.ended, 'job')} that ended{not_ended}"
+        title=f"Percentiles over the {units.count(summary.ended, 'job')} that ended{not_ended}",
+        title_justify="left",
+        box=None,  # it has to fit into 80 columns, the width of a file
+        pad_edge=False,
     )
     table.add_column("time", no_wrap=True)
     for name in ("values", "50 %", "90 %", "95 %", "99 %", "max"):

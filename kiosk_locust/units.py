@@ -6,7 +6,7 @@ from __future__ import annotations
 def seconds(value: float | None) -> str:
     """A duration in the unit that suits it.
 
-    ``4.5 ms``, ``12.3 s``, ``5 min 02 s``, ``2 h 05 min``; ``-`` for None.
+    ``4.5 ms``, ``12.3 s``, ``5.0 min``, ``2.08 h``; ``-`` for None.
     """
     if value is None:
         return "-"
@@ -16,10 +16,10 @@ def seconds(value: float | None) -> str:
         return f"{value * 1000:.3g} ms"
     if value < 119.95:
         return f"{value:.1f} s" if value >= 9.995 else f"{value:.2f} s"
-    whole = round(value)
-    if whole < 7200:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600:,} h {whole % 3600 // 60:02d} min"
+    if value < 119.95 * 60:
+        return f"{value / 60:.1f} min"
+    hours = value / 3600
+    return f"{hours:.2f} h" if hours < 99.995 else f"{hours:,.0f} h"
 
 
 def rate(value: float | None, what: str) -> str:

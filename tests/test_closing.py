@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 from rich.console import Console
@@ -22,10 +23,11 @@ def shown(
     files: tuple[Path, ...] = (),
     encoding: str = "utf-8",
     workload: str = "open",
+    width: int = 100,
 ) -> str:
     summary = summarise(make(tmp_path / "run.db", rows, options={"workload": workload}))
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    console = Console(file=file, width=100)
+    console = Console(file=file, width=width)
     show(console, summary, verdict, run_name="a-run", simulated=simulated, files=files)
     file.flush()
     assert isinstance(file.buffer, io.BytesIO)
@@ -33,8 +35,8 @@ def shown(
 
 
 def row_of(text: str, label: str) -> list[str]:
-    rows = [[cell.strip() for cell in each.split("│")[1:-1]] for each in text.splitlines()]
-    (found,) = [row for row in rows if row and row[0] == label]
+    rows = [re.split(r" {2,}", each.strip()) for each in text.splitlines()]
+    (found,) = [row for row in rows if row[0] == label]
     return found
 
 
@@ -91,6 +93,14 @@ def test_a_closed_workload_has_no_arrivals_to_tell(tmp_path: Path) -> None:
 def test_files_stand_on_a_line_each_however_long(tmp_path: Path) -> None:
     path = Path("/somewhere") / ("long" * 40) / "run.json"
     assert f"\nwritten: {path}\n" in shown(tmp_path, Row(), files=(path,))
+
+
+def test_it_fits_into_80_columns(tmp_path: Path) -> None:
+    long = {f"{name}_time": "8000" for name in ("total", "download", "upload", "prediction")}
+    rows = (Row(duration_s=3560.0, queue_wait_s=2000.0, fields=long) for _ in range(1001))
+    found = shown(tmp_path, *rows, width=80)
+    assert "…" not in found
+    assert max(len(each) for each in found.splitlines()) <= 80
 
 
 def test_it_can_be_printed_where_only_ascii_can(tmp_path: Path) -> None:
