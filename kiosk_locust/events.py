@@ -43,20 +43,34 @@ class EventHook:
         (self._critical if listener in self._critical else self._listeners).remove(listener)
 
     def fire(self, **payload: Any) -> None:
-        """Call the critical listeners, then the others; raises only what critical ones raise."""
+        """Call the critical listeners, then the others, each of them whatever others raise.
+
+        Raises the first thing that a critical one raised, once all have been called: one that
+        breaks must not keep a job's end from the ledger.
+        """
+        broken: Exception | None = None
         for listener in tuple(self._critical):
-            listener(**payload)
+            try:
+                listener(**payload)
+            except Exception as error:
+                logger.exception("a critical listener of %s raised: %s", self.name, _name(listener))
+                broken = broken or error
         for listener in tuple(self._listeners):
             try:
                 listener(**payload)
             except Exception:  # noqa: BLE001  a user's listener must not harm the run
                 self._log(listener)
+        if broken is not None:
+            raise broken
 
     def _log(self, listener: Callable[..., None]) -> None:
-        name = getattr(listener, "__qualname__", repr(listener))
         first = listener not in self._failed
         self._failed.add(listener)
-        logger.error("a listener of %s raised: %s", self.name, name, exc_info=first)
+        logger.error("a listener of %s raised: %s", self.name, _name(listener), exc_info=first)
+
+
+def _name(listener: Callable[..., None]) -> str:
+    return getattr(listener, "__qualname__", repr(listener))
 
 
 job_submitted = EventHook("job_submitted")
