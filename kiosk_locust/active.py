@@ -60,6 +60,7 @@ class ActiveRun:
         self._started_at = self._clock.now()
         self._embedded = EmbeddedKiosk() if self.simulated else None
         self._closers: list[Callable[[], None]] = []
+        self._detachers: list[Callable[[], None]] = []
         self._files: list[Path] = []
         self._summary: Summary | None = None
 
@@ -125,7 +126,7 @@ class ActiveRun:
         )
         recorder = Recorder(self._ledger)
         recorder.attach()
-        self._closers.append(recorder.detach)
+        self._detachers.append(recorder.detach)
         total = self.options.count * self.options.num_cycles
         self._metrics = Metrics(self._clock, total or None)
         statistics = LocustStatistics(self._environment.stats)
@@ -140,7 +141,7 @@ class ActiveRun:
 
     def _listen(self, hook: events.EventHook, listener: Callable[..., None]) -> None:
         hook.add_listener(listener, critical=True)
-        self._closers.append(lambda: hook.remove_listener(listener))
+        self._detachers.append(lambda: hook.remove_listener(listener))
 
     def _meta(self, host: str) -> dict[str, str]:
         return {
@@ -158,7 +159,9 @@ class ActiveRun:
         lead = lead_s(self.options.users)
         zero_at = self._clock.now() + lead
         self._ledger.set_meta(time_zero=repr(zero_at))
-        logger.info("run %s: the first job is due in %.2g s; ledger: %s", self.name, lead, self.path)
+        logger.info(
+            "run %s: the first job is due in %.2g s; ledger: %s", self.name, lead, self.path
+        )
         self._progress.start()
         self.run.start(zero_at)
 
@@ -175,6 +178,7 @@ class ActiveRun:
         unfinished = self.run.never_leased
         if unfinished:
             self._metrics.on_never_leased(Outcome.UNFINISHED, unfinished)
+        self._detach()  # a run that is started while this one writes is none of its business
         self._progress.stop()
         problems = [p for p in (self.run.trouble, trouble, self._close_ledger()) if p]
         problems += self._write_results()
@@ -224,7 +228,12 @@ class ActiveRun:
             thread.kill()
         return []
 
+    def _detach(self) -> None:
+        while self._detachers:
+            self._detachers.pop()()
+
     def _close_all(self) -> None:
+        self._detach()
         while self._closers:
             self._closers.pop()()
 

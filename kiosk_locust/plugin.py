@@ -95,7 +95,6 @@ class Plugin:
         self._shown: dict[str, str] = {}
         self._active: ActiveRun | None = None
         self._ending: gevent.Greenlet | None = None
-        self._started_at = 0.0
         self._log: logging.Handler | None = None
         self._console = Console(stderr=True)
         self._signals = Signals(self._on_first_signal, self._on_second_signal)
@@ -175,7 +174,9 @@ class Plugin:
         if self._web_ui is not None:
             layers = layers.with_form(vars(self._parsed), self._shown)
         options = self._resolve(layers, tell=True)
-        active = ActiveRun(options, self._environment, self._console, self._on_run_over)
+        active = ActiveRun(
+            options, self._environment, self._console, lambda: self._on_run_over(active)
+        )
         RUNS[self._environment] = active.open(self._requests(options))
         self._active = active
         self._environment.process_exit_code = 2  # until the run says better
@@ -191,9 +192,10 @@ class Plugin:
                 found.append(user_class(self._environment).request(ticket, default))
         return found
 
-    def _on_run_over(self) -> None:
+    def _on_run_over(self, active: ActiveRun) -> None:
         """All tickets are closed, or the run cannot go on: end Locust's test."""
-        gevent.spawn(self._stop_locust)
+        if active is self._active:  # not one that is still being finished while another is on
+            gevent.spawn(self._stop_locust)
 
     def _stop_locust(self) -> None:
         if self._headless:
@@ -219,7 +221,8 @@ class Plugin:
     def _drain_and_finish(self, active: ActiveRun) -> None:
         active.drain(*self._reason(active))
         verdict = active.finish()
-        self._environment.process_exit_code = verdict.code
+        if active is self._active:
+            self._environment.process_exit_code = verdict.code
         if not self._headless:
             active.show()
 
@@ -267,5 +270,3 @@ class Plugin:
         logger.warning("waiting no longer for jobs in flight; everything is still written")
         if self._active is not None:
             self._active.run.give_up()
-
-
