@@ -52,21 +52,22 @@ class Ending(NamedTuple):
 class Book(Protocol):
     """What a job says of itself at once; the rest goes by events."""
 
-    def lease(self, record: Record) -> None:
-        """The job may be submitted from here on."""
-
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """One request to submit it has ended."""
 
     def expire_failed(self, record: Record) -> None:
         """Its hash could not be told to expire."""
 
-    def settle(self) -> None:
-        """Return when all that was said so far is durable."""
+    def settle(self, until: int | None = None) -> None:
+        """Return when what was said is durable: all so far, or ``until`` a lease."""
 
 
 class Job:
-    """One job; ``run`` lives it. ``may_submit`` says whether new submissions are still wanted."""
+    """One job; ``run`` lives it.
+
+    ``leased`` is what the book gave for its lease; ``may_submit`` says whether new submissions
+    are still wanted.
+    """
 
     def __init__(
         self,
@@ -74,6 +75,7 @@ class Job:
         *,
         kiosk: Kiosk,
         book: Book,
+        leased: int,
         options: Options,
         clock: Clock,
         rng: random.Random,
@@ -82,6 +84,7 @@ class Job:
         self.record = record
         self._kiosk = kiosk
         self._book = book
+        self._leased = leased
         self._options = options
         self._clock = clock
         self._rng = rng
@@ -109,7 +112,7 @@ class Job:
 
     def _submit(self) -> Ending | None:
         """Submit the job; None once it has an id. Each request is an attempt on the record."""
-        self._book.settle()  # the lease is durable before anything is sent
+        self._book.settle(self._leased)  # durable before anything is sent
         budget = Budget(self._clock, self._options.retry_budget_s)
         while self._may_submit():
             try:

@@ -108,8 +108,8 @@ class Ledger:
         """Note when (epoch seconds) the last ticket of ``cycle`` was closed."""
         self._say("UPDATE cycles SET ended_at = ? WHERE cycle = ?", ended_at, cycle)
 
-    def lease(self, record: Record) -> None:
-        """From here on the ticket may be submitted; settle before it is."""
+    def lease(self, record: Record) -> int:
+        """The ticket may be submitted, once ``settle`` has been called with what this returns."""
         ticket = record.ticket
         request_id = self._request_id(record.request)
         self._say(
@@ -117,6 +117,7 @@ class Ledger:
             *(ticket.id, ticket.cycle, ticket.number, ticket.due_at, ticket.file),
             *(record.user_class, request_id, record.taken_at),
         )
+        return self._said
 
     def reopen(self, ticket: Ticket) -> None:
         """The ticket was surely not submitted, and another user may take it."""
@@ -192,9 +193,12 @@ class Ledger:
 
     # -- durability
 
-    def settle(self) -> None:
-        """Return when all that was said so far is on the disk; LedgerError if it cannot be."""
-        wanted = self._said
+    def settle(self, until: int | None = None) -> None:
+        """Return when what was said is on the disk: all so far, or ``until`` a lease.
+
+        Raises LedgerError if it cannot be written.
+        """
+        wanted = self._said if until is None else until
         while self._durable < wanted:
             if self.failure:
                 raise self.failure

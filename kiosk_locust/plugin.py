@@ -91,6 +91,8 @@ class Plugin:
         self._runner = runner
         self._layers = layers
         self._web_ui = web_ui
+        # Taken once: Locust writes the form's host into the classes.
+        self._class_host = next((c.host for c in environment.user_classes if c.host), None)
         self._rng = random.Random()
         self._shown: dict[str, str] = {}
         self._active: ActiveRun | None = None
@@ -117,6 +119,7 @@ class Plugin:
                 self._layers, class_host=self._class_host, headless=False, rng=self._rng
             ).options
         self._shown = commandline.prefill(self._parsed, self._layers, options)
+        self._environment.host = options.host  # what the page shows, wherever it came from
         _shown.update(self._shown)
         self._prepare_locust(options)
         hooks = self._environment.events
@@ -132,10 +135,6 @@ class Plugin:
     @property
     def _parsed(self) -> Any:
         return self._environment.parsed_options
-
-    @property
-    def _class_host(self) -> str | None:
-        return next((c.host for c in self._environment.user_classes if c.host), None)
 
     def _prepare_locust(self, options: Options) -> None:
         """Jobs live on without their users, so users are spawned and stopped at once."""

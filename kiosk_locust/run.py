@@ -143,11 +143,11 @@ class Run:
             self.outcomes[Outcome.ERROR] += 1
             return None
         record = Record(ticket, user_class, request, now)
-        self.ledger.lease(record)
         return Job(
             record,
             kiosk=self._kiosk,
             book=self.ledger,
+            leased=self.ledger.lease(record),
             options=self.options,
             clock=self._clock,
             rng=self._rng,

@@ -118,6 +118,7 @@ class Locust:
         locustfile: Path = LOCUSTFILE,
         dotenv: str = "",
         headless: bool = True,
+        stdin: int = subprocess.DEVNULL,
         **environment: str,
     ) -> None:
         self.folder = folder
@@ -136,7 +137,7 @@ class Locust:
                 ],
                 cwd=folder,
                 env=CLEAN | {"PYTHONPATH": str(ROOT)} | settings,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

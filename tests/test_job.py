@@ -54,17 +54,14 @@ class Book:
     def __init__(self, log: list[str]) -> None:
         self.log = log
 
-    def lease(self, record: Record) -> None:
-        self.log.append("lease")
-
     def attempt(self, record: Record, attempt: Attempt) -> None:
         self.log.append(f"attempt {attempt.result}")
 
     def expire_failed(self, record: Record) -> None:
         self.log.append("expire failed")
 
-    def settle(self) -> None:
-        self.log.append("settle")
+    def settle(self, until: int | None = None) -> None:
+        self.log.append("settle" if until is None else f"settle {until}")
 
 
 class ScriptedKiosk:
@@ -117,6 +114,7 @@ class Scene:
             self.record,
             kiosk=self.kiosk,  # type: ignore[arg-type]  # it has the calls that a job makes
             book=Book(self.log),
+            leased=7,
             options=make_options(**options),
             clock=self.clock,
             rng=random.Random(1),
@@ -155,7 +153,7 @@ def test_a_job_is_submitted_polled_once_an_interval_closed_and_expired(scene: Sc
 
 def test_the_lease_is_durable_before_the_job_is_sent(scene: Scene) -> None:
     scene.live()
-    assert scene.log[:2] == ["settle", "predict"]
+    assert scene.log[:2] == ["settle 7", "predict"]
 
 
 def test_the_record_is_durable_before_its_hash_is_told_to_expire(
@@ -174,6 +172,7 @@ def test_the_first_poll_comes_at_a_random_phase_of_the_interval() -> None:
             scene.record,
             kiosk=scene.kiosk,  # type: ignore[arg-type]
             book=Book(scene.log),
+            leased=7,
             options=make_options(update_interval_s=8.0),
             clock=scene.clock,
             rng=random.Random(seed),

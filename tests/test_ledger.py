@@ -78,6 +78,15 @@ def test_a_lease_is_on_the_disk_when_settle_returns(ledger: Ledger) -> None:
     assert rows(ledger.path, "SELECT id, state, due_at FROM tickets") == [(0, "leased", 100.0)]
 
 
+def test_who_waits_for_a_lease_does_not_wait_for_what_was_said_after_it(ledger: Ledger) -> None:
+    leased = ledger.lease(make_record(0))
+    ledger.settle()
+    ledger.lease(make_record(1))
+    with gevent.Timeout(0.5):
+        ledger.settle(leased)
+    assert rows(ledger.path, "SELECT id FROM tickets") == [(0,)]
+
+
 def test_what_is_said_is_on_the_disk_within_50_ms_unasked(ledger: Ledger) -> None:
     ledger.lease(make_record())
     gevent.sleep(0.05)
