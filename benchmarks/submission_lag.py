@@ -10,6 +10,7 @@ the moment at which the server began to read each POST /api/predict with the tic
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sqlite3
 import statistics
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import requests
@@ -39,7 +40,7 @@ class Lags:
 
 def nearest_rank(ordered: list[float], percent: float) -> float:
     """The smallest value that is not less than ``percent`` of all values."""
-    return ordered[max(0, -(-len(ordered) * percent // 100).__int__() - 1)]
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 def run_once(jobs: int, rate: float, update_interval_s: float) -> Lags:
@@ -83,8 +84,8 @@ def main() -> None:
         lags = run_once(asked.jobs, asked.rate, asked.update_interval)
         found.append(lags)
         print(f"run {number + 1}: {line(lags)}", flush=True)
-    fields = ("p50_ms", "p99_ms", "max_ms", "rate_error_percent")
-    print("median: " + line(Lags(*(statistics.median(getattr(l, f) for l in found) for f in fields))))
+    columns = zip(*map(astuple, found), strict=True)
+    print("median: " + line(Lags(*map(statistics.median, columns))))
 
 
 def line(lags: Lags) -> str:

@@ -14,23 +14,24 @@ from gevent.threadpool import ThreadPool
 from locust.env import Environment
 from rich.console import Console
 
-from kiosk_locust import closing, events, names, results
+from kiosk_locust import events, names, results
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
 from kiosk_locust.errors import KioskLocustError
+from kiosk_locust.http.transport import RequestSample, Transport
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.metrics import Metrics
 from kiosk_locust.options import Options, options_as_json
 from kiosk_locust.preflight import check_kiosk, find_base_url
-from kiosk_locust.progress import Progress
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.run import ALL_CLOSED, Run
+from kiosk_locust.screen import closing
+from kiosk_locust.screen.progress import Progress
 from kiosk_locust.statistics import LocustStatistics
 from kiosk_locust.summary import Summary, summarise
-from kiosk_locust.transport import RequestSample, Transport
 from kiosk_locust.verdict import Verdict, exit_code
 
 logger = logging.getLogger(__name__)

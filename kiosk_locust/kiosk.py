@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kiosk_locust.answers import bad_answer, json_object
-from kiosk_locust.exchange import Exchange
+from kiosk_locust.http.answers import bad_answer, json_object
+from kiosk_locust.http.exchange import Exchange
+from kiosk_locust.http.transport import Transport
 from kiosk_locust.record import JobRequest
 from kiosk_locust.snapshot import FIELDS, Snapshot
-from kiosk_locust.transport import Transport
 
 # The end of every poll's body; made once, since polls are most of what is sent.
 _READ_TAIL = b', "key": ' + json.dumps(FIELDS).encode() + b"}"
@@ -44,9 +44,7 @@ class Kiosk:
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
 
-    def predict(
-        self, request: JobRequest, wanted: Callable[[], bool] = lambda: True
-    ) -> Submission:
+    def predict(self, request: JobRequest, wanted: Callable[[], bool] = lambda: True) -> Submission:
         """Submit one job. Not idempotent: each call that arrives makes a new job.
 
         ``wanted`` is asked right before it is sent; Withdrawn is raised where it says no.

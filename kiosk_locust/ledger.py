@@ -259,8 +259,7 @@ class Ledger:
             except sqlite3.Error as error:
                 self._pending = group + self._pending
                 self.failure = LedgerError(
-                    f"the ledger {self.path} cannot be written: {error}; "
-                    "no more jobs are submitted"
+                    f"the ledger {self.path} cannot be written: {error}; no more jobs are submitted"
                 )
                 gevent.spawn(self._on_failure, self.failure)
             self._wake()

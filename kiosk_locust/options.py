@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from kiosk_locust import parsing
 from kiosk_locust.errors import Mistake, OptionsError
-from kiosk_locust.folders import check_file, check_folder
-from kiosk_locust.plan import Arrival, Ramp, Workload, plan
-from kiosk_locust.sources import FORM, Layers
-from kiosk_locust.target import target
-from kiosk_locust.validation import Checker
+from kiosk_locust.settings import parsing
+from kiosk_locust.settings.folders import check_file, check_folder
+from kiosk_locust.settings.plan import Arrival, Ramp, Workload, plan
+from kiosk_locust.settings.sources import FORM, Layers
+from kiosk_locust.settings.target import target
+from kiosk_locust.settings.validation import Checker
 
 __all__ = [
     "Arrival",

@@ -21,15 +21,16 @@ from locust.runners import LocalRunner
 from locust.web import WebUI
 from rich.console import Console
 
-from kiosk_locust import commandline, form
+from kiosk_locust import form
 from kiosk_locust.active import ActiveRun
 from kiosk_locust.dispatch import AtOnceDispatcher
 from kiosk_locust.errors import KioskLocustError, OptionsError
 from kiosk_locust.logfile import open_log
 from kiosk_locust.options import Options, draft, resolve
 from kiosk_locust.record import JobRequest, Ticket
+from kiosk_locust.settings import commandline
+from kiosk_locust.settings.sources import Layers, locusts_own, read_dotenv
 from kiosk_locust.signals import Signals
-from kiosk_locust.sources import Layers, locusts_own, read_dotenv
 from kiosk_locust.user import RUNS, KioskUser, request_from
 from kiosk_locust.verdict import Verdict
 

@@ -9,7 +9,6 @@ from functools import partial
 from typing import TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from kiosk_locust.answers import excerpt, fault
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.errors import (
     BadAnswer,
@@ -22,10 +21,11 @@ from kiosk_locust.errors import (
     ServerFault,
     Unreachable,
 )
-from kiosk_locust.exchange import Exchange
+from kiosk_locust.http.answers import excerpt, fault
+from kiosk_locust.http.exchange import Exchange
+from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.retry import Backoff
-from kiosk_locust.transport import Transport
 
 logger = logging.getLogger(__name__)
 

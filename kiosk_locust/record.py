@@ -50,7 +50,8 @@ class Ticket:
 class JobRequest:
     """What ``POST /api/predict`` is asked for; empty strings leave the choice to the Kiosk.
 
-    ``image_name`` picks the queue (``…​.zip``), ``uploaded_name`` is the path in the bucket.
+    ``image_name`` picks the queue (that of ZIPs, if it ends so); ``uploaded_name`` is the path in
+    the bucket.
     """
 
     job_type: str

@@ -33,8 +33,10 @@ RequestFor = Callable[[Ticket], JobRequest]
 
 
 class Run:
-    """One run. ``on_end`` is called when every ticket is closed, or when it cannot go on:
-    ``trouble`` then says why.
+    """One run.
+
+    ``on_end`` is called when every ticket is closed, or when it cannot go on: ``trouble`` then
+    says why.
     """
 
     def __init__(
@@ -134,7 +136,7 @@ class Run:
         now = self._clock.now()
         try:
             request = request_for(ticket)
-        except Exception as error:  # noqa: BLE001  a user's code must not lose a ticket
+        except Exception as error:
             logger.exception("%s.request raised", user_class)
             record = Record(ticket, user_class, JobRequest("", ticket.file, ""), now)
             self.ledger.lease(record)
@@ -204,7 +206,9 @@ class Run:
     def _wait_for_jobs(self, grace_s: float) -> None:
         if self._jobs:
             logger.info(
-                "ended by %s: %d jobs in flight have %g s to end", self.ended_by, len(self._jobs),
+                "ended by %s: %d jobs in flight have %g s to end",
+                self.ended_by,
+                len(self._jobs),
                 grace_s,
             )
         idle = gevent.spawn(self._tickets.wait_idle)
@@ -236,6 +240,3 @@ class Run:
             self.never_leased += 1
             self.outcomes[Outcome.UNFINISHED] += 1
             yield ticket
-
-
-

@@ -57,7 +57,7 @@ def _poisson(mean_gap_s: float, rng: random.Random) -> Iterator[float]:
 def _ramp(ramp: Ramp) -> Iterator[float]:
     """Job ``i`` is due when the integral of the rate reaches ``i``.
 
-    While the rate r grows by a = (to − from) / seconds, that is from·t + a·t²/2 = i, whose
+    While the rate r grows by a = (to - from) / seconds, that is from·t + a·t²/2 = i, whose
     root is written so that it holds for a = 0, too; afterwards the rate stays.
     """
     growth = (ramp.to_rate - ramp.from_rate) / ramp.seconds

@@ -1,4 +1,6 @@
-"""Jobs for a DeepCell Kiosk. Copy this file, or use it as it is:
+"""Jobs for a DeepCell Kiosk.
+
+Copy this file, or use it as it is:
 
     locust -f locustfiles/kiosk.py --headless -u 100
 

@@ -7,8 +7,15 @@ from collections.abc import Mapping
 
 from kiosk_locust import options
 from kiosk_locust.errors import OptionsError
-from kiosk_locust.settings import SETTINGS
-from kiosk_locust.sources import FORM, Given, Layer, Layers, config_layer, environment_layers
+from kiosk_locust.settings.sources import (
+    FORM,
+    Given,
+    Layer,
+    Layers,
+    config_layer,
+    environment_layers,
+)
+from kiosk_locust.settings.table import SETTINGS
 
 Texts = Mapping[str, str]
 

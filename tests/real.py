@@ -25,9 +25,10 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCUSTFILE = ROOT / "locustfiles" / "kiosk.py"
 #: A Kiosk whose jobs take a tenth of a second: tests are about the plugin.
 QUICK = (
-    "--seed=1 --spread=0 --download-s=0.01 --preprocess-s=0.01 --predict-s=0.05"
-    " --postprocess-s=0.01 --save-s=0.01 --jobs-per-gpu=64 --images-per-zip=3"
-).split()
+    *("--seed=1", "--spread=0", "--jobs-per-gpu=64", "--images-per-zip=3"),
+    *("--download-s=0.01", "--preprocess-s=0.01", "--predict-s=0.05", "--postprocess-s=0.01"),
+    "--save-s=0.01",
+)
 #: Settings of the machine that runs the tests must not reach the run.
 CLEAN = {
     name: value

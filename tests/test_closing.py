@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from kiosk_locust import closing
-from kiosk_locust.closing import SIMULATED, show
+from kiosk_locust.screen import closing
+from kiosk_locust.screen.closing import SIMULATED, show
 from kiosk_locust.summary import summarise
 from kiosk_locust.verdict import Verdict
 from tests.ledgers import T0, Row, make, never_leased

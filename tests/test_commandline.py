@@ -12,10 +12,11 @@ import pytest
 from locust import events
 from locust.argument_parser import LocustArgumentParser, get_parser, ui_extra_args_dict
 
-from kiosk_locust import commandline, options
+from kiosk_locust import options
 from kiosk_locust.errors import OptionsError
-from kiosk_locust.settings import SETTINGS
-from kiosk_locust.sources import Layers, read_dotenv
+from kiosk_locust.settings import commandline
+from kiosk_locust.settings.sources import Layers, read_dotenv
+from kiosk_locust.settings.table import SETTINGS
 
 #: What the form shows; the plugin keeps it in the same way.
 Shown = dict[str, str]
@@ -33,9 +34,9 @@ def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
         commandline.add_options(parser, form or None)
 
     hooks = events.init_command_line_parser
-    hooks.add_listener(hook)  # type: ignore[no-untyped-call]  # Locust's own, untyped
+    hooks.add_listener(hook)
     yield form
-    hooks.remove_listener(hook)  # type: ignore[no-untyped-call]  # Locust's own, untyped
+    hooks.remove_listener(hook)
 
 
 def _read(*argv: str, **environ: str) -> Layers:

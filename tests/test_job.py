@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.scenarios import make_options, make_record
 
 from kiosk_locust import events
 from kiosk_locust.errors import (
@@ -21,11 +20,12 @@ from kiosk_locust.errors import (
     Unreachable,
     Withdrawn,
 )
+from kiosk_locust.http.transport import Exchange
 from kiosk_locust.job import Interrupted, Job
 from kiosk_locust.kiosk import Reading, Submission
 from kiosk_locust.record import Attempt, AttemptResult, JobRequest, Outcome, Record
 from kiosk_locust.snapshot import Snapshot
-from kiosk_locust.transport import Exchange
+from tests.scenarios import make_options, make_record
 
 KEY = "segmentation:image.png:1"
 DONE = {

@@ -22,10 +22,10 @@ from kiosk_locust.errors import (
     ServerFault,
     Unreachable,
 )
+from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk, predict_body
 from kiosk_locust.record import JobRequest
 from kiosk_locust.snapshot import FIELDS
-from kiosk_locust.transport import Transport
 from tests.servers import (
     Behaviour,
     RawServer,

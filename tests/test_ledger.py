@@ -14,7 +14,6 @@ from typing import Any
 import gevent
 import gevent.monkey
 import pytest
-from tests.scenarios import make_record
 
 from kiosk_locust import ledger as ledger_module
 from kiosk_locust import rescue
@@ -22,6 +21,7 @@ from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.record import Attempt, AttemptResult, Outcome, Record, StatusChange, Ticket
 from kiosk_locust.snapshot import Snapshot
+from tests.scenarios import make_record
 
 META = {"run_id": "0" * 32, "run_name": "r"}
 
@@ -65,8 +65,9 @@ def done(record: Record) -> Record:
 def test_a_ticket_goes_from_leased_to_submitted_to_closed(ledger: Ledger) -> None:
     states = []
     record = submitted(ledger)
-    for step in (lambda: None, lambda: ledger.close_ticket(done(record))):
-        step()
+    for closed in (False, True):
+        if closed:
+            ledger.close_ticket(done(record))
         ledger.settle()
         states += rows(ledger.path, "SELECT state, job_id, outcome, duration_s FROM tickets")
     assert states == [("submitted", "s:a:0", None, None), ("closed", "s:a:0", "done", 5.0)]
@@ -218,7 +219,7 @@ def test_other_greenlets_run_on_while_the_disk_is_slow(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real_sleep = gevent.monkey.get_original("time", "sleep")
-    written = ledger_module.write
+    written = rescue.write
 
     def slow(connection: sqlite3.Connection, group: Any) -> None:
         real_sleep(0.3)  # blocks its thread, as an fsync does

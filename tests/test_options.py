@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from kiosk_locust.errors import OptionsError
 from kiosk_locust.options import Options, Ramp, options_as_json
-from kiosk_locust.settings import SETTINGS
-from kiosk_locust.sources import FORM, Given, Layer, Layers
+from kiosk_locust.settings.sources import FORM, Given, Layer, Layers
+from kiosk_locust.settings.table import SETTINGS
 from tests.layered import make_layers, mistakes, mistakes_in, resolve, resolve_layers
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.errors import PreflightError
+from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.preflight import check_kiosk, find_base_url
-from kiosk_locust.transport import Transport
 from tests.servers import (
     Behaviour,
     RawServer,

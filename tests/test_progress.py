@@ -17,8 +17,8 @@ from gevent.event import Event
 from rich.console import Console
 
 from kiosk_locust.metrics import View
-from kiosk_locust.progress import Progress, line, picture
 from kiosk_locust.record import Outcome
+from kiosk_locust.screen.progress import Progress, line, picture
 
 VIEW = View(
     total=100,

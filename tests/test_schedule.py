@@ -10,10 +10,10 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.scenarios import make_options
 
 from kiosk_locust.options import Options, Ramp
 from kiosk_locust.schedule import offsets, tickets
+from tests.scenarios import make_options
 
 
 def due(options: Options, cycle: int = 1, at_most: int = 10_000) -> list[float]:
@@ -51,7 +51,10 @@ def test_a_trace_is_repeated_in_each_cycle() -> None:
 
 
 @given(
-    st.floats(0, 50), st.floats(0.1, 50), st.floats(0.1, 100), st.integers(min_value=1, max_value=300)
+    st.floats(0, 50),
+    st.floats(0.1, 50),
+    st.floats(0.1, 100),
+    st.integers(min_value=1, max_value=300),
 )
 def test_by_each_due_time_of_a_ramp_the_integral_of_its_rate_is_the_jobs_number(
     from_rate: float, to_rate: float, seconds: float, count: int

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk_locust.settings import GROUPS, SETTINGS, Setting
-from kiosk_locust.sources import read_dotenv
+from kiosk_locust.settings.sources import read_dotenv
+from kiosk_locust.settings.table import GROUPS, SETTINGS, Setting
 from tests.layered import resolve
 
 ROOT = Path(__file__).parent.parent

@@ -8,7 +8,7 @@ import gevent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk_locust.sockets import Places
+from kiosk_locust.http.sockets import Places
 
 
 def test_a_place_is_free_until_it_is_taken() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kiosk_locust.errors import OptionsError
-from kiosk_locust.settings import SETTINGS
-from kiosk_locust.sources import Given, locusts_own, masked, read_dotenv
+from kiosk_locust.settings.sources import Given, locusts_own, masked, read_dotenv
+from kiosk_locust.settings.table import SETTINGS
 
 
 def _dotenv(folder: Path, text: str) -> dict[str, str]:

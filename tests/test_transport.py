@@ -16,7 +16,7 @@ from gevent.event import Event
 from kiosk_locust import __version__
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.errors import BadAnswer, KioskError, NoAnswer, Timing, Unreachable, Withdrawn
-from kiosk_locust.transport import RequestSample, Transport
+from kiosk_locust.http.transport import RequestSample, Transport
 from tests.servers import (
     Behaviour,
     Connection,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from kiosk_locust.parsing import seconds
+from kiosk_locust.settings.parsing import seconds
 
 _SHOWN = 3  # bad lines that a message names
 

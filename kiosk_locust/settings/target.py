@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from kiosk_locust import parsing
-from kiosk_locust.sources import DOTENV, Given, Layers, masked
-from kiosk_locust.validation import DEFAULT, Checker
+from kiosk_locust.settings import parsing
+from kiosk_locust.settings.sources import DOTENV, Given, Layers, masked
+from kiosk_locust.settings.validation import DEFAULT, Checker
 
 SIMULATED_FILE = "image.png"
 

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from kiosk_locust.errors import Answered, BadAnswer, Busy, Redirected, Refused, ServerFault
-from kiosk_locust.exchange import Exchange
+from kiosk_locust.http.exchange import Exchange
 
 EXCERPT_CHARS = 200
 LOOKED_AT_BYTES = 8 * 1024

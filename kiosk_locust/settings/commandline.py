@@ -24,9 +24,8 @@ from locust.argument_parser import (
 
 from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.options import Options
-from kiosk_locust.parsing import boolean
-from kiosk_locust.settings import SETTINGS, Setting
-from kiosk_locust.sources import (
+from kiosk_locust.settings.parsing import boolean
+from kiosk_locust.settings.sources import (
     Given,
     Layer,
     Layers,
@@ -34,6 +33,7 @@ from kiosk_locust.sources import (
     environment_layers,
     form_text,
 )
+from kiosk_locust.settings.table import SETTINGS, Setting
 
 GROUP = "Kiosk options"
 
@@ -135,7 +135,7 @@ def _config_layers(config: str | None) -> Iterator[Layer]:
 def _config_layer(path: str, shown: str) -> Layer:
     try:
         with Path(path).expanduser().open(encoding="utf-8") as stream:
-            items = LocustConfigParser().parse(stream)  # type: ignore[no-untyped-call]  # Locust has no types here
+            items = LocustConfigParser().parse(stream)
     except (OSError, UnicodeError, ConfigFileParserException) as error:
         raise OptionsError([Mistake(shown, "", f"cannot be read: {error}")]) from error
     return config_layer(shown, items)

@@ -25,10 +25,10 @@ from kiosk_locust.errors import (
     Unreachable,
     Withdrawn,
 )
-from kiosk_locust.exchange import Exchange, RequestSample
-from kiosk_locust.faults import connect_advice, plain, read_advice
-from kiosk_locust.sockets import CarefulPool, CarefulTlsPool, Places
-from kiosk_locust.wire import Answer, Oversized
+from kiosk_locust.http.exchange import Exchange, RequestSample
+from kiosk_locust.http.faults import connect_advice, plain, read_advice
+from kiosk_locust.http.sockets import CarefulPool, CarefulTlsPool, Places
+from kiosk_locust.http.wire import Answer, Oversized
 
 __all__ = ["Exchange", "RequestSample", "Timing", "Transport"]
 
@@ -196,8 +196,7 @@ class Transport:
         sock = self._connected(call)
         answer = Answer(call.method)
         try:
-            if not call.wanted():
-                raise self._withdrawn(call)
+            self._check_wanted(call)
             self._send(sock, call, body)
             self._receive(sock, call, answer)
             received_at = self.clock.now()
@@ -298,10 +297,12 @@ class Transport:
         error.timing = call.timing()
         return error
 
-    def _withdrawn(self, call: _Call) -> Withdrawn:
+    def _check_wanted(self, call: _Call) -> None:
+        if call.wanted():
+            return
         error = Withdrawn(f"{self._where(call)} was not sent: it was no longer wanted")
         error.timing = call.timing()
-        return error
+        raise error
 
     def _failed(self, call: _Call, why: str, within: str = "") -> KioskError:
         """The error of a request that broke off: what it is depends on how far it came."""

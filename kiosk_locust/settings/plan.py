@@ -6,11 +6,11 @@ import random
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from kiosk_locust import parsing
-from kiosk_locust.pacing import start_delay_s
-from kiosk_locust.sources import Given
-from kiosk_locust.trace import read_trace
-from kiosk_locust.validation import DEFAULT, Checker
+from kiosk_locust.settings import parsing
+from kiosk_locust.settings.pacing import start_delay_s
+from kiosk_locust.settings.sources import Given
+from kiosk_locust.settings.trace import read_trace
+from kiosk_locust.settings.validation import DEFAULT, Checker
 
 Workload = Literal["open", "closed"]
 Arrival = Literal["constant", "poisson", "ramp", "trace"]

@@ -6,7 +6,7 @@ import ssl
 
 import gevent.socket
 
-from kiosk_locust.wire import Answer
+from kiosk_locust.http.wire import Answer
 
 
 def plain(error: BaseException) -> str:

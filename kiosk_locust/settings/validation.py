@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from kiosk_locust.errors import Mistake
-from kiosk_locust.settings import SETTINGS
-from kiosk_locust.sources import Given, Layers
+from kiosk_locust.settings.sources import Given, Layers
+from kiosk_locust.settings.table import SETTINGS
 
 T = TypeVar("T")
 

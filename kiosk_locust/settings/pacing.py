@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kiosk_locust import parsing
-from kiosk_locust.settings import SETTINGS
-from kiosk_locust.sources import FORM, Given, Layer
-from kiosk_locust.validation import DEFAULT, Checker
+from kiosk_locust.settings import parsing
+from kiosk_locust.settings.sources import FORM, Given, Layer
+from kiosk_locust.settings.table import SETTINGS
+from kiosk_locust.settings.validation import DEFAULT, Checker
 
 #: People round: 7.5 jobs a second and 0.1333 s are no contradiction.
 TOLERANCE = 1e-3

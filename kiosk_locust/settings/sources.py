@@ -14,7 +14,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from kiosk_locust.errors import Mistake, OptionsError
-from kiosk_locust.settings import SETTINGS
+from kiosk_locust.settings.table import SETTINGS
 
 #: Names that speak of a real Kiosk where no host is given. MODEL does, too, but is a setting.
 SIGNS = ("STORAGE_BUCKET", "GRAFANA_HOST")
@@ -78,7 +78,7 @@ class Layers:
         """These layers under what the start form changed.
 
         ``posted`` is the form as it came, or Locust's parsed options after it was taken over;
-        ``prefilled`` what the page showed before (see `kiosk_locust.commandline.prefill`).
+        ``prefilled`` what the page showed before (see `kiosk_locust.settings.commandline.prefill`).
         """
         form = _form_layer(posted, prefilled, self)
         return replace(self, layers=(form, *self.layers))

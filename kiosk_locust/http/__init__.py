@@ -1,0 +1,1 @@
+"""HTTP below the Kiosk's API: one pool of sockets, exact times, typed failures."""

@@ -1,0 +1,394 @@
+"""The start form, Stop and Edit of Locust's web UI, driven as a browser does, by HTTP alone."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.real import Locust, Simulator, simulator, wait_until
+from tests.servers import refusing_url
+
+CANARY = "canary-3141592653"
+Outcomes = dict[str, int]
+
+
+class WebUi(Locust):
+    """A Locust process with a web UI, and its page as a browser sees it."""
+
+    def __init__(self, folder: Path, *arguments: str, **settings: Any) -> None:
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            port = sock.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        web = ("--web-host", "127.0.0.1", "--web-port", str(port))
+        super().__init__(folder, *web, *arguments, headless=False, **settings)
+        wait_until(self._answers, what="the web UI")
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, self.output
+        try:
+            return requests.get(self.url, timeout=10).status_code < 500
+        except requests.ConnectionError:
+            return False
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(f"{self.url}{path}", timeout=30)
+
+    def page(self) -> dict[str, Any]:
+        """What the start page shows, from the data it carries."""
+        found = re.search(r"window\.templateArgs\s*=\s*(\{.*\})", self.get("/").text)
+        assert found
+        shown: dict[str, Any] = json.loads(found[1])
+        return shown
+
+    def fields(self) -> dict[str, str]:
+        """The start form's fields beside users and rate, as they are pre-filled."""
+        options = self.page()["extra_options"]
+        values = {name: option["default_value"] for name, option in options.items()}
+        return {n: str(v).lower() if isinstance(v, bool) else str(v) for n, v in values.items()}
+
+    def submit(self, users: int, rate: float = 50, **form: str) -> dict[str, Any]:
+        """Press Start: a browser posts every field, changed or not. The answer's JSON."""
+        host = self.page().get("host") or ""
+        return self.swarm(users, rate, **({"host": host} | self.fields() | form))
+
+    def swarm(self, users: int, rate: float = 50, **form: str) -> dict[str, Any]:
+        """Post these fields alone, as the form behind Edit does; the answer's JSON."""
+        data = {"user_count": str(users), "spawn_rate": str(rate), **form}
+        answer = requests.post(f"{self.url}/swarm", data=data, timeout=30)
+        return dict(answer.json())
+
+    def start(self, name: str, users: int, rate: float = 50, **form: str) -> None:
+        answer = self.submit(users, rate, run_name=name, **form)
+        assert answer["success"], answer
+
+    def stop(self) -> None:
+        requests.post(f"{self.url}/stop", timeout=60).raise_for_status()
+
+    @property
+    def state(self) -> str:
+        return str(self.page()["state"])  # /stats/requests has an answer up to 2 s old
+
+    def jobs_in_statistics(self) -> int:
+        rows = self.get("/stats/requests").json()["stats"]
+        return sum(int(row["num_requests"]) for row in rows if row["method"] == "JOB")
+
+    def ledger(self, name: str) -> Path:
+        return self.folder / "results" / f"{name}.db"
+
+    def sql(self, name: str, query: str) -> list[tuple[Any, ...]]:
+        uri = f"{self.ledger(name).as_uri()}?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as ledger:
+            return ledger.execute(query).fetchall()
+
+    def results(self, name: str) -> dict[str, Any] | None:
+        """The results file of a run; None until it is there."""
+        for path in self.folder.glob("results/*delay_*.json"):
+            found: dict[str, Any] = json.loads(path.read_text())
+            if found["run_name"] == name:
+                return found
+        return None
+
+    def written(self, name: str) -> Outcomes:
+        """Wait until a run's results are written; the jobs by outcome."""
+        wait_until(lambda: self.results(name), what=f"results of {name}")
+        wait_until(lambda: self.state == "stopped", what="the UI's stop")
+        found = self.results(name)
+        assert found is not None
+        outcomes = [job["outcome"] for job in found["job_data"]]
+        assert found["num_jobs"] == len(outcomes)
+        return {outcome: outcomes.count(outcome) for outcome in set(outcomes)}
+
+    def most_in_flight(self, name: str, since: float = 0.0) -> int:
+        """The most jobs that were submitted and not closed at any moment after ``since``."""
+        ends = self.sql(name, "SELECT submitted_at, closed_at FROM tickets WHERE submitted_at > 0")
+        steps = sorted([(begun, 1) for begun, _ in ends] + [(ended, -1) for _, ended in ends])
+        now = most = 0
+        for at, step in steps:
+            now += step
+            most = max(most, now) if at > since else most
+        return most
+
+
+def made_by(kiosk: Simulator) -> Callable[[], list[str]]:
+    """What counts submissions from now on, as the server received them."""
+    before = len(kiosk.submissions)
+    return lambda: [submission["hash"] for submission in kiosk.submissions[before:]]
+
+
+@pytest.fixture(scope="module")
+def kiosk() -> Iterator[Simulator]:
+    with simulator("--predict-s=0.5") as kiosk:
+        yield kiosk
+
+
+@pytest.fixture(scope="module")
+def shared(kiosk: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUi]:
+    """One process in which run after run is started, as people do."""
+    ui = WebUi(tmp_path_factory.mktemp("web"), host=kiosk.url)
+    yield ui
+    ui.signal(signal.SIGINT)
+    ui.finish()
+
+
+@pytest.fixture
+def web(shared: WebUi) -> Iterator[WebUi]:
+    """The shared web UI, with no run on."""
+    wait_until(lambda: shared.state in ("ready", "stopped"), what="the end of the run before")
+    yield shared
+    if shared.state not in ("ready", "stopped"):
+        shared.stop()
+
+
+# -- the start form
+
+
+def test_a_form_makes_exactly_count_submissions_and_the_ui_stops_by_itself(
+    web: WebUi, kiosk: Simulator
+) -> None:
+    made = made_by(kiosk)
+    web.start("counted", users=10, rate=100, count="30", label="nuclei", file="other.tif")
+    assert web.written("counted") == {"done": 30}
+    assert len(made()) == len(set(made())) == 30
+    assert {(s["body"]["dataLabel"], s["body"]["imageName"]) for s in kiosk.submissions[-30:]} == {
+        ("nuclei", "other.tif")
+    }
+    assert web.most_in_flight("counted") == 10
+
+
+def test_without_a_count_the_form_makes_as_many_jobs_as_users(web: WebUi, kiosk: Simulator) -> None:
+    made = made_by(kiosk)
+    web.start("by-users", users=12, rate=100)
+    assert web.written("by-users") == {"done": 12}
+    assert len(made()) == 12
+
+
+def test_all_at_once_beats_the_spawn_rate_that_the_form_must_send(
+    web: WebUi, kiosk: Simulator
+) -> None:
+    before = len(kiosk.submissions)
+    web.start("at-once", users=20, rate=0.5, all_at_once="true")
+    assert web.written("at-once") == {"done": 20}
+    arrived = [submission["at"] for submission in kiosk.submissions[before:]]
+    assert max(arrived) - min(arrived) < 1
+
+
+def test_a_form_with_mistakes_is_refused_with_all_of_them_and_starts_nothing(
+    web: WebUi, kiosk: Simulator
+) -> None:
+    made = made_by(kiosk)
+    answer = web.submit(5, run_name="wrong", model="noversion", update_interval="-1", count="many")
+    assert answer["success"] is False
+    for name, value in (("Model", "noversion"), ("Update interval", "-1"), ("Count", "many")):
+        assert re.search(rf"{name}.*{value}", answer["message"]), answer["message"]
+    assert not web.ledger("wrong").exists()
+    assert made() == []
+    assert web.state in ("ready", "stopped")
+
+
+def test_a_name_that_is_taken_starts_nothing_and_the_next_run_works(
+    web: WebUi, kiosk: Simulator
+) -> None:
+    made = made_by(kiosk)
+    web.start("taken", users=2)
+    assert web.written("taken") == {"done": 2}
+    web.submit(2, run_name="taken")
+    wait_until(lambda: "is there already: choose another --run-name" in web.output)
+    wait_until(lambda: web.state == "stopped")
+    assert len(made()) == 2
+    web.start("taken-not", users=2)
+    assert web.written("taken-not") == {"done": 2}
+
+
+def test_the_page_shows_what_is_in_force_and_no_secret(kiosk: Simulator, tmp_path: Path) -> None:
+    settings = {"START_DELAY": "0.04", "LABEL": "7", "GRAFANA_PASSWORD": CANARY}
+    web = WebUi(tmp_path, host=kiosk.url, dotenv=f"GRAFANA_TOKEN={CANARY}\nSCALE=2\n", **settings)
+    expected = {
+        "label": "7",
+        "scale": "2",
+        "update_interval": "0.2",
+        "file": "image.png",
+        "all_at_once": "false",
+        "count": "",
+    }
+    assert {name: web.fields()[name] for name in expected} == expected
+    assert web.page()["spawn_rate"] == 25
+    web.start("shown", users=1)
+    assert web.written("shown") == {"done": 1}
+    for path in ("/", "/stats/requests", "/stats/report", "/exceptions", "/tasks", "/logs"):
+        assert CANARY not in web.get(path).text, path
+    web.signal(signal.SIGINT)
+    web.finish()
+    for file in (path for path in tmp_path.rglob("*") if path.is_file() and path.name != ".env"):
+        assert CANARY.encode() not in file.read_bytes(), file
+
+
+# -- Stop and Edit
+
+
+def test_stop_lets_jobs_in_flight_end_and_closes_the_rest_as_unfinished(
+    web: WebUi, kiosk: Simulator
+) -> None:
+    made = made_by(kiosk)
+    web.start("stopped", users=200, rate=20)
+    wait_until(lambda: len(made()) >= 15, what="15 submissions")
+    web.stop()
+    submitted = len(made())
+    assert web.written("stopped") == {"done": submitted, "unfinished": 200 - submitted}
+    assert len(made()) == submitted
+
+
+def test_stop_waits_no_longer_than_stop_timeout(kiosk: Simulator, tmp_path: Path) -> None:
+    with simulator("--predict-s=600") as slow:
+        web = WebUi(tmp_path, "-s", "1", host=slow.url)
+        web.start("hopeless", users=5, all_at_once="true")
+        wait_until(lambda: len(slow.submissions) == 5, what="5 submissions")
+        web.stop()
+        assert web.written("hopeless") == {"unfinished": 5}
+        assert web.sql("hopeless", "SELECT count(*) FROM tickets WHERE job_id IS NULL") == [(0,)]
+        web.signal(signal.SIGTERM)
+        assert web.finish().code == 2
+
+
+def test_fewer_users_in_mid_run_kill_no_job_and_jobs_in_flight_become_fewer(
+    web: WebUi, kiosk: Simulator
+) -> None:
+    made = made_by(kiosk)
+    web.start("fewer", users=20, rate=100, count="40", workload="closed")
+    wait_until(lambda: len(made()) >= 20, what="20 submissions")
+    web.swarm(5)
+    (edited_at,) = (max(s["at"] for s in kiosk.submissions),)
+    assert web.written("fewer") == {"done": 40}
+    assert len(made()) == len(set(made())) == 40
+    assert web.most_in_flight("fewer") == 20
+    assert web.most_in_flight("fewer", since=edited_at + 1.5) <= 5
+
+
+def test_more_users_in_mid_run_bring_more_in_flight_not_more_jobs(
+    web: WebUi, kiosk: Simulator
+) -> None:
+    made = made_by(kiosk)
+    web.start("more", users=3, rate=100, count="60", workload="closed")
+    wait_until(lambda: len(made()) >= 3, what="3 submissions")
+    web.swarm(30)
+    assert web.written("more") == {"done": 60}
+    assert len(made()) == 60
+    assert web.most_in_flight("more") == 30
+
+
+def test_fewer_users_leave_the_schedule_in_order(web: WebUi, kiosk: Simulator) -> None:
+    made = made_by(kiosk)
+    web.start("in-order", users=60, rate=20)
+    wait_until(lambda: len(made()) >= 5, what="5 submissions")
+    web.swarm(25)
+    assert web.written("in-order") == {"done": 60}
+    order = web.sql("in-order", "SELECT number FROM tickets ORDER BY submitted_at")
+    assert [number for (number,) in order] == list(range(60))
+    (late,) = web.sql("in-order", "SELECT max(submitted_at - due_at) FROM tickets")
+    assert late[0] < 0.25
+
+
+# -- one run after another
+
+
+def test_a_second_run_has_its_own_ledger_even_while_the_first_is_still_being_finished(
+    kiosk: Simulator, tmp_path: Path
+) -> None:
+    made = made_by(kiosk)
+    locustfile = Path(__file__).parent / "locustfiles" / "slow_finish.py"
+    web = WebUi(tmp_path, host=kiosk.url, locustfile=locustfile)
+    web.start("first", users=10, rate=100)
+    wait_until((tmp_path / "finishing").exists, what="the first run's finish")
+    wait_until(lambda: web.state == "stopped", what="the UI's stop")
+    web.start("second", users=15, rate=100)
+    assert web.written("second") == {"done": 15}
+    assert web.results("first") is None
+    (tmp_path / "go").touch()
+    assert web.written("first") == {"done": 10}
+    jobs = {
+        name: [job for (job,) in web.sql(name, "SELECT job_id FROM tickets")]
+        for name in ("first", "second")
+    }
+    assert sorted(jobs["first"] + jobs["second"]) == sorted(made())
+    wait_until(lambda: web.jobs_in_statistics() == 15, 5, "15 jobs in Locust's statistics")
+    web.signal(signal.SIGINT)
+    assert web.finish().code == 0
+
+
+def test_a_run_that_cannot_start_leaves_the_ui_usable(kiosk: Simulator, tmp_path: Path) -> None:
+    with refusing_url() as nowhere:
+        web = WebUi(tmp_path, host=nowhere)
+        web.start("nowhere", users=3)
+        wait_until(lambda: "the run cannot start" in web.output, what="the refusal")
+        wait_until(lambda: web.state == "stopped", what="the UI's stop")
+        assert "connection refused" in web.output
+        assert not web.ledger("nowhere").exists()
+        web.start("somewhere", users=3, host=kiosk.url)
+        assert web.written("somewhere") == {"done": 3}
+        web.signal(signal.SIGINT)
+        assert web.finish().code == 0
+
+
+# -- the process
+
+
+def test_the_form_is_checked_behind_the_login(kiosk: Simulator, tmp_path: Path) -> None:
+    made = made_by(kiosk)
+    locustfile = Path(__file__).parent / "locustfiles" / "login.py"
+    web = WebUi(tmp_path, "--web-login", host=kiosk.url, locustfile=locustfile)
+    form = {"user_count": "2", "spawn_rate": "50", "model": "noversion"}
+    stranger = requests.post(f"{web.url}/swarm", data=form, timeout=10)
+    assert "noversion" not in stranger.text
+    with requests.Session() as session:
+        session.get(f"{web.url}/let-me-in", timeout=10)
+        refused = session.post(f"{web.url}/swarm", data=form, timeout=10).json()
+        assert "noversion" in refused["message"]
+        assert made() == []
+        del form["model"]
+        session.post(f"{web.url}/swarm", data=form, timeout=10)
+        wait_until(lambda: len(made()) == 2, what="2 submissions")
+    web.signal(signal.SIGINT)
+    web.finish()
+
+
+def test_ctrl_c_in_mid_run_writes_everything_and_exits_2(kiosk: Simulator, tmp_path: Path) -> None:
+    made = made_by(kiosk)
+    web = WebUi(tmp_path, host=kiosk.url)
+    web.start("broken-off", users=100, rate=20)
+    wait_until(lambda: len(made()) >= 10, what="10 submissions")
+    web.signal(signal.SIGINT)
+    finished = web.finish()
+    submitted = len(made())
+    assert finished.code == 2, finished.output
+    assert finished.outcomes == {"done": submitted, "unfinished": 100 - submitted}
+    assert "interrupted by Ctrl-C" in finished.output
+
+
+def test_autostart_runs_by_itself_and_autoquit_ends_the_process(
+    kiosk: Simulator, tmp_path: Path
+) -> None:
+    made = made_by(kiosk)
+    arguments = ("--autostart", "--autoquit", "1", "-u", "8", "-r", "100")
+    web = WebUi(tmp_path, *arguments, host=kiosk.url, RUN_NAME="auto")
+    finished = web.finish()
+    assert (finished.code, finished.outcomes) == (0, {"done": 8}), finished.output
+    assert len(made()) == 8
+
+
+def test_autostart_alone_leaves_the_ui_for_another_run(kiosk: Simulator, tmp_path: Path) -> None:
+    web = WebUi(tmp_path, "--autostart", "-u", "4", "-r", "100", host=kiosk.url, RUN_NAME="auto")
+    assert web.written("auto") == {"done": 4}
+    web.start("by-hand", users=3, rate=100)
+    assert web.written("by-hand") == {"done": 3}
+    web.signal(signal.SIGINT)
+    assert web.finish().code == 0
