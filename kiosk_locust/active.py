@@ -31,7 +31,7 @@ from kiosk_locust.run import ALL_CLOSED, Run
 from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
 from kiosk_locust.statistics import LocustStatistics
-from kiosk_locust.summary import Summary, summarise
+from kiosk_locust.summary import Summary
 from kiosk_locust.verdict import Verdict, exit_code
 
 logger = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ class ActiveRun:
     def _reach(self) -> str:
         """The base URL to use: of the Kiosk, or of a simulated one that is started here."""
         if self._embedded is not None:
-            logger.warning("%s", closing.SIMULATED)
+            logger.warning("SIMULATED: no host is set, so these jobs run on the simulated Kiosk")
             self._closers.append(self._embedded.stop)
             return self._embedded.start()
         host = self.options.host or ""
@@ -221,8 +221,8 @@ class ActiveRun:
         """Results and summary, in a real thread: a million jobs take a while."""
         thread = ThreadPool(1)
         try:
-            self._files = thread.apply(results.write_all, (self.path, self.options.output_dir))
-            self._summary = thread.apply(summarise, (self.path,))
+            written = thread.apply(results.write_all, (self.path, self.options.output_dir))
+            self._files, self._summary = written
         except (KioskLocustError, OSError) as error:
             return [f"the results could not be written: {error}; all records are in {self.path}"]
         finally:

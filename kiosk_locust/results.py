@@ -11,7 +11,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from kiosk_locust import names
 from kiosk_locust.jobdata import jobs
@@ -21,18 +21,25 @@ from kiosk_locust.summary import Summary, summarise_open
 SCHEMA_VERSION = 1
 
 
-def write_all(ledger: Path, out_dir: Path) -> list[Path]:
+class Written(NamedTuple):
+    """The files, cycles first, and the summary of the whole run."""
+
+    paths: list[Path]
+    summary: Summary
+
+
+def write_all(ledger: Path, out_dir: Path) -> Written:
     """Write a file for each cycle that has tickets, and one over all where several were planned.
 
-    Returns their paths, cycles first. Blocks for a minute or so for a million jobs: call it
+    Blocks for a minute or so for a million jobs: call it
     from a thread where something else must go on. Raises LedgerError and OSError.
     """
     with opened(ledger) as db:
         run = facts(db)
         cycles = [row[0] for row in db.execute("SELECT DISTINCT cycle FROM tickets ORDER BY 1")]
-    if run.cycles <= 1 and len(cycles) <= 1:
-        return [write(ledger, out_dir, cycle=1)]
-    return [write(ledger, out_dir, cycle=cycle) for cycle in (*cycles, None)]
+    only_one = run.cycles <= 1 and len(cycles) <= 1
+    written = [_write(ledger, out_dir, cycle) for cycle in ([1] if only_one else [*cycles, None])]
+    return Written([path for path, _ in written], written[-1][1])
 
 
 def write(ledger: Path, out_dir: Path, *, cycle: int | None) -> Path:
@@ -41,6 +48,10 @@ def write(ledger: Path, out_dir: Path, *, cycle: int | None) -> Path:
     The file appears whole or not at all: one of the same name stays until the new one is on
     the disk. Raises LedgerError and OSError.
     """
+    return _write(ledger, out_dir, cycle)[0]
+
+
+def _write(ledger: Path, out_dir: Path, cycle: int | None) -> tuple[Path, Summary]:
     with opened(ledger) as db:
         run = facts(db)
         summary = summarise_open(db, run, cycle)
@@ -57,7 +68,7 @@ def write(ledger: Path, out_dir: Path, *, cycle: int | None) -> Path:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-    return path
+    return path, summary
 
 
 def _name(run: Facts, tickets: int, delay_s: float, cycle: int | None) -> str:

@@ -65,7 +65,7 @@ def test_the_defaults_are_those_of_the_older_client() -> None:
         output_dir=Path("results"),
         run_name="",
         log_enabled=True,
-        log_level="INFO",
+        log_level="DEBUG",
         log_file=Path("benchmark.log"),
     )
 

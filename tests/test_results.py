@@ -217,7 +217,7 @@ def test_a_simulated_run_says_so_in_its_files_name_and_in_the_file(tmp_path: Pat
 def test_several_cycles_have_a_file_each_and_one_over_all(tmp_path: Path) -> None:
     rows = [Row(cycle=1), Row(cycle=2), Row(cycle=2, number=1)]
     ledger = make(tmp_path / "run.db", rows, options={"num_cycles": 2}, simulated="true")
-    paths = results.write_all(ledger, tmp_path / "out")
+    paths = results.write_all(ledger, tmp_path / "out").paths
     assert [path.name for path in paths] == [
         f"simulated_1jobs_0.05delay_{RUN_ID}_cycle1.json",
         f"simulated_2jobs_0.05delay_{RUN_ID}_cycle2.json",
@@ -229,13 +229,13 @@ def test_several_cycles_have_a_file_each_and_one_over_all(tmp_path: Path) -> Non
 
 def test_one_cycle_has_one_file(tmp_path: Path) -> None:
     ledger = make(tmp_path / "run.db", [Row()])
-    assert len(results.write_all(ledger, tmp_path / "out")) == 1
+    assert len(results.write_all(ledger, tmp_path / "out").paths) == 1
     assert len(list((tmp_path / "out").iterdir())) == 1
 
 
 def test_a_run_stopped_in_its_first_cycle_still_names_it(tmp_path: Path) -> None:
     ledger = make(tmp_path / "run.db", [Row()], options={"num_cycles": 3})
-    names = [path.name for path in results.write_all(ledger, tmp_path / "out")]
+    names = [path.name for path in results.write_all(ledger, tmp_path / "out").paths]
     assert names == [f"1jobs_0.05delay_{RUN_ID}_cycle1.json", "a-run.json"]
 
 

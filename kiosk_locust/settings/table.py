@@ -351,7 +351,7 @@ _OUTPUT = (
     Setting(
         "log_level",
         "LOG_LEVEL",
-        "INFO",
+        "DEBUG",
         "How much to write to the log file.",
         in_form=False,
         choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
