@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import NamedTuple
 
 import gevent
 from gevent.event import Event
@@ -30,6 +31,14 @@ CYCLE_LEAD_S = 0.1
 INTERRUPT_LIMIT_S = 10.0
 
 RequestFor = Callable[[Ticket], JobRequest]
+
+
+class _Leased(NamedTuple):
+    """A ticket's record, what the ledger gave for its lease, and why it has nothing to submit."""
+
+    record: Record
+    until: int
+    fault: str
 
 
 class Run:
@@ -62,6 +71,7 @@ class Run:
         self._rng = rng
         self._on_end = on_end
         self._jobs = Group()
+        self._orphans: deque[gevent.Greenlet] = deque()  # jobs whose user was ended
         self._stopping = Event()
         self._give_up = Event()
         self._cycle = 0
@@ -87,26 +97,37 @@ class Run:
         """What a user does: take a ticket, wait until it is due, see its job through.
 
         When there are no more tickets, it waits to be ended by Locust. A user that is killed
-        gives back a ticket that is not due yet; a job under way goes on without it.
+        gives back a ticket that is not due yet; a job under way goes on without it, until
+        another user adopts it instead of beginning a new one.
         """
+        while self._orphans:
+            self._see_through(self._orphans.popleft())
         ticket = self._tickets.take()
         if ticket is None:
             Event().wait()  # for ever: Locust ends its users
             return
         try:
-            job = self._prepare(ticket, user_class, request_for)
-            self._sleep_until(ticket.due_at)
+            leased = self._lease(ticket, user_class, request_for)
+            has_come = self._slot_has_come(ticket)
         except BaseException as error:
             self._give_back(ticket)
             if isinstance(error, Exception):
                 self.fail(error)
             raise
-        if job is None:
-            self._tickets.closed(ticket)
-        elif self._stopping.is_set():
-            self._give_back(ticket)
+        if has_come:
+            self._see_through(self._jobs.spawn(self._live, leased))
         else:
-            self._jobs.spawn(self._live, job).join()
+            self._give_back(ticket)
+
+    def _see_through(self, job: gevent.Greenlet) -> None:
+        """Wait for a job's end; who is killed meanwhile leaves it behind."""
+        try:
+            job.join()
+        except BaseException:
+            if not job.dead:
+                self._orphans.append(job)
+                self._tickets.wake()
+            raise
 
     def fail(self, error: Exception) -> None:
         """The run cannot go on: the first trouble is kept, and the run is ended."""
@@ -131,51 +152,61 @@ class Run:
         self.all_closed.set()
         self._on_end()
 
-    def _prepare(self, ticket: Ticket, user_class: str, request_for: RequestFor) -> Job | None:
-        """The job of a ticket, leased; None if the user class could not say what to submit."""
+    def _lease(self, ticket: Ticket, user_class: str, request_for: RequestFor) -> _Leased:
+        """Lease a ticket for what the user class wants to submit, if it can say so."""
         now = self._clock.now()
+        fault = ""
         try:
             request = request_for(ticket)
         except Exception as error:
             logger.exception("%s.request raised", user_class)
-            record = Record(ticket, user_class, JobRequest("", ticket.file, ""), now)
-            self.ledger.lease(record)
-            reason = f"{user_class}.request raised {error!r}"
-            close(record, Ending(Outcome.ERROR, reason), now)
-            self.outcomes[Outcome.ERROR] += 1
-            return None
+            fault = f"{user_class}.request raised {error!r}"
+            request = JobRequest("", ticket.file, "")
         record = Record(ticket, user_class, request, now)
-        return Job(
-            record,
-            kiosk=self._kiosk,
-            book=self.ledger,
-            leased=self.ledger.lease(record),
-            options=self.options,
-            clock=self._clock,
-            rng=self._rng,
-            may_submit=lambda: not self._stopping.is_set(),
-        )
+        return _Leased(record, self.ledger.lease(record), fault)
 
     def _give_back(self, ticket: Ticket) -> None:
         self.ledger.reopen(ticket)
         self._tickets.give_back(ticket)
 
-    def _sleep_until(self, due_at: float | None) -> None:
-        """Wait for the slot, or for the run to stop; timers may be a little early, so look."""
-        while due_at is not None and not self._stopping.is_set():
-            left_s = due_at - self._clock.now()
-            if left_s <= 0:
-                return
-            self._stopping.wait(left_s)
+    def _slot_has_come(self, ticket: Ticket) -> bool:
+        """Wait for a ticket's slot; False if the run stops or there is something to do before.
 
-    def _live(self, job: Job) -> None:
+        That is a job or an earlier ticket of users that are gone. Timers may be a little early.
+        """
+        while not self._stopping.is_set():
+            left_s = 0.0 if ticket.due_at is None else ticket.due_at - self._clock.now()
+            if left_s <= 0:
+                return True
+            if self._orphans or self._tickets.has_before(ticket):
+                return False
+            self._tickets.wait_for_news(left_s)
+        return False
+
+    def _live(self, leased: _Leased) -> None:
+        record = leased.record
         try:
-            job.run()
+            if leased.fault:
+                close(record, Ending(Outcome.ERROR, leased.fault), self._clock.now())
+            else:
+                self._job(leased).run()
         except Exception as error:  # noqa: BLE001  whatever it is, the run must not go on unseen
             self.fail(error)
         finally:
-            self.outcomes[job.record.outcome or Outcome.ERROR] += 1
-            self._tickets.closed(job.record.ticket)
+            self.outcomes[record.outcome or Outcome.ERROR] += 1
+            self._tickets.closed(record.ticket)
+
+    def _job(self, leased: _Leased) -> Job:
+        return Job(
+            leased.record,
+            kiosk=self._kiosk,
+            book=self.ledger,
+            leased=leased.until,
+            options=self.options,
+            clock=self._clock,
+            rng=self._rng,
+            may_submit=lambda: not self._stopping.is_set(),
+        )
 
     # -- the end
 

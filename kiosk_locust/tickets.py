@@ -33,7 +33,7 @@ class Tickets:
         self._coming = self._of_cycle(cycle, started_at)
         self._next = next(self._coming, None)
         self._idle.clear()
-        self._wake()
+        self.wake()
 
     def take(self) -> Ticket | None:
         """The next ticket, waiting for one; None once there will be no more."""
@@ -50,8 +50,21 @@ class Tickets:
         """A ticket that was taken and surely not submitted is open again."""
         self.out -= 1
         heapq.heappush(self._reopened, (ticket.id, ticket))
-        self._wake()
+        self.wake()
         self._check_idle()
+
+    def has_before(self, ticket: Ticket) -> bool:
+        """Whether one was given back that comes before ``ticket``."""
+        return bool(self._reopened) and self._reopened[0][0] < ticket.id
+
+    def wait_for_news(self, timeout_s: float) -> None:
+        """Wait until one is given back, more come or none will, or ``wake`` is called."""
+        self._more.wait(timeout_s)
+
+    def wake(self) -> None:
+        """Let all who wait here look again."""
+        more, self._more = self._more, Event()
+        more.set()
 
     def closed(self, _ticket: Ticket) -> None:
         """A ticket that was taken is closed."""
@@ -61,7 +74,7 @@ class Tickets:
     def stop(self) -> None:
         """Hand out no more; whoever waits for a ticket gets None."""
         self.stopped = True
-        self._wake()
+        self.wake()
         self._check_idle()
 
     def wait_idle(self, timeout_s: float | None = None) -> bool:
@@ -87,7 +100,3 @@ class Tickets:
         none_left = self.stopped or (self._next is None and not self._reopened)
         if none_left and self.out == 0:
             self._idle.set()
-
-    def _wake(self) -> None:
-        more, self._more = self._more, Event()
-        more.set()
