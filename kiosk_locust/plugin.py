@@ -18,20 +18,21 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.exception import StopTest
 from locust.runners import LocalRunner
+from locust.stats import CSV_STATS_INTERVAL_SEC
 from locust.web import WebUI
 from rich.console import Console
 
 from kiosk_locust import form
 from kiosk_locust.active import ActiveRun
 from kiosk_locust.dispatch import AtOnceDispatcher
-from kiosk_locust.errors import KioskLocustError, OptionsError
+from kiosk_locust.errors import KioskLocustError, OptionsError, PreflightError
 from kiosk_locust.logfile import open_log
 from kiosk_locust.options import Options, draft, resolve
 from kiosk_locust.record import JobRequest, Ticket
 from kiosk_locust.settings import commandline
 from kiosk_locust.settings.sources import Layers, locusts_own, read_dotenv
 from kiosk_locust.signals import Signals
-from kiosk_locust.user import RUNS, KioskUser, request_from
+from kiosk_locust.user import RUNS, KioskUser
 from kiosk_locust.verdict import Verdict
 
 logger = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class Plugin:
         self._layers = layers
         self._web_ui = web_ui
         # Taken once: Locust writes the form's host into the classes.
-        self._class_host = next((c.host for c in environment.user_classes if c.host), None)
+        self._class_host = next((c.host for c in self._classes if c.host), None)
         self._rng = random.Random()
         self._shown: dict[str, str] = {}
         self._active: ActiveRun | None = None
@@ -120,7 +121,8 @@ class Plugin:
                 self._layers, class_host=self._class_host, headless=False, rng=self._rng
             ).options
         self._shown = commandline.prefill(self._parsed, self._layers, options)
-        self._environment.host = options.host  # what the page shows, wherever it came from
+        for user_class in self._classes:  # the page shows it; other classes keep their own
+            user_class.host = options.host
         _shown.update(self._shown)
         self._prepare_locust(options)
         hooks = self._environment.events
@@ -132,6 +134,13 @@ class Plugin:
         if self._web_ui is not None:
             form.check_before_start(self._web_ui, self._runner, self._check_form)
         self._signals.install()
+        hub = gevent.get_hub()  # Locust says in a line why a test stopped; spare the traceback
+        hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)
+
+    @property
+    def _classes(self) -> list[type[KioskUser]]:
+        """The classes that submit jobs; the class picker can change them between runs."""
+        return [c for c in self._environment.user_classes if issubclass(c, KioskUser)]
 
     @property
     def _parsed(self) -> Any:
@@ -162,11 +171,14 @@ class Plugin:
     # -- a run
 
     def _on_test_start(self, **_: Any) -> None:
+        """Start the run; whatever keeps it from that ends Locust's test, with a message."""
         try:
             self._start()
-        except KioskLocustError as error:
+        except Exception as error:
+            if not isinstance(error, KioskLocustError):
+                logger.exception("a fault of kiosk_locust")
             self._environment.process_exit_code = 2
-            raise StopTest(f"the run cannot start: {error}") from error
+            raise StopTest(f"the run cannot start: {error}") from None
 
     def _start(self) -> None:
         self._active = self._ending = None
@@ -184,12 +196,16 @@ class Plugin:
 
     def _requests(self, options: Options) -> list[JobRequest]:
         """What each user class would submit first, for the check before the start."""
-        default = request_from(options, options.file)
-        found = [default]
-        for user_class in self._environment.user_classes:
-            if issubclass(user_class, KioskUser):
-                ticket = Ticket(0, 1, 0, None, options.file)
-                found.append(user_class(self._environment).request(ticket, default))
+        if not self._classes:
+            raise PreflightError("no user class is a KioskUser, so that nobody would submit a job")
+        found = []
+        ticket = Ticket(0, 1, 0, None, options.file)
+        for user_class in self._classes:
+            try:
+                found.append(user_class(self._environment).request_for(ticket, options))
+            except Exception as error:  # noqa: BLE001  each of its tickets will say so again
+                name = user_class.__name__
+                logger.warning("what %s submits could not be checked: %r", name, error)
         return found
 
     def _on_run_over(self, active: ActiveRun) -> None:
@@ -250,6 +266,9 @@ class Plugin:
 
     def _on_quitting(self, **_: Any) -> None:
         self._on_test_stop()
+        if self._parsed.csv_prefix:
+            # Locust writes its CSV files that often, and not once more at the end.
+            gevent.sleep(CSV_STATS_INTERVAL_SEC + 0.1)
 
     def _on_quit(self, **_: Any) -> None:
         """After all that Locust prints, the last words are ours."""

@@ -58,7 +58,11 @@ class KioskUser(User):
     def next_job(self) -> None:
         """One ticket's job, from its due time to its end."""
         run = RUNS[self.environment]
-        run.work(type(self).__name__, lambda ticket: self._request(run.options, ticket))
+        run.work(type(self).__name__, lambda ticket: self.request_for(ticket, run.options))
 
-    def _request(self, options: Options, ticket: Ticket) -> JobRequest:
-        return self.request(ticket, request_from(options, ticket.file))
+    def request_for(self, ticket: Ticket, options: Options) -> JobRequest:
+        """What ``request`` says; raises TypeError if that is no JobRequest, and what it raises."""
+        request: object = self.request(ticket, request_from(options, ticket.file))
+        if not isinstance(request, JobRequest):
+            raise TypeError(f"it must return a JobRequest, not {request!r}")
+        return request
