@@ -1,0 +1,17 @@
+"""Two kinds of jobs, three to one."""
+
+from typing import ClassVar
+
+from kiosk_locust.plugin import attach
+from kiosk_locust.user import KioskUser
+
+attach()
+
+
+class Plain(KioskUser):
+    weight = 3
+
+
+class Mesmer(KioskUser):
+    weight = 1
+    overrides: ClassVar[dict[str, str]] = {"job_type": "mesmer", "channels": "0,1,"}
