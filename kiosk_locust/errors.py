@@ -6,6 +6,7 @@
     ├── OptionsError          settings that cannot be used; lists every mistake
     ├── PreflightError        the Kiosk cannot run this plan (unknown job type, …)
     ├── LedgerError           the ledger cannot be opened or written
+    ├── RelayError            a message between master and worker cannot be used
     ├── SimulatorError        the simulated Kiosk did not start
     ├── ListenerError         one of the plugin's own listeners raised
     └── KioskError            an HTTP call did not give a usable answer
@@ -63,6 +64,10 @@ class PreflightError(KioskLocustError):
 
 class LedgerError(KioskLocustError):
     """The ledger cannot be opened or written."""
+
+
+class RelayError(KioskLocustError):
+    """A message between master and worker cannot be used, or none came."""
 
 
 class SimulatorError(KioskLocustError):

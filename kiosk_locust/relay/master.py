@@ -1,0 +1,234 @@
+"""The master's end: it takes in what workers report, and deals tickets out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from kiosk_locust.record import Attempt, AttemptResult, Record, StatusChange
+from kiosk_locust.relay.history import add, add_attempt, lost_attempt
+from kiosk_locust.relay.leases import Fate, Leases, Lost, Session
+from kiosk_locust.relay.messages import Drain, Grant, Hello, Reply, Report, Terms, Welcome
+from kiosk_locust.relay.news import Kind, News
+from kiosk_locust.relay.pool import Pool
+from kiosk_locust.relay.window import Receiver
+
+#: A grant has at most so many tickets, so that no message is large.
+MOST_GRANTED = 300
+
+
+class Book(Protocol):
+    """What the master's end tells; what it says must be durable before replies are sent."""
+
+    def leased(self, record: Record) -> None:
+        """The ticket is about to be granted."""
+
+    def happened(self, record: Record, news: News, added: Attempt | StatusChange | None) -> None:
+        """The record has grown by the news; it was the owner's, or the best that we know."""
+
+    def came_back(self, lost: Lost, attempt: Attempt | None) -> bool:
+        """A ticket has lost its worker; with the attempt that may have been made.
+
+        Returns whether it is to be handed out again; if not, it is closed by now.
+        """
+
+    def too_late(self, worker: str, news: News) -> None:
+        """News of a ticket that is closed, or of a second job for one that has a job."""
+
+
+class MasterEnd:
+    """One run's. ``zero_at`` (epoch seconds) is what due times are sent as offsets from."""
+
+    def __init__(
+        self,
+        run_id: str,
+        terms: Terms,
+        pool: Pool,
+        book: Book,
+        *,
+        zero_at: float,
+        facts: Mapping[str, str],
+    ) -> None:
+        self.leases = Leases(terms)
+        self.pool = pool
+        self._run_id = run_id
+        self._terms = terms
+        self._book = book
+        self._zero_at = zero_at
+        self._facts = facts
+        self._receivers: dict[str, Receiver] = {}
+        self._drain: Drain | None = None
+        self._to_answer: set[str] = set()
+        self._to_fence: dict[str, Report] = {}
+
+    def hello(self, worker: str, hello: Hello, received_at: float, now: float) -> Welcome:
+        """Let a worker take part."""
+        session = self.leases.hello(worker, now)
+        self._receivers.setdefault(worker, Receiver())
+        return Welcome(
+            self._run_id,
+            session.number,
+            hello.asked_at,
+            received_at,
+            now,
+            self._zero_at,
+            self._terms,
+            self._facts,
+        )
+
+    def receive(self, worker: str, report: Report, now: float) -> None:
+        """Take in a report; what is of another run, or of nobody known, is left alone."""
+        receiver = self._receivers.get(worker)
+        if report.run_id != self._run_id or receiver is None:
+            return
+        session = self.leases.heard(worker, report, now)
+        for news in receiver.receive(report.batches):
+            self._take_in(worker, news, now)
+        if session is None:
+            self._to_fence[worker] = report
+            return
+        self._to_answer.add(worker)
+        if session.drained and self._drain is None:  # it leaves by itself
+            self._lose(self.leases.end(session), now)
+
+    def drain(self, drain: Drain) -> None:
+        """Deal no more, and tell every worker."""
+        self._drain = drain
+        self._to_answer.update(session.worker for session in self.leases.sessions)
+
+    @property
+    def undrained(self) -> list[str]:
+        """The workers that are alive and may still hold something."""
+        return [s.worker for s in self.leases.sessions if not s.drained]
+
+    def turn(self, now: float) -> list[tuple[str, Reply]]:
+        """Look at the time and deal; what is returned may be sent once all is durable."""
+        self._lose(self.leases.expire(now), now)
+        grants = {} if self._drain else self._deal(now)
+        replies = [(worker, self._fence(worker)) for worker in self._to_fence]
+        self._to_fence.clear()
+        for session in self.leases.sessions:
+            grant = grants.get(session.worker)
+            if session.worker in self._to_answer or grant:
+                if grant is None and self.leases.to_send_again(session, now):
+                    grant = session.granted
+                    session.granted_at = now
+                replies.append((session.worker, self._reply(session, grant)))
+        self._to_answer.clear()
+        return replies
+
+    # -- news
+
+    def _take_in(self, worker: str, news: News, now: float) -> None:
+        if self.leases.holds(worker, news.session, news.ticket_id):
+            self._take_in_owners(worker, news, now)
+        elif not self._take_in_late(news):
+            self._book.too_late(worker, news)
+
+    def _take_in_owners(self, worker: str, news: News, now: float) -> None:
+        owner = self.leases.owner(news.ticket_id)
+        if owner is None:
+            return
+        record = owner.held[news.ticket_id]
+        self._book.happened(record, news, add(record, news))
+        if news.kind is Kind.CLOSED:
+            self.leases.release(news.ticket_id)
+        elif news.kind is Kind.RETURNED:
+            self.leases.release(news.ticket_id)
+            self._lose([Lost(worker, record, _fate(record))], now)
+
+    def _take_in_late(self, news: News) -> bool:
+        """News of a ticket that was taken from its worker; whether they could be used."""
+        ticket_id = news.ticket_id
+        waiting = self.pool.find(ticket_id)
+        owner = self.leases.owner(ticket_id)
+        record = owner.held[ticket_id] if owner else waiting
+        if record is None:
+            return news.kind in (Kind.TAKEN, Kind.RETURNED, Kind.CHANGED)
+        if news.tried:
+            self._book.happened(record, news, add(record, news))
+        elif news.submitted and waiting and not record.job_id:
+            self._book.happened(record, news, add(record, news))
+            self.pool.put(record)  # now there is a job to adopt
+        elif news.submitted:
+            return record.job_id == news.submitted.job_id
+        elif news.closed and news.closed.outcome.is_the_kiosks:  # the first final news wins
+            self._book.happened(record, news, add(record, news))
+            self.pool.remove(ticket_id)
+            self.leases.release(ticket_id)
+        return True
+
+    # -- tickets
+
+    def _lose(self, lost: list[Lost], now: float) -> None:
+        for one in lost:
+            attempt = None
+            if one.fate is Fate.MAYBE:
+                one.record.ambiguous = True
+                attempt = add_attempt(one.record, lost_attempt(one.worker, now))
+            if self._book.came_back(one, attempt):
+                self.pool.put(one.record)
+
+    def _deal(self, now: float) -> dict[str, Grant]:
+        """Give each ticket to the ready worker with the fewest, within what it wants."""
+        ready = [session for session in self.leases.sessions if session.is_ready]
+        hands: dict[str, list[Record]] = {session.worker: [] for session in ready}
+
+        def load(session: Session) -> int:
+            return len(session.held) + len(hands[session.worker])
+
+        while ready and (record := self.pool.take_job()):
+            hands[min(ready, key=load).worker].append(record)
+        while open_hands := [s for s in ready if len(hands[s.worker]) < _room(s)]:
+            record = self.pool.take(now + self._terms.horizon_s, now)
+            if record is None:
+                break
+            hands[min(open_hands, key=load).worker].append(record)
+        for session in ready:
+            if hand := hands[session.worker]:
+                for record in hand:
+                    self._book.leased(record)
+                self.leases.grant(session, hand, now)
+        return {s.worker: s.granted for s in ready if hands[s.worker] and s.granted}
+
+    # -- replies
+
+    def _reply(self, session: Session, grant: Grant | None) -> Reply:
+        return Reply(
+            self._run_id,
+            session.number,
+            session.echo,
+            self._receivers[session.worker].taken,
+            grant and Grant(grant.number, tuple(map(self._as_offset, grant.records))),
+            self._drain,
+            fenced=False,
+        )
+
+    def _fence(self, worker: str) -> Reply:
+        report = self._to_fence[worker]
+        taken = self._receivers[worker].taken
+        return Reply(self._run_id, report.session, report.sent_at, taken, None, None, fenced=True)
+
+    def _as_offset(self, record: Record) -> Record:
+        return shifted(record, -self._zero_at)
+
+
+def shifted(record: Record, by_s: float) -> Record:
+    """A copy of a record whose due time is moved."""
+    ticket = record.ticket
+    if ticket.due_at is None:
+        return replace(record)
+    return replace(record, ticket=replace(ticket, due_at=ticket.due_at + by_s))
+
+
+def _room(session: Session) -> int:
+    return min(session.wanted, MOST_GRANTED)
+
+
+def _fate(record: Record) -> Fate:
+    """Of a ticket that its worker gave back itself."""
+    if record.job_id:
+        return Fate.ADOPT
+    maybe = any(attempt.result is AttemptResult.MAYBE for attempt in record.attempts)
+    return Fate.MAYBE if maybe else Fate.REOPEN

@@ -1,0 +1,144 @@
+"""A worker's end: what it may submit, what it has to tell, and when it reports."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from kiosk_locust.record import Record
+from kiosk_locust.relay.clocks import Skew, measure
+from kiosk_locust.relay.master import shifted
+from kiosk_locust.relay.messages import NOTHING, Drain, Grant, Reply, Report, Welcome
+from kiosk_locust.relay.news import Kind, News
+from kiosk_locust.relay.stock import Stock
+from kiosk_locust.relay.window import Sender
+
+#: What others wait for: a job id must not be lost with its worker, a ticket may be late.
+URGENT = frozenset({Kind.SUBMITTED, Kind.RETURNED})
+#: Reports follow each other not faster than this, but for urgent news.
+GAP_S = 0.02
+
+
+class WorkerEnd:
+    """One run's, from the first welcome on. Times are those of the worker's own clock.
+
+    ``on_adopt`` is called with each job to adopt, ``on_drain`` once, ``on_fenced`` when the
+    tickets of the session that is over are no longer this worker's: what it holds of them is to be
+    dropped without a word.
+    """
+
+    def __init__(
+        self,
+        welcome: Welcome,
+        arrived_at: float,
+        *,
+        on_adopt: Callable[[Record], None],
+        on_drain: Callable[[Drain], None],
+        on_fenced: Callable[[], None],
+    ) -> None:
+        self.run_id = welcome.run_id
+        self.skew: Skew = measure(welcome, arrived_at)
+        self.session = welcome.session  # 0 while it is fenced
+        self.terms = welcome.terms
+        self.stock = Stock()
+        self.sender = Sender(linger_s=self.terms.linger_s, resend_s=self.terms.resend_s)
+        self.finished = False  # set by the owner: nothing is held, nothing will be
+        self.draining = False
+        self._zero_at = welcome.zero_at
+        self._last_session = welcome.session
+        self._valid_until = -math.inf
+        self._reported_at = -math.inf
+        self._reported: tuple[int, int] = (0, 0)
+        self._on_adopt = on_adopt
+        self._on_drain = on_drain
+        self._on_fenced = on_fenced
+
+    # -- leases
+
+    def may_submit(self, session: int, now: float) -> bool:
+        """Whether a ticket of that session may be submitted at this moment."""
+        return session == self.session and now < self._valid_until
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether nothing is held, and all that was said was acknowledged."""
+        return self.finished and self.sender.is_empty and not self.stock
+
+    # -- messages
+
+    def say(self, news: News, now: float) -> int:
+        """Tell the master; see Sender.say."""
+        return self.sender.say(news, now, urgent=news.kind in URGENT)
+
+    def welcome(self, welcome: Welcome) -> None:
+        """Take part again after having been fenced; other welcomes are left alone."""
+        if welcome.run_id != self.run_id or welcome.session <= self._last_session:
+            return
+        if self.session:
+            self._fence()
+        self.session = self._last_session = welcome.session
+        self._valid_until = -math.inf
+        self._reported_at = -math.inf
+        self.stock = Stock()
+
+    def receive(self, reply: Reply, now: float) -> None:
+        """Take in a reply; tickets that come when no more are wanted go back."""
+        if reply.run_id != self.run_id:
+            return
+        self.sender.acknowledge(reply.acked)
+        if reply.session != self.session:
+            return
+        if reply.fenced:
+            self._fence()
+            return
+        self._valid_until = max(self._valid_until, reply.echo + self.terms.lease_s)
+        if reply.grant:
+            self._take_in(reply.grant, now)
+        if reply.drain and not self.draining:
+            self.draining = True
+            self._on_drain(reply.drain)
+
+    def report(self, now: float, free_users: int) -> Report | None:
+        """What is to be sent now, if anything."""
+        if not self.session:
+            return None
+        ending = self.draining or self.finished
+        wanted = NOTHING if ending else self.stock.wanted(free_users)
+        if not self._is_due(now, wanted):
+            return None
+        self._reported_at = now
+        self._reported = (self.stock.ask, wanted)
+        return Report(
+            self.run_id,
+            self.session,
+            now,
+            self.stock.ask,
+            wanted,
+            self.sender.outgoing(now),
+            self.is_drained,
+            self.skew.seconds,
+            self.skew.bound_s,
+        )
+
+    def _is_due(self, now: float, wanted: int) -> bool:
+        since_s = now - self._reported_at
+        if since_s >= self.terms.beat_s or self.sender.is_due(now):
+            return True
+        return since_s >= GAP_S and (self.stock.ask, wanted) != self._reported
+
+    def _take_in(self, grant: Grant, now: float) -> None:
+        if grant.number != self.stock.ask:
+            return
+        here = tuple(shifted(record, self._zero_at) for record in grant.records)
+        jobs = self.stock.receive(Grant(grant.number, here))
+        if not (self.draining or self.finished):
+            for record in jobs:
+                self._on_adopt(record)
+            return
+        for record in (*jobs, *self.stock.empty()):
+            self.say(News(Kind.RETURNED, self.session, record.ticket.id), now)
+
+    def _fence(self) -> None:
+        self.session = 0
+        self.stock = Stock()
+        self._on_fenced()

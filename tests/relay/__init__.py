@@ -1,0 +1,1 @@
+"""The relay: its parts, and the whole of it over a network that does its worst."""
