@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gevent.threadpool import ThreadPool
 from locust.env import Environment
+from locust.runners import MasterRunner
 from rich.console import Console
 
 from kiosk_locust import events, names, results
@@ -22,6 +23,7 @@ from kiosk_locust.errors import KioskLocustError
 from kiosk_locust.http.transport import RequestSample, Transport
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
+from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.metrics import Metrics
 from kiosk_locust.options import Options, options_as_json
 from kiosk_locust.preflight import check_kiosk, find_base_url
@@ -35,6 +37,9 @@ from kiosk_locust.summary import Summary
 from kiosk_locust.verdict import Verdict, exit_code
 
 logger = logging.getLogger(__name__)
+
+#: Workers get their users, say hello and get tickets before the first job is due.
+JOIN_LEAD_S = 1.0
 
 
 class ActiveRun:
@@ -116,8 +121,11 @@ class ActiveRun:
         return find_base_url(host, request_timeout_s=self.options.request_timeout_s)
 
     def _make_run(self, kiosk: Kiosk, host: str) -> Run:
-        self._ledger = Ledger.create(self.path, self._meta(host), self._ledger_failed)
-        run = Run(
+        meta = self._meta(host)
+        self._ledger = Ledger.create(self.path, meta, self._ledger_failed)
+        runner = self._environment.runner
+        is_master = isinstance(runner, MasterRunner)
+        run = (MasterRun if is_master else Run)(
             self.options,
             ledger=self._ledger,
             kiosk=kiosk,
@@ -125,6 +133,9 @@ class ActiveRun:
             rng=random.Random(f"{self.options.arrival_seed}/polls"),
             on_end=self._on_end,
         )
+        if isinstance(run, MasterRun) and isinstance(runner, MasterRunner):
+            run.attach(runner.send_message, meta["run_id"], meta)
+            register(runner, run)
         recorder = Recorder(self._ledger)
         recorder.attach()
         self._detachers.append(recorder.detach)
@@ -134,7 +145,8 @@ class ActiveRun:
         self._listen(events.job_submitted, self._metrics.on_submitted)
         self._listen(events.job_status, self._metrics.on_status)
         self._listen(events.job_closed, self._metrics.on_closed)
-        self._listen(events.job_closed, statistics.on_closed)
+        if not is_master:  # workers send theirs
+            self._listen(events.job_closed, statistics.on_closed)
         self._progress = Progress(
             self._metrics.view, self.options.refresh_s, self._clock, self._console
         )
@@ -158,6 +170,8 @@ class ActiveRun:
     def start(self) -> None:
         """Set time zero, a stated lead from now, and begin."""
         lead = lead_s(self.options.users)
+        if isinstance(self.run, MasterRun):
+            lead += JOIN_LEAD_S
         zero_at = self._clock.now() + lead
         self._ledger.set_meta(time_zero=repr(zero_at))
         logger.info(
@@ -252,6 +266,14 @@ class ActiveRun:
             start_time=sample.started_at,
             context={},
         )
+
+
+def register(runner: MasterRunner, run: MasterRun) -> None:
+    """Have workers' messages reach ``run``; an earlier run's are no longer heard."""
+    for kind in ("kiosk_hello", "kiosk_report"):
+        runner.custom_messages.pop(kind, None)  # Locust lets nobody register twice
+    runner.register_message("kiosk_hello", lambda msg, **_: run.on_hello(msg.node_id, msg.data))
+    runner.register_message("kiosk_report", lambda msg, **_: run.on_report(msg.node_id, msg.data))
 
 
 def _name(options: Options) -> str:

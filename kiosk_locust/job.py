@@ -92,9 +92,12 @@ class Job:
         self._backoff = Backoff(rng)
 
     def run(self) -> None:
-        """Submit, poll until final, close, expire; raises only what critical listeners raise."""
+        """Submit, poll until final, close, expire; raises only what critical listeners raise.
+
+        A job that has an id by now is not submitted again.
+        """
         try:
-            ending = self._submit() or self._poll()
+            ending = (None if self.record.job_id else self._submit()) or self._poll()
         except Interrupted as stop:
             ending = Ending(Outcome.UNFINISHED, str(stop))
         except LedgerError as error:

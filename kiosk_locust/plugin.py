@@ -17,7 +17,7 @@ import locust
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.exception import StopTest
-from locust.runners import LocalRunner
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from locust.stats import CSV_STATS_INTERVAL_SEC
 from locust.web import WebUI
 from rich.console import Console
@@ -34,6 +34,7 @@ from kiosk_locust.settings.sources import Layers, locusts_own, read_dotenv
 from kiosk_locust.signals import Signals
 from kiosk_locust.user import RUNS, KioskUser
 from kiosk_locust.verdict import Verdict
+from kiosk_locust.workerplugin import WorkerPlugin
 
 logger = logging.getLogger(__name__)
 
@@ -66,14 +67,15 @@ def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
 
 
 def _on_init(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:
-    if not isinstance(environment.runner, LocalRunner):
-        sys.stderr.write(
-            "kiosk_locust runs in one process: leave out --master, --worker and --processes\n"
-        )
-        sys.exit(2)
+    runner = environment.runner
+    if isinstance(runner, WorkerRunner):
+        WorkerPlugin(environment, runner).register()
+        return
+    if not isinstance(runner, (LocalRunner, MasterRunner)):
+        raise TypeError(f"kiosk_locust knows no {runner!r}")
     try:
         layers = commandline.read(sys.argv[1:], os.environ, _attached[0])
-        Plugin(environment, environment.runner, layers, web_ui).register()
+        Plugin(environment, runner, layers, web_ui).register()
     except OptionsError as error:
         _refuse(error)
 
@@ -87,7 +89,11 @@ class Plugin:
     """The plugin in one Locust environment."""
 
     def __init__(
-        self, environment: Environment, runner: LocalRunner, layers: Layers, web_ui: WebUI | None
+        self,
+        environment: Environment,
+        runner: LocalRunner | MasterRunner,
+        layers: Layers,
+        web_ui: WebUI | None,
     ) -> None:
         self._environment = environment
         self._runner = runner

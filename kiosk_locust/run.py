@@ -148,6 +148,7 @@ class Run:
             self.ledger.end_cycle(cycle, now)
             logger.info("cycle %d of %d is over", cycle, self.options.num_cycles)
             started_at = now + self.options.cycle_interval_s + CYCLE_LEAD_S
+        self._before_all_closed()
         self.ended_by = ALL_CLOSED
         self.all_closed.set()
         self._on_end()
@@ -205,10 +206,16 @@ class Run:
             options=self.options,
             clock=self._clock,
             rng=self._rng,
-            may_submit=lambda: not self._stopping.is_set(),
+            may_submit=lambda: self._may_submit(leased.record),
         )
 
+    def _may_submit(self, _record: Record) -> bool:
+        return not self._stopping.is_set()
+
     # -- the end
+
+    def _before_all_closed(self) -> None:
+        """Every ticket is closed; whoever must be told of it is told here."""
 
     def give_up(self) -> None:
         """Wait no longer for jobs in flight."""

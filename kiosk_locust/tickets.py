@@ -46,6 +46,15 @@ class Tickets:
             self._more.wait()
         return None
 
+    def take_due(self, before: float) -> Ticket | None:
+        """The next ticket, if it is due before that moment or no time was promised; no waiting."""
+        if self.stopped or self._next is None:
+            return None
+        if self._next.due_at is not None and self._next.due_at >= before:
+            return None
+        ticket, self._next = self._next, next(self._coming, None)
+        return self._taken(ticket)
+
     def give_back(self, ticket: Ticket) -> None:
         """A ticket that was taken and surely not submitted is open again."""
         self.out -= 1

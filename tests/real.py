@@ -120,6 +120,7 @@ class Locust:
         dotenv: str = "",
         headless: bool = True,
         stdin: int = subprocess.DEVNULL,
+        start_new_session: bool = False,
         **environment: str,
     ) -> None:
         self.folder = folder
@@ -141,6 +142,7 @@ class Locust:
                 stdin=stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                start_new_session=start_new_session,
             )
 
     @property

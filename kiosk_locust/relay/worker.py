@@ -22,7 +22,8 @@ GAP_S = 0.02
 class WorkerEnd:
     """One run's, from the first welcome on. Times are those of the worker's own clock.
 
-    ``on_adopt`` is called with each job to adopt, ``on_drain`` once, ``on_fenced`` when the
+    ``on_adopt`` is called with each job to adopt, ``on_drain`` when the run
+    ends and when its grace changes, ``on_fenced`` when the
     tickets of the session that is over are no longer this worker's: what it holds of them is to be
     dropped without a word.
     """
@@ -44,11 +45,12 @@ class WorkerEnd:
         self.sender = Sender(linger_s=self.terms.linger_s, resend_s=self.terms.resend_s)
         self.finished = False  # set by the owner: nothing is held, nothing will be
         self.draining = False
+        self._drain: Drain | None = None
         self._zero_at = welcome.zero_at
         self._last_session = welcome.session
         self._valid_until = -math.inf
         self._reported_at = -math.inf
-        self._reported: tuple[int, int] = (0, 0)
+        self._reported = (0, 0, False)
         self._on_adopt = on_adopt
         self._on_drain = on_drain
         self._on_fenced = on_fenced
@@ -94,8 +96,9 @@ class WorkerEnd:
         self._valid_until = max(self._valid_until, reply.echo + self.terms.lease_s)
         if reply.grant:
             self._take_in(reply.grant, now)
-        if reply.drain and not self.draining:
+        if reply.drain and reply.drain != self._drain:
             self.draining = True
+            self._drain = reply.drain
             self._on_drain(reply.drain)
 
     def report(self, now: float, free_users: int) -> Report | None:
@@ -107,7 +110,7 @@ class WorkerEnd:
         if not self._is_due(now, wanted):
             return None
         self._reported_at = now
-        self._reported = (self.stock.ask, wanted)
+        self._reported = (self.stock.ask, wanted, self.is_drained)
         return Report(
             self.run_id,
             self.session,
@@ -124,7 +127,7 @@ class WorkerEnd:
         since_s = now - self._reported_at
         if since_s >= self.terms.beat_s or self.sender.is_due(now):
             return True
-        return since_s >= GAP_S and (self.stock.ask, wanted) != self._reported
+        return since_s >= GAP_S and (self.stock.ask, wanted, self.is_drained) != self._reported
 
     def _take_in(self, grant: Grant, now: float) -> None:
         if grant.number != self.stock.ask:

@@ -1,0 +1,186 @@
+"""A run whose jobs live at workers: the master owns ledger, cycles and leases, and no users."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from kiosk_locust import events
+from kiosk_locust.errors import LedgerError, RelayError
+from kiosk_locust.job import Ending, close
+from kiosk_locust.record import Attempt, Outcome, Record, StatusChange, Ticket
+from kiosk_locust.relay.leases import Fate, Lost
+from kiosk_locust.relay.master import MasterEnd
+from kiosk_locust.relay.messages import Drain, Hello, Report, Terms
+from kiosk_locust.relay.news import Kind, News
+from kiosk_locust.relay.pool import UNKNOWN, Pool
+from kiosk_locust.relay.wire import decode, encode
+from kiosk_locust.run import ALL_CLOSED, Run
+
+logger = logging.getLogger(__name__)
+
+#: How often the master deals, at least.
+TURN_S = 0.03
+#: After their grace, workers only close records and expire hashes.
+DRAIN_SLACK_S = 15.0
+
+Send = Callable[[str, Any, str], None]
+
+
+class MasterRun(Run):
+    """Deals leases and takes in news; ``send(type, data, worker)`` is Locust's."""
+
+    def attach(self, send: Send, run_id: str, facts: Mapping[str, str]) -> None:
+        """Set how workers are reached, and what they are told of the run."""
+        self._send = send
+        self._run_id = run_id
+        self._facts = facts
+        self._woken = Event()
+        self._end: MasterEnd | None = None
+
+    def start(self, zero_at: float) -> None:
+        """Begin the first cycle, and let workers take part."""
+        self._end = MasterEnd(
+            self._run_id,
+            Terms(),
+            Pool(self._tickets.take_due),
+            self,
+            zero_at=zero_at,
+            facts=self._facts,
+        )
+        self._server = gevent.spawn(self._serve, self._end)
+        super().start(zero_at)
+
+    # -- messages
+
+    def on_hello(self, worker: str, data: object) -> None:
+        """A worker asks to take part."""
+        received_at = self._clock.now()
+        if self._end is None or self.all_closed.is_set():
+            return
+        hello = decode(Hello, data)
+        welcome = self._end.hello(worker, hello, received_at, self._clock.now())
+        self._send("kiosk_welcome", encode(welcome), worker)
+
+    def on_report(self, worker: str, data: object) -> None:
+        """A worker reports."""
+        if self._end is None:
+            return
+        try:
+            self._end.receive(worker, decode(Report, data), self._clock.now())
+        except RelayError as error:
+            logger.warning("worker %s: %s", worker, error)
+        except Exception as error:  # noqa: BLE001  a critical listener broke
+            self.fail(error)
+        self._woken.set()
+
+    def _serve(self, end: MasterEnd) -> None:
+        while True:
+            self._woken.wait(TURN_S)
+            self._woken.clear()
+            try:
+                replies = end.turn(self._clock.now())
+                if replies:
+                    self.ledger.settle()  # what is acknowledged or granted is on the disk
+            except LedgerError:
+                return  # the run has been told; nothing is granted any more
+            for worker, reply in replies:
+                self._send("kiosk_reply", encode(reply), worker)
+
+    # -- what the relay tells
+
+    def leased(self, record: Record) -> None:
+        """The ticket is about to be granted; its row must be there before."""
+        if not record.job_id:
+            self._lease_again(record)
+
+    def happened(self, record: Record, news: News, added: Attempt | StatusChange | None) -> None:
+        """Tell the ledger and the listeners, as a job in this process would."""
+        if news.kind is Kind.TAKEN and not record.job_id:
+            self._lease_again(record)
+        elif isinstance(added, Attempt):
+            self.ledger.attempt(record, added)
+        elif news.kind is Kind.SUBMITTED:
+            events.job_submitted.fire(record=record)
+        elif isinstance(added, StatusChange):
+            events.job_status.fire(record=record, change=added)
+        elif news.kind is Kind.CLOSED:
+            try:
+                events.job_closed.fire(record=record)
+            finally:
+                self._count(record)
+
+    def came_back(self, lost: Lost, attempt: Attempt | None) -> bool:
+        """A ticket lost its worker: it is adopted, open again, or closed if so wanted."""
+        record = lost.record
+        if attempt:
+            logger.warning("ticket %d: %s", record.ticket.id, attempt.error)
+            self.ledger.attempt(record, attempt)
+            if self.options.on_ambiguous == "close":
+                close(record, Ending(Outcome.ERROR, attempt.error), self._clock.now())
+                self._count(record)
+                return False
+        if lost.fate is not Fate.ADOPT:
+            self.ledger.reopen(record.ticket)
+        return True
+
+    def too_late(self, worker: str, news: News) -> None:
+        """Keep as a note what came too late to count."""
+        ticket = Ticket(news.ticket_id, 0, 0, None, "")
+        if news.kind is Kind.EXPIRE_FAILED:
+            record = Record(ticket, "", UNKNOWN, 0.0, expire_error=news.text)
+            self.ledger.expire_failed(record)
+        elif news.kind in (Kind.SUBMITTED, Kind.CLOSED):
+            part = news.submitted or news.closed
+            text = f"worker {worker} said too late: {news.kind.value}, {part}"
+            self.ledger.note(text, self._clock.now(), ticket)
+
+    def _lease_again(self, record: Record) -> None:
+        """Write its row anew, with what was known before."""
+        self.ledger.lease(record)
+        for attempt in record.attempts:
+            self.ledger.attempt(record, attempt)
+
+    def _count(self, record: Record) -> None:
+        self.outcomes[record.outcome or Outcome.ERROR] += 1
+        self._tickets.closed(record.ticket)
+
+    # -- the end
+
+    def _before_all_closed(self) -> None:
+        """Workers may still expire hashes and report that."""
+        self._drain_workers(ALL_CLOSED, 60.0)
+        self._server.kill()
+
+    def _wait_for_jobs(self, grace_s: float) -> None:
+        """Have the workers drain, then close what none of them could answer for."""
+        if self._end is None:
+            return
+        self._drain_workers(self.ended_by, grace_s)
+        self._server.kill()
+        held = [r for s in self._end.leases.sessions for r in s.held.values()]
+        for record in (*held, *self._end.pool.empty()):
+            reason = f"the run was ended by {self.ended_by}"
+            try:
+                close(record, Ending(Outcome.UNFINISHED, reason), self._clock.now())
+            except Exception as error:  # noqa: BLE001  a full disk: the end goes on
+                self.fail(error)
+            self._count(record)
+
+    def _drain_workers(self, ended_by: str, grace_s: float) -> None:
+        if self._end is None:
+            return
+        self._end.drain(Drain(ended_by, grace_s))
+        self._woken.set()
+        until = self._clock.now() + grace_s + DRAIN_SLACK_S
+        hurried = False
+        while self._end.undrained and self._clock.now() < until and not self._server.dead:
+            if self._give_up.is_set() and not hurried:
+                hurried = True
+                self._end.drain(Drain(ended_by, 0.0))
+                until = self._clock.now() + DRAIN_SLACK_S
+            gevent.sleep(TURN_S)

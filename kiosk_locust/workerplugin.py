@@ -1,0 +1,176 @@
+"""The plugin in a worker's process: it takes part in whatever run its master has."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import gevent
+from locust.env import Environment
+from locust.rpc import Message
+from locust.runners import WorkerRunner
+
+from kiosk_locust import events
+from kiosk_locust.clock import SystemClock
+from kiosk_locust.http.transport import RequestSample, Transport
+from kiosk_locust.kiosk import Kiosk
+from kiosk_locust.ledger import Ledger
+from kiosk_locust.options import Options, Ramp
+from kiosk_locust.record import Record
+from kiosk_locust.recorder import Recorder
+from kiosk_locust.relay.worker import WorkerEnd
+from kiosk_locust.remote import Link, RemoteRun, RemoteTickets
+from kiosk_locust.run import Run
+from kiosk_locust.statistics import LocustStatistics
+from kiosk_locust.user import RUNS
+
+logger = logging.getLogger(__name__)
+
+SIGTERM_GRACE_S = 10.0
+#: How long a worker that ends waits for its last words to be heard.
+LAST_WORDS_S = 10.0
+
+
+class ShiftedClock:
+    """The master's time, by this machine's clock and how far it is off."""
+
+    def __init__(self, own: SystemClock, by_s: float) -> None:
+        self._own = own
+        self._by_s = by_s
+
+    def now(self) -> float:
+        """Seconds since the epoch, as the master counts them."""
+        return self._own.now() + self._by_s
+
+    def sleep(self, seconds: float) -> None:
+        """Let other greenlets run for ``seconds``."""
+        self._own.sleep(seconds)
+
+
+class WorkerPlugin:
+    """Registers with Locust; a run begins with test_start and ends with the master's drain."""
+
+    def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
+        self._environment = environment
+        self._runner = runner
+        self._clock = SystemClock()
+        self._link: Link | None = None
+        self._left: Link | None = None
+        self._closers: list[Callable[[], None]] = []
+
+    def register(self) -> None:
+        """Attach every listener."""
+        self._environment.process_exit_code = 0
+        hooks = self._environment.events
+        hooks.test_start.add_listener(self._on_test_start)
+        hooks.test_stopping.add_listener(self._on_test_stopping)
+        hooks.quitting.add_listener(self._on_quitting)
+        register = self._runner.register_message
+        register("kiosk_welcome", self._on_welcome)
+        register("kiosk_reply", self._on_reply)
+        gevent.signal_handler(signal.SIGINT, self._on_interrupt)
+
+    def _on_welcome(self, msg: Message, **_: Any) -> None:
+        if self._link:
+            self._link.on_welcome(msg.data)
+
+    def _on_reply(self, msg: Message, **_: Any) -> None:
+        if self._link:
+            self._link.on_reply(msg.data)
+
+    def _on_interrupt(self) -> None:
+        """Ctrl-C goes to all processes of a terminal; the master ends the run."""
+        logger.info("Ctrl-C: the master ends the run")
+
+    def _on_test_start(self, **_: Any) -> None:
+        self._leave(0.0)
+        self._link = Link(self._send, self._clock.now, self._make)
+        RUNS[self._environment] = cast("Run", self._link)
+
+    def _make(self, end: WorkerEnd) -> RemoteRun:
+        link = self._link
+        if link is None or link.welcome_facts is None:
+            raise RuntimeError("welcome before hello")
+        facts = link.welcome_facts.facts
+        options = _options(json.loads(facts["options"]))
+        clock = ShiftedClock(self._clock, end.skew.seconds)
+        transport = Transport(
+            facts["host"],
+            pool_size=options.pool_size,
+            request_timeout_s=options.request_timeout_s,
+            clock=clock,
+            on_request=self._tell_locust,
+        )
+        run = RemoteRun.join(
+            end,
+            RemoteTickets(),
+            options=options,
+            kiosk=Kiosk(transport),
+            clock=clock,
+            own_clock=self._clock.now,
+        )
+        recorder = Recorder(cast("Ledger", run.remote))  # it says the same words
+        recorder.attach()
+        statistics = LocustStatistics(self._environment.stats)
+
+        def on_closed(record: Record, **_: Any) -> None:
+            if not run.remote.is_returned(record):
+                statistics.on_closed(record)
+
+        events.job_closed.add_listener(on_closed, critical=True)
+        self._closers += [
+            transport.close,
+            recorder.detach,
+            lambda: events.job_closed.remove_listener(on_closed),
+        ]
+        logger.info("this worker takes part; its clock is %.3f s off", end.skew.seconds)
+        return run
+
+    def _send(self, kind: str, data: Any) -> None:
+        try:
+            self._runner.send_message(kind, data)
+        except Exception as error:  # noqa: BLE001  it is sent again
+            logger.warning("a message to the master could not be sent: %s", error)
+
+    def _on_test_stopping(self, **_: Any) -> None:
+        """Mostly all is over by now; if the master has gone, what was not told is lost to it."""
+        self._leave(0.0)
+
+    def _on_quitting(self, **_: Any) -> None:
+        self._leave(SIGTERM_GRACE_S)
+
+    def _leave(self, grace_s: float) -> None:
+        link = self._link  # it stays: replies must reach it until the end
+        if link is None or link is self._left:
+            return
+        self._left = link
+        if link.run is not None:
+            link.run.drain("its worker's end", grace_s)
+            # Locust's listener may be the one that calls: then no answer can come any more.
+            link.close(LAST_WORDS_S if grace_s else 0.0)
+        while self._closers:
+            self._closers.pop()()
+
+    def _tell_locust(self, sample: RequestSample) -> None:
+        self._environment.events.request.fire(
+            request_type=sample.method,
+            name=sample.name,
+            response_time=sample.response_time_s * 1000,
+            response_length=sample.response_length,
+            exception=sample.error,
+            start_time=sample.started_at,
+            context={},
+        )
+
+
+def _options(values: dict[str, Any]) -> Options:
+    """The master's options; what only the master needs of them is left empty."""
+    values["arrival_offsets_s"] = ()
+    values["ramp"] = values["ramp"] and Ramp(**values["ramp"])
+    for name in ("output_dir", "log_file"):
+        values[name] = Path(values[name])
+    return Options(**values)
