@@ -21,6 +21,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def processes(number: int) -> tuple[str, ...]:
+    """Not on Locust's own port, where another run of this machine may be."""
+    port = str(free_port())
+    return "--processes", str(number), "--master-port", port, "--master-bind-port", port
+
+
 class Cluster:
     """A headless master and its workers, each in a folder of its own."""
 
@@ -103,7 +109,7 @@ def test_a_master_and_two_workers_submit_and_record_each_of_1000_jobs_once(tmp_p
 
 def test_processes_share_one_ledger_too(tmp_path: Path) -> None:
     with simulator() as kiosk:
-        run = Locust(tmp_path, "-u", "200", "-r", "100", "--processes", "2", host=kiosk.url)
+        run = Locust(tmp_path, "-u", "200", "-r", "100", *processes(2), host=kiosk.url)
         finished = run.finish()
         assert len(kiosk.submissions) == 200
     assert finished.code == 0, finished.output
@@ -163,7 +169,7 @@ def test_a_signal_ends_the_run_with_everything_written(
 
 def test_ctrl_c_to_a_group_of_processes_ends_them_all(tmp_path: Path) -> None:
     with simulator("--predict-s=1") as kiosk:
-        arguments = ("-u", "300", "-r", "30", "--processes", "2")
+        arguments = ("-u", "300", "-r", "30", *processes(2))
         run = Locust(tmp_path, *arguments, host=kiosk.url, start_new_session=True)
         submitted(kiosk, 60)
         os.killpg(run.process.pid, signal.SIGINT)
