@@ -223,15 +223,21 @@ class Ledger:
     def _last_try(self) -> None:
         if not self._pending:
             return
-        try:
-            self._thread.apply(self._write, (self._pending,))
-            self.failure = None
-        except sqlite3.Error as error:
-            where = save(self.path, self._pending)
+        error = self._thread.apply(self._write, (self._pending,))
+        if error is not None:
+            try:
+                where = save(self.path, self._pending)
+            except OSError as second:
+                raise LedgerError(
+                    f"{self.path} took no more ({error}), nor could what it lacks be kept "
+                    f"elsewhere ({second}): {len(self._pending):,} statements are lost; make room "
+                    "where OUTPUT_DIR is, or set TMPDIR to a folder with room"
+                ) from second
             raise LedgerError(
                 f"{self.path} took no more ({error}); what it lacks is in {where}: when there is "
                 f"room again, run: python -m kiosk_locust.rescue {where} {self.path}"
             ) from error
+        self.failure = None
 
     def _say(self, sql: str, *values: Value) -> None:
         self._pending.append(Write(sql, values))
@@ -253,10 +259,10 @@ class Ledger:
             self._news.clear()
             group = self._pending
             self._pending = []
-            try:
-                self._thread.apply(self._write, (group,))
+            error = self._thread.apply(self._write, (group,))
+            if error is None:
                 self._durable += len(group)
-            except sqlite3.Error as error:
+            else:
                 self._pending = group + self._pending
                 self.failure = LedgerError(
                     f"the ledger {self.path} cannot be written: {error}; no more jobs are submitted"
@@ -269,5 +275,13 @@ class Ledger:
         written, self._written = self._written, Event()
         written.set()
 
-    def _write(self, group: list[Write]) -> None:
-        write(self._connection, group)  # runs in the thread
+    def _write(self, group: list[Write]) -> Exception | None:
+        """Write in the thread; what is raised there, gevent would print with a traceback.
+
+        Whatever it is, the run must hear of it: nobody who settles may wait for ever.
+        """
+        try:
+            write(self._connection, group)
+        except Exception as error:  # noqa: BLE001
+            return error
+        return None
