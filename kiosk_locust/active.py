@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -184,11 +185,18 @@ class ActiveRun:
         problems = [p for p in (self.run.trouble, trouble, self._close_ledger()) if p]
         problems += self._write_results()
         self._close_all()
-        if not self.run.finished and not problems and self.run.ended_by != ALL_CLOSED:
-            problems = [f"interrupted by {self.run.ended_by}"]
-        self.verdict = exit_code(self.run.outcomes, self.run.finished, "; ".join(problems))
-        events.run_closed.fire(run=self)
+        if not problems and self.run.ended_by != ALL_CLOSED:
+            problems = self._interrupted()
+        try:
+            events.run_closed.fire(run=self)
+        except Exception as error:  # noqa: BLE001  the files are written, the end goes on
+            problems.append(f"a listener of run_closed raised {error!r}")
+        # A run of which every ticket is closed was not interrupted, however its jobs ended.
+        self.verdict = exit_code(self.run.outcomes, finished=True, trouble="; ".join(problems))
         return self.verdict
+
+    def _interrupted(self) -> list[str]:
+        return [] if self.run.finished else [f"interrupted by {self.run.ended_by}"]
 
     def show(self) -> None:
         """Print the closing summary; its last lines are the exit code, why, and the files."""
@@ -221,13 +229,20 @@ class ActiveRun:
         """Results and summary, in a real thread: a million jobs take a while."""
         thread = ThreadPool(1)
         try:
-            written = thread.apply(results.write_all, (self.path, self.options.output_dir))
-            self._files, self._summary = written
-        except (KioskLocustError, OSError) as error:
-            return [f"the results could not be written: {error}; all records are in {self.path}"]
+            written = thread.apply(self._try_to_write_results)
         finally:
             thread.kill()
+        if isinstance(written, Exception):
+            return [f"the results could not be written: {written}; the records are in {self.path}"]
+        self._files, self._summary = written
         return []
+
+    def _try_to_write_results(self) -> results.Written | Exception:
+        """Write in the thread; what is raised there, gevent would print with a traceback."""
+        try:
+            return results.write_all(self.path, self.options.output_dir)
+        except (KioskLocustError, OSError, sqlite3.Error) as error:
+            return error
 
     def _detach(self) -> None:
         while self._detachers:
