@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import random
+import re
 import sqlite3
 import time
 import uuid
@@ -19,7 +21,7 @@ from kiosk_locust import events, names, results
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
-from kiosk_locust.errors import KioskLocustError
+from kiosk_locust.errors import KioskLocustError, LedgerError, LedgerExistsError
 from kiosk_locust.http.transport import RequestSample, Transport
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
@@ -117,7 +119,7 @@ class ActiveRun:
         return find_base_url(host, request_timeout_s=self.options.request_timeout_s)
 
     def _make_run(self, kiosk: Kiosk, host: str) -> Run:
-        self._ledger = Ledger.create(self.path, self._meta(host), self._ledger_failed)
+        self._ledger = self._make_ledger(host)
         run = Run(
             self.options,
             ledger=self._ledger,
@@ -140,6 +142,21 @@ class ActiveRun:
             self._metrics.view, self.options.refresh_s, self._clock, self._console
         )
         return run
+
+    def _make_ledger(self, host: str) -> Ledger:
+        """The ledger; a name that was not given gives way to one that is taken."""
+        name = self.name
+        for number in itertools.count(2):
+            try:
+                ledger = Ledger.create(self.path, self._meta(host), self._ledger_failed)
+            except LedgerExistsError:
+                if self.options.run_name:
+                    raise
+                self.name = f"{name}_{number}"
+            else:
+                self._closers.append(ledger.discard)
+                break
+        return ledger
 
     def _listen(self, hook: events.EventHook, listener: Callable[..., None]) -> None:
         hook.add_listener(listener, critical=True)
@@ -175,16 +192,24 @@ class ActiveRun:
             self._metrics.total = None
         self.run.drain(ended_by, grace_s)
 
-    def finish(self, trouble: str = "") -> Verdict:
-        """Write everything and tell how it went; to be called once every ticket is closed."""
+    def finish(self) -> Verdict:
+        """Write everything and tell how it went; to be called once every ticket is closed.
+
+        Whatever goes wrong in one part of it, the other parts are done, and the verdict says so.
+        """
         unfinished = self.run.never_leased
         if unfinished:
             self._metrics.on_never_leased(Outcome.UNFINISHED, unfinished)
         self._detach()  # a run that is started while this one writes is none of its business
-        self._progress.stop()
-        problems = [p for p in (self.run.trouble, trouble, self._close_ledger()) if p]
-        problems += self._write_results()
-        self._close_all()
+        problems = [self.run.trouble] if self.run.trouble else []
+        for part in (self._progress.stop, self._close_ledger, self._write_results, self._close_all):
+            try:
+                part()
+            except (KioskLocustError, OSError) as error:
+                problems.append(str(error))
+            except Exception as error:
+                logger.exception("a fault at the end of the run")
+                problems.append(f"a fault of kiosk_locust: {error!r}")
         if not problems and self.run.ended_by != ALL_CLOSED:
             problems = self._interrupted()
         try:
@@ -212,20 +237,15 @@ class ActiveRun:
             files=[self.path, *self._files],
         )
 
-    def _close_ledger(self) -> str:
-        """Close the ledger; what went wrong, or an empty string."""
+    def _close_ledger(self) -> None:
         self._ledger.set_meta(
             ended_at=repr(self._clock.now()),
             ended_by=self.run.ended_by,
             finished="true" if self.run.finished else "false",
         )
-        try:
-            self._ledger.close()
-        except KioskLocustError as error:
-            return str(error)
-        return ""
+        self._ledger.close()
 
-    def _write_results(self) -> list[str]:
+    def _write_results(self) -> None:
         """Results and summary, in a real thread: a million jobs take a while."""
         thread = ThreadPool(1)
         try:
@@ -233,9 +253,10 @@ class ActiveRun:
         finally:
             thread.kill()
         if isinstance(written, Exception):
-            return [f"the results could not be written: {written}; the records are in {self.path}"]
+            raise LedgerError(
+                f"the results could not be written: {written}; the records are in {self.path}"
+            )
         self._files, self._summary = written
-        return []
 
     def _try_to_write_results(self) -> results.Written | Exception:
         """Write in the thread; what is raised there, gevent would print with a traceback."""
@@ -271,4 +292,5 @@ class ActiveRun:
 
 def _name(options: Options) -> str:
     """A run's name where none was given: when it began (local time), and the job type."""
-    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}_{options.job_type}"
+    job_type = re.sub(r"[^A-Za-z0-9._-]", "_", options.job_type)  # it becomes part of a path
+    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}_{job_type}"

@@ -7,6 +7,7 @@ said so far is durable calls :meth:`Ledger.settle`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sqlite3
@@ -19,7 +20,7 @@ import gevent
 from gevent.event import Event
 from gevent.threadpool import ThreadPool
 
-from kiosk_locust.errors import LedgerError
+from kiosk_locust.errors import LedgerError, LedgerExistsError
 from kiosk_locust.measures import measure
 from kiosk_locust.record import Attempt, JobRequest, Outcome, Record, StatusChange, Ticket
 from kiosk_locust.rescue import Value, Write, save, write
@@ -30,6 +31,8 @@ SCHEMA_VERSION = 1
 #: How long news wait for company before they are written; a commit takes some ms more.
 LINGER_S = 0.01
 
+#: So many different requests are known again; memory must not grow with the jobs.
+MOST_REQUESTS = 10_000
 #: Fields of a hash that grow with a ZIP's children; their counts have columns of their own.
 LISTS_OF_KEYS = frozenset({"children", "children:done", "children:failed"})
 
@@ -46,6 +49,8 @@ CLOSE = """UPDATE tickets SET state = 'closed', outcome = ?, reason = ?, closed_
     polls = ?, status = ?, observed_after = ?, observed_at = ?, images_done = ?,
     images_failed = ?, duration_s = ?, duration_from = ?, queue_wait_s = ?, fields = ?
     WHERE id = ? AND state <> 'closed'"""
+LEASED = """UPDATE tickets SET state = 'closed', outcome = ?, reason = ?, closed_at = ?
+    WHERE state IN ('leased', 'submitted')"""
 NEVER_LEASED = """INSERT INTO tickets
     (id, cycle, number, state, due_at, file, outcome, reason, closed_at)
     VALUES (?, ?, ?, 'closed', ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE
@@ -73,6 +78,7 @@ class Ledger:
         self._news = Event()
         self._written = Event()
         self._requests: dict[JobRequest, int] = {}
+        self._last_request_id = 0
         self._writer = gevent.spawn(self._write_for_ever)
 
     @classmethod
@@ -83,18 +89,24 @@ class Ledger:
         on_failure: Callable[[LedgerError], None] = lambda _error: None,
     ) -> Ledger:
         """Make the file and its tables; raises LedgerError if it is there or cannot be made."""
-        if path.exists():
-            raise LedgerError(f"{path} is there already: choose another --run-name")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            schema = resources.files("kiosk_locust").joinpath("ledger.sql").read_text("utf-8")
-            connection.executescript(f"BEGIN; {schema}; COMMIT")
-            rows = {"schema_version": str(SCHEMA_VERSION), **meta}.items()
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
+            raise LedgerError(f"cannot make the ledger {path}: {error}") from error
+        try:
+            path.open("xb").close()  # of two processes with one name, one gets it
+        except FileExistsError as error:
+            raise LedgerExistsError(
+                f"{path} is there already: choose another --run-name"
+            ) from error
+        except OSError as error:
+            raise LedgerError(f"cannot make the ledger {path}: {error}") from error
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            _fill(connection, meta)
+        except sqlite3.Error as error:
+            connection.close()
+            _remove(path)
             raise LedgerError(f"cannot make the ledger {path}: {error}") from error
         return cls(connection, path, on_failure)
 
@@ -178,6 +190,10 @@ class Ledger:
             if number % 10_000 == 9_999:  # a million of them must not stand in memory at once
                 self.settle()
 
+    def close_leased(self, outcome: Outcome, reason: str, now: float) -> None:
+        """Close every ticket that somebody still has; closed ones stay as they are."""
+        self._say(LEASED, outcome, reason, now)
+
     def forget_open(self) -> None:
         """Drop tickets that were given back: an open-ended run never promised them."""
         self._say("DELETE FROM tickets WHERE state = 'open'")
@@ -209,16 +225,20 @@ class Ledger:
 
         Raises LedgerError, with the path of a rescue file, where the disk still refuses.
         """
+        with contextlib.suppress(LedgerError):  # the last try tells
+            self.settle()
+        self._writer.kill()
         try:
-            if not self.failure:
-                self.settle()
+            self._last_try()
         finally:
-            self._writer.kill()
-            try:
-                self._last_try()
-            finally:
-                self._thread.apply(self._connection.close)
-                self._thread.kill()
+            self._thread.apply(_leave, (self._connection,))
+            self._thread.kill()
+
+    def discard(self) -> None:
+        """Let go of the file, whatever waits; for an end that never came to ``close``."""
+        self._writer.kill()
+        self._thread.kill()
+        self._connection.close()
 
     def _last_try(self) -> None:
         if not self._pending:
@@ -247,7 +267,10 @@ class Ledger:
     def _request_id(self, request: JobRequest) -> int:
         known = self._requests.get(request)
         if known is None:
-            known = self._requests[request] = len(self._requests) + 1
+            if len(self._requests) >= MOST_REQUESTS:  # the oldest would get a second row
+                del self._requests[next(iter(self._requests))]
+            self._last_request_id += 1
+            known = self._requests[request] = self._last_request_id
             body = json.dumps(asdict(request))
             self._say("INSERT OR REPLACE INTO requests VALUES (?, ?)", known, body)
         return known
@@ -285,3 +308,27 @@ class Ledger:
         except Exception as error:  # noqa: BLE001
             return error
         return None
+
+
+def _fill(connection: sqlite3.Connection, meta: Mapping[str, str]) -> None:
+    """Make the tables of a new ledger."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    schema = resources.files("kiosk_locust").joinpath("ledger.sql").read_text("utf-8")
+    connection.executescript(f"BEGIN; {schema}; COMMIT")
+    rows = {"schema_version": str(SCHEMA_VERSION), **meta}.items()
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+
+
+def _leave(connection: sqlite3.Connection) -> None:
+    """Close the file so that it stands alone, and opens from where nothing can be written."""
+    with contextlib.suppress(sqlite3.Error):  # on a full disk, or while somebody reads it
+        connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+
+
+def _remove(path: Path) -> None:
+    """Remove what was begun of a ledger."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with contextlib.suppress(OSError):
+            path.with_name(path.name + suffix).unlink()

@@ -22,14 +22,13 @@ from locust.stats import CSV_STATS_INTERVAL_SEC
 from locust.web import WebUI
 from rich.console import Console
 
-from kiosk_locust import form
+from kiosk_locust import commandline, form
 from kiosk_locust.active import ActiveRun
 from kiosk_locust.dispatch import AtOnceDispatcher
 from kiosk_locust.errors import KioskLocustError, OptionsError, PreflightError
 from kiosk_locust.logfile import open_log
 from kiosk_locust.options import Options, draft, resolve
 from kiosk_locust.record import JobRequest, Ticket
-from kiosk_locust.settings import commandline
 from kiosk_locust.settings.sources import Layers, locusts_own, read_dotenv
 from kiosk_locust.signals import Signals
 from kiosk_locust.user import RUNS, KioskUser
@@ -98,6 +97,8 @@ class Plugin:
         self._rng = random.Random()
         self._shown: dict[str, str] = {}
         self._active: ActiveRun | None = None
+        self._is_starting = False
+        self._refusal = ""  # why the last run did not start
         self._ending: gevent.Greenlet | None = None
         self._log: logging.Handler | None = None
         self._console = Console(stderr=True)
@@ -115,6 +116,7 @@ class Plugin:
         Without a web UI all must be right by now; with one, the form may still mend it.
         """
         if self._headless or self._parsed.autostart:
+            self._is_starting = True  # until Locust says so itself, a moment from now
             options = self._resolve(self._layers, tell=False)
         else:
             options = draft(
@@ -172,13 +174,17 @@ class Plugin:
 
     def _on_test_start(self, **_: Any) -> None:
         """Start the run; whatever keeps it from that ends Locust's test, with a message."""
+        self._is_starting = True
         try:
             self._start()
         except Exception as error:
             if not isinstance(error, KioskLocustError):
                 logger.exception("a fault of kiosk_locust")
             self._environment.process_exit_code = 2
-            raise StopTest(f"the run cannot start: {error}") from None
+            self._refusal = f"the run cannot start: {error}"
+            raise StopTest(self._refusal) from None
+        finally:
+            self._is_starting = False
 
     def _start(self) -> None:
         self._active = self._ending = None
@@ -274,16 +280,18 @@ class Plugin:
         """After all that Locust prints, the last words are ours."""
         if self._active is not None and self._headless:
             self._active.show()
-        elif self._environment.process_exit_code == 2 and self._active is None:
-            line = Verdict(2, "the run could not start, see above").line
-            self._console.print(line, style="bold red", soft_wrap=True)
+        elif self._refusal and self._active is None:
+            line = Verdict(2, self._refusal).line
+            self._console.print(line, style="bold red", soft_wrap=True, highlight=False)
 
     # -- signals
 
-    def _on_first_signal(self, number: int) -> None:
+    def _on_first_signal(self) -> None:
         logger.warning("%s: the run is ended; once more to wait no longer", self._signals.name)
-        if number == signal.SIGINT:  # Locust has a handler of its own for SIGTERM
-            gevent.spawn(self._quit)
+        if self._active is None and self._is_starting:
+            self._refusal = f"interrupted by {self._signals.name} before the first job"
+            self._environment.process_exit_code = 2
+        gevent.spawn(self._quit)
 
     def _on_second_signal(self) -> None:
         logger.warning("waiting no longer for jobs in flight; everything is still written")

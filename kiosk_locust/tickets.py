@@ -24,6 +24,7 @@ class Tickets:
         self._next: Ticket | None = None  # read ahead, to know when none is left
         self._reopened: list[tuple[int, Ticket]] = []
         self._more = Event()
+        self.takers = 0  # who wait in `take`
         self.stopped = False
         self.out = 0  # taken and not closed
         self._idle = Event()
@@ -33,7 +34,7 @@ class Tickets:
         self._coming = self._of_cycle(cycle, started_at)
         self._next = next(self._coming, None)
         self._idle.clear()
-        self.wake()
+        self._wake()
 
     def take(self) -> Ticket | None:
         """The next ticket, waiting for one; None once there will be no more."""
@@ -43,28 +44,19 @@ class Tickets:
             if self._next is not None:
                 ticket, self._next = self._next, next(self._coming, None)
                 return self._taken(ticket)
-            self._more.wait()
+            self.takers += 1
+            try:
+                self._more.wait()
+            finally:
+                self.takers -= 1
         return None
 
     def give_back(self, ticket: Ticket) -> None:
         """A ticket that was taken and surely not submitted is open again."""
         self.out -= 1
         heapq.heappush(self._reopened, (ticket.id, ticket))
-        self.wake()
+        self._wake()
         self._check_idle()
-
-    def has_before(self, ticket: Ticket) -> bool:
-        """Whether one was given back that comes before ``ticket``."""
-        return bool(self._reopened) and self._reopened[0][0] < ticket.id
-
-    def wait_for_news(self, timeout_s: float) -> None:
-        """Wait until one is given back, more come or none will, or ``wake`` is called."""
-        self._more.wait(timeout_s)
-
-    def wake(self) -> None:
-        """Let all who wait here look again."""
-        more, self._more = self._more, Event()
-        more.set()
 
     def closed(self, _ticket: Ticket) -> None:
         """A ticket that was taken is closed."""
@@ -74,7 +66,7 @@ class Tickets:
     def stop(self) -> None:
         """Hand out no more; whoever waits for a ticket gets None."""
         self.stopped = True
-        self.wake()
+        self._wake()
         self._check_idle()
 
     def wait_idle(self, timeout_s: float | None = None) -> bool:
@@ -90,6 +82,11 @@ class Tickets:
             yield self._next
             yield from self._coming
             self._next = None
+
+    def _wake(self) -> None:
+        """Let all who wait for a ticket look again."""
+        more, self._more = self._more, Event()
+        more.set()
 
     def _taken(self, ticket: Ticket) -> Ticket:
         self.out += 1

@@ -39,24 +39,6 @@ def test_a_ticket_given_back_is_the_next_to_be_taken() -> None:
     assert take(tickets) is first
 
 
-def test_a_ticket_given_back_comes_before_those_that_were_planned_after_it() -> None:
-    tickets = begun()
-    first, second, third = [take(tickets) for _ in range(3)]
-    tickets.give_back(second)
-    assert tickets.has_before(third)
-    assert not tickets.has_before(first)
-
-
-def test_who_waits_for_news_is_told_of_a_ticket_given_back() -> None:
-    tickets = begun()
-    ticket = take(tickets)
-    waiting = gevent.spawn(tickets.wait_for_news, 60)
-    gevent.idle()
-    tickets.give_back(ticket)
-    waiting.join(timeout=5)
-    assert waiting.dead
-
-
 def test_who_waits_gets_the_ticket_that_is_given_back() -> None:
     tickets = begun()
     taken = [take(tickets) for _ in range(3)]

@@ -223,6 +223,7 @@ def test_the_page_shows_what_is_in_force_and_no_secret(kiosk: Simulator, tmp_pat
     }
     assert {name: web.fields()[name] for name in expected} == expected
     assert web.page()["spawn_rate"] == 25
+    assert web.page()["host"] == kiosk.url
     web.start("shown", users=1)
     assert web.written("shown") == {"done": 1}
     for path in ("/", "/stats/requests", "/stats/report", "/exceptions", "/tasks", "/logs"):
@@ -299,6 +300,22 @@ def test_fewer_users_leave_the_schedule_in_order(web: WebUi, kiosk: Simulator) -
 
 
 # -- one run after another
+
+
+def test_the_run_time_of_one_form_is_not_that_of_the_next(web: WebUi, kiosk: Simulator) -> None:
+    made = made_by(kiosk)
+    web.start("timed", users=100, rate=20, run_time="1s")
+    assert web.written("timed") == {"done": len(made()), "unfinished": 100 - len(made())}
+    made = made_by(kiosk)
+    web.start("not-timed", users=100, rate=20)
+    wait_until(lambda: len(made()) >= 20, what="more submissions than in the run time before")
+    web.stop()
+    assert web.written("not-timed") == {"done": len(made()), "unfinished": 100 - len(made())}
+    timed, not_timed = web.results("timed"), web.results("not-timed")
+    assert timed is not None
+    assert not_timed is not None
+    assert (timed["ended_by"], not_timed["ended_by"]) == ("-t", "Stop")
+    assert not_timed["configuration"]["run_time_s"] is None
 
 
 def test_a_second_run_has_its_own_ledger_even_while_the_first_is_still_being_finished(

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kiosk_locust import units
 from kiosk_locust.percentiles import Percentiles
-from kiosk_locust.screen import units
 from kiosk_locust.screen.printable import printable
 from kiosk_locust.summary import Summary
 from kiosk_locust.verdict import Verdict, exit_code

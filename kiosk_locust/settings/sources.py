@@ -78,7 +78,7 @@ class Layers:
         """These layers under what the start form changed.
 
         ``posted`` is the form as it came, or Locust's parsed options after it was taken over;
-        ``prefilled`` what the page showed before (see `kiosk_locust.settings.commandline.prefill`).
+        ``prefilled`` what the page showed before (see `kiosk_locust.commandline.prefill`).
         """
         form = _form_layer(posted, prefilled, self)
         return replace(self, layers=(form, *self.layers))
