@@ -49,8 +49,6 @@ CLOSE = """UPDATE tickets SET state = 'closed', outcome = ?, reason = ?, closed_
     polls = ?, status = ?, observed_after = ?, observed_at = ?, images_done = ?,
     images_failed = ?, duration_s = ?, duration_from = ?, queue_wait_s = ?, fields = ?
     WHERE id = ? AND state <> 'closed'"""
-LEASED = """UPDATE tickets SET state = 'closed', outcome = ?, reason = ?, closed_at = ?
-    WHERE state IN ('leased', 'submitted')"""
 NEVER_LEASED = """INSERT INTO tickets
     (id, cycle, number, state, due_at, file, outcome, reason, closed_at)
     VALUES (?, ?, ?, 'closed', ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE
@@ -189,10 +187,6 @@ class Ledger:
             )
             if number % 10_000 == 9_999:  # a million of them must not stand in memory at once
                 self.settle()
-
-    def close_leased(self, outcome: Outcome, reason: str, now: float) -> None:
-        """Close every ticket that somebody still has; closed ones stay as they are."""
-        self._say(LEASED, outcome, reason, now)
 
     def forget_open(self) -> None:
         """Drop tickets that were given back: an open-ended run never promised them."""

@@ -296,14 +296,8 @@ class Run:
         """Close every ticket that no job was made for, and those of users that hang."""
         now = self._clock.now()
         self.ledger.end_cycle(self._cycle, now)
-        if self._tickets.out:
-            self.outcomes[Outcome.UNFINISHED] += self._tickets.out
-            self.never_leased += self._tickets.out
-            reason = f"its user did not come to an end when the run was ended by {self.ended_by}"
-            self.ledger.close_leased(Outcome.UNFINISHED, reason, now)
         if not self.options.count:
             self.ledger.forget_open()
-            return
         rest = self._count_unfinished(self._rest())
         reason = f"the run was ended by {self.ended_by} before it was submitted"
         try:
@@ -312,7 +306,10 @@ class Run:
             self.fail(error)
 
     def _rest(self) -> Iterator[Ticket]:
-        """Tickets of this cycle that no job was made for, and those of cycles to come."""
+        """Tickets of this cycle that are not closed, and those of cycles to come."""
+        if not self.options.count:
+            yield from self._tickets.held()
+            return
         yield from self._tickets.left()
         for cycle in range(self._cycle + 1, self.options.num_cycles + 1):
             for ticket in schedule.tickets(self.options, cycle, 0.0):

@@ -26,7 +26,7 @@ class Tickets:
         self._more = Event()
         self.takers = 0  # who wait in `take`
         self.stopped = False
-        self.out = 0  # taken and not closed
+        self._out: dict[int, Ticket] = {}  # taken and not closed
         self._idle = Event()
 
     def begin(self, cycle: int, started_at: float) -> None:
@@ -53,14 +53,14 @@ class Tickets:
 
     def give_back(self, ticket: Ticket) -> None:
         """A ticket that was taken and surely not submitted is open again."""
-        self.out -= 1
+        self._out.pop(ticket.id, None)
         heapq.heappush(self._reopened, (ticket.id, ticket))
         self._wake()
         self._check_idle()
 
-    def closed(self, _ticket: Ticket) -> None:
+    def closed(self, ticket: Ticket) -> None:
         """A ticket that was taken is closed."""
-        self.out -= 1
+        self._out.pop(ticket.id, None)
         self._check_idle()
 
     def stop(self) -> None:
@@ -75,7 +75,8 @@ class Tickets:
         return bool(self._idle.wait(timeout_s))
 
     def left(self) -> Iterator[Ticket]:
-        """The tickets of this cycle that were never closed, used up by reading."""
+        """The tickets of this cycle that are not closed, used up by reading."""
+        yield from self.held()
         while self._reopened:
             yield heapq.heappop(self._reopened)[1]
         if self._next is not None:
@@ -88,12 +89,16 @@ class Tickets:
         more, self._more = self._more, Event()
         more.set()
 
+    def held(self) -> list[Ticket]:
+        """The tickets that were taken and are not closed."""
+        return list(self._out.values())
+
     def _taken(self, ticket: Ticket) -> Ticket:
-        self.out += 1
+        self._out[ticket.id] = ticket
         self._idle.clear()
         return ticket
 
     def _check_idle(self) -> None:
         none_left = self.stopped or (self._next is None and not self._reopened)
-        if none_left and self.out == 0:
+        if none_left and not self._out:
             self._idle.set()
