@@ -27,7 +27,7 @@ from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.metrics import Metrics
 from kiosk_locust.options import Options, options_as_json
-from kiosk_locust.preflight import check_kiosk, find_base_url
+from kiosk_locust.preflight import check_kiosk, find_base_url, pool_warning
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.run import ALL_CLOSED, Run
@@ -76,7 +76,12 @@ class ActiveRun:
     @property
     def path(self) -> Path:
         """Where the ledger is."""
-        return self.options.output_dir / f"{self.name}.db"
+        return ledger_of(self.options, self.name)
+
+    @property
+    def files(self) -> list[Path]:
+        """What the run has written: the ledger, and once it is finished the results."""
+        return [self.path, *self._files]
 
     # -- the beginning
 
@@ -106,6 +111,10 @@ class ActiveRun:
         for job_type, model, version in sorted(wanted):
             for warning in check_kiosk(kiosk, job_type, model, version):
                 logger.warning("%s", warning)
+        begun = self._clock.now()
+        kiosk.job_types()
+        if warning := pool_warning(self.options, self._clock.now() - begun):
+            logger.warning("%s", warning)
         self.run = self._make_run(kiosk, host)
         return self.run
 
@@ -234,7 +243,7 @@ class ActiveRun:
             self.verdict,
             run_name=self.name,
             simulated=self.simulated,
-            files=[self.path, *self._files],
+            files=self.files,
         )
 
     def _close_ledger(self) -> None:
@@ -288,6 +297,12 @@ class ActiveRun:
             start_time=sample.started_at,
             context={},
         )
+
+
+def ledger_of(options: Options, run_name: str) -> Path:
+    """Where the ledger of a run of that name is."""
+    name = names.marked(run_name, simulated=options.host is None)
+    return options.output_dir / f"{name}.db"
 
 
 def _name(options: Options) -> str:

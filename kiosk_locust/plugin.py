@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import sys
+from dataclasses import fields
 from typing import Any
 
 import gevent
@@ -23,13 +24,13 @@ from locust.web import WebUI
 from rich.console import Console
 
 from kiosk_locust import commandline, form
-from kiosk_locust.active import ActiveRun
+from kiosk_locust.active import ActiveRun, ledger_of
 from kiosk_locust.dispatch import AtOnceDispatcher
-from kiosk_locust.errors import KioskLocustError, OptionsError, PreflightError
+from kiosk_locust.errors import KioskLocustError, Mistake, OptionsError, PreflightError
 from kiosk_locust.logfile import open_log
 from kiosk_locust.options import Options, draft, resolve
 from kiosk_locust.record import JobRequest, Ticket
-from kiosk_locust.settings.sources import Layers, locusts_own, read_dotenv
+from kiosk_locust.settings.sources import Layers, locusts_own, lookalikes, read_dotenv
 from kiosk_locust.signals import Signals
 from kiosk_locust.user import RUNS, KioskUser
 from kiosk_locust.verdict import Verdict
@@ -82,6 +83,16 @@ def _refuse(error: OptionsError) -> None:
     sys.exit(2)
 
 
+def _check_overrides(user_class: type[KioskUser]) -> None:
+    """Raise PreflightError where a class overrides what no request has."""
+    known = [field.name for field in fields(JobRequest)]
+    if unknown := sorted(set(user_class.overrides) - set(known)):
+        raise PreflightError(
+            f"{user_class.__name__}.overrides has {', '.join(unknown)}, which no request has; it"
+            f" has {', '.join(known)}"
+        )
+
+
 class Plugin:
     """The plugin in one Locust environment."""
 
@@ -126,6 +137,8 @@ class Plugin:
         for user_class in self._classes:  # the page shows it; other classes keep their own
             user_class.host = options.host
         _shown.update(self._shown)
+        for line in lookalikes(_attached[0]):
+            logger.warning("%s", line)
         self._prepare_locust(options)
         hooks = self._environment.events
         hooks.test_start.add_listener(self._on_test_start)
@@ -164,7 +177,13 @@ class Plugin:
         if tell:
             for notice in resolved.notices:
                 logger.warning("%s", notice)
-        return resolved.options
+        options = resolved.options
+        if options.run_name and (ledger := ledger_of(options, options.run_name)).exists():
+            source = resolved.sources.get("run_name", "--run-name")
+            raise OptionsError(
+                [Mistake(source, options.run_name, f"{ledger} is there already; choose another")]
+            )
+        return options
 
     def _check_form(self, posted: dict[str, str]) -> None:
         """Raise OptionsError for a start form that a run cannot start from."""
@@ -182,6 +201,7 @@ class Plugin:
                 logger.exception("a fault of kiosk_locust")
             self._environment.process_exit_code = 2
             self._refusal = f"the run cannot start: {error}"
+            self._runner.log_exception("local", self._refusal, "")  # for the page
             raise StopTest(self._refusal) from None
         finally:
             self._is_starting = False
@@ -207,6 +227,7 @@ class Plugin:
         found = []
         ticket = Ticket(0, 1, 0, None, options.file)
         for user_class in self._classes:
+            _check_overrides(user_class)
             try:
                 found.append(user_class(self._environment).request_for(ticket, options))
             except Exception as error:  # noqa: BLE001  each of its tickets will say so again
@@ -243,10 +264,17 @@ class Plugin:
     def _drain_and_finish(self, active: ActiveRun) -> None:
         active.drain(*self._reason(active))
         verdict = active.finish()
+        self._log_verdict(active)
         if active is self._active:
             self._environment.process_exit_code = verdict.code
         if not self._headless:
             active.show()
+
+    def _log_verdict(self, active: ActiveRun) -> None:
+        """The console has it in the closing table; the log file shall end with it, too."""
+        if self._log is not None and self._log.level <= logging.INFO:
+            text = "; ".join([active.verdict.line, *(f"written: {path}" for path in active.files)])
+            self._log.handle(logger.makeRecord(__name__, logging.INFO, "", 0, text, (), None))
 
     def _reason(self, active: ActiveRun) -> tuple[str, float]:
         """Why the run ends, and how long (seconds) jobs in flight may take."""

@@ -350,7 +350,7 @@ def test_jobs_whose_hashes_are_flushed_have_vanished(tmp_path: Path) -> None:
 
 def test_a_kiosk_that_goes_away_for_a_while_loses_no_job(tmp_path: Path) -> None:
     with simulator("--predict-s=0.5") as kiosk:
-        locust = Locust(tmp_path, "-u", "40", "-r", "20", host=kiosk.url)
+        locust = Locust(tmp_path, "-u", "40", "-r", "40", host=kiosk.url)
         wait_until(lambda: len(kiosk.submissions) >= 10, what="10 submissions")
         kiosk.set_faults("POST /api/predict html status=503", "* /api/* drop")
         before = len(kiosk.log()["predicts"])

@@ -6,13 +6,14 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.real import Locust, run_locust, simulator, wait_until
 from tests.servers import RawServer, hanging
 
-HUNG = '''
+HUNG = """
 import time
 
 from kiosk_locust.plugin import attach
@@ -26,8 +27,8 @@ class Slow(KioskUser):
         if ticket.number == 3:
             time.sleep(300)
         return default
-'''
-WRONG_TYPES = '''
+"""
+WRONG_TYPES = """
 from dataclasses import replace
 
 from kiosk_locust.plugin import attach
@@ -39,7 +40,7 @@ attach()
 class Wrong(KioskUser):
     def request(self, ticket, default):
         return replace(default, channels=["0"]) if ticket.number == 3 else default
-'''
+"""
 
 
 def test_jobs_that_are_done_between_two_polls_are_done_when_the_run_is_stopped(
@@ -126,7 +127,7 @@ def test_two_runs_that_start_in_one_second_have_ledgers_of_their_own(tmp_path: P
         folders = [tmp_path / name for name in ("a", "b")]
         for folder in folders:
             folder.mkdir()
-        shared = {"OUTPUT_DIR": str(tmp_path / "results")}
+        shared: dict[str, Any] = {"OUTPUT_DIR": str(tmp_path / "results")}
         runs = [Locust(folder, "-u", "3", host=kiosk.url, **shared) for folder in folders]
         assert [run.finish().code for run in runs] == [0, 0]
     assert len(list(tmp_path.glob("results/*.db"))) == 2

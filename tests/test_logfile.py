@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kiosk_locust.logfile import BACKUPS, MAX_BYTES, close_log, open_log
-from tests.real import run_locust, simulator
+from tests.real import Finished, Locust, simulator
 
 TALKATIVE = Path(__file__).parent / "locustfiles" / "talkative.py"
 Open = Callable[[str], logging.Handler]
@@ -63,34 +65,64 @@ def test_it_holds_what_we_and_locust_log_with_time_and_level(opened: Open, log_f
     ]
 
 
-@pytest.mark.parametrize(("settings", "expected"), [({}, True), ({"LOG_ENABLED": "false"}, False)])
-def test_a_run_writes_benchmark_log_unless_told_not_to(
-    tmp_path: Path, settings: dict[str, str], expected: bool
-) -> None:
-    with simulator() as kiosk:
-        finished = run_locust(tmp_path, "-u", "1", host=kiosk.url, **settings)
-    assert finished.code == 0
-    assert (tmp_path / "benchmark.log").exists() is expected
+@dataclass(frozen=True)
+class Ran:
+    """A run and what its log file holds; None where there is none."""
+
+    finished: Finished
+    log: str | None
 
 
-def test_debug_in_the_file_makes_the_console_no_more_talkative(tmp_path: Path) -> None:
-    settings = {"LOG_LEVEL": "DEBUG", "LOG_FILE": "logs/deep/debug.log"}
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
+    """Runs with settings of the log file, all at the same time."""
+    plans: dict[str, tuple[tuple[str, ...], dict[str, Any], str]] = {
+        "by default": ((), {}, "benchmark.log"),
+        "switched off": ((), {"LOG_ENABLED": "false"}, "benchmark.log"),
+        "more in the file": (
+            (),
+            {"LOG_LEVEL": "DEBUG", "LOG_FILE": "logs/deep/debug.log"},
+            "logs/deep/debug.log",
+        ),
+        "more on the console": (("-L", "DEBUG"), {"LOG_LEVEL": "WARNING"}, "benchmark.log"),
+    }
+    found = {}
     with simulator() as kiosk:
-        finished = run_locust(tmp_path, "-u", "1", host=kiosk.url, locustfile=TALKATIVE, **settings)
-    assert finished.code == 0
-    log = (tmp_path / "logs" / "deep" / "debug.log").read_text()
+        runs = {}
+        for name, (arguments, settings, _) in plans.items():
+            folder = tmp_path_factory.mktemp("log")
+            runs[name] = Locust(
+                folder, "-u", "1", *arguments, host=kiosk.url, locustfile=TALKATIVE, **settings
+            )
+        for name, run in runs.items():
+            finished = run.finish()
+            assert finished.code == 0, finished.output
+            log = finished.folder / plans[name][2]
+            found[name] = Ran(finished, log.read_text() if log.exists() else None)
+    return found
+
+
+def test_a_run_writes_benchmark_log_into_the_working_directory(ran: dict[str, Ran]) -> None:
+    log = ran["by default"].log
+    assert log is not None
+    assert "INFO kiosk_locust.active: run " in log
     assert "DEBUG kiosk_locust.talkative: a detail" in log
-    assert "the first job is due in" in finished.output
-    assert "a detail" not in finished.output
-    assert not (tmp_path / "benchmark.log").exists()
+    assert "exit code 0: 1 job is done; written: " in log
 
 
-def test_debug_on_the_console_is_shown_though_the_file_holds_less(tmp_path: Path) -> None:
-    settings = {"LOG_LEVEL": "WARNING"}
-    with simulator() as kiosk:
-        finished = run_locust(
-            tmp_path, "-u", "1", "-L", "DEBUG", host=kiosk.url, locustfile=TALKATIVE, **settings
-        )
-    assert finished.code == 0
-    assert "a detail" in finished.output
-    assert (tmp_path / "benchmark.log").read_text() == ""
+def test_a_run_that_is_told_so_writes_no_log(ran: dict[str, Ran]) -> None:
+    assert ran["switched off"].log is None
+
+
+def test_debug_in_the_file_makes_the_console_no_more_talkative(ran: dict[str, Ran]) -> None:
+    run = ran["more in the file"]
+    assert "DEBUG kiosk_locust.talkative: a detail" in (run.log or "")
+    assert "the first job is due in" in run.finished.output
+    assert "a detail" not in run.finished.output
+    assert not (run.finished.folder / "benchmark.log").exists()
+
+
+def test_debug_on_the_console_is_shown_though_the_file_holds_less(ran: dict[str, Ran]) -> None:
+    run = ran["more on the console"]
+    assert "a detail" in run.finished.output
+    assert run.log == ""

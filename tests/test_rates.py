@@ -69,13 +69,13 @@ def test_random_arrivals_are_those_of_the_seed(tmp_path: Path) -> None:
 
 
 def test_a_trace_is_followed(tmp_path: Path) -> None:
-    (tmp_path / "trace.txt").write_text("0\n0.05\n0.5\n0.5\n1.1\n")
+    (tmp_path / "trace.txt").write_text("0\n0.05\n0.3\n0.3\n0.6\n")
     with simulator() as kiosk:
         finished = run_locust(tmp_path, "--arrival-trace", "trace.txt", host=kiosk.url)
         arrived = arrivals(finished, kiosk)
     assert finished.code == 0, finished.output
     offsets = [arrival.at - arrived[0].due_at for arrival in arrived]
-    assert offsets == pytest.approx([0, 0.05, 0.5, 0.5, 1.1], abs=0.1)
+    assert offsets == pytest.approx([0, 0.05, 0.3, 0.3, 0.6], abs=0.1)
 
 
 def test_a_closed_workload_begins_a_job_when_one_is_closed_and_never_has_more_in_flight(
@@ -83,9 +83,9 @@ def test_a_closed_workload_begins_a_job_when_one_is_closed_and_never_has_more_in
 ) -> None:
     users = 5
     with simulator("--predict-s=0.2") as kiosk:
-        arguments = ("-u", str(users), "--count", "30", "--workload", "closed", "-r", "100")
+        arguments = ("-u", str(users), "--count", "20", "--workload", "closed", "-r", "100")
         finished = run_locust(tmp_path, *arguments, host=kiosk.url)
-    assert (finished.code, finished.outcomes) == (0, {"done": 30}), finished.output
+    assert (finished.code, finished.outcomes) == (0, {"done": 20}), finished.output
     times = finished.sql("SELECT submitted_at, closed_at FROM tickets ORDER BY submitted_at")
     ends = sorted(closed_at for _, closed_at in times)
     for begun, (submitted_at, _) in enumerate(times):
@@ -101,7 +101,7 @@ def test_a_cycle_begins_when_the_one_before_is_over_and_its_interval_has_passed(
     tmp_path: Path,
 ) -> None:
     with simulator() as kiosk:
-        arguments = ("-u", "6", "-r", "50", "--num-cycles", "3", "--cycle-interval", "0.7")
+        arguments = ("-u", "6", "-r", "50", "--num-cycles", "3", "--cycle-interval", "0.4")
         finished = run_locust(tmp_path, *arguments, host=kiosk.url)
         received = {submission["hash"]: submission["at"] for submission in kiosk.submissions}
     assert (finished.code, len(received)) == (0, 18), finished.output
@@ -112,5 +112,5 @@ def test_a_cycle_begins_when_the_one_before_is_over_and_its_interval_has_passed(
     for before, after in ((1, 2), (2, 3)):
         last_end = max(closed_at for _, closed_at in cycles[before])
         first = min(at for at, _ in cycles[after])
-        assert 0.7 <= first - last_end < 1.5
+        assert 0.4 <= first - last_end < 1.2
     assert sorted(found["cycle"] for found in finished.results) == [1, 2, 3]

@@ -202,9 +202,10 @@ def test_a_name_that_is_taken_starts_nothing_and_the_next_run_works(
     made = made_by(kiosk)
     web.start("taken", users=2)
     assert web.written("taken") == {"done": 2}
-    web.submit(2, run_name="taken")
-    wait_until(lambda: "is there already: choose another --run-name" in web.output)
-    wait_until(lambda: web.state == "stopped")
+    answer = web.submit(2, run_name="taken")
+    assert answer["success"] is False
+    assert re.search(r"Run name in the form = 'taken': .* is there already", answer["message"])
+    assert web.state == "stopped"
     assert len(made()) == 2
     web.start("taken-not", users=2)
     assert web.written("taken-not") == {"done": 2}

@@ -102,7 +102,9 @@ def _counts(summary: Summary, run_name: str) -> Table:
 def _percentiles(summary: Summary) -> Table:
     not_ended = f", {summary.not_ended:,} did not end" if summary.not_ended else ""
     table = Table(
-        title=f"Percentiles over the {units.count(summary.ended, 'job')} that ended{not_ended}",
+        title=f"Percentiles over the {units.count(summary.ended, 'job')} that ended{not_ended}"
+        if summary.ended
+        else f"No job ended ({summary.not_ended:,} did not); of their submissions:",
         title_justify="left",
         box=None,  # it has to fit into 80 columns, the width of a file
         pad_edge=False,
