@@ -108,7 +108,11 @@ class Run:
         """
         while self._orphans:
             self._see_through(self._orphans.popleft())
-        ticket = self._tickets.take()
+        try:
+            ticket = self._tickets.take()
+        except BaseException:
+            self._rouse_one()  # what was meant for this user is another's
+            raise
         if ticket is None:
             Event().wait()  # for ever: Locust ends its users
             return
@@ -133,7 +137,7 @@ class Run:
         except BaseException:
             if not job.dead:
                 self._orphans.append(job)
-                self._rouse_the_last()
+                self._rouse_one()
             raise
 
     def fail(self, error: Exception) -> None:
@@ -180,18 +184,20 @@ class Run:
             self._asked[ticket.id, leased.record.user_class] = leased.record.request
         self.ledger.reopen(ticket)
         self._tickets.give_back(ticket)
-        self._rouse_the_last(before=ticket)
+        self._rouse_one()
 
-    def _rouse_the_last(self, before: Ticket | None = None) -> None:
-        """There is a job or a ticket without a user: one of those who only wait takes it.
+    def _rouse_one(self) -> None:
+        """Where there is a job or a ticket without a user, let one of those who wait have it.
 
         A user that waits for a new ticket, if there is one; else the one whose slot comes last,
-        if that is after ``before``: it gives its own ticket back, and nobody else stirs.
+        if that is later: it gives its own ticket back, and nobody else stirs.
         """
-        if self._sleepers and not (before and self._tickets.takers):
-            last = max(self._sleepers)
-            if before is None or last > before.id:
-                self._sleepers.pop(last).set()
+        if not self._sleepers:
+            return
+        last = max(self._sleepers)
+        given_back = None if self._tickets.takers else self._tickets.earliest()
+        if self._orphans or (given_back and given_back.id < last):
+            self._sleepers.pop(last).set()
 
     def _slot_has_come(self, ticket: Ticket) -> bool:
         """Wait for a ticket's slot; False if the run stops or there is something to do before.

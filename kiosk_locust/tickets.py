@@ -58,6 +58,10 @@ class Tickets:
         self._wake()
         self._check_idle()
 
+    def earliest(self) -> Ticket | None:
+        """The first of the tickets that were given back and are not taken again."""
+        return self._reopened[0][1] if self._reopened else None
+
     def closed(self, ticket: Ticket) -> None:
         """A ticket that was taken is closed."""
         self._out.pop(ticket.id, None)
