@@ -7,6 +7,7 @@ said so far is durable calls :meth:`Ledger.settle`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sqlite3
@@ -19,7 +20,7 @@ import gevent
 from gevent.event import Event
 from gevent.threadpool import ThreadPool
 
-from kiosk_locust.errors import LedgerError
+from kiosk_locust.errors import LedgerError, LedgerExistsError
 from kiosk_locust.measures import measure
 from kiosk_locust.record import Attempt, JobRequest, Outcome, Record, StatusChange, Ticket
 from kiosk_locust.rescue import Value, Write, save, write
@@ -30,6 +31,8 @@ SCHEMA_VERSION = 1
 #: How long news wait for company before they are written; a commit takes some ms more.
 LINGER_S = 0.01
 
+#: So many different requests are known again; memory must not grow with the jobs.
+MOST_REQUESTS = 10_000
 #: Fields of a hash that grow with a ZIP's children; their counts have columns of their own.
 LISTS_OF_KEYS = frozenset({"children", "children:done", "children:failed"})
 
@@ -73,6 +76,7 @@ class Ledger:
         self._news = Event()
         self._written = Event()
         self._requests: dict[JobRequest, int] = {}
+        self._last_request_id = 0
         self._writer = gevent.spawn(self._write_for_ever)
 
     @classmethod
@@ -83,18 +87,24 @@ class Ledger:
         on_failure: Callable[[LedgerError], None] = lambda _error: None,
     ) -> Ledger:
         """Make the file and its tables; raises LedgerError if it is there or cannot be made."""
-        if path.exists():
-            raise LedgerError(f"{path} is there already: choose another --run-name")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            schema = resources.files("kiosk_locust").joinpath("ledger.sql").read_text("utf-8")
-            connection.executescript(f"BEGIN; {schema}; COMMIT")
-            rows = {"schema_version": str(SCHEMA_VERSION), **meta}.items()
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
+            raise LedgerError(f"cannot make the ledger {path}: {error}") from error
+        try:
+            path.open("xb").close()  # of two processes with one name, one gets it
+        except FileExistsError as error:
+            raise LedgerExistsError(
+                f"{path} is there already: choose another --run-name"
+            ) from error
+        except OSError as error:
+            raise LedgerError(f"cannot make the ledger {path}: {error}") from error
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            _fill(connection, meta)
+        except sqlite3.Error as error:
+            connection.close()
+            _remove(path)
             raise LedgerError(f"cannot make the ledger {path}: {error}") from error
         return cls(connection, path, on_failure)
 
@@ -209,29 +219,39 @@ class Ledger:
 
         Raises LedgerError, with the path of a rescue file, where the disk still refuses.
         """
+        with contextlib.suppress(LedgerError):  # the last try tells
+            self.settle()
+        self._writer.kill()
         try:
-            if not self.failure:
-                self.settle()
+            self._last_try()
         finally:
-            self._writer.kill()
-            try:
-                self._last_try()
-            finally:
-                self._thread.apply(self._connection.close)
-                self._thread.kill()
+            self._thread.apply(_leave, (self._connection,))
+            self._thread.kill()
+
+    def discard(self) -> None:
+        """Let go of the file, whatever waits; for an end that never came to ``close``."""
+        self._writer.kill()
+        self._thread.kill()
+        self._connection.close()
 
     def _last_try(self) -> None:
         if not self._pending:
             return
-        try:
-            self._thread.apply(self._write, (self._pending,))
-            self.failure = None
-        except sqlite3.Error as error:
-            where = save(self.path, self._pending)
+        error = self._thread.apply(self._write, (self._pending,))
+        if error is not None:
+            try:
+                where = save(self.path, self._pending)
+            except OSError as second:
+                raise LedgerError(
+                    f"{self.path} took no more ({error}), nor could what it lacks be kept "
+                    f"elsewhere ({second}): {len(self._pending):,} statements are lost; make room "
+                    "where OUTPUT_DIR is, or set TMPDIR to a folder with room"
+                ) from second
             raise LedgerError(
                 f"{self.path} took no more ({error}); what it lacks is in {where}: when there is "
                 f"room again, run: python -m kiosk_locust.rescue {where} {self.path}"
             ) from error
+        self.failure = None
 
     def _say(self, sql: str, *values: Value) -> None:
         self._pending.append(Write(sql, values))
@@ -241,7 +261,10 @@ class Ledger:
     def _request_id(self, request: JobRequest) -> int:
         known = self._requests.get(request)
         if known is None:
-            known = self._requests[request] = len(self._requests) + 1
+            if len(self._requests) >= MOST_REQUESTS:  # the oldest would get a second row
+                del self._requests[next(iter(self._requests))]
+            self._last_request_id += 1
+            known = self._requests[request] = self._last_request_id
             body = json.dumps(asdict(request))
             self._say("INSERT OR REPLACE INTO requests VALUES (?, ?)", known, body)
         return known
@@ -253,10 +276,10 @@ class Ledger:
             self._news.clear()
             group = self._pending
             self._pending = []
-            try:
-                self._thread.apply(self._write, (group,))
+            error = self._thread.apply(self._write, (group,))
+            if error is None:
                 self._durable += len(group)
-            except sqlite3.Error as error:
+            else:
                 self._pending = group + self._pending
                 self.failure = LedgerError(
                     f"the ledger {self.path} cannot be written: {error}; no more jobs are submitted"
@@ -269,5 +292,37 @@ class Ledger:
         written, self._written = self._written, Event()
         written.set()
 
-    def _write(self, group: list[Write]) -> None:
-        write(self._connection, group)  # runs in the thread
+    def _write(self, group: list[Write]) -> Exception | None:
+        """Write in the thread; what is raised there, gevent would print with a traceback.
+
+        Whatever it is, the run must hear of it: nobody who settles may wait for ever.
+        """
+        try:
+            write(self._connection, group)
+        except Exception as error:  # noqa: BLE001
+            return error
+        return None
+
+
+def _fill(connection: sqlite3.Connection, meta: Mapping[str, str]) -> None:
+    """Make the tables of a new ledger."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    schema = resources.files("kiosk_locust").joinpath("ledger.sql").read_text("utf-8")
+    connection.executescript(f"BEGIN; {schema}; COMMIT")
+    rows = {"schema_version": str(SCHEMA_VERSION), **meta}.items()
+    connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+
+
+def _leave(connection: sqlite3.Connection) -> None:
+    """Close the file so that it stands alone, and opens from where nothing can be written."""
+    with contextlib.suppress(sqlite3.Error):  # on a full disk, or while somebody reads it
+        connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+
+
+def _remove(path: Path) -> None:
+    """Remove what was begun of a ledger."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with contextlib.suppress(OSError):
+            path.with_name(path.name + suffix).unlink()

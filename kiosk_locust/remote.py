@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 import gevent
@@ -31,41 +32,71 @@ TURN_S = 0.02
 Send = Callable[[str, Any], None]
 
 
+@dataclass(frozen=True, slots=True)
+class GrantedTicket(Ticket):
+    """A ticket with the session that it was granted in; in another one it is another's."""
+
+    session: int
+
+
+def granted(ticket: Ticket, session: int) -> GrantedTicket:
+    """The ticket as of that session."""
+    return GrantedTicket(
+        ticket.id, ticket.cycle, ticket.number, ticket.due_at, ticket.file, session
+    )
+
+
+def session_of(ticket: Ticket) -> int:
+    """In which session a ticket was granted."""
+    assert isinstance(ticket, GrantedTicket)  # noqa: S101  a worker has no others
+    return ticket.session
+
+
 class RemoteTickets(Tickets):
     """The tickets that were granted to this worker."""
 
     def __init__(self) -> None:
         super().__init__(lambda _cycle, _started_at: iter(()))
-        self.waiting = 0  # users that could begin a job
         self.granted: dict[int, Record] = {}  # taken from the stock, by ticket
         self.end: WorkerEnd | None = None
 
     def take(self) -> Ticket | None:
         """The earliest granted ticket, waiting for one; None once there will be no more."""
-        self.waiting += 1
+        self.takers += 1
         try:
             while not self.stopped:
                 if self.end and (record := self.end.stock.take()):
                     self.granted[record.ticket.id] = record
-                    return self._taken(record.ticket)
+                    return self._taken(granted(record.ticket, self.end.session))
                 self._more.wait()
         finally:
-            self.waiting -= 1
+            self.takers -= 1
         return None
+
+    def adopt(self, ticket: Ticket) -> None:
+        """A ticket came with its job, past the stock."""
+        self._taken(ticket)
 
     def give_back(self, ticket: Ticket) -> None:
         """Nobody here has it any more; another user may, or the master."""
-        self.out -= 1
-        record = self.granted.pop(ticket.id, None)
-        if record and self.end:
-            self.end.stock.put(record)
+        if self.end and session_of(ticket) == self.end.session:
+            self.end.stock.put(self.granted.pop(ticket.id))
+        self.closed(ticket)
         self.wake()
-        self._check_idle()
 
-    def has_before(self, ticket: Ticket) -> bool:
-        """Whether an earlier one is there that no user waits for."""
-        record = self.granted.get(ticket.id)
-        return bool(record and self.end and not self.waiting and self.end.stock.has_before(record))
+    def closed(self, ticket: Ticket) -> None:
+        """It is over here; a later session may have the same ticket again."""
+        if self._out.get(ticket.id) is ticket:
+            super().closed(ticket)
+
+    def earliest(self) -> Ticket | None:
+        """The first of those that no user has."""
+        record = self.end.stock.earliest() if self.end else None
+        return record.ticket if record else None
+
+    def wake(self) -> None:
+        """Let all who wait for a ticket look again."""
+        self._wake()
 
 
 class RemoteLedger:
@@ -75,26 +106,15 @@ class RemoteLedger:
         self._end = end
         self._tickets = tickets
         self._now = clock  # the worker's own, not the master's
-        self._sessions: dict[int, int] = {}
         self.arrived = Event()
-
-    def session(self, ticket_id: int) -> int:
-        """The session in which a ticket was granted; 0 if it is not here."""
-        return self._sessions.get(ticket_id, 0)
-
-    def adopt(self, record: Record) -> None:
-        """A job came from another worker."""
-        self._sessions[record.ticket.id] = self._end.session
 
     def lease(self, record: Record) -> int:
         """The master has leased it long ago; it learns what is to be submitted."""
-        ticket_id = record.ticket.id
-        self._sessions[ticket_id] = self._end.session
-        known = self._tickets.granted.get(ticket_id)
+        known = self._tickets.granted.get(record.ticket.id)
         if known:
             record.attempts, record.ambiguous = list(known.attempts), known.ambiguous
         taken = Taken(record.user_class, record.request, record.taken_at)
-        self._say(Kind.TAKEN, ticket_id, taken=taken)
+        self._say(Kind.TAKEN, record.ticket, taken=taken)
         return 0
 
     def reopen(self, ticket: Ticket) -> None:
@@ -102,21 +122,21 @@ class RemoteLedger:
 
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """One request to submit it has ended."""
-        self._say(Kind.TRIED, record.ticket.id, tried=Tried(attempt, record.ambiguous))
+        self._say(Kind.TRIED, record.ticket, tried=Tried(attempt, record.ambiguous))
 
     def submit(self, record: Record) -> None:
         """It has a job id."""
         submitted = Submitted(record.job_id, record.submitted_at)
-        self._say(Kind.SUBMITTED, record.ticket.id, submitted=submitted)
+        self._say(Kind.SUBMITTED, record.ticket, submitted=submitted)
 
     def change(self, record: Record, change: StatusChange) -> None:
         """A poll saw a new status."""
-        self._say(Kind.CHANGED, record.ticket.id, changed=change)
+        self._say(Kind.CHANGED, record.ticket, changed=change)
 
     def close_ticket(self, record: Record) -> None:
         """It is closed; unfinished while the run goes on, it is for somebody else to finish."""
         if self.is_returned(record):
-            self._say(Kind.RETURNED, record.ticket.id)
+            self._say(Kind.RETURNED, record.ticket)
             return
         closed = Closed(
             record.job_id,
@@ -128,7 +148,7 @@ class RemoteLedger:
             record.observed_at,
             dict(record.snapshot.fields) if record.snapshot else None,
         )
-        self._say(Kind.CLOSED, record.ticket.id, closed=closed)
+        self._say(Kind.CLOSED, record.ticket, closed=closed)
 
     def is_returned(self, record: Record) -> bool:
         """Whether an end here is none: the run goes on without this worker."""
@@ -136,7 +156,7 @@ class RemoteLedger:
 
     def expire_failed(self, record: Record) -> None:
         """Its hash could not be told to expire."""
-        self._say(Kind.EXPIRE_FAILED, record.ticket.id, text=record.expire_error)
+        self._say(Kind.EXPIRE_FAILED, record.ticket, text=record.expire_error)
 
     def settle(self, until: int | None = None) -> None:
         """Return when the master holds what was said; a lease it holds already."""
@@ -150,11 +170,14 @@ class RemoteLedger:
     def give_back_stock(self) -> None:
         """The master gets what no user has taken."""
         for record in self._end.stock.empty():
-            self._sessions[record.ticket.id] = self._end.session
-            self._say(Kind.RETURNED, record.ticket.id)
+            self.give_back(granted(record.ticket, self._end.session))
 
-    def _say(self, kind: Kind, ticket_id: int, **parts: Any) -> None:
-        news = News(kind, self._sessions.get(ticket_id, 0), ticket_id, **parts)
+    def give_back(self, ticket: Ticket) -> None:
+        """The master gets a ticket that no job was made for here."""
+        self._say(Kind.RETURNED, ticket)
+
+    def _say(self, kind: Kind, ticket: Ticket, **parts: Any) -> None:
+        news = News(kind, session_of(ticket), ticket.id, **parts)
         self._end.say(news, self._now())
 
 
@@ -195,18 +218,27 @@ class RemoteRun(Run):
 
     def adopt(self, record: Record) -> None:
         """Poll a job on that another worker has submitted."""
-        self.remote.adopt(record)
-        self._tickets.out += 1
+        record.ticket = granted(record.ticket, self.end.session)
+        self.tickets.adopt(record.ticket)
         self._jobs.spawn(self._live, _Leased(record, 0, ""))
 
     def drop(self) -> None:
         """What it holds belongs to others now: it was taken for dead."""
         logger.warning("the master took this worker for dead; it begins anew")
         self._jobs.kill(Interrupted("its worker was cut off"), block=False)
+        for roused in tuple(self._sleepers.values()):
+            roused.set()
 
-    def _may_submit(self, record: Record) -> bool:
-        session = self.remote.session(record.ticket.id)
-        return super()._may_submit(record) and self.end.may_submit(session, self._own_clock())
+    def came(self) -> None:
+        """Tickets may have come: those who wait may have them, or one that waits for a later."""
+        if self.end.stock:
+            self.tickets.wake()
+            self._rouse_one()
+
+    def _may_submit(self, ticket: Ticket) -> bool:
+        if not super()._may_submit(ticket):
+            return False
+        return self.end.may_submit(session_of(ticket), self._own_clock())
 
     def drain(self, ended_by: str, grace_s: float) -> None:
         """As Run.drain; tickets that nobody has begun go back."""
@@ -216,7 +248,10 @@ class RemoteRun(Run):
         self.end.finished = True
 
     def _close_the_rest(self) -> None:
-        """The master closes what was not begun."""
+        """Users that hang may hold some; the master closes what was not begun."""
+        for ticket in self.tickets.held():
+            if ticket.id not in self._lives and session_of(ticket) == self.end.session:
+                self.remote.give_back(ticket)
 
 
 class Link:
@@ -278,8 +313,7 @@ class Link:
         self._end.receive(decode(Reply, data), self._now())
         arrived, self.run.remote.arrived = self.run.remote.arrived, Event()
         arrived.set()
-        if self._end.stock:
-            self.run.tickets.wake()
+        self.run.came()
 
     def close(self, timeout_s: float) -> None:
         """Wait until all is told, and go."""
@@ -305,7 +339,7 @@ class Link:
                 self._asked.add(now)
                 self._send("kiosk_hello", encode(Hello(now)))
             if self._end is not None and self.run is not None:
-                report = self._end.report(now, self.run.tickets.waiting)
+                report = self._end.report(now, self.run.tickets.takers)
                 if report:
                     self._send("kiosk_report", encode(report))
             gevent.sleep(TURN_S)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import gevent
+from gevent.event import Event
 from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import WorkerRunner
@@ -49,6 +50,10 @@ class ShiftedClock:
     def sleep(self, seconds: float) -> None:
         """Let other greenlets run for ``seconds``."""
         self._own.sleep(seconds)
+
+    def wait(self, event: Event, seconds: float) -> bool:
+        """Sleep, but at most until ``event`` is set; whether it is."""
+        return self._own.wait(event, seconds)
 
 
 class WorkerPlugin:

@@ -43,15 +43,13 @@ class Stock:
         key = -math.inf if due_at is None else due_at
         heapq.heappush(self._records, (key, record.ticket.id, record))
 
-    def has_before(self, record: Record) -> bool:
-        """Whether one is there that comes before ``record``."""
-        due_at = record.ticket.due_at
-        key = (-math.inf if due_at is None else due_at, record.ticket.id)
-        return bool(self._records) and self._records[0][:2] < key
-
     def take(self) -> Record | None:
         """The earliest ticket, or None where there is none."""
         return heapq.heappop(self._records)[2] if self._records else None
+
+    def earliest(self) -> Record | None:
+        """The one that would be taken next, left there."""
+        return self._records[0][2] if self._records else None
 
     def peek(self) -> list[Record]:
         """Everything that is there."""
