@@ -27,8 +27,10 @@ from kiosk_locust.options import Options, options_as_json
 from kiosk_locust.preflight import check_kiosk, find_base_url
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
+from kiosk_locust.remains import Remains, left_in_the_kiosk, take_up
+from kiosk_locust.resuming import Resumption
 from kiosk_locust.run import ALL_CLOSED, Run
-from kiosk_locust.screen import closing
+from kiosk_locust.screen import closing, units
 from kiosk_locust.screen.progress import Progress
 from kiosk_locust.statistics import LocustStatistics
 from kiosk_locust.summary import Summary
@@ -40,7 +42,8 @@ logger = logging.getLogger(__name__)
 class ActiveRun:
     """Opens, starts and finishes one run in ``environment``.
 
-    ``on_end`` is called when the run is over by itself or can go on no longer.
+    ``on_end`` is called when the run is over by itself or can go on no longer. ``resumed`` is
+    the interrupted run to go on with, in whose ledger everything then goes.
     """
 
     def __init__(
@@ -49,8 +52,10 @@ class ActiveRun:
         environment: Environment,
         console: Console,
         on_end: Callable[[], None],
+        resumed: Resumption | None = None,
     ) -> None:
         self.options = options
+        self._resumed = resumed
         self.simulated = options.host is None
         self.name = names.marked(options.run_name or _name(options), simulated=self.simulated)
         self.verdict = Verdict(2, "the run was not finished")
@@ -73,6 +78,8 @@ class ActiveRun:
     @property
     def path(self) -> Path:
         """Where the ledger is."""
+        if self._resumed:
+            return self._resumed.path
         return self.options.output_dir / f"{self.name}.db"
 
     # -- the beginning
@@ -116,7 +123,7 @@ class ActiveRun:
         return find_base_url(host, request_timeout_s=self.options.request_timeout_s)
 
     def _make_run(self, kiosk: Kiosk, host: str) -> Run:
-        self._ledger = Ledger.create(self.path, self._meta(host), self._ledger_failed)
+        self._ledger, remains = self._open_ledger(host)
         run = Run(
             self.options,
             ledger=self._ledger,
@@ -124,6 +131,7 @@ class ActiveRun:
             clock=self._clock,
             rng=random.Random(f"{self.options.arrival_seed}/polls"),
             on_end=self._on_end,
+            remains=remains,
         )
         recorder = Recorder(self._ledger)
         recorder.attach()
@@ -131,6 +139,11 @@ class ActiveRun:
         total = self.options.count * self.options.num_cycles
         self._metrics = Metrics(self._clock, total or None)
         statistics = LocustStatistics(self._environment.stats)
+        earlier = remains.earlier
+        self._metrics.take_up(
+            earlier.outcomes, earlier.submitted, earlier.images_done, earlier.images_failed
+        )
+        self._listen(events.job_adopted, self._metrics.on_adopted)
         self._listen(events.job_submitted, self._metrics.on_submitted)
         self._listen(events.job_status, self._metrics.on_status)
         self._listen(events.job_closed, self._metrics.on_closed)
@@ -139,6 +152,28 @@ class ActiveRun:
             self._metrics.view, self.options.refresh_s, self._clock, self._console
         )
         return run
+
+    def _open_ledger(self, host: str) -> tuple[Ledger, Remains]:
+        """The ledger, locked, and what is left to do by it."""
+        now = self._clock.now
+        if self._resumed is None:
+            ledger = Ledger.create(self.path, self._meta(host), self._ledger_failed, now)
+            ledger.begin_session(1, self._started_at)
+            return ledger, Remains(self.options)
+        ledger = Ledger.open(self.path, self._ledger_failed, now)
+        changed = json.dumps(self._resumed.changed(self.options))
+        try:
+            remains = ledger.within(
+                lambda db: take_up(
+                    db, self.path, self.options, now=self._started_at, changed=changed
+                )
+            )
+        except BaseException:
+            ledger.close()
+            raise
+        ledger.set_meta(options=json.dumps(options_as_json(self.options)))
+        logger.info("%s is resumed: %s", self.name, remains)
+        return ledger, remains
 
     def _listen(self, hook: events.EventHook, listener: Callable[..., None]) -> None:
         hook.add_listener(listener, critical=True)
@@ -151,7 +186,7 @@ class ActiveRun:
             "options": json.dumps(options_as_json(self.options)),
             "host": host,
             "simulated": "true" if self.simulated else "false",
-            "started_at": repr(self._clock.now()),
+            "started_at": repr(self._started_at),
             "finished": "false",
         }
 
@@ -159,7 +194,9 @@ class ActiveRun:
         """Set time zero, a stated lead from now, and begin."""
         lead = lead_s(self.options.users)
         zero_at = self._clock.now() + lead
-        self._ledger.set_meta(time_zero=repr(zero_at))
+        if self._resumed is None:
+            self._ledger.set_meta(time_zero=repr(zero_at))
+        self._ledger.set_session(time_zero=zero_at)
         logger.info(
             "run %s: the first job is due in %.2g s; ledger: %s", self.name, lead, self.path
         )
@@ -202,12 +239,28 @@ class ActiveRun:
             run_name=self.name,
             simulated=self.simulated,
             files=[self.path, *self._files],
+            advice=self._advice(),
         )
+
+    def _advice(self) -> list[str]:
+        """How to go on with an interrupted run, and what it left in the Kiosk."""
+        if self.run.finished or self.simulated:
+            return []
+        left = left_in_the_kiosk(self.path)
+        words = [f"left in the Kiosk: {units.count(left, 'job')} of this run"] if left else []
+        return [*words, f"to go on with it: locust … --resume {self._resumable_as()}"]
+
+    def _resumable_as(self) -> str:
+        """What --resume takes: the name, or a path where the ledger is not in OUTPUT_DIR."""
+        is_there = self.path.parent.absolute() == self.options.output_dir.absolute()
+        return self.name if is_there else str(self.path)
 
     def _close_ledger(self) -> str:
         """Close the ledger; what went wrong, or an empty string."""
+        ended_at = self._clock.now()
+        self._ledger.set_session(ended_at=ended_at, ended_by=self.run.ended_by)
         self._ledger.set_meta(
-            ended_at=repr(self._clock.now()),
+            ended_at=repr(ended_at),
             ended_by=self.run.ended_by,
             finished="true" if self.run.finished else "false",
         )

@@ -35,6 +35,11 @@ class Tickets:
         self._idle.clear()
         self.wake()
 
+    def adopt(self) -> None:
+        """One was taken, and submitted, before this process began."""
+        self.out += 1
+        self._idle.clear()
+
     def take(self) -> Ticket | None:
         """The next ticket, waiting for one; None once there will be no more."""
         while not self.stopped:

@@ -53,12 +53,21 @@ class Book:
 
     def __init__(self, log: list[str]) -> None:
         self.log = log
+        self.alive = True
 
     def attempt(self, record: Record, attempt: Attempt) -> None:
         self.log.append(f"attempt {attempt.result}")
 
     def expire_failed(self, record: Record) -> None:
         self.log.append("expire failed")
+
+    @property
+    def is_alive(self) -> bool:
+        return self.alive
+
+    def await_alive(self) -> None:
+        self.log.append("await alive")
+        self.alive = True
 
     def settle(self, until: int | None = None) -> None:
         self.log.append("settle" if until is None else f"settle {until}")
