@@ -207,6 +207,13 @@ def left_in_the_kiosk(path: Path) -> int:
     return number
 
 
+def jobs_left_in_the_kiosk(db: sqlite3.Connection) -> Iterator[str]:
+    """The ids of these jobs, and of those of a process that died."""
+    sql = f"""SELECT job_id FROM tickets WHERE job_id IS NOT NULL
+        AND (state = 'submitted' OR outcome IN {_OPEN_ENDS})"""
+    return (job_id for (job_id,) in db.execute(sql))
+
+
 def _remains(db: sqlite3.Connection, path: Path, options: Options, sessions: int) -> Remains:
     begun, last_id = db.execute(
         "SELECT (SELECT max(cycle) FROM cycles), (SELECT max(id) FROM tickets)"

@@ -44,10 +44,11 @@ def write_all(ledger: Path, out_dir: Path) -> Written:
 
 
 def write_missing(ledger: Path, out_dir: Path) -> list[Path]:
-    """Write the files of a run as `write_all` does, unless a cycle's are there already."""
+    """Write the files of a finished run as `write_all` does, unless its end wrote some."""
     with opened(ledger) as db:
         run = facts(db)
-    if any(out_dir.glob(f"*_{run.run_id}*.json")):
+    ended_at = run.ended_at or 0.0
+    if any(path.stat().st_mtime >= ended_at for path in out_dir.glob(f"*_{run.run_id}*.json")):
         return []
     return write_all(ledger, out_dir).paths
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.real import Finished, Locust, Simulator, run_locust, simulator, wait_until
+from tests.real import ROOT, Finished, Locust, Simulator, run_locust, simulator, wait_until
 
 SLOW = ("--predict-s=1",)
 AT_20_A_SECOND = ("-u", "60", "-r", "20")
@@ -134,6 +136,19 @@ def test_jobs_left_in_the_kiosk_are_told_with_the_way_to_go_on(tmp_path: Path) -
         finished = run_locust(tmp_path, "--resume", "mine", host=kiosk.url)
         nothing_is_lost_or_doubled(kiosk, finished, 60)
         assert len(kiosk.submissions) == 60
+
+
+def test_what_an_interrupted_run_left_can_be_told_to_expire(tmp_path: Path) -> None:
+    with simulator("--predict-s=600") as kiosk:
+        interrupted(kiosk, tmp_path, signal.SIGINT, "-u", "8", "-r", "50", "-s", "0", after=8)
+        (path,) = tmp_path.glob("results/*.db")
+        assert kiosk.requests["POST /api/redis/expire"] == 0
+        command = [sys.executable, "-m", "kiosk_locust", "expire", str(path)]
+        done = subprocess.run(
+            command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=30
+        )
+        assert (done.returncode, kiosk.requests["POST /api/redis/expire"]) == (0, 8), done.stderr
+        assert "8 hashes were told to expire" in done.stderr
 
 
 # -- what a run does with a ledger that it cannot go on with
