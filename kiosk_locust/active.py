@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import random
+import re
+import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -14,23 +17,23 @@ from gevent.threadpool import ThreadPool
 from locust.env import Environment
 from rich.console import Console
 
-from kiosk_locust import events, names, results
+from kiosk_locust import events, names, results, units
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
-from kiosk_locust.errors import KioskLocustError
+from kiosk_locust.errors import KioskLocustError, LedgerError, LedgerExistsError
 from kiosk_locust.http.transport import RequestSample, Transport
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.metrics import Metrics
 from kiosk_locust.options import Options, options_as_json
-from kiosk_locust.preflight import check_kiosk, find_base_url
+from kiosk_locust.preflight import check_kiosk, find_base_url, pool_warning
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.remains import Remains, left_in_the_kiosk, take_up
 from kiosk_locust.resuming import Resumption
 from kiosk_locust.run import ALL_CLOSED, Run
-from kiosk_locust.screen import closing, units
+from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
 from kiosk_locust.statistics import LocustStatistics
 from kiosk_locust.summary import Summary
@@ -78,9 +81,12 @@ class ActiveRun:
     @property
     def path(self) -> Path:
         """Where the ledger is."""
-        if self._resumed:
-            return self._resumed.path
-        return self.options.output_dir / f"{self.name}.db"
+        return self._resumed.path if self._resumed else ledger_of(self.options, self.name)
+
+    @property
+    def files(self) -> list[Path]:
+        """What the run has written: the ledger, and once it is finished the results."""
+        return [self.path, *self._files]
 
     # -- the beginning
 
@@ -110,6 +116,10 @@ class ActiveRun:
         for job_type, model, version in sorted(wanted):
             for warning in check_kiosk(kiosk, job_type, model, version):
                 logger.warning("%s", warning)
+        begun = self._clock.now()
+        kiosk.job_types()
+        if warning := pool_warning(self.options, self._clock.now() - begun):
+            logger.warning("%s", warning)
         self.run = self._make_run(kiosk, host)
         return self.run
 
@@ -155,25 +165,35 @@ class ActiveRun:
 
     def _open_ledger(self, host: str) -> tuple[Ledger, Remains]:
         """The ledger, locked, and what is left to do by it."""
-        now = self._clock.now
         if self._resumed is None:
-            ledger = Ledger.create(self.path, self._meta(host), self._ledger_failed, now)
+            ledger = self._make_ledger(host)
             ledger.begin_session(1, self._started_at)
             return ledger, Remains(self.options)
-        ledger = Ledger.open(self.path, self._ledger_failed, now)
+        ledger = Ledger.open(self.path, self._ledger_failed, self._clock.now)
+        self._closers.append(ledger.discard)
         changed = json.dumps(self._resumed.changed(self.options))
-        try:
-            remains = ledger.within(
-                lambda db: take_up(
-                    db, self.path, self.options, now=self._started_at, changed=changed
-                )
-            )
-        except BaseException:
-            ledger.close()
-            raise
+        remains = ledger.within(
+            lambda db: take_up(db, self.path, self.options, now=self._started_at, changed=changed)
+        )
         ledger.set_meta(options=json.dumps(options_as_json(self.options)))
         logger.info("%s is resumed: %s", self.name, remains)
         return ledger, remains
+
+    def _make_ledger(self, host: str) -> Ledger:
+        """The ledger; a name that was not given gives way to one that is taken."""
+        name = self.name
+        now = self._clock.now
+        for number in itertools.count(2):
+            try:
+                ledger = Ledger.create(self.path, self._meta(host), self._ledger_failed, now)
+            except LedgerExistsError:
+                if self.options.run_name:
+                    raise
+                self.name = f"{name}_{number}"
+            else:
+                self._closers.append(ledger.discard)
+                break
+        return ledger
 
     def _listen(self, hook: events.EventHook, listener: Callable[..., None]) -> None:
         hook.add_listener(listener, critical=True)
@@ -211,21 +231,36 @@ class ActiveRun:
             self._metrics.total = None
         self.run.drain(ended_by, grace_s)
 
-    def finish(self, trouble: str = "") -> Verdict:
-        """Write everything and tell how it went; to be called once every ticket is closed."""
+    def finish(self) -> Verdict:
+        """Write everything and tell how it went; to be called once every ticket is closed.
+
+        Whatever goes wrong in one part of it, the other parts are done, and the verdict says so.
+        """
         unfinished = self.run.never_leased
         if unfinished:
             self._metrics.on_never_leased(Outcome.UNFINISHED, unfinished)
         self._detach()  # a run that is started while this one writes is none of its business
-        self._progress.stop()
-        problems = [p for p in (self.run.trouble, trouble, self._close_ledger()) if p]
-        problems += self._write_results()
-        self._close_all()
-        if not self.run.finished and not problems and self.run.ended_by != ALL_CLOSED:
-            problems = [f"interrupted by {self.run.ended_by}"]
-        self.verdict = exit_code(self.run.outcomes, self.run.finished, "; ".join(problems))
-        events.run_closed.fire(run=self)
+        problems = [self.run.trouble] if self.run.trouble else []
+        for part in (self._progress.stop, self._close_ledger, self._write_results, self._close_all):
+            try:
+                part()
+            except (KioskLocustError, OSError) as error:
+                problems.append(str(error))
+            except Exception as error:
+                logger.exception("a fault at the end of the run")
+                problems.append(f"a fault of kiosk_locust: {error!r}")
+        if not problems and self.run.ended_by != ALL_CLOSED:
+            problems = self._interrupted()
+        try:
+            events.run_closed.fire(run=self)
+        except Exception as error:  # noqa: BLE001  the files are written, the end goes on
+            problems.append(f"a listener of run_closed raised {error!r}")
+        # A run of which every ticket is closed was not interrupted, however its jobs ended.
+        self.verdict = exit_code(self.run.outcomes, finished=True, trouble="; ".join(problems))
         return self.verdict
+
+    def _interrupted(self) -> list[str]:
+        return [] if self.run.finished else [f"interrupted by {self.run.ended_by}"]
 
     def show(self) -> None:
         """Print the closing summary; its last lines are the exit code, why, and the files."""
@@ -238,7 +273,7 @@ class ActiveRun:
             self.verdict,
             run_name=self.name,
             simulated=self.simulated,
-            files=[self.path, *self._files],
+            files=self.files,
             advice=self._advice(),
         )
 
@@ -255,8 +290,7 @@ class ActiveRun:
         is_there = self.path.parent.absolute() == self.options.output_dir.absolute()
         return self.name if is_there else str(self.path)
 
-    def _close_ledger(self) -> str:
-        """Close the ledger; what went wrong, or an empty string."""
+    def _close_ledger(self) -> None:
         ended_at = self._clock.now()
         self._ledger.set_session(ended_at=ended_at, ended_by=self.run.ended_by)
         self._ledger.set_meta(
@@ -264,23 +298,27 @@ class ActiveRun:
             ended_by=self.run.ended_by,
             finished="true" if self.run.finished else "false",
         )
-        try:
-            self._ledger.close()
-        except KioskLocustError as error:
-            return str(error)
-        return ""
+        self._ledger.close()
 
-    def _write_results(self) -> list[str]:
+    def _write_results(self) -> None:
         """Results and summary, in a real thread: a million jobs take a while."""
         thread = ThreadPool(1)
         try:
-            written = thread.apply(results.write_all, (self.path, self.options.output_dir))
-            self._files, self._summary = written
-        except (KioskLocustError, OSError) as error:
-            return [f"the results could not be written: {error}; all records are in {self.path}"]
+            written = thread.apply(self._try_to_write_results)
         finally:
             thread.kill()
-        return []
+        if isinstance(written, Exception):
+            raise LedgerError(
+                f"the results could not be written: {written}; the records are in {self.path}"
+            )
+        self._files, self._summary = written
+
+    def _try_to_write_results(self) -> results.Written | Exception:
+        """Write in the thread; what is raised there, gevent would print with a traceback."""
+        try:
+            return results.write_all(self.path, self.options.output_dir)
+        except (KioskLocustError, OSError, sqlite3.Error) as error:
+            return error
 
     def _detach(self) -> None:
         while self._detachers:
@@ -307,6 +345,13 @@ class ActiveRun:
         )
 
 
+def ledger_of(options: Options, run_name: str) -> Path:
+    """Where the ledger of a run of that name is."""
+    name = names.marked(run_name, simulated=options.host is None)
+    return options.output_dir / f"{name}.db"
+
+
 def _name(options: Options) -> str:
     """A run's name where none was given: when it began (local time), and the job type."""
-    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}_{options.job_type}"
+    job_type = re.sub(r"[^A-Za-z0-9._-]", "_", options.job_type)  # it becomes part of a path
+    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}_{job_type}"

@@ -6,6 +6,7 @@ import time
 from typing import Protocol
 
 import gevent
+from gevent.event import Event
 
 
 class Clock(Protocol):
@@ -16,6 +17,9 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Let other greenlets run for ``seconds`` (none or less: just one turn)."""
+
+    def wait(self, event: Event, seconds: float) -> bool:
+        """Sleep, but at most until ``event`` is set; whether it is."""
 
 
 class SystemClock:
@@ -34,3 +38,7 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Let other greenlets run for ``seconds``."""
         gevent.sleep(max(0.0, seconds))
+
+    def wait(self, event: Event, seconds: float) -> bool:
+        """Sleep, but at most until ``event`` is set; whether it is."""
+        return bool(event.wait(max(0.0, seconds)))

@@ -6,6 +6,7 @@
     ├── OptionsError          settings that cannot be used; lists every mistake
     ├── PreflightError        the Kiosk cannot run this plan (unknown job type, …)
     ├── LedgerError           the ledger cannot be opened or written
+    │   └── LedgerExistsError a run of that name has one already
     ├── SimulatorError        the simulated Kiosk did not start
     ├── ListenerError         one of the plugin's own listeners raised
     └── KioskError            an HTTP call did not give a usable answer
@@ -63,6 +64,10 @@ class PreflightError(KioskLocustError):
 
 class LedgerError(KioskLocustError):
     """The ledger cannot be opened or written."""
+
+
+class LedgerExistsError(LedgerError):
+    """A run of that name has a ledger already."""
 
 
 class SimulatorError(KioskLocustError):

@@ -26,6 +26,9 @@ def check_before_start(web_ui: WebUI, runner: Runner, check: Check) -> None:
         except OptionsError as error:
             host = web_ui.environment.host
             return jsonify({"success": False, "message": str(error), "host": host})
+        if not request.form.get("run_time", "").strip():
+            # Locust sets no timer then, but would keep what the form before said in its options.
+            vars(web_ui.environment.parsed_options)["run_time"] = ""
         return None
 
     # Behind the login, where there is one: the answer tells about this machine's settings.

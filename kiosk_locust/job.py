@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import logging
+import math
 import random
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
+
+from gevent.event import Event
 
 from kiosk_locust import events
 from kiosk_locust.clock import Clock
@@ -27,8 +29,6 @@ from kiosk_locust.measures import failed_children
 from kiosk_locust.options import Options
 from kiosk_locust.record import Attempt, AttemptResult, Outcome, Record, StatusChange
 from kiosk_locust.retry import Backoff, Budget
-
-logger = logging.getLogger(__name__)
 
 #: A submission that may have arrived is sent again at most so often: each may be a job more.
 MAX_MAYBE_SUBMISSIONS = 3
@@ -98,6 +98,18 @@ class Job:
         self._may_submit = may_submit
         self._backoff = Backoff(rng)
         self._is_adopted = bool(record.job_id)
+        self._alarm = Event()  # ends a rest early
+        self._is_last_look = False
+
+    def look_once_more(self) -> None:
+        """The run is about to end: poll now, if it was submitted, and then close, final or not."""
+        self._is_last_look = True
+        self._alarm.set()
+
+    def stop_submitting(self) -> None:
+        """Rest no longer before another submission: ``may_submit`` says no by now."""
+        if not self.record.job_id:
+            self._alarm.set()
 
     def run(self) -> None:
         """Submit, poll until final, close, expire; raises only what critical listeners raise."""
@@ -110,11 +122,13 @@ class Job:
         except Exception as error:
             self._close(Ending(Outcome.ERROR, f"a fault of kiosk_locust: {error!r}"))
             raise
-        self._close(ending)
         try:
+            self._close(ending)
             self._expire()
         except (Interrupted, LedgerError) as error:
-            logger.debug("the hash %s was not told to expire: %s", self.record.job_id, error)
+            if self._is_to_expire:
+                self.record.expire_error = f"it was not told to expire: {error}"
+                self._book.expire_failed(self.record)
 
     # -- submit
 
@@ -132,7 +146,7 @@ class Job:
             except (Unreachable, Busy) as error:
                 if budget.is_spent:
                     return Ending(Outcome.ERROR, f"not submitted: {error}")
-                self._clock.sleep(self._backoff.delay(error))
+                self._clock.wait(self._alarm, self._backoff.delay(error))
             except Refused as error:
                 return Ending(Outcome.REJECTED, str(error))
             except Redirected as error:
@@ -140,11 +154,12 @@ class Job:
             except (NoAnswer, ServerFault, BadAnswer) as error:
                 if not self._may_submit_again():
                     return Ending(Outcome.ERROR, f"perhaps submitted: {error}")
-                self._clock.sleep(self._backoff.delay(error))
+                self._clock.wait(self._alarm, self._backoff.delay(error))
             else:
                 self._backoff.reset()
                 return None
-        return Ending(Outcome.UNFINISHED, "the run ended before it was submitted")
+        maybe = "; an earlier request may have arrived" if self.record.ambiguous else ""
+        return Ending(Outcome.UNFINISHED, f"the run ended before it was submitted{maybe}")
 
     def _predict(self) -> None:
         record = self.record
@@ -215,14 +230,13 @@ class Job:
         missing = False
         wait_s = self._rng.uniform(0, self._options.update_interval_s)
         while True:
-            if not self._sleep_within_timeout(started_at, wait_s):
-                limit = self._options.job_timeout_s
-                since = "it was taken up again" if self._is_adopted else "its submission"
-                return Ending(Outcome.TIMEOUT, f"not final {limit:g} s after {since}")
+            last_look = self._rest(started_at, wait_s)
             self.record.polls += 1
             try:
                 reading = self._kiosk.read(self.record.job_id)
             except KioskError as error:
+                if last_look:
+                    return last_look
                 if budget.is_spent:
                     return Ending(Outcome.ERROR, f"its status could not be read: {error}")
                 wait_s = self._backoff.delay(error)
@@ -237,20 +251,25 @@ class Job:
                 return Ending(Outcome.VANISHED, "the Kiosk no longer knows its hash")
             else:
                 missing = True
+            if last_look:
+                return last_look
             wait_s = self._interval_s(started_at)
 
     def _interval_s(self, started_at: float) -> float:
         age_s = self._clock.now() - started_at
         return max(self._options.update_interval_s, self._options.poll_backoff * age_s)
 
-    def _sleep_within_timeout(self, started_at: float, wait_s: float) -> bool:
-        """Sleep, at most to the end of JOB_TIMEOUT; False if that came first."""
-        if self._options.job_timeout_s is None:
-            self._clock.sleep(wait_s)
-            return True
-        left_s = started_at + self._options.job_timeout_s - self._clock.now()
-        self._clock.sleep(max(0.0, min(wait_s, left_s)))
-        return wait_s <= left_s
+    def _rest(self, started_at: float, wait_s: float) -> Ending | None:
+        """Rest before a poll; if that is the last one, how the job ends unless it is final."""
+        limit_s = self._options.job_timeout_s
+        left_s = math.inf if limit_s is None else started_at + limit_s - self._clock.now()
+        self._clock.wait(self._alarm, max(0.0, min(wait_s, left_s)))
+        if self._is_last_look:
+            return Ending(Outcome.UNFINISHED, "the run ended before it was final")
+        if wait_s > left_s:
+            since = "it was taken up again" if self._is_adopted else "its submission"
+            return Ending(Outcome.TIMEOUT, f"not final {limit_s:g} s after {since}")
+        return None
 
     def _observe(self, reading: Reading) -> Ending | None:
         """Take in one reading of the hash; an Ending once it is final."""
@@ -284,10 +303,16 @@ class Job:
     def _close(self, ending: Ending) -> None:
         close(self.record, ending, self._clock.now())
 
+    @property
+    def _is_to_expire(self) -> bool:
+        """Whether the hash is there, final, and to be told to expire."""
+        snapshot = self.record.snapshot
+        return snapshot is not None and snapshot.is_final and self._options.expire_s > 0
+
     def _expire(self) -> None:
         """Tell the hash to expire, once its record is durable; a failure is a note on it."""
         record, seconds = self.record, self._options.expire_s
-        if record.snapshot is None or not record.snapshot.is_final or seconds == 0:
+        if not self._is_to_expire:
             return
         self._book.settle()
         for _ in range(EXPIRE_TRIES):

@@ -56,7 +56,7 @@ def _legacy(row: sqlite3.Row, request: Mapping[str, str]) -> dict[str, Any]:
     zipped = is_zip(request.get("image_name", row["file"]), row["job_id"] or "")
     fields = snapshot.fields
     return {
-        "input_file": row["file"],
+        "input_file": request.get("image_name", row["file"]),
         "status": row["status"],
         "download_url": fields.get("output_url"),
         "created_at": fields.get("created_at"),

@@ -11,6 +11,7 @@ resumes a run whose process died knows which jobs cannot have been sent.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -45,6 +46,8 @@ HEARTBEAT_S = 0.1
 #: a shorter one makes jobs wait for a slow disk.
 ALIVE_BOUND_S = 0.5
 
+#: So many different requests are known again; memory must not grow with the jobs.
+MOST_REQUESTS = 10_000
 #: Fields of a hash that grow with a ZIP's children; their counts have columns of their own.
 LISTS_OF_KEYS = frozenset({"children", "children:done", "children:failed"})
 
@@ -101,6 +104,7 @@ class Ledger:
         self._news = Event()
         self._written = Event()
         self._requests: dict[JobRequest, int] = {}
+        self._last_request_id = 0
         self._writer = gevent.spawn(self._write_for_ever)
 
     @classmethod
@@ -128,8 +132,9 @@ class Ledger:
         """Open one that is there, to go on with it; raises LedgerError, see `opening.reopen`."""
         lock, connection = opening.reopen(path)
         ledger = cls(path, lock, connection, on_failure, now)
-        rows = connection.execute("SELECT body, id FROM requests").fetchall()
-        ledger._requests = {JobRequest(**json.loads(body)): known for body, known in rows}
+        sql = "SELECT body, id FROM requests ORDER BY id DESC LIMIT ?"
+        for body, known in connection.execute(sql, (MOST_REQUESTS,)).fetchall()[::-1]:
+            ledger._requests[JobRequest(**json.loads(body))] = ledger._last_request_id = known
         return ledger
 
     # -- what happened, in the order of a ticket's life
@@ -283,30 +288,41 @@ class Ledger:
 
         Raises LedgerError, with the path of a rescue file, where the disk still refuses.
         """
+        with contextlib.suppress(LedgerError):  # the last try tells
+            self.settle()
+        self._writer.kill()
         try:
-            if not self.failure:
-                self.settle()
+            self._last_try()
         finally:
-            self._writer.kill()
-            try:
-                self._last_try()
-            finally:
-                self._thread.apply(self._connection.close)
-                self._thread.kill()
-                self._lock.release()
+            self._thread.apply(_leave, (self._connection,))
+            self._thread.kill()
+            self._lock.release()
+
+    def discard(self) -> None:
+        """Let go of the file, whatever waits; for an end that never came to ``close``."""
+        self._writer.kill()
+        self._thread.kill()
+        self._connection.close()
+        self._lock.release()
 
     def _last_try(self) -> None:
         if not self._pending:
             return
-        try:
-            self._thread.apply(self._write, (self._pending,))
-            self.failure = None
-        except sqlite3.Error as error:
-            where = save(self.path, self._pending)
+        error = self._thread.apply(self._write, (self._pending,))
+        if error is not None:
+            try:
+                where = save(self.path, self._pending)
+            except OSError as second:
+                raise LedgerError(
+                    f"{self.path} took no more ({error}), nor could what it lacks be kept "
+                    f"elsewhere ({second}): {len(self._pending):,} statements are lost; make room "
+                    "where OUTPUT_DIR is, or set TMPDIR to a folder with room"
+                ) from second
             raise LedgerError(
                 f"{self.path} took no more ({error}); what it lacks is in {where}: when there is "
                 f"room again, run: python -m kiosk_locust.rescue {where} {self.path}"
             ) from error
+        self.failure = None
 
     def _say(self, sql: str, *values: Value) -> None:
         self._pending.append(Write(sql, values))
@@ -316,7 +332,10 @@ class Ledger:
     def _request_id(self, request: JobRequest) -> int:
         known = self._requests.get(request)
         if known is None:
-            known = self._requests[request] = len(self._requests) + 1
+            if len(self._requests) >= MOST_REQUESTS:  # the oldest would get a second row
+                del self._requests[next(iter(self._requests))]
+            self._last_request_id += 1
+            known = self._requests[request] = self._last_request_id
             body = json.dumps(asdict(request))
             self._say("INSERT OR REPLACE INTO requests VALUES (?, ?)", known, body)
         return known
@@ -330,11 +349,11 @@ class Ledger:
             self._pending = []
             now = self._now()
             sign = Write(META, ("alive_at", repr(now)))
-            try:
-                self._thread.apply(self._write, ([*group, sign],))
+            error = self._thread.apply(self._write, ([*group, sign],))
+            if error is None:
                 self._durable += len(group)
                 self._alive_at = now
-            except sqlite3.Error as error:
+            else:
                 self._pending = group + self._pending
                 self.failure = LedgerError(
                     f"the ledger {self.path} cannot be written: {error}; no more jobs are submitted"
@@ -347,8 +366,23 @@ class Ledger:
         written, self._written = self._written, Event()
         written.set()
 
-    def _write(self, group: list[Write]) -> None:
-        write(self._connection, group)  # runs in the thread
+    def _write(self, group: list[Write]) -> Exception | None:
+        """Write in the thread; what is raised there, gevent would print with a traceback.
+
+        Whatever it is, the run must hear of it: nobody who settles may wait for ever.
+        """
+        try:
+            write(self._connection, group)
+        except Exception as error:  # noqa: BLE001
+            return error
+        return None
+
+
+def _leave(connection: sqlite3.Connection) -> None:
+    """Close the file so that it stands alone, and opens from where nothing can be written."""
+    with contextlib.suppress(sqlite3.Error):  # on a full disk, or while somebody reads it
+        connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
 
 
 def _in_transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -116,7 +116,8 @@ class Metrics:
 
     def on_never_leased(self, outcome: Outcome, count: int) -> None:
         """``count`` tickets were closed that no job was made for; they fire no event each."""
-        self._count_closed(outcome, count)
+        self._closed += count  # none of the rate: nothing was done for them
+        self._outcomes[outcome] += count
 
     def view(self) -> View:
         """The state at this moment; cheap enough for several times a second."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
-from kiosk_locust.errors import LedgerError
+from kiosk_locust.errors import LedgerError, LedgerExistsError
 from kiosk_locust.locking import Lock, network_type
 
 logger = logging.getLogger(__name__)
@@ -20,10 +21,13 @@ FAULTS_SHOWN = 5
 
 def make(path: Path, meta: Mapping[str, str]) -> tuple[Lock, sqlite3.Connection]:
     """Make the file and its tables, locked; raises LedgerError if it is there or cannot be."""
-    lock = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = Lock(path, make=True)
+    except OSError as error:
+        raise LedgerError(f"cannot make the ledger {path}: {error}") from error
+    lock = connection = None
+    try:
+        lock = Lock(path, make=True)  # of two processes with one name, one gets it
         if kind := network_type(path):
             logger.warning(
                 "%s is on a network file system (%s), which cannot be relied on to keep what was"
@@ -37,11 +41,13 @@ def make(path: Path, meta: Mapping[str, str]) -> tuple[Lock, sqlite3.Connection]
         connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
         connection.execute("COMMIT")
     except FileExistsError as error:
-        if path.exists():
-            raise LedgerError(f"{path} is there already: choose another --run-name") from None
-        raise LedgerError(f"cannot make the ledger {path}: {error}") from error
+        advice = f"{path} is there already: choose another --run-name"
+        raise LedgerExistsError(advice) from error
     except (OSError, sqlite3.Error) as error:
+        if connection:
+            connection.close()
         if lock:
+            remove(path)
             lock.release()
         raise LedgerError(f"cannot make the ledger {path}: {error}") from error
     return lock, connection
@@ -82,8 +88,9 @@ def is_blank(path: Path) -> bool:
 
 def remove(path: Path) -> None:
     """Delete a ledger, with the files that SQLite keeps beside it."""
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with contextlib.suppress(OSError):
+            path.with_name(path.name + suffix).unlink()
 
 
 def damaged(path: Path, what: str) -> LedgerError:

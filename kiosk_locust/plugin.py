@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import sys
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -23,16 +24,21 @@ from locust.stats import CSV_STATS_INTERVAL_SEC
 from locust.web import WebUI
 from rich.console import Console
 
-from kiosk_locust import form, results, resuming
-from kiosk_locust.active import ActiveRun
+from kiosk_locust import commandline, form, results, resuming
+from kiosk_locust.active import ActiveRun, ledger_of
 from kiosk_locust.dispatch import AtOnceDispatcher
-from kiosk_locust.errors import KioskLocustError, LedgerError, OptionsError, PreflightError
+from kiosk_locust.errors import (
+    KioskLocustError,
+    LedgerError,
+    Mistake,
+    OptionsError,
+    PreflightError,
+)
 from kiosk_locust.logfile import open_log
 from kiosk_locust.options import Options, draft, resolve
 from kiosk_locust.record import JobRequest, Ticket
 from kiosk_locust.resuming import Finished, Resumption
-from kiosk_locust.settings import commandline
-from kiosk_locust.settings.sources import Layers, locusts_own, read_dotenv
+from kiosk_locust.settings.sources import Layers, locusts_own, lookalikes, read_dotenv
 from kiosk_locust.signals import Signals
 from kiosk_locust.user import RUNS, KioskUser
 from kiosk_locust.verdict import Verdict, exit_code
@@ -85,6 +91,16 @@ def _refuse(error: KioskLocustError) -> None:
     sys.exit(2)
 
 
+def _check_overrides(user_class: type[KioskUser]) -> None:
+    """Raise PreflightError where a class overrides what no request has."""
+    known = [field.name for field in fields(JobRequest)]
+    if unknown := sorted(set(user_class.overrides) - set(known)):
+        raise PreflightError(
+            f"{user_class.__name__}.overrides has {', '.join(unknown)}, which no request has; it"
+            f" has {', '.join(known)}"
+        )
+
+
 class Plugin:
     """The plugin in one Locust environment."""
 
@@ -101,6 +117,8 @@ class Plugin:
         self._rng = random.Random()
         self._shown: dict[str, str] = {}
         self._active: ActiveRun | None = None
+        self._is_starting = False
+        self._refusal = ""  # why the last run did not start
         self._ending: gevent.Greenlet | None = None
         self._log: logging.Handler | None = None
         self._console = Console(stderr=True)
@@ -124,7 +142,9 @@ class Plugin:
         self._resumption = found
         if found is None:
             self._given = resuming.new_name(self._given)
-        if self._headless or self._parsed.autostart or resuming.is_asked_for(self._given):
+        starts = self._headless or self._parsed.autostart
+        self._is_starting = starts  # until Locust says so itself, a moment from now
+        if starts or resuming.is_asked_for(self._given):
             options = self._resolve(self._given, tell=False)
         else:
             options = draft(
@@ -134,6 +154,8 @@ class Plugin:
         for user_class in self._classes:  # the page shows it; other classes keep their own
             user_class.host = options.host
         _shown.update(self._shown)
+        for line in lookalikes(_attached[0]):
+            logger.warning("%s", line)
         self._prepare_locust(options)
         hooks = self._environment.events
         hooks.test_start.add_listener(self._on_test_start)
@@ -181,7 +203,13 @@ class Plugin:
                 logger.warning("%s", notice)
         if self._resumption:
             return self._resumption.options(resolved, given, self._class_host)
-        return resolved.options
+        options = resolved.options
+        if options.run_name and (ledger := ledger_of(options, options.run_name)).exists():
+            source = resolved.sources.get("run_name", "--run-name")
+            raise OptionsError(
+                [Mistake(source, options.run_name, f"{ledger} is there already; choose another")]
+            )
+        return options
 
     def _check_form(self, posted: dict[str, str]) -> None:
         """Raise OptionsError for a start form that a run cannot start from."""
@@ -201,13 +229,18 @@ class Plugin:
 
     def _on_test_start(self, **_: Any) -> None:
         """Start the run; whatever keeps it from that ends Locust's test, with a message."""
+        self._is_starting = True
         try:
             self._start()
         except Exception as error:
             if not isinstance(error, KioskLocustError):
                 logger.exception("a fault of kiosk_locust")
             self._environment.process_exit_code = 2
-            raise StopTest(f"the run cannot start: {error}") from None
+            self._refusal = f"the run cannot start: {error}"
+            self._runner.log_exception("local", self._refusal, "")  # for the page
+            raise StopTest(self._refusal) from None
+        finally:
+            self._is_starting = False
 
     def _start(self) -> None:
         self._active = self._ending = None
@@ -236,6 +269,7 @@ class Plugin:
         found = []
         ticket = Ticket(0, 1, 0, None, options.file)
         for user_class in self._classes:
+            _check_overrides(user_class)
             try:
                 found.append(user_class(self._environment).request_for(ticket, options))
             except Exception as error:  # noqa: BLE001  each of its tickets will say so again
@@ -272,10 +306,17 @@ class Plugin:
     def _drain_and_finish(self, active: ActiveRun) -> None:
         active.drain(*self._reason(active))
         verdict = active.finish()
+        self._log_verdict(active)
         if active is self._active:
             self._environment.process_exit_code = verdict.code
         if not self._headless:
             active.show()
+
+    def _log_verdict(self, active: ActiveRun) -> None:
+        """The console has it in the closing table; the log file shall end with it, too."""
+        if self._log is not None and self._log.level <= logging.INFO:
+            text = "; ".join([active.verdict.line, *(f"written: {path}" for path in active.files)])
+            self._log.handle(logger.makeRecord(__name__, logging.INFO, "", 0, text, (), None))
 
     def _reason(self, active: ActiveRun) -> tuple[str, float]:
         """Why the run ends, and how long (seconds) jobs in flight may take."""
@@ -309,16 +350,18 @@ class Plugin:
         """After all that Locust prints, the last words are ours."""
         if self._active is not None and self._headless:
             self._active.show()
-        elif self._environment.process_exit_code == 2 and self._active is None:
-            line = Verdict(2, "the run could not start, see above").line
-            self._console.print(line, style="bold red", soft_wrap=True)
+        elif self._refusal and self._active is None:
+            line = Verdict(2, self._refusal).line
+            self._console.print(line, style="bold red", soft_wrap=True, highlight=False)
 
     # -- signals
 
-    def _on_first_signal(self, number: int) -> None:
+    def _on_first_signal(self) -> None:
         logger.warning("%s: the run is ended; once more to wait no longer", self._signals.name)
-        if number == signal.SIGINT:  # Locust has a handler of its own for SIGTERM
-            gevent.spawn(self._quit)
+        if self._active is None and self._is_starting:
+            self._refusal = f"interrupted by {self._signals.name} before the first job"
+            self._environment.process_exit_code = 2
+        gevent.spawn(self._quit)
 
     def _on_second_signal(self) -> None:
         logger.warning("waiting no longer for jobs in flight; everything is still written")

@@ -25,6 +25,7 @@ from kiosk_locust.http.answers import excerpt, fault
 from kiosk_locust.http.exchange import Exchange
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
+from kiosk_locust.options import Options
 from kiosk_locust.retry import Backoff
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 PROBE = "/api/health-check"
 PATIENCE_S = 5.0
 NAMES_SHOWN = 20
+POOL_SHARE = 0.8  # busier than this on average, a pool makes many requests wait
 
 T = TypeVar("T")
 
@@ -108,6 +110,24 @@ def check_kiosk(
             f" it knows {_listed(known)}"
         )
     return _check_model(kiosk, model_name, model_version) if model_name else []
+
+
+def pool_warning(options: Options, read_s: float) -> str:
+    """What to say of a pool that is too small for the polls to come; empty if it is not.
+
+    By Little's law, so many sockets are busy on average: jobs in flight, each polled once an
+    interval, times the seconds that a request takes (``read_s``, of one that was measured).
+    """
+    jobs = min(options.users, options.count) if options.count else options.users
+    busy = jobs / options.update_interval_s * read_s
+    if busy <= POOL_SHARE * options.pool_size:
+        return ""
+    return (
+        f"with {jobs:,} jobs in flight, polled every {options.update_interval_s:g} s, requests of"
+        f" {read_s * 1000:.3g} ms keep about {busy:.0f} sockets busy, and"
+        f" CONCURRENT_REQUESTS_PER_HOST is {options.pool_size}: polls will wait and see the"
+        " end of jobs late; raise it, or UPDATE_INTERVAL"
+    )
 
 
 def _check_model(kiosk: Kiosk, name: str, version: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from kiosk_locust.snapshot import Snapshot
@@ -66,6 +66,11 @@ class JobRequest:
     dimension_order: str = ""
     channels: str = ""
     segmentation_type: str = ""
+
+    def of(self, file: str) -> JobRequest:
+        """The same for another file in the same folder of the bucket."""
+        folder = self.uploaded_name.removesuffix(self.image_name)
+        return replace(self, image_name=file, uploaded_name=folder + file)
 
 
 @dataclass(frozen=True, slots=True)

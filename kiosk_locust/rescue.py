@@ -43,9 +43,14 @@ def save(ledger: Path, group: Iterable[Write]) -> Path:
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", prefix=f"{ledger.stem}_", suffix=".rescue.jsonl", delete=False
     ) as file:
-        for statement in group:
-            file.write(json.dumps(statement) + "\n")
-    return Path(file.name)
+        path = Path(file.name)
+        try:
+            file.writelines(json.dumps(statement) + "\n" for statement in group)
+            file.flush()
+        except OSError:
+            path.unlink()  # half a file would be refused as a whole
+            raise
+    return path
 
 
 def load(rescue: Path) -> list[Write]:

@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 ALL_CLOSED = "all tickets closed"
 #: A cycle's first job is due so long after the one before was over: its lease must be durable.
 CYCLE_LEAD_S = 0.1
+#: At the end each job in flight is looked at once more, so that none counts as unfinished that
+#: has long been done; that takes a request each, and no longer than this.
+LAST_LOOK_S = 3.0
 #: Interrupted jobs only close their records; whatever holds them up longer is a fault.
 INTERRUPT_LIMIT_S = 10.0
 
@@ -74,8 +77,11 @@ class Run:
         self._rng = rng
         self._on_end = on_end
         self._jobs = Group()
+        self._lives: dict[int, Job] = {}  # jobs in flight by ticket
         # Jobs whose user was ended, or that an earlier session submitted.
         self._orphans: deque[gevent.Greenlet] = deque()
+        self._sleepers: dict[int, Event] = {}  # users that wait for a ticket's slot, by ticket
+        self._asked: dict[tuple[int, str], JobRequest] = {}  # for tickets that were given back
         self._stopping = Event()
         self._give_up = Event()
         self._cycle = remains.begun
@@ -88,7 +94,7 @@ class Run:
         by users, as those of users that were ended are: no more than ``-u`` are in flight.
         """
         for record in self._remains.adopt():
-            self._tickets.adopt()
+            self._tickets.adopt(record.ticket)
             events.job_adopted.fire(record=record)
             self._orphans.append(self._jobs.spawn(self._live, _Leased(record, 0, "")))
         self._cycles = gevent.spawn(self._run_cycles, zero_at)
@@ -114,22 +120,27 @@ class Run:
         """
         while self._orphans:
             self._see_through(self._orphans.popleft())
-        ticket = self._tickets.take()
+        try:
+            ticket = self._tickets.take()
+        except BaseException:
+            self._rouse_one()  # what was meant for this user is another's
+            raise
         if ticket is None:
             Event().wait()  # for ever: Locust ends its users
             return
+        leased = None
         try:
             leased = self._lease(ticket, user_class, request_for)
             has_come = self._slot_has_come(ticket)
         except BaseException as error:
-            self._give_back(ticket)
+            self._give_back(ticket, leased)
             if isinstance(error, Exception):
                 self.fail(error)
             raise
         if has_come:
             self._see_through(self._jobs.spawn(self._live, leased))
         else:
-            self._give_back(ticket)
+            self._give_back(ticket, leased)
 
     def _see_through(self, job: gevent.Greenlet) -> None:
         """Wait for a job's end; who is killed meanwhile leaves it behind."""
@@ -138,7 +149,7 @@ class Run:
         except BaseException:
             if not job.dead:
                 self._orphans.append(job)
-                self._tickets.wake()
+                self._rouse_one()
             raise
 
     def fail(self, error: Exception) -> None:
@@ -165,11 +176,14 @@ class Run:
         self._on_end()
 
     def _lease(self, ticket: Ticket, user_class: str, request_for: RequestFor) -> _Leased:
-        """Lease a ticket for what the user class wants to submit, if it can say so."""
+        """Lease a ticket for what the user class wants to submit, if it can say so.
+
+        It is asked once for a ticket, though users may have to give it back in between.
+        """
         now = self._clock.now()
         fault = ""
         try:
-            request = request_for(ticket)
+            request = self._asked.pop((ticket.id, user_class), None) or request_for(ticket)
         except Exception as error:
             logger.exception("%s.request raised", user_class)
             fault = f"{user_class}.request raised {error!r}"
@@ -178,23 +192,43 @@ class Run:
         self._remains.recall(record)
         return _Leased(record, self.ledger.lease(record), fault)
 
-    def _give_back(self, ticket: Ticket) -> None:
+    def _give_back(self, ticket: Ticket, leased: _Leased | None) -> None:
+        if leased and not leased.fault:
+            self._asked[ticket.id, leased.record.user_class] = leased.record.request
         self.ledger.reopen(ticket)
         self._tickets.give_back(ticket)
+        self._rouse_one()
+
+    def _rouse_one(self) -> None:
+        """Where there is a job or a ticket without a user, let one of those who wait have it.
+
+        A user that waits for a new ticket, if there is one; else the one whose slot comes last,
+        if that is later: it gives its own ticket back, and nobody else stirs.
+        """
+        if not self._sleepers:
+            return
+        last = max(self._sleepers)
+        given_back = None if self._tickets.takers else self._tickets.earliest()
+        if self._orphans or (given_back and given_back.id < last):
+            self._sleepers.pop(last).set()
 
     def _slot_has_come(self, ticket: Ticket) -> bool:
         """Wait for a ticket's slot; False if the run stops or there is something to do before.
 
-        That is a job or an earlier ticket of users that are gone. Timers may be a little early.
+        That is a job or an earlier ticket of users that are gone.
         """
-        while not self._stopping.is_set():
-            left_s = 0.0 if ticket.due_at is None else ticket.due_at - self._clock.now()
-            if left_s <= 0:
-                return True
-            if self._orphans or self._tickets.has_before(ticket):
-                return False
-            self._tickets.wait_for_news(left_s)
-        return False
+        roused = Event()
+        try:
+            while not self._stopping.is_set():
+                left_s = 0.0 if ticket.due_at is None else ticket.due_at - self._clock.now()
+                if left_s <= 0:
+                    return True
+                self._sleepers[ticket.id] = roused
+                if self._clock.wait(roused, left_s):  # a timer may end it a little early
+                    return False
+            return False
+        finally:
+            self._sleepers.pop(ticket.id, None)
 
     def _live(self, leased: _Leased) -> None:
         record = leased.record
@@ -206,11 +240,12 @@ class Run:
         except Exception as error:  # noqa: BLE001  whatever it is, the run must not go on unseen
             self.fail(error)
         finally:
+            self._lives.pop(record.ticket.id, None)
             self.outcomes[record.outcome or Outcome.ERROR] += 1
             self._tickets.closed(record.ticket)
 
     def _job(self, leased: _Leased) -> Job:
-        return Job(
+        job = self._lives[leased.record.ticket.id] = Job(
             leased.record,
             kiosk=self._kiosk,
             book=self.ledger,
@@ -220,6 +255,7 @@ class Run:
             rng=self._rng,
             may_submit=lambda: not self._stopping.is_set(),
         )
+        return job
 
     # -- the end
 
@@ -238,16 +274,28 @@ class Run:
             self.all_closed.wait()
             return
         self.ended_by = ended_by
+        try:
+            self._stop_submitting()
+            self._wait_for_jobs(grace_s)
+            interrupted = Interrupted(f"the run was ended by {ended_by}")
+            self._jobs.kill(interrupted, timeout=INTERRUPT_LIMIT_S)
+            if self._cycles:
+                self._cycles.kill()
+            self._close_the_rest()
+        finally:
+            self.all_closed.set()
+
+    def _stop_submitting(self) -> None:
+        """No ticket is taken or sent from now on; who waits to do so does not any longer."""
         self._stopping.set()
         self._tickets.stop()
-        self._wait_for_jobs(grace_s)
-        self._jobs.kill(Interrupted(f"the run was ended by {ended_by}"), timeout=INTERRUPT_LIMIT_S)
-        if self._cycles:
-            self._cycles.join()
-        self._close_the_rest()
-        self.all_closed.set()
+        for roused in tuple(self._sleepers.values()):
+            roused.set()
+        for job in tuple(self._lives.values()):
+            job.stop_submitting()
 
     def _wait_for_jobs(self, grace_s: float) -> None:
+        """Give jobs in flight ``grace_s`` to end, and then take one more look at each."""
         if self._jobs:
             logger.info(
                 "ended by %s: %d jobs in flight have %g s to end",
@@ -257,14 +305,18 @@ class Run:
             )
         idle = gevent.spawn(self._tickets.wait_idle)
         gevent.wait([idle, self._give_up], timeout=grace_s, count=1)
+        if grace_s and not self._give_up.is_set():
+            for job in tuple(self._lives.values()):
+                job.look_once_more()
+            gevent.wait([idle, self._give_up], timeout=LAST_LOOK_S, count=1)
         idle.kill()
 
     def _close_the_rest(self) -> None:
+        """Close every ticket that no job was made for, and those of users that hang."""
         now = self._clock.now()
         self.ledger.end_cycle(self._cycle, now)
         if not self.options.count:
             self.ledger.forget_open()
-            return
         rest = self._count_unfinished(self._rest())
         reason = f"the run was ended by {self.ended_by} before it was submitted"
         try:
@@ -273,7 +325,10 @@ class Run:
             self.fail(error)
 
     def _rest(self) -> Iterator[Ticket]:
-        """Tickets of this cycle that no job was made for, and those of cycles to come."""
+        """Tickets of this cycle that are not closed, and those of cycles to come."""
+        if not self.options.count:
+            yield from self._tickets.held()
+            return
         yield from self._tickets.left()
         for cycle in range(self._cycle + 1, self.options.num_cycles + 1):
             for ticket in schedule.tickets(self.options, cycle, 0.0):

@@ -24,8 +24,9 @@ class Tickets:
         self._next: Ticket | None = None  # read ahead, to know when none is left
         self._reopened: list[tuple[int, Ticket]] = []
         self._more = Event()
+        self.takers = 0  # who wait in `take`
         self.stopped = False
-        self.out = 0  # taken and not closed
+        self._out: dict[int, Ticket] = {}  # taken and not closed
         self._idle = Event()
 
     def begin(self, cycle: int, started_at: float) -> None:
@@ -33,12 +34,11 @@ class Tickets:
         self._coming = self._of_cycle(cycle, started_at)
         self._next = next(self._coming, None)
         self._idle.clear()
-        self.wake()
+        self._wake()
 
-    def adopt(self) -> None:
-        """One was taken, and submitted, before this process began."""
-        self.out += 1
-        self._idle.clear()
+    def adopt(self, ticket: Ticket) -> None:
+        """A ticket was taken, and submitted, before this process began."""
+        self._taken(ticket)
 
     def take(self) -> Ticket | None:
         """The next ticket, waiting for one; None once there will be no more."""
@@ -48,38 +48,33 @@ class Tickets:
             if self._next is not None:
                 ticket, self._next = self._next, next(self._coming, None)
                 return self._taken(ticket)
-            self._more.wait()
+            self.takers += 1
+            try:
+                self._more.wait()
+            finally:
+                self.takers -= 1
         return None
 
     def give_back(self, ticket: Ticket) -> None:
         """A ticket that was taken and surely not submitted is open again."""
-        self.out -= 1
+        self._out.pop(ticket.id, None)
         heapq.heappush(self._reopened, (ticket.id, ticket))
-        self.wake()
+        self._wake()
         self._check_idle()
 
-    def has_before(self, ticket: Ticket) -> bool:
-        """Whether one was given back that comes before ``ticket``."""
-        return bool(self._reopened) and self._reopened[0][0] < ticket.id
+    def earliest(self) -> Ticket | None:
+        """The first of the tickets that were given back and are not taken again."""
+        return self._reopened[0][1] if self._reopened else None
 
-    def wait_for_news(self, timeout_s: float) -> None:
-        """Wait until one is given back, more come or none will, or ``wake`` is called."""
-        self._more.wait(timeout_s)
-
-    def wake(self) -> None:
-        """Let all who wait here look again."""
-        more, self._more = self._more, Event()
-        more.set()
-
-    def closed(self, _ticket: Ticket) -> None:
+    def closed(self, ticket: Ticket) -> None:
         """A ticket that was taken is closed."""
-        self.out -= 1
+        self._out.pop(ticket.id, None)
         self._check_idle()
 
     def stop(self) -> None:
         """Hand out no more; whoever waits for a ticket gets None."""
         self.stopped = True
-        self.wake()
+        self._wake()
         self._check_idle()
 
     def wait_idle(self, timeout_s: float | None = None) -> bool:
@@ -88,7 +83,8 @@ class Tickets:
         return bool(self._idle.wait(timeout_s))
 
     def left(self) -> Iterator[Ticket]:
-        """The tickets of this cycle that were never closed, used up by reading."""
+        """The tickets of this cycle that are not closed, used up by reading."""
+        yield from self.held()
         while self._reopened:
             yield heapq.heappop(self._reopened)[1]
         if self._next is not None:
@@ -96,12 +92,21 @@ class Tickets:
             yield from self._coming
             self._next = None
 
+    def _wake(self) -> None:
+        """Let all who wait for a ticket look again."""
+        more, self._more = self._more, Event()
+        more.set()
+
+    def held(self) -> list[Ticket]:
+        """The tickets that were taken and are not closed."""
+        return list(self._out.values())
+
     def _taken(self, ticket: Ticket) -> Ticket:
-        self.out += 1
+        self._out[ticket.id] = ticket
         self._idle.clear()
         return ticket
 
     def _check_idle(self) -> None:
         none_left = self.stopped or (self._next is None and not self._reopened)
-        if none_left and self.out == 0:
+        if none_left and not self._out:
             self._idle.set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
@@ -51,7 +51,11 @@ class KioskUser(User):
     overrides: ClassVar[dict[str, str]] = {}
 
     def request(self, ticket: Ticket, default: JobRequest) -> JobRequest:  # noqa: ARG002
-        """What to submit for ``ticket``, made from what the settings say (``default``)."""
+        """What to submit for ``ticket``, made from what the settings say (``default``).
+
+        Asked once for each ticket and class, and once before the run, for a ticket 0, to check
+        the job type.
+        """
         return replace(default, **self.overrides)
 
     @task
@@ -65,4 +69,7 @@ class KioskUser(User):
         request: object = self.request(ticket, request_from(options, ticket.file))
         if not isinstance(request, JobRequest):
             raise TypeError(f"it must return a JobRequest, not {request!r}")
+        for name, value in asdict(request).items():
+            if not isinstance(value, str):  # the frontend drops a numeric 0
+                raise TypeError(f"JobRequest.{name} must be a string, not {value!r}")
         return request

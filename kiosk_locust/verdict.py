@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from kiosk_locust import units
 from kiosk_locust.record import Outcome
-from kiosk_locust.screen import units
 
 #: What the Kiosk did to a job that is not what was asked for: exit code 1.
 FAILURES = (Outcome.FAILED, Outcome.PARTIAL, Outcome.REJECTED, Outcome.VANISHED)

@@ -39,18 +39,3 @@ def record(
 def change(status: str) -> StatusChange:
     """A status that a poll saw."""
     return StatusChange(status, 101.0, 100.0, None, "")
-
-
-class StillClock:
-    """A clock that moves only when it is told to."""
-
-    def __init__(self, now: float = 1000.0) -> None:
-        self.time = now
-
-    def now(self) -> float:
-        """Seconds since the epoch."""
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        """Time passes at once."""
-        self.time += seconds

@@ -12,9 +12,8 @@ import pytest
 from locust import events
 from locust.argument_parser import LocustArgumentParser, get_parser, ui_extra_args_dict
 
-from kiosk_locust import options
+from kiosk_locust import commandline, options
 from kiosk_locust.errors import OptionsError
-from kiosk_locust.settings import commandline
 from kiosk_locust.settings.sources import Layers, read_dotenv
 from kiosk_locust.settings.table import SETTINGS
 

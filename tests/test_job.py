@@ -25,6 +25,7 @@ from kiosk_locust.job import Interrupted, Job
 from kiosk_locust.kiosk import Reading, Submission
 from kiosk_locust.record import Attempt, AttemptResult, JobRequest, Outcome, Record
 from kiosk_locust.snapshot import Snapshot
+from tests.clocks import ManualClock
 from tests.scenarios import make_options, make_record
 
 KEY = "segmentation:image.png:1"
@@ -33,19 +34,6 @@ DONE = {
     "created_at": "2026-01-01T00:00:00Z",
     "finished_at": "2026-01-01T00:00:05+00:00",
 }
-
-
-class ManualClock:
-    def __init__(self) -> None:
-        self.time = 1000.0
-        self.slept: list[float] = []
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.time += seconds
 
 
 class Book:

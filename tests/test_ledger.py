@@ -210,6 +210,28 @@ def test_a_disk_that_has_room_again_gets_everything_at_the_end(tmp_path: Path) -
     assert rows(path, "SELECT count(*) FROM tickets WHERE outcome = 'done'") == [(200,)]
 
 
+def test_text_that_no_file_can_hold_ends_the_run_and_lets_nobody_wait_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ledger = Ledger.create(tmp_path / "run.db", META)
+    ledger.note("half of a character: \udc80", 1.0)
+    with gevent.Timeout(5), pytest.raises(LedgerError, match="surrogates not allowed"):
+        ledger.settle()
+    with pytest.raises(LedgerError, match="what it lacks is in"):
+        ledger.close()
+
+
+def test_where_no_rescue_file_can_be_written_either_the_loss_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    ledger = Ledger.create(tmp_path / "run.db", META)
+    ledger.note("\udc80", 1.0)
+    with pytest.raises(LedgerError, match="1 statements are lost; make room where OUTPUT_DIR is"):
+        ledger.close()
+
+
 def test_a_rescue_file_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text("not json\n")
     assert rescue.main([str(tmp_path / "x.jsonl"), str(tmp_path / "none.db")]) == 2

@@ -8,11 +8,12 @@ import pytest
 from kiosk_locust.metrics import FEW, Metrics
 from kiosk_locust.percentiles import Percentiles
 from kiosk_locust.record import Outcome
-from tests.records import FIELDS, StillClock, change, record
+from tests.clocks import ManualClock
+from tests.records import FIELDS, change, record
 
 
-def metrics(total: int | None = 100) -> tuple[Metrics, StillClock]:
-    clock = StillClock()
+def metrics(total: int | None = 100) -> tuple[Metrics, ManualClock]:
+    clock = ManualClock()
     return Metrics(clock, total), clock
 
 

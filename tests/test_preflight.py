@@ -15,7 +15,8 @@ from kiosk_locust.clock import SystemClock
 from kiosk_locust.errors import PreflightError
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
-from kiosk_locust.preflight import check_kiosk, find_base_url
+from kiosk_locust.preflight import check_kiosk, find_base_url, pool_warning
+from tests.scenarios import make_options
 from tests.servers import (
     Behaviour,
     RawServer,
@@ -363,3 +364,11 @@ def test_a_host_that_refuses_is_told_when_it_is_looked_for() -> None:
 def test_a_host_that_hangs_is_told_when_it_is_looked_for() -> None:
     with RawServer(hanging) as server, pytest.raises(PreflightError, match="does not answer"):
         find(server.url, request_timeout_s=0.1)
+
+
+def test_a_pool_too_small_for_the_polls_to_come_is_told_of_with_the_cure() -> None:
+    options = make_options(users=20_000, count=20_000, update_interval_s=10.0, pool_size=64)
+    assert pool_warning(options, read_s=0.005) == ""  # 10 sockets of 64
+    warning = pool_warning(options, read_s=0.05)  # 100 of 64
+    assert "about 100 sockets" in warning
+    assert "CONCURRENT_REQUESTS_PER_HOST is 64" in warning

@@ -54,6 +54,9 @@ class Steps:
         self._wake.wait()
         self._wake.clear()
 
+    def wait(self, event: Event, seconds: float) -> bool:
+        raise AssertionError("the progress waits for no event")
+
     def step(self) -> None:
         """Let the sleep end, and what follows it happen, up to the next sleep."""
         self._asleep.wait()

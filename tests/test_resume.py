@@ -225,8 +225,8 @@ def test_an_embedded_simulated_run_cannot_be_resumed(tmp_path: Path) -> None:
 
 def test_a_second_process_on_a_ledger_is_told_who_has_it(tmp_path: Path) -> None:
     with simulator("--predict-s=600") as kiosk:
-        slowly = {"UPDATE_INTERVAL": "600"}
-        run = Locust(tmp_path, "-u", "5", "--run-name", "d", "-s", "0", host=kiosk.url, **slowly)
+        arguments = ("-u", "5", "--run-name", "d", "-s", "0", "--update-interval", "600")
+        run = Locust(tmp_path, *arguments, host=kiosk.url)
         path = tmp_path / "results" / "d.db"
         wait_until(lambda: "".join(dumped(path)).count("'submitted'") == 5 + 1, what="5 jobs")
         said = refused(tmp_path, "--resume", "d", host=kiosk.url)

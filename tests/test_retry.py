@@ -9,19 +9,7 @@ from hypothesis import strategies as st
 
 from kiosk_locust.errors import Busy, NoAnswer
 from kiosk_locust.retry import LONGEST_HINT_S, Backoff, Budget
-
-
-class ManualClock:
-    """A clock that goes only where it is told."""
-
-    def __init__(self) -> None:
-        self.time = 1_000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
+from tests.clocks import ManualClock
 
 
 class Highest(random.Random):

@@ -39,24 +39,6 @@ def test_a_ticket_given_back_is_the_next_to_be_taken() -> None:
     assert take(tickets) is first
 
 
-def test_a_ticket_given_back_comes_before_those_that_were_planned_after_it() -> None:
-    tickets = begun()
-    first, second, third = [take(tickets) for _ in range(3)]
-    tickets.give_back(second)
-    assert tickets.has_before(third)
-    assert not tickets.has_before(first)
-
-
-def test_who_waits_for_news_is_told_of_a_ticket_given_back() -> None:
-    tickets = begun()
-    ticket = take(tickets)
-    waiting = gevent.spawn(tickets.wait_for_news, 60)
-    gevent.idle()
-    tickets.give_back(ticket)
-    waiting.join(timeout=5)
-    assert waiting.dead
-
-
 def test_who_waits_gets_the_ticket_that_is_given_back() -> None:
     tickets = begun()
     taken = [take(tickets) for _ in range(3)]
@@ -95,13 +77,13 @@ def test_a_stopped_run_is_idle_when_what_was_taken_is_closed() -> None:
     assert tickets.wait_idle(timeout_s=0)
 
 
-def test_left_are_those_given_back_and_those_never_taken() -> None:
+def test_left_are_those_taken_given_back_or_never_taken() -> None:
     tickets = begun()
     first = take(tickets)
     take(tickets)
     tickets.give_back(first)
     tickets.stop()
-    assert [t.number for t in tickets.left()] == [0, 2]
+    assert sorted(t.number for t in tickets.left()) == [0, 1, 2]
 
 
 def test_the_next_cycle_hands_out_its_own_tickets() -> None:

@@ -17,6 +17,7 @@ from kiosk_locust import __version__
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.errors import BadAnswer, KioskError, NoAnswer, Timing, Unreachable, Withdrawn
 from kiosk_locust.http.transport import RequestSample, Transport
+from tests.clocks import ManualClock
 from tests.servers import (
     Behaviour,
     Connection,
@@ -60,19 +61,6 @@ def connect() -> Iterator[MakeTransport]:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
     return make_certificate(tmp_path_factory.mktemp("tls"))
-
-
-class ManualClock:
-    """A clock that goes only where it is told."""
-
-    def __init__(self) -> None:
-        self.time = 1_000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
 
 
 # -- what is sent, and what comes back

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk_locust.screen import units
+from kiosk_locust import units
 
 
 @pytest.mark.parametrize(

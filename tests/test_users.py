@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.real import Finished, Locust, Simulator, run_locust, simulator, wait_until
+from tests.real import QUICK, Finished, Locust, Simulator, run_locust, simulator, wait_until
 from tests.servers import RawServer, answering, json_answer
 
 LOCUSTFILES = Path(__file__).parent / "locustfiles"
@@ -105,7 +105,8 @@ def test_jobs_run_beside_users_of_another_site(kiosk: Simulator, tmp_path: Path)
 
 def test_the_host_of_another_class_is_not_the_kiosks(tmp_path: Path) -> None:
     with RawServer(answering(json_answer({}))) as visited:
-        finished = run(tmp_path, "beside_http", "-u", "3", "--count", "2", VISITED=visited.url)
+        settings = {"VISITED": visited.url, "KIOSK_SIMULATOR_ARGS": " ".join(QUICK)}
+        finished = run(tmp_path, "beside_http", "-u", "3", "--count", "2", **settings)
     assert (finished.code, finished.outcomes) == (0, {"done": 2}), finished.output
     assert all(found["simulated"] for found in finished.results)
 

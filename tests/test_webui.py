@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from tests.real import Locust, Simulator, simulator, wait_until
-from tests.servers import refusing_url
+from tests.servers import RawServer, answering, html_answer
 
 CANARY = "canary-3141592653"
 Outcomes = dict[str, int]
@@ -202,9 +202,10 @@ def test_a_name_that_is_taken_starts_nothing_and_the_next_run_works(
     made = made_by(kiosk)
     web.start("taken", users=2)
     assert web.written("taken") == {"done": 2}
-    web.submit(2, run_name="taken")
-    wait_until(lambda: "is there already: choose another --run-name" in web.output)
-    wait_until(lambda: web.state == "stopped")
+    answer = web.submit(2, run_name="taken")
+    assert answer["success"] is False
+    assert re.search(r"Run name in the form = 'taken': .* is there already", answer["message"])
+    assert web.state == "stopped"
     assert len(made()) == 2
     web.start("taken-not", users=2)
     assert web.written("taken-not") == {"done": 2}
@@ -223,6 +224,7 @@ def test_the_page_shows_what_is_in_force_and_no_secret(kiosk: Simulator, tmp_pat
     }
     assert {name: web.fields()[name] for name in expected} == expected
     assert web.page()["spawn_rate"] == 25
+    assert web.page()["host"] == kiosk.url
     web.start("shown", users=1)
     assert web.written("shown") == {"done": 1}
     for path in ("/", "/stats/requests", "/stats/report", "/exceptions", "/tasks", "/logs"):
@@ -264,12 +266,12 @@ def test_fewer_users_in_mid_run_kill_no_job_and_jobs_in_flight_become_fewer(
     web: WebUi, kiosk: Simulator
 ) -> None:
     made = made_by(kiosk)
-    web.start("fewer", users=20, rate=100, count="40", workload="closed")
+    web.start("fewer", users=20, rate=100, count="30", workload="closed")
     wait_until(lambda: len(made()) >= 20, what="20 submissions")
     web.swarm(5)
     (edited_at,) = (max(s["at"] for s in kiosk.submissions),)
-    assert web.written("fewer") == {"done": 40}
-    assert len(made()) == len(set(made())) == 40
+    assert web.written("fewer") == {"done": 30}
+    assert len(made()) == len(set(made())) == 30
     assert web.most_in_flight("fewer") == 20
     assert web.most_in_flight("fewer", since=edited_at + 1.5) <= 5
 
@@ -288,7 +290,7 @@ def test_more_users_in_mid_run_bring_more_in_flight_not_more_jobs(
 
 def test_fewer_users_leave_the_schedule_in_order(web: WebUi, kiosk: Simulator) -> None:
     made = made_by(kiosk)
-    web.start("in-order", users=60, rate=20)
+    web.start("in-order", users=60, rate=30)
     wait_until(lambda: len(made()) >= 5, what="5 submissions")
     web.swarm(25)
     assert web.written("in-order") == {"done": 60}
@@ -299,6 +301,22 @@ def test_fewer_users_leave_the_schedule_in_order(web: WebUi, kiosk: Simulator) -
 
 
 # -- one run after another
+
+
+def test_the_run_time_of_one_form_is_not_that_of_the_next(web: WebUi, kiosk: Simulator) -> None:
+    made = made_by(kiosk)
+    web.start("timed", users=100, rate=20, run_time="1s")
+    assert web.written("timed") == {"done": len(made()), "unfinished": 100 - len(made())}
+    made = made_by(kiosk)
+    web.start("not-timed", users=100, rate=20)
+    wait_until(lambda: len(made()) >= 20, what="more submissions than in the run time before")
+    web.stop()
+    assert web.written("not-timed") == {"done": len(made()), "unfinished": 100 - len(made())}
+    timed, not_timed = web.results("timed"), web.results("not-timed")
+    assert timed is not None
+    assert not_timed is not None
+    assert (timed["ended_by"], not_timed["ended_by"]) == ("-t", "Stop")
+    assert not_timed["configuration"]["run_time_s"] is None
 
 
 def test_a_second_run_has_its_own_ledger_even_while_the_first_is_still_being_finished(
@@ -326,12 +344,12 @@ def test_a_second_run_has_its_own_ledger_even_while_the_first_is_still_being_fin
 
 
 def test_a_run_that_cannot_start_leaves_the_ui_usable(kiosk: Simulator, tmp_path: Path) -> None:
-    with refusing_url() as nowhere:
-        web = WebUi(tmp_path, host=nowhere)
+    with RawServer(answering(html_answer())) as nowhere:  # one that refuses is asked for 5 s
+        web = WebUi(tmp_path, host=nowhere.url)
         web.start("nowhere", users=3)
         wait_until(lambda: "the run cannot start" in web.output, what="the refusal")
         wait_until(lambda: web.state == "stopped", what="the UI's stop")
-        assert "connection refused" in web.output
+        assert "does not seem to be a Kiosk" in web.output
         assert not web.ledger("nowhere").exists()
         web.start("somewhere", users=3, host=kiosk.url)
         assert web.written("somewhere") == {"done": 3}
@@ -378,20 +396,21 @@ def test_autostart_runs_by_itself_and_autoquit_ends_the_process(
     kiosk: Simulator, tmp_path: Path
 ) -> None:
     made = made_by(kiosk)
-    arguments = ("--autostart", "--autoquit", "1", "-u", "8", "-r", "100")
-    web = WebUi(tmp_path, *arguments, host=kiosk.url, RUN_NAME="auto")
-    finished = web.finish()
+    arguments = ("--autostart", "-u", "8", "-r", "100")
+    folders = [tmp_path / "quits", tmp_path / "stays"]
+    for folder in folders:
+        folder.mkdir()
+    settings = {"host": kiosk.url, "RUN_NAME": "auto"}
+    quits = WebUi(folders[0], *arguments, "--autoquit", "1", **settings)
+    stays = WebUi(folders[1], *arguments, **settings)
+    finished = quits.finish()
     assert (finished.code, finished.outcomes) == (0, {"done": 8}), finished.output
-    assert len(made()) == 8
-
-
-def test_autostart_alone_leaves_the_ui_for_another_run(kiosk: Simulator, tmp_path: Path) -> None:
-    web = WebUi(tmp_path, "--autostart", "-u", "4", "-r", "100", host=kiosk.url, RUN_NAME="auto")
-    assert web.written("auto") == {"done": 4}
-    web.start("by-hand", users=3, rate=100)
-    assert web.written("by-hand") == {"done": 3}
-    web.signal(signal.SIGINT)
-    assert web.finish().code == 0
+    assert stays.written("auto") == {"done": 8}
+    assert len(made()) == 16
+    stays.start("by-hand", users=3, rate=100)
+    assert stays.written("by-hand") == {"done": 3}
+    stays.signal(signal.SIGINT)
+    assert stays.finish().code == 0
 
 
 def test_the_first_run_of_the_form_resumes_and_later_ones_are_new(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kiosk_locust import units
 from kiosk_locust.percentiles import Percentiles
-from kiosk_locust.screen import units
 from kiosk_locust.screen.printable import printable
 from kiosk_locust.summary import Summary
 from kiosk_locust.verdict import Verdict, exit_code
@@ -105,7 +105,9 @@ def _counts(summary: Summary, run_name: str) -> Table:
 def _percentiles(summary: Summary) -> Table:
     not_ended = f", {summary.not_ended:,} did not end" if summary.not_ended else ""
     table = Table(
-        title=f"Percentiles over the {units.count(summary.ended, 'job')} that ended{not_ended}",
+        title=f"Percentiles over the {units.count(summary.ended, 'job')} that ended{not_ended}"
+        if summary.ended
+        else f"No job ended ({summary.not_ended:,} did not); of their submissions:",
         title_justify="left",
         box=None,  # it has to fit into 80 columns, the width of a file
         pad_edge=False,

@@ -12,10 +12,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from kiosk_locust import units
 from kiosk_locust.clock import Clock
 from kiosk_locust.metrics import View
 from kiosk_locust.record import Outcome
-from kiosk_locust.screen import units
 from kiosk_locust.screen.printable import printable
 from kiosk_locust.screen.terminal import Redirection
 

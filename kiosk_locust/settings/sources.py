@@ -6,6 +6,7 @@ line, the environment, ``.env``, configuration files. Nothing is parsed or judge
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ SIGNS = ("STORAGE_BUCKET", "GRAFANA_HOST")
 CLUSTER_SIGN = "KUBERNETES_SERVICE_HOST"
 
 DOTENV = ".env"
+LOOKS_ALIKE = 0.85  # of difflib's ratio, from 0 to 1
 FORM = "the form"
 
 
@@ -97,7 +99,7 @@ class Layers:
         """These layers under what the start form changed.
 
         ``posted`` is the form as it came, or Locust's parsed options after it was taken over;
-        ``prefilled`` what the page showed before (see `kiosk_locust.settings.commandline.prefill`).
+        ``prefilled`` what the page showed before (see `kiosk_locust.commandline.prefill`).
         """
         form = _form_layer(posted, prefilled, self)
         return replace(self, layers=(form, *self.layers))
@@ -119,6 +121,17 @@ def read_dotenv(path: Path = Path(DOTENV)) -> dict[str, str]:
         advice = f"cannot be read ({error}); it must be a text file in UTF-8"
         raise OptionsError([Mistake(str(path), "", advice)]) from error
     return {name: value for name, value in values.items() if value is not None}
+
+
+def lookalikes(dotenv: Mapping[str, str]) -> list[str]:
+    """A line for each name in ``.env`` that is no setting, but almost one."""
+    known = [setting.env for setting in SETTINGS.values() if setting.env]
+    lines = []
+    for name in dotenv:
+        meant = [] if name in known else difflib.get_close_matches(name, known, 1, LOOKS_ALIKE)
+        if meant:
+            lines.append(f"{name} in .env is no setting: did you mean {meant[0]}?")
+    return lines
 
 
 def locusts_own(dotenv: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
