@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import logging
@@ -21,7 +22,7 @@ from kiosk_locust import events, names, results, units
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
-from kiosk_locust.errors import KioskLocustError, LedgerError, LedgerExistsError
+from kiosk_locust.errors import KioskError, KioskLocustError, LedgerError, LedgerExistsError
 from kiosk_locust.http.transport import RequestSample, Transport
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
@@ -116,12 +117,17 @@ class ActiveRun:
         for job_type, model, version in sorted(wanted):
             for warning in check_kiosk(kiosk, job_type, model, version):
                 logger.warning("%s", warning)
-        begun = self._clock.now()
-        kiosk.job_types()
-        if warning := pool_warning(self.options, self._clock.now() - begun):
-            logger.warning("%s", warning)
+        self._check_pool(kiosk)
         self.run = self._make_run(kiosk, host)
         return self.run
+
+    def _check_pool(self, kiosk: Kiosk) -> None:
+        """Warn of a pool too small, by one request's time; one that fails tells nothing."""
+        begun = self._clock.now()
+        with contextlib.suppress(KioskError):
+            kiosk.job_types()
+            if warning := pool_warning(self.options, self._clock.now() - begun):
+                logger.warning("%s", warning)
 
     def _reach(self) -> str:
         """The base URL to use: of the Kiosk, or of a simulated one that is started here."""
