@@ -93,7 +93,11 @@ class WebUi(Locust):
 
     def results(self, name: str) -> dict[str, Any] | None:
         """The results file of a run; None until it is there."""
-        for path in self.folder.glob("results/*delay_*.json"):
+        try:
+            paths = list(self.folder.glob("results/*delay_*.json"))
+        except FileNotFoundError:  # while it is looked whether the folder can be made
+            return None
+        for path in paths:
             found: dict[str, Any] = json.loads(path.read_text())
             if found["run_name"] == name:
                 return found
