@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import logging
@@ -18,11 +19,11 @@ from locust.env import Environment
 from locust.runners import MasterRunner
 from rich.console import Console
 
-from kiosk_locust import events, names, results
+from kiosk_locust import events, names, results, units
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
-from kiosk_locust.errors import KioskLocustError, LedgerError, LedgerExistsError
+from kiosk_locust.errors import KioskError, KioskLocustError, LedgerError, LedgerExistsError
 from kiosk_locust.http.transport import RequestSample, Transport
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
@@ -32,6 +33,8 @@ from kiosk_locust.options import Options, options_as_json
 from kiosk_locust.preflight import check_kiosk, find_base_url, pool_warning
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
+from kiosk_locust.remains import Remains, left_in_the_kiosk, take_up
+from kiosk_locust.resuming import Resumption
 from kiosk_locust.run import ALL_CLOSED, Run
 from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
@@ -48,7 +51,8 @@ JOIN_LEAD_S = 1.0
 class ActiveRun:
     """Opens, starts and finishes one run in ``environment``.
 
-    ``on_end`` is called when the run is over by itself or can go on no longer.
+    ``on_end`` is called when the run is over by itself or can go on no longer. ``resumed`` is
+    the interrupted run to go on with, in whose ledger everything then goes.
     """
 
     def __init__(
@@ -57,8 +61,10 @@ class ActiveRun:
         environment: Environment,
         console: Console,
         on_end: Callable[[], None],
+        resumed: Resumption | None = None,
     ) -> None:
         self.options = options
+        self._resumed = resumed
         self.simulated = options.host is None
         self.name = names.marked(options.run_name or _name(options), simulated=self.simulated)
         self.verdict = Verdict(2, "the run was not finished")
@@ -81,7 +87,7 @@ class ActiveRun:
     @property
     def path(self) -> Path:
         """Where the ledger is."""
-        return ledger_of(self.options, self.name)
+        return self._resumed.path if self._resumed else ledger_of(self.options, self.name)
 
     @property
     def files(self) -> list[Path]:
@@ -116,12 +122,17 @@ class ActiveRun:
         for job_type, model, version in sorted(wanted):
             for warning in check_kiosk(kiosk, job_type, model, version):
                 logger.warning("%s", warning)
-        begun = self._clock.now()
-        kiosk.job_types()
-        if warning := pool_warning(self.options, self._clock.now() - begun):
-            logger.warning("%s", warning)
+        self._check_pool(kiosk)
         self.run = self._make_run(kiosk, host)
         return self.run
+
+    def _check_pool(self, kiosk: Kiosk) -> None:
+        """Warn of a pool too small, by one request's time; one that fails tells nothing."""
+        begun = self._clock.now()
+        with contextlib.suppress(KioskError):
+            kiosk.job_types()
+            if warning := pool_warning(self.options, self._clock.now() - begun):
+                logger.warning("%s", warning)
 
     def _reach(self) -> str:
         """The base URL to use: of the Kiosk, or of a simulated one that is started here."""
@@ -133,7 +144,7 @@ class ActiveRun:
         return find_base_url(host, request_timeout_s=self.options.request_timeout_s)
 
     def _make_run(self, kiosk: Kiosk, host: str) -> Run:
-        self._ledger, meta = self._make_ledger(host)
+        self._ledger, remains = self._open_ledger(host)
         runner = self._environment.runner
         is_master = isinstance(runner, MasterRunner)
         run = (MasterRun if is_master else Run)(
@@ -143,9 +154,10 @@ class ActiveRun:
             clock=self._clock,
             rng=random.Random(f"{self.options.arrival_seed}/polls"),
             on_end=self._on_end,
+            remains=remains,
         )
         if isinstance(run, MasterRun) and isinstance(runner, MasterRunner):
-            run.attach(runner.send_message, meta["run_id"], meta)
+            run.attach(runner.send_message, self._meta(host))
             register(runner, run)
         recorder = Recorder(self._ledger)
         recorder.attach()
@@ -153,6 +165,11 @@ class ActiveRun:
         total = self.options.count * self.options.num_cycles
         self._metrics = Metrics(self._clock, total or None)
         statistics = LocustStatistics(self._environment.stats)
+        earlier = remains.earlier
+        self._metrics.take_up(
+            earlier.outcomes, earlier.submitted, earlier.images_done, earlier.images_failed
+        )
+        self._listen(events.job_adopted, self._metrics.on_adopted)
         self._listen(events.job_submitted, self._metrics.on_submitted)
         self._listen(events.job_status, self._metrics.on_status)
         self._listen(events.job_closed, self._metrics.on_closed)
@@ -163,13 +180,29 @@ class ActiveRun:
         )
         return run
 
-    def _make_ledger(self, host: str) -> tuple[Ledger, dict[str, str]]:
-        """The ledger and its facts; a name that was not given gives way to one that is taken."""
+    def _open_ledger(self, host: str) -> tuple[Ledger, Remains]:
+        """The ledger, locked, and what is left to do by it."""
+        if self._resumed is None:
+            ledger = self._make_ledger(host)
+            ledger.begin_session(1, self._started_at)
+            return ledger, Remains(self.options)
+        ledger = Ledger.open(self.path, self._ledger_failed, self._clock.now)
+        self._closers.append(ledger.discard)
+        changed = json.dumps(self._resumed.changed(self.options))
+        remains = ledger.within(
+            lambda db: take_up(db, self.path, self.options, now=self._started_at, changed=changed)
+        )
+        ledger.set_meta(options=json.dumps(options_as_json(self.options)))
+        logger.info("%s is resumed: %s", self.name, remains)
+        return ledger, remains
+
+    def _make_ledger(self, host: str) -> Ledger:
+        """The ledger; a name that was not given gives way to one that is taken."""
         name = self.name
+        now = self._clock.now
         for number in itertools.count(2):
-            meta = self._meta(host)
             try:
-                ledger = Ledger.create(self.path, meta, self._ledger_failed)
+                ledger = Ledger.create(self.path, self._meta(host), self._ledger_failed, now)
             except LedgerExistsError:
                 if self.options.run_name:
                     raise
@@ -177,7 +210,7 @@ class ActiveRun:
             else:
                 self._closers.append(ledger.discard)
                 break
-        return ledger, meta
+        return ledger
 
     def _listen(self, hook: events.EventHook, listener: Callable[..., None]) -> None:
         hook.add_listener(listener, critical=True)
@@ -190,7 +223,7 @@ class ActiveRun:
             "options": json.dumps(options_as_json(self.options)),
             "host": host,
             "simulated": "true" if self.simulated else "false",
-            "started_at": repr(self._clock.now()),
+            "started_at": repr(self._started_at),
             "finished": "false",
         }
 
@@ -200,7 +233,9 @@ class ActiveRun:
         if isinstance(self.run, MasterRun):
             lead += JOIN_LEAD_S
         zero_at = self._clock.now() + lead
-        self._ledger.set_meta(time_zero=repr(zero_at))
+        if self._resumed is None:
+            self._ledger.set_meta(time_zero=repr(zero_at))
+        self._ledger.set_session(time_zero=zero_at)
         logger.info(
             "run %s: the first job is due in %.2g s; ledger: %s", self.name, lead, self.path
         )
@@ -258,11 +293,27 @@ class ActiveRun:
             run_name=self.name,
             simulated=self.simulated,
             files=self.files,
+            advice=self._advice(),
         )
 
+    def _advice(self) -> list[str]:
+        """How to go on with an interrupted run, and what it left in the Kiosk."""
+        if self.run.finished or self.simulated:
+            return []
+        left = left_in_the_kiosk(self.path)
+        words = [f"left in the Kiosk: {units.count(left, 'job')} of this run"] if left else []
+        return [*words, f"to go on with it: locust … --resume {self._resumable_as()}"]
+
+    def _resumable_as(self) -> str:
+        """What --resume takes: the name, or a path where the ledger is not in OUTPUT_DIR."""
+        is_there = self.path.parent.absolute() == self.options.output_dir.absolute()
+        return self.name if is_there else str(self.path)
+
     def _close_ledger(self) -> None:
+        ended_at = self._clock.now()
+        self._ledger.set_session(ended_at=ended_at, ended_by=self.run.ended_by)
         self._ledger.set_meta(
-            ended_at=repr(self._clock.now()),
+            ended_at=repr(ended_at),
             ended_by=self.run.ended_by,
             finished="true" if self.run.finished else "false",
         )

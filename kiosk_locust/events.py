@@ -76,6 +76,9 @@ def _name(listener: Callable[..., None]) -> str:
 job_submitted = EventHook("job_submitted")
 """``record``: a job was accepted; its job id is known."""
 
+job_adopted = EventHook("job_adopted")
+"""``record``: a job that an earlier session of the run submitted is polled on."""
+
 job_status = EventHook("job_status")
 """``record``, ``change``: a poll saw a status for the first time."""
 

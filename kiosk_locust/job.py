@@ -61,9 +61,16 @@ class Book(Protocol):
     def settle(self, until: int | None = None) -> None:
         """Return when what was said is durable: all so far, or ``until`` a lease."""
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether a job may be sent: the book's last durable sign of life is fresh."""
+
+    def await_alive(self) -> None:
+        """Return when a job may be sent."""
+
 
 class Job:
-    """One job; ``run`` lives it.
+    """One job; ``run`` lives it. A record that has a job id is polled on, never submitted.
 
     ``leased`` is what the book gave for its lease; ``may_submit`` says whether new submissions
     are still wanted.
@@ -90,6 +97,7 @@ class Job:
         self._rng = rng
         self._may_submit = may_submit
         self._backoff = Backoff(rng)
+        self._is_adopted = bool(record.job_id)
         self._alarm = Event()  # ends a rest early
         self._is_last_look = False
 
@@ -104,12 +112,9 @@ class Job:
             self._alarm.set()
 
     def run(self) -> None:
-        """Submit, poll until final, close, expire; raises only what critical listeners raise.
-
-        A job that has an id by now is not submitted again.
-        """
+        """Submit, poll until final, close, expire; raises only what critical listeners raise."""
         try:
-            ending = (None if self.record.job_id else self._submit()) or self._poll()
+            ending = self._submit() or self._poll()
         except Interrupted as stop:
             ending = Ending(Outcome.UNFINISHED, str(stop))
         except LedgerError as error:
@@ -129,13 +134,15 @@ class Job:
 
     def _submit(self) -> Ending | None:
         """Submit the job; None once it has an id. Each request is an attempt on the record."""
+        if self.record.job_id:
+            return None
         self._book.settle(self._leased)  # durable before anything is sent
         budget = Budget(self._clock, self._options.retry_budget_s)
         while self._may_submit():
             try:
                 self._predict()
             except Withdrawn:
-                break
+                self._book.await_alive()  # unless the run was ended, that is what it waits for
             except (Unreachable, Busy) as error:
                 if budget.is_spent:
                     return Ending(Outcome.ERROR, f"not submitted: {error}")
@@ -158,7 +165,7 @@ class Job:
         record = self.record
         asked_at = self._clock.now()
         try:
-            submission = self._kiosk.predict(record.request, self._may_submit)
+            submission = self._kiosk.predict(record.request, self._may_send)
         except Withdrawn:
             raise
         except KioskError as error:
@@ -182,6 +189,10 @@ class Job:
             )
         )
         events.job_submitted.fire(record=record)
+
+    def _may_send(self) -> bool:
+        """Asked right before the first byte is sent."""
+        return self._may_submit() and self._book.is_alive
 
     def _keep_failed_attempt(self, error: KioskError, asked_at: float) -> None:
         timing = error.timing
@@ -211,8 +222,10 @@ class Job:
 
     def _poll(self) -> Ending:
         """Poll until the status is final; the first time at a random phase of the interval."""
-        started_at = self.record.submitted_at or self._clock.now()
-        self.record.observed_after = started_at
+        started_at = self._clock.now()  # of a job that was taken up again, all counts anew
+        if not self._is_adopted:
+            started_at = self.record.submitted_at or started_at
+            self.record.observed_after = started_at
         budget = Budget(self._clock, self._options.retry_budget_s)
         missing = False
         wait_s = self._rng.uniform(0, self._options.update_interval_s)
@@ -254,7 +267,8 @@ class Job:
         if self._is_last_look:
             return Ending(Outcome.UNFINISHED, "the run ended before it was final")
         if wait_s > left_s:
-            return Ending(Outcome.TIMEOUT, f"not final {limit_s:g} s after its submission")
+            since = "it was taken up again" if self._is_adopted else "its submission"
+            return Ending(Outcome.TIMEOUT, f"not final {limit_s:g} s after {since}")
         return None
 
     def _observe(self, reading: Reading) -> Ending | None:

@@ -3,6 +3,10 @@
 Greenlets say what happened and go on; one real thread writes it in groups, each a transaction
 that is synced to the disk, so an fsync never stalls them. Whoever needs to know that what was
 said so far is durable calls :meth:`Ledger.settle`.
+
+With each group, and several times a second where there is none, the moment is written, too: the
+ledger's sign of life. A job is sent only while the last durable one is fresh, so that whoever
+resumes a run whose process died knows which jobs cannot have been sent.
 """
 
 from __future__ import annotations
@@ -10,35 +14,51 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
-from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 import gevent
 from gevent.event import Event
 from gevent.threadpool import ThreadPool
 
-from kiosk_locust.errors import LedgerError, LedgerExistsError
+from kiosk_locust import opening
+from kiosk_locust.errors import LedgerError
+from kiosk_locust.locking import Lock
 from kiosk_locust.measures import measure
 from kiosk_locust.record import Attempt, JobRequest, Outcome, Record, StatusChange, Ticket
 from kiosk_locust.rescue import Value, Write, save, write
 
 logger = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
+T = TypeVar("T")
+
 #: How long news wait for company before they are written; a commit takes some ms more.
 LINGER_S = 0.01
+#: The longest time between two signs of life, but for the time that a commit takes.
+HEARTBEAT_S = 0.1
+#: A job is sent only while the last durable sign of life is younger than this. What was due in
+#: so long a time before a crash may have been sent, so a longer one makes more jobs ambiguous;
+#: a shorter one makes jobs wait for a slow disk.
+ALIVE_BOUND_S = 0.5
 
 #: So many different requests are known again; memory must not grow with the jobs.
 MOST_REQUESTS = 10_000
 #: Fields of a hash that grow with a ZIP's children; their counts have columns of their own.
 LISTS_OF_KEYS = frozenset({"children", "children:done", "children:failed"})
 
-LEASE = """INSERT OR REPLACE INTO tickets
+META = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
+BEGIN_CYCLE = """INSERT INTO cycles VALUES (?, ?, NULL)
+    ON CONFLICT (cycle) DO UPDATE SET ended_at = NULL"""
+LEASE = """INSERT INTO tickets
     (id, cycle, number, state, due_at, file, user_class, request_id, taken_at)
-    VALUES (?, ?, ?, 'leased', ?, ?, ?, ?, ?)"""
+    VALUES (?, ?, ?, 'leased', ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE
+    SET state = 'leased', due_at = excluded.due_at, user_class = excluded.user_class,
+    request_id = excluded.request_id, taken_at = excluded.taken_at WHERE state = 'open'"""
 REOPEN = "UPDATE tickets SET state = 'open', taken_at = NULL WHERE id = ? AND state = 'leased'"
 ATTEMPT = "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 AMBIGUOUS = "UPDATE tickets SET ambiguous = 1 WHERE id = ?"
@@ -63,10 +83,18 @@ class Ledger:
     """
 
     def __init__(
-        self, connection: sqlite3.Connection, path: Path, on_failure: Callable[[LedgerError], None]
+        self,
+        path: Path,
+        lock: Lock,
+        connection: sqlite3.Connection,
+        on_failure: Callable[[LedgerError], None],
+        now: Callable[[], float],
     ) -> None:
         self.path = path
         self.failure: LedgerError | None = None
+        self._lock = lock
+        self._now = now
+        self._alive_at = -math.inf
         self._connection = connection
         self._on_failure = on_failure
         self._thread = ThreadPool(1)
@@ -85,38 +113,43 @@ class Ledger:
         path: Path,
         meta: Mapping[str, str],
         on_failure: Callable[[LedgerError], None] = lambda _error: None,
+        now: Callable[[], float] = time.time,
     ) -> Ledger:
-        """Make the file and its tables; raises LedgerError if it is there or cannot be made."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise LedgerError(f"cannot make the ledger {path}: {error}") from error
-        try:
-            path.open("xb").close()  # of two processes with one name, one gets it
-        except FileExistsError as error:
-            raise LedgerExistsError(
-                f"{path} is there already: choose another --run-name"
-            ) from error
-        except OSError as error:
-            raise LedgerError(f"cannot make the ledger {path}: {error}") from error
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        try:
-            _fill(connection, meta)
-        except sqlite3.Error as error:
-            connection.close()
-            _remove(path)
-            raise LedgerError(f"cannot make the ledger {path}: {error}") from error
-        return cls(connection, path, on_failure)
+        """Make the file and its tables; raises LedgerError if it is there or cannot be made.
+
+        ``now`` gives epoch seconds, for the signs of life.
+        """
+        lock, connection = opening.make(path, meta)
+        return cls(path, lock, connection, on_failure, now)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        on_failure: Callable[[LedgerError], None] = lambda _error: None,
+        now: Callable[[], float] = time.time,
+    ) -> Ledger:
+        """Open one that is there, to go on with it; raises LedgerError, see `opening.reopen`."""
+        lock, connection = opening.reopen(path)
+        ledger = cls(path, lock, connection, on_failure, now)
+        sql = "SELECT body, id FROM requests ORDER BY id DESC LIMIT ?"
+        for body, known in connection.execute(sql, (MOST_REQUESTS,)).fetchall()[::-1]:
+            ledger._requests[JobRequest(**json.loads(body))] = ledger._last_request_id = known
+        return ledger
 
     # -- what happened, in the order of a ticket's life
 
     def begin_cycle(self, cycle: int, started_at: float) -> None:
-        """Note the moment (epoch seconds) from which the due times of ``cycle`` count."""
-        self._say("INSERT OR REPLACE INTO cycles VALUES (?, ?, NULL)", cycle, started_at)
+        """Note the moment (epoch seconds) from which the due times of ``cycle`` count.
+
+        That of a cycle that an earlier session had begun stays.
+        """
+        self._say(BEGIN_CYCLE, cycle, started_at)
 
     def end_cycle(self, cycle: int, ended_at: float) -> None:
-        """Note when (epoch seconds) the last ticket of ``cycle`` was closed."""
-        self._say("UPDATE cycles SET ended_at = ? WHERE cycle = ?", ended_at, cycle)
+        """Note when (epoch seconds) the last ticket of ``cycle``, and those before, was closed."""
+        sql = "UPDATE cycles SET ended_at = ? WHERE cycle <= ? AND ended_at IS NULL"
+        self._say(sql, ended_at, cycle)
 
     def lease(self, record: Record) -> int:
         """The ticket may be submitted, once ``settle`` has been called with what this returns."""
@@ -199,7 +232,30 @@ class Ledger:
     def set_meta(self, **values: str) -> None:
         """Set facts about the run."""
         for key, value in values.items():
-            self._say("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
+            self._say(META, key, value)
+
+    def begin_session(self, number: int, started_at: float, changed: str = "{}") -> None:
+        """A process begins to work on the run; ``changed`` is the JSON of changed options."""
+        sql = "INSERT INTO sessions (number, started_at, changed) VALUES (?, ?, ?)"
+        self._say(sql, number, started_at, changed)
+
+    def set_session(self, **values: str | float) -> None:
+        """Set facts about the session that is on: ``time_zero``, ``ended_at``, ``ended_by``."""
+        for column, value in values.items():
+            sql = f"UPDATE sessions SET {column} = ? WHERE number = (SELECT max(number) FROM sessions)"  # noqa: S608, E501  a keyword of ours
+            self._say(sql, value)
+
+    def within(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What ``work`` returns, done in the writer's thread in one transaction, all or nothing.
+
+        What was said before is written before. Raises LedgerError, and what ``work`` raises.
+        """
+        self.settle()
+        try:
+            result: T = self._thread.apply(_in_transaction, (self._connection, work))
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger {self.path} cannot be changed: {error}") from error
+        return result
 
     # -- durability
 
@@ -212,6 +268,19 @@ class Ledger:
         while self._durable < wanted:
             if self.failure:
                 raise self.failure
+            self._written.wait()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the last durable sign of life is fresh, so that a job may be sent."""
+        return self._now() - self._alive_at < ALIVE_BOUND_S
+
+    def await_alive(self) -> None:
+        """Return when a job may be sent; raises LedgerError if the disk takes no more."""
+        while not self.is_alive:
+            if self.failure:
+                raise self.failure
+            self._news.set()
             self._written.wait()
 
     def close(self) -> None:
@@ -227,12 +296,14 @@ class Ledger:
         finally:
             self._thread.apply(_leave, (self._connection,))
             self._thread.kill()
+            self._lock.release()
 
     def discard(self) -> None:
         """Let go of the file, whatever waits; for an end that never came to ``close``."""
         self._writer.kill()
         self._thread.kill()
         self._connection.close()
+        self._lock.release()
 
     def _last_try(self) -> None:
         if not self._pending:
@@ -271,14 +342,17 @@ class Ledger:
 
     def _write_for_ever(self) -> None:
         while not self.failure:
-            self._news.wait()
-            gevent.sleep(LINGER_S)
+            if self._news.wait(HEARTBEAT_S):
+                gevent.sleep(LINGER_S)
             self._news.clear()
             group = self._pending
             self._pending = []
-            error = self._thread.apply(self._write, (group,))
+            now = self._now()
+            sign = Write(META, ("alive_at", repr(now)))
+            error = self._thread.apply(self._write, ([*group, sign],))
             if error is None:
                 self._durable += len(group)
+                self._alive_at = now
             else:
                 self._pending = group + self._pending
                 self.failure = LedgerError(
@@ -304,16 +378,6 @@ class Ledger:
         return None
 
 
-def _fill(connection: sqlite3.Connection, meta: Mapping[str, str]) -> None:
-    """Make the tables of a new ledger."""
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    schema = resources.files("kiosk_locust").joinpath("ledger.sql").read_text("utf-8")
-    connection.executescript(f"BEGIN; {schema}; COMMIT")
-    rows = {"schema_version": str(SCHEMA_VERSION), **meta}.items()
-    connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
-
-
 def _leave(connection: sqlite3.Connection) -> None:
     """Close the file so that it stands alone, and opens from where nothing can be written."""
     with contextlib.suppress(sqlite3.Error):  # on a full disk, or while somebody reads it
@@ -321,8 +385,13 @@ def _leave(connection: sqlite3.Connection) -> None:
     connection.close()
 
 
-def _remove(path: Path) -> None:
-    """Remove what was begun of a ledger."""
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        with contextlib.suppress(OSError):
-            path.with_name(path.name + suffix).unlink()
+def _in_transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result

@@ -3,8 +3,18 @@
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,   -- schema_version, run_id, run_name, options (JSON), host, simulated,
-    value TEXT NOT NULL       -- started_at, time_zero, ended_at, ended_by, finished
+    value TEXT NOT NULL       -- started_at, time_zero, ended_at, ended_by, finished, alive_at
 ) WITHOUT ROWID;
+
+-- Each process that worked on the run: the one that began it, and those that resumed it.
+CREATE TABLE sessions (
+    number     INTEGER PRIMARY KEY,   -- from 1
+    started_at REAL NOT NULL,
+    time_zero  REAL,                  -- when its first job was due
+    ended_at   REAL,                  -- NULL: it goes on, or it died and nobody resumed it yet
+    ended_by   TEXT,
+    changed    TEXT NOT NULL          -- JSON: options that changed, by name: [before, now]
+);
 
 CREATE TABLE cycles (
     cycle      INTEGER PRIMARY KEY,   -- from 1

@@ -34,19 +34,27 @@ Send = Callable[[str, Any, str], None]
 class MasterRun(Run):
     """Deals leases and takes in news; ``send(type, data, worker)`` is Locust's."""
 
-    def attach(self, send: Send, run_id: str, facts: Mapping[str, str]) -> None:
-        """Set how workers are reached, and what they are told of the run."""
+    def attach(self, send: Send, facts: Mapping[str, str]) -> None:
+        """Set how workers are reached, and what they are told of the run.
+
+        Its id is this session's, so that nothing which workers of an earlier one say is heard.
+        """
         self._send = send
-        self._run_id = run_id
+        self._run_id = facts["run_id"]
         self._facts = facts
         self._woken = Event()
         self._end: MasterEnd | None = None
 
     def start(self, zero_at: float) -> None:
-        """Begin the first cycle, and let workers take part."""
+        """Begin the first cycle, and let workers take part.
+
+        Workers may go on for a lease without their master: a resume must know it.
+        """
+        terms = Terms()
+        self.ledger.set_meta(sendable_s=repr(terms.lease_s + terms.horizon_s))
         self._end = MasterEnd(
             self._run_id,
-            Terms(),
+            terms,
             Pool(self._tickets.take_due),
             self,
             zero_at=zero_at,
@@ -54,6 +62,10 @@ class MasterRun(Run):
         )
         self._server = gevent.spawn(self._serve, self._end)
         super().start(zero_at)
+
+    def _adopt(self, record: Record) -> None:
+        if self._end is not None:
+            self._end.pool.put(record)
 
     # -- messages
 
@@ -95,6 +107,8 @@ class MasterRun(Run):
 
     def leased(self, record: Record) -> None:
         """The ticket is about to be granted; its row must be there before."""
+        if not record.attempts:
+            self._remains.recall(record)
         if not record.job_id:
             self._lease_again(record)
 

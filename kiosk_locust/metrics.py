@@ -62,6 +62,7 @@ class Metrics:
         self.total = total
         self._clock = clock
         self._started_at = clock.now()
+        self._earlier = 0  # tickets closed before this session
         self._submitted = 0
         self._closed = 0
         self._images_done = 0
@@ -71,6 +72,22 @@ class Metrics:
         self._outcomes: Counter[Outcome] = Counter()
         self._closings: deque[tuple[int, int]] = deque()  # (second, tickets closed in it)
         self._histograms = {name: HdrHistogram(1, _LONGEST_US, 3) for name in MEASURES}
+
+    def take_up(
+        self, outcomes: Mapping[Outcome, int], submitted: int, images_done: int, images_failed: int
+    ) -> None:
+        """Begin with the jobs and images of earlier sessions; paces stay those of this one."""
+        self._earlier = sum(outcomes.values())
+        self._closed += self._earlier
+        self._outcomes.update(outcomes)
+        self._submitted += submitted
+        self._images_done += images_done
+        self._images_failed += images_failed
+
+    def on_adopted(self, record: Record, **_: Any) -> None:
+        """A job of an earlier session is polled on."""
+        self._in_flight[record.ticket.id] = record
+        self._statuses[record.ticket.id] = record.status or "submitted"
 
     def on_submitted(self, record: Record, **_: Any) -> None:
         """A job has an id."""
@@ -161,7 +178,7 @@ class Metrics:
         elapsed_s = now - self._started_at
         pace = self._rate(now, _ESTIMATE_WINDOW_S)
         if not pace and elapsed_s > 0:
-            pace = self._closed / elapsed_s
+            pace = (self._closed - self._earlier) / elapsed_s
         return remaining / pace if pace else None
 
 

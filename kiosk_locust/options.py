@@ -55,6 +55,7 @@ class Options:
     start_delay_s: float
     arrival: Arrival
     arrival_seed: int
+    arrival_trace: str  # the file, as it was given; empty for other arrivals
     arrival_offsets_s: tuple[float, ...]  # of the trace; empty for other arrivals
     ramp: Ramp | None
     workload: Workload
@@ -140,6 +141,7 @@ def draft(
         start_delay_s=arrivals.start_delay_s,
         arrival=arrivals.kind,
         arrival_seed=arrivals.seed,
+        arrival_trace=check.layers.text("arrival_trace"),
         arrival_offsets_s=arrivals.offsets_s,
         ramp=arrivals.ramp,
         workload=plan_.workload,
@@ -167,6 +169,7 @@ def draft(
             "log_file", _checked(check_file) if log_enabled else parsing.path, Path()
         ),
     )
+    _check_resuming(check)
     _note_emptied_fields(check)
     return Draft(drafted, tuple(check.notices), check.sources, tuple(check.mistakes))
 
@@ -181,6 +184,15 @@ def _checked(can_be_written: Callable[[Path], None]) -> Callable[[str], Path]:
         return path
 
     return parse
+
+
+def _check_resuming(check: Checker) -> None:
+    """Which run to go on with is no option of the run, but may be a mistake all the same."""
+    check.take_if_given("resume", parsing.ledger)
+    check.take_if_given("resume_or_start", parsing.run_name)
+    resume, or_start = check.layers.get("resume"), check.layers.get("resume_or_start")
+    if resume and or_start and not check.failed & {"resume", "resume_or_start"}:
+        check.refuse(or_start, f"contradicts {resume.shown}; give only one of them")
 
 
 def _note_emptied_fields(check: Checker) -> None:

@@ -11,6 +11,7 @@ import random
 import signal
 import sys
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import gevent
@@ -23,17 +24,24 @@ from locust.stats import CSV_STATS_INTERVAL_SEC
 from locust.web import WebUI
 from rich.console import Console
 
-from kiosk_locust import commandline, form
+from kiosk_locust import commandline, form, results, resuming
 from kiosk_locust.active import ActiveRun, ledger_of
 from kiosk_locust.dispatch import AtOnceDispatcher
-from kiosk_locust.errors import KioskLocustError, Mistake, OptionsError, PreflightError
+from kiosk_locust.errors import (
+    KioskLocustError,
+    LedgerError,
+    Mistake,
+    OptionsError,
+    PreflightError,
+)
 from kiosk_locust.logfile import open_log
 from kiosk_locust.options import Options, draft, resolve
 from kiosk_locust.record import JobRequest, Ticket
+from kiosk_locust.resuming import Finished, Resumption
 from kiosk_locust.settings.sources import Layers, locusts_own, lookalikes, read_dotenv
 from kiosk_locust.signals import Signals
 from kiosk_locust.user import RUNS, KioskUser
-from kiosk_locust.verdict import Verdict
+from kiosk_locust.verdict import Verdict, exit_code
 from kiosk_locust.workerplugin import WorkerPlugin
 
 logger = logging.getLogger(__name__)
@@ -76,11 +84,11 @@ def _on_init(environment: Environment, web_ui: WebUI | None = None, **_: Any) ->
     try:
         layers = commandline.read(sys.argv[1:], os.environ, _attached[0])
         Plugin(environment, runner, layers, web_ui).register()
-    except OptionsError as error:
+    except (OptionsError, LedgerError) as error:
         _refuse(error)
 
 
-def _refuse(error: OptionsError) -> None:
+def _refuse(error: KioskLocustError) -> None:
     sys.stderr.write(f"{error}\n")
     sys.exit(2)
 
@@ -107,7 +115,8 @@ class Plugin:
     ) -> None:
         self._environment = environment
         self._runner = runner
-        self._layers = layers
+        self._given = layers
+        self._resumption: Resumption | None = None  # for the first run only
         self._web_ui = web_ui
         # Taken once: Locust writes the form's host into the classes.
         self._class_host = next((c.host for c in self._classes if c.host), None)
@@ -128,18 +137,26 @@ class Plugin:
     # -- once a process
 
     def register(self) -> None:
-        """Check the settings and attach every listener; raises OptionsError.
+        """Check the settings and attach every listener; raises OptionsError and LedgerError.
 
-        Without a web UI all must be right by now; with one, the form may still mend it.
+        Without a web UI all must be right by now; with one, the form may still mend it, but
+        not where a run is to be resumed.
         """
-        if self._headless or self._parsed.autostart:
-            self._is_starting = True  # until Locust says so itself, a moment from now
-            options = self._resolve(self._layers, tell=False)
+        found = resuming.find(self._given)
+        if isinstance(found, Finished):
+            sys.exit(self._tell_finished(found))
+        self._resumption = found
+        if found is None:
+            self._given = resuming.new_name(self._given)
+        starts = self._headless or self._parsed.autostart
+        self._is_starting = starts  # until Locust says so itself, a moment from now
+        if starts or resuming.is_asked_for(self._given):
+            options = self._resolve(self._given, tell=False)
         else:
             options = draft(
-                self._layers, class_host=self._class_host, headless=False, rng=self._rng
+                self._given, class_host=self._class_host, headless=False, rng=self._rng
             ).options
-        self._shown = commandline.prefill(self._parsed, self._layers, options)
+        self._shown = commandline.prefill(self._parsed, self._in_force(self._given), options)
         for user_class in self._classes:  # the page shows it; other classes keep their own
             user_class.host = options.host
         _shown.update(self._shown)
@@ -176,13 +193,22 @@ class Plugin:
         if options.log_enabled:
             self._log = open_log(options.log_file, options.log_level)
 
-    def _resolve(self, layers: Layers, *, tell: bool) -> Options:
+    def _in_force(self, given: Layers) -> Layers:
+        """What was given, above the ledger's settings where a run is to be resumed."""
+        return self._resumption.under(given) if self._resumption else given
+
+    def _resolve(self, given: Layers, *, tell: bool) -> Options:
         resolved = resolve(
-            layers, class_host=self._class_host, headless=self._headless, rng=self._rng
+            self._in_force(given),
+            class_host=self._class_host,
+            headless=self._headless,
+            rng=self._rng,
         )
         if tell:
             for notice in resolved.notices:
                 logger.warning("%s", notice)
+        if self._resumption:
+            return self._resumption.options(resolved, given, self._class_host)
         options = resolved.options
         if options.run_name and (ledger := ledger_of(options, options.run_name)).exists():
             source = resolved.sources.get("run_name", "--run-name")
@@ -193,7 +219,17 @@ class Plugin:
 
     def _check_form(self, posted: dict[str, str]) -> None:
         """Raise OptionsError for a start form that a run cannot start from."""
-        self._resolve(self._layers.with_form(posted, self._shown), tell=False)
+        self._resolve(self._given.with_form(posted, self._shown), tell=False)
+
+    def _tell_finished(self, found: Finished) -> int:
+        """Say that nothing is left to do, write missing results, and return the exit code."""
+        say = partial(self._console.print, soft_wrap=True, highlight=False, markup=False)
+        say(f"the run {found.run.run_name} is finished: nothing is left to do ({found.path})")
+        for path in results.write_missing(found.path, found.path.parent):
+            say(f"written: {path}")
+        verdict = exit_code(found.outcomes, finished=True)
+        say(verdict.line)
+        return verdict.code
 
     # -- a run
 
@@ -214,17 +250,23 @@ class Plugin:
 
     def _start(self) -> None:
         self._active = self._ending = None
-        layers = self._layers
+        given = self._given
         if self._web_ui is not None:
-            layers = layers.with_form(vars(self._parsed), self._shown)
-        options = self._resolve(layers, tell=True)
+            given = given.with_form(vars(self._parsed), self._shown)
+        options = self._resolve(given, tell=True)
         active = ActiveRun(
-            options, self._environment, self._console, lambda: self._on_run_over(active)
+            options,
+            self._environment,
+            self._console,
+            lambda: self._on_run_over(active),
+            self._resumption,
         )
         RUNS[self._environment] = active.open(self._requests(options))
         self._active = active
         self._environment.process_exit_code = 2  # until the run says better
         active.start()
+        self._given = resuming.for_new_runs(self._given, self._resumption)
+        self._resumption = None
 
     def _requests(self, options: Options) -> list[JobRequest]:
         """What each user class would submit first, for the check before the start."""

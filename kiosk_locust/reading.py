@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk_locust.errors import LedgerError
+from kiosk_locust.sessions import Session, sessions
 
 _SECRET = ("password", "token", "secret")
 
@@ -29,6 +30,7 @@ class Facts:
     time_zero: float | None
     ended_at: float | None
     options: Mapping[str, Any]  # as the run was told, secrets left out
+    sessions: tuple[Session, ...]
 
     @property
     def cycles(self) -> int:
@@ -80,6 +82,7 @@ def facts(db: sqlite3.Connection) -> Facts:
             for name, value in options.items()
             if not any(word in name.lower() for word in _SECRET)
         },
+        sessions=sessions(db, _moment(meta.get("alive_at"))),
     )
 
 

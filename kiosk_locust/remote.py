@@ -73,10 +73,6 @@ class RemoteTickets(Tickets):
             self.takers -= 1
         return None
 
-    def adopt(self, ticket: Ticket) -> None:
-        """A ticket came with its job, past the stock."""
-        self._taken(ticket)
-
     def give_back(self, ticket: Ticket) -> None:
         """Nobody here has it any more; another user may, or the master."""
         if self.end and session_of(ticket) == self.end.session:
@@ -167,6 +163,14 @@ class RemoteLedger:
         while self._end.sender.acknowledged < wanted:
             self.arrived.wait()
 
+    @property
+    def is_alive(self) -> bool:
+        """The lease tells what may be sent: see RemoteRun._may_submit."""
+        return True
+
+    def await_alive(self) -> None:
+        """It is; see ``is_alive``."""
+
     def give_back_stock(self) -> None:
         """The master gets what no user has taken."""
         for record in self._end.stock.empty():
@@ -219,6 +223,8 @@ class RemoteRun(Run):
     def adopt(self, record: Record) -> None:
         """Poll a job on that another worker has submitted."""
         record.ticket = granted(record.ticket, self.end.session)
+        seen = [change.after for change in record.changes]
+        record.observed_after = max((at for at in (*seen, record.submitted_at) if at), default=None)
         self.tickets.adopt(record.ticket)
         self._jobs.spawn(self._live, _Leased(record, 0, ""))
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TextIO
 from kiosk_locust import names
 from kiosk_locust.jobdata import jobs
 from kiosk_locust.reading import Facts, facts, opened
+from kiosk_locust.sessions import gaps, spans
 from kiosk_locust.summary import Summary, summarise_open
 
 SCHEMA_VERSION = 1
@@ -40,6 +41,16 @@ def write_all(ledger: Path, out_dir: Path) -> Written:
     only_one = run.cycles <= 1 and len(cycles) <= 1
     written = [_write(ledger, out_dir, cycle) for cycle in ([1] if only_one else [*cycles, None])]
     return Written([path for path, _ in written], written[-1][1])
+
+
+def write_missing(ledger: Path, out_dir: Path) -> list[Path]:
+    """Write the files of a finished run as `write_all` does, unless its end wrote some."""
+    with opened(ledger) as db:
+        run = facts(db)
+    ended_at = run.ended_at or 0.0
+    if any(path.stat().st_mtime >= ended_at for path in out_dir.glob(f"*_{run.run_id}*.json")):
+        return []
+    return write_all(ledger, out_dir).paths
 
 
 def write(ledger: Path, out_dir: Path, *, cycle: int | None) -> Path:
@@ -126,6 +137,8 @@ def _head(
             {"cycle": number, "started_at": started_at, "ended_at": ended_at}
             for number, started_at, ended_at in cycles
         ],
+        "sessions": [session.as_json() for session in run.sessions],
+        "gaps": [gap.as_json() for gap in gaps(run.sessions)],
         "summary": summary.as_json(),
         "configuration": dict(run.options),
     }
@@ -151,15 +164,11 @@ def _elapsed_s(
 def _mean_gap_s(db: sqlite3.Connection, run: Facts, cycle: int | None) -> float:
     """The mean gap wanted between jobs: START_DELAY, or what other arrivals came to.
 
-    Gaps count within cycles, not between them. To the microsecond, since it stands in names.
+    Gaps count within cycles and sessions, not between them. To the microsecond, since it stands
+    in names.
     """
     start_delay_s = float(run.options.get("start_delay_s", 0.0))
     if run.options.get("arrival", "constant") == "constant":
         return start_delay_s
-    gaps, span_s = db.execute(
-        """SELECT sum(gaps), sum(span) FROM (
-            SELECT count(due_at) - 1 AS gaps, max(due_at) - min(due_at) AS span FROM tickets
-            WHERE (:cycle IS NULL OR cycle = :cycle) AND due_at IS NOT NULL GROUP BY cycle)""",
-        {"cycle": cycle},
-    ).fetchone()
-    return round(span_s / gaps, 6) if gaps else start_delay_s
+    found = spans(db, "due_at", "cycle", {"cycle": cycle})
+    return round(found.span_s / found.gaps, 6) if found.gaps else start_delay_s

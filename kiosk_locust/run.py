@@ -6,20 +6,20 @@ import logging
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import NamedTuple
 
 import gevent
 from gevent.event import Event
 from gevent.pool import Group
 
-from kiosk_locust import schedule
+from kiosk_locust import events, schedule
 from kiosk_locust.clock import Clock
 from kiosk_locust.job import Ending, Interrupted, Job, close
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.options import Options
 from kiosk_locust.record import JobRequest, Outcome, Record, Ticket
+from kiosk_locust.remains import Remains
 from kiosk_locust.tickets import Tickets
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class _Leased(NamedTuple):
 
 
 class Run:
-    """One run.
+    """One run; of one that is resumed, what ``remains``, which is all of it by default.
 
     ``on_end`` is called when every ticket is closed, or when it cannot go on: ``trouble`` then
     says why.
@@ -60,32 +60,48 @@ class Run:
         clock: Clock,
         rng: random.Random,
         on_end: Callable[[], None],
+        remains: Remains | None = None,
     ) -> None:
+        remains = remains or Remains(options)
         self.options = options
         self.ledger = ledger
-        self.outcomes: Counter[Outcome] = Counter()
+        self.outcomes = Counter(remains.earlier.outcomes)
         self.never_leased = 0  # closed as unfinished without a job
         self.trouble = ""
         self.ended_by = ""
         self.all_closed = Event()
-        self._tickets = Tickets(partial(schedule.tickets, options))
+        self._remains = remains
+        self._tickets = Tickets(remains.tickets)
         self._kiosk = kiosk
         self._clock = clock
         self._rng = rng
         self._on_end = on_end
         self._jobs = Group()
         self._lives: dict[int, Job] = {}  # jobs in flight by ticket
-        self._orphans: deque[gevent.Greenlet] = deque()  # jobs whose user was ended
+        # Jobs whose user was ended, or that an earlier session submitted.
+        self._orphans: deque[gevent.Greenlet] = deque()
         self._sleepers: dict[int, Event] = {}  # users that wait for a ticket's slot, by ticket
         self._asked: dict[tuple[int, str], JobRequest] = {}  # for tickets that were given back
         self._stopping = Event()
         self._give_up = Event()
-        self._cycle = 0
+        self._cycle = remains.begun
         self._cycles: gevent.Greenlet | None = None
 
     def start(self, zero_at: float) -> None:
-        """Begin the first cycle, from which due times count, at ``zero_at`` (epoch seconds)."""
+        """Poll on what was submitted before, and begin the first cycle at ``zero_at``.
+
+        From that moment (epoch seconds) due times count. Jobs of earlier sessions are waited for
+        by users, as those of users that were ended are: no more than ``-u`` are in flight.
+        """
+        for record in self._remains.adopt():
+            self._tickets.adopt(record.ticket)
+            events.job_adopted.fire(record=record)
+            self._adopt(record)
         self._cycles = gevent.spawn(self._run_cycles, zero_at)
+
+    def _adopt(self, record: Record) -> None:
+        """Have a job polled on that is there already."""
+        self._orphans.append(self._jobs.spawn(self._live, _Leased(record, 0, "")))
 
     @property
     def in_flight(self) -> int:
@@ -148,7 +164,7 @@ class Run:
             self._on_end()
 
     def _run_cycles(self, started_at: float) -> None:
-        for cycle in range(1, self.options.num_cycles + 1):
+        for cycle in self._remains.cycles:
             self._cycle = cycle
             self.ledger.begin_cycle(cycle, started_at)
             self._tickets.begin(cycle, started_at)
@@ -178,6 +194,7 @@ class Run:
             fault = f"{user_class}.request raised {error!r}"
             request = JobRequest("", ticket.file, "")
         record = Record(ticket, user_class, request, now)
+        self._remains.recall(record)
         return _Leased(record, self.ledger.lease(record), fault)
 
     def _give_back(self, ticket: Ticket, leased: _Leased | None) -> None:

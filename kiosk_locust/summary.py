@@ -16,6 +16,7 @@ from kiosk_locust.measures import ENDED, STAGE_FIELDS, is_zip, stage_times
 from kiosk_locust.percentiles import Percentiles
 from kiosk_locust.reading import Facts, facts, opened
 from kiosk_locust.record import Outcome
+from kiosk_locust.sessions import spans
 from kiosk_locust.snapshot import Snapshot
 
 _CHOSEN = "(:cycle IS NULL OR cycle = :cycle)"
@@ -35,9 +36,9 @@ _ATTEMPTS = {
     "submission_http": f"SELECT received_at - sent_at AS value {_ACCEPTED}",
 }
 _COUNTS = f"""SELECT count(*), count(submitted_at), sum(ambiguous <> 0), sum(polls),
-    sum(images_done), sum(images_failed), min(submitted_at), max(submitted_at),
+    sum(images_done), sum(images_failed), min(submitted_at),
     max(submitted_at + duration_s), sum(coalesce(expire_error, '') <> ''),
-    sum(taken_at > due_at), count(due_at), min(due_at), max(due_at)
+    sum(taken_at > due_at)
     FROM tickets WHERE {_CHOSEN}"""
 _CHUNK = 250
 
@@ -92,8 +93,8 @@ def summarise_open(db: sqlite3.Connection, run: Facts, cycle: int | None) -> Sum
     """The same from a ledger that is open already."""
     given = {"cycle": cycle}
     # fmt: off
-    (tickets, submitted, ambiguous, polls, images_done, images_failed, first, last, ended_at,
-     expire_errors, waited, due, first_due, last_due) = db.execute(_COUNTS, given).fetchone()
+    (tickets, submitted, ambiguous, polls, images_done, images_failed, first, ended_at,
+     expire_errors, waited) = db.execute(_COUNTS, given).fetchone()
     # fmt: on
     counted = _tally(db, "outcome", given)
     outcomes = {outcome.value: counted.get(outcome.value, 0) for outcome in Outcome}
@@ -119,8 +120,8 @@ def summarise_open(db: sqlite3.Connection, run: Facts, cycle: int | None) -> Sum
         makespan_s=makespan_s,
         jobs_per_s=_ratio(useful, makespan_s),
         images_per_s=_ratio(images_done or 0, makespan_s),
-        rate_wanted_per_s=_rate(due, first_due, last_due) if is_open else None,
-        rate_achieved_per_s=_rate(submitted, first, last) if is_open else None,
+        rate_wanted_per_s=_rate(db, "due_at", given) if is_open else None,
+        rate_achieved_per_s=_rate(db, "submitted_at", given) if is_open else None,
         waited_for_user=(waited or 0) if is_open else None,
         duration_from=_tally(db, "duration_from", given),
         percentiles_s=_percentiles(db, given),
@@ -171,8 +172,7 @@ def _ratio(number: int, span_s: float | None) -> float | None:
     return number / span_s if span_s else None
 
 
-def _rate(number: int, first: float | None, last: float | None) -> float | None:
-    """Arrivals a second: ``number`` of them have one gap less between the first and the last."""
-    if first is None or last is None:
-        return None
-    return _ratio(number - 1, last - first)
+def _rate(db: sqlite3.Connection, moment: str, given: Mapping[str, object]) -> float | None:
+    """Arrivals a second within the sessions: n of them have n - 1 gaps between them."""
+    found = spans(db, moment, "NULL", given)
+    return _ratio(found.gaps, found.span_s)

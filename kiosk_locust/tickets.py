@@ -36,6 +36,10 @@ class Tickets:
         self._idle.clear()
         self._wake()
 
+    def adopt(self, ticket: Ticket) -> None:
+        """A ticket was taken, and submitted, before this process began."""
+        self._taken(ticket)
+
     def take(self) -> Ticket | None:
         """The next ticket, waiting for one; None once there will be no more."""
         while not self.stopped:

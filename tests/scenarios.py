@@ -30,6 +30,7 @@ DEFAULTS: dict[str, Any] = {
     "start_delay_s": 0.05,
     "arrival": "constant",
     "arrival_seed": 1,
+    "arrival_trace": "",
     "arrival_offsets_s": (),
     "ramp": None,
     "workload": "open",

@@ -381,11 +381,11 @@ class SmallKiosk:
 
     def __call__(self, connection: Connection) -> None:
         while request := connection.read_request():
-            connection.send(self._answer(request))
+            connection.send(self.answer(request))
             if self._last:
                 return
 
-    def _answer(self, request: Received) -> bytes:
+    def answer(self, request: Received) -> bytes:
         if request.path == "/api/predict":
             self.hashes.append(f"segmentation:image.png:{uuid.uuid4()}")
             return json_answer({"hash": self.hashes[-1]})
@@ -428,6 +428,25 @@ def test_a_frontend_that_closes_after_each_answer_is_sent_no_job_twice(tmp_path:
         assert server.connections == len(server.requests)
     assert (finished.code, finished.outcomes) == (0, {"done": 15}), finished.output
     assert sorted(job["job_id"] for job in finished.jobs) == sorted(kiosk.hashes)
+
+
+def test_a_request_that_only_measures_keeps_no_run_from_starting(tmp_path: Path) -> None:
+    kiosk = SmallKiosk()
+    asked: list[Received] = []
+
+    def behave(connection: Connection) -> None:
+        """Know the job types once, and break off whoever asks again."""
+        while request := connection.read_request():
+            if request.path == "/api/jobtypes":
+                asked.append(request)
+                if len(asked) > 1:
+                    return
+            connection.send(kiosk.answer(request))
+
+    with RawServer(behave) as server:
+        finished = run_locust(tmp_path, "-u", "3", "-r", "50", host=server.url)
+    assert (finished.code, finished.outcomes) == (0, {"done": 3}), finished.output
+    assert len(asked) == 2
 
 
 def test_a_redirect_to_https_is_found_once_before_the_first_job(tmp_path: Path) -> None:

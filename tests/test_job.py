@@ -41,12 +41,21 @@ class Book:
 
     def __init__(self, log: list[str]) -> None:
         self.log = log
+        self.alive = True
 
     def attempt(self, record: Record, attempt: Attempt) -> None:
         self.log.append(f"attempt {attempt.result}")
 
     def expire_failed(self, record: Record) -> None:
         self.log.append("expire failed")
+
+    @property
+    def is_alive(self) -> bool:
+        return self.alive
+
+    def await_alive(self) -> None:
+        self.log.append("await alive")
+        self.alive = True
 
     def settle(self, until: int | None = None) -> None:
         self.log.append("settle" if until is None else f"settle {until}")
@@ -364,3 +373,41 @@ def test_what_a_users_listener_raises_is_logged_and_harms_nothing(
     listen(events.job_closed, broken)
     assert scene.live().outcome is Outcome.DONE
     assert "not my day" in caplog.text
+
+
+def test_a_job_waits_for_the_ledgers_sign_of_life_and_is_then_sent(scene: Scene) -> None:
+    scene.kiosk.predicts = [KEY]
+    book = Book(scene.log)
+    book.alive = False
+    job = Job(
+        scene.record,
+        kiosk=scene.kiosk,  # type: ignore[arg-type]  # it has the calls that a job makes
+        book=book,
+        leased=1,
+        options=make_options(),
+        clock=scene.clock,
+        rng=random.Random(1),
+        may_submit=lambda: True,
+    )
+    job.run()
+    assert scene.log.index("await alive") < scene.log.index("predict")
+    assert scene.log.count("predict") == 1
+    assert scene.record.outcome is Outcome.DONE
+
+
+def test_a_job_that_has_an_id_is_polled_on_and_never_submitted(scene: Scene) -> None:
+    scene.record.job_id = KEY
+    scene.record.submitted_at = 1.0  # long ago: its time limit counts from now
+    job = Job(
+        scene.record,
+        kiosk=scene.kiosk,  # type: ignore[arg-type]  # it has the calls that a job makes
+        book=Book(scene.log),
+        leased=0,
+        options=make_options(job_timeout_s=60.0),
+        clock=scene.clock,
+        rng=random.Random(1),
+        may_submit=lambda: True,
+    )
+    job.run()
+    assert "predict" not in scene.log
+    assert scene.record.outcome is Outcome.DONE

@@ -46,6 +46,7 @@ def test_the_defaults_are_those_of_the_older_client() -> None:
         start_delay_s=0.05,
         arrival="constant",
         arrival_seed=random.Random(7).getrandbits(32),
+        arrival_trace="",
         arrival_offsets_s=(),
         ramp=None,
         workload="open",

@@ -93,7 +93,11 @@ class WebUi(Locust):
 
     def results(self, name: str) -> dict[str, Any] | None:
         """The results file of a run; None until it is there."""
-        for path in self.folder.glob("results/*delay_*.json"):
+        try:
+            paths = list(self.folder.glob("results/*delay_*.json"))
+        except FileNotFoundError:  # while it is looked whether the folder can be made
+            return None
+        for path in paths:
             found: dict[str, Any] = json.loads(path.read_text())
             if found["run_name"] == name:
                 return found
@@ -411,3 +415,27 @@ def test_autostart_runs_by_itself_and_autoquit_ends_the_process(
     assert stays.written("by-hand") == {"done": 3}
     stays.signal(signal.SIGINT)
     assert stays.finish().code == 0
+
+
+def test_the_first_run_of_the_form_resumes_and_later_ones_are_new(tmp_path: Path) -> None:
+    with simulator("--predict-s=1") as kiosk:
+        first = Locust(tmp_path, "-u", "30", "-r", "20", "--run-name", "a", host=kiosk.url)
+        wait_until(lambda: len(kiosk.submissions) >= 10, what="10 submissions")
+        first.process.kill()
+        first.process.wait()
+        web = WebUi(tmp_path, "--resume", "a", host=kiosk.url)
+        try:
+            shown = web.page()
+            refused = web.submit(30, 20, count="31")
+            assert not refused["success"]
+            assert "the ledger results/a.db has count 30" in refused["message"]
+            answer = web.submit(int(shown["num_users"]), 20)
+            assert answer["success"], answer
+            assert web.written("a") == {"done": 30}
+            web.start("b", 30, 20)
+            assert web.written("b") == {"done": 30}
+        finally:
+            web.signal(signal.SIGINT)
+            web.finish()
+        ambiguous = web.sql("a", "SELECT sum(ambiguous) FROM tickets")[0][0]
+        assert 60 <= len(kiosk.submissions) <= 60 + ambiguous

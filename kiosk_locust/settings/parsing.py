@@ -183,6 +183,17 @@ def run_name(text: str) -> str:
     return text
 
 
+def ledger(text: str) -> str:
+    """``latest``, the path of a ledger (with a slash, or ending in .db), or a run's name."""
+    text = plain(text)
+    if text == "latest" or "/" in text or text.endswith(".db"):
+        return text
+    try:
+        return run_name(text)
+    except ValueError:
+        raise ValueError("must be a run's name, the path of its ledger, or latest") from None
+
+
 def model(text: str) -> tuple[str, str]:
     """Name and version of ``name:version``; both empty where the choice is the job type's."""
     found = re.fullmatch(r"([^\s:]+):(\d+)", plain(text), re.ASCII)

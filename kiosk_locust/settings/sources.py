@@ -76,6 +76,25 @@ class Layers:
         """What counts for ``name``, or None if nobody gave it."""
         return next(self.all(name), None)
 
+    def text(self, name: str) -> str:
+        """What counts for ``name``, as it was given; empty if nobody gave it."""
+        given = self.get(name)
+        return given.text.strip() if given else ""
+
+    def over(self, lowest: Layer) -> Layers:
+        """These layers above one more."""
+        return replace(self, layers=(*self.layers, lowest))
+
+    def without(self, *names: str) -> Layers:
+        """These layers as if nobody had given ``names``."""
+        return replace(
+            self,
+            layers=tuple(
+                replace(layer, values={n: g for n, g in layer.values.items() if n not in names})
+                for layer in self.layers
+            ),
+        )
+
     def with_form(self, posted: Mapping[str, object], prefilled: Mapping[str, str]) -> Layers:
         """These layers under what the start form changed.
 

@@ -256,6 +256,22 @@ _PLAN = (
         "Name of the run and of its files.",
         derived="made from time and job type",
     ),
+    Setting(
+        "resume",
+        "RESUME",
+        "",
+        "Go on with an interrupted run: its name, the path of its ledger, or latest.",
+        derived="none",
+        in_form=False,
+    ),
+    Setting(
+        "resume_or_start",
+        "RESUME_OR_START",
+        "",
+        "Go on with the run of this name, or start it where there is none yet.",
+        derived="none",
+        in_form=False,
+    ),
 )
 
 _WAITING = (

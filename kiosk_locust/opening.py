@@ -1,0 +1,127 @@
+"""A ledger's file: how it is made, and how one that is there is looked over and opened again."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+from kiosk_locust.errors import LedgerError, LedgerExistsError
+from kiosk_locust.locking import Lock, network_type
+
+logger = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+#: So many faults of a damaged file are told.
+FAULTS_SHOWN = 5
+
+
+def make(path: Path, meta: Mapping[str, str]) -> tuple[Lock, sqlite3.Connection]:
+    """Make the file and its tables, locked; raises LedgerError if it is there or cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerError(f"cannot make the ledger {path}: {error}") from error
+    lock = connection = None
+    try:
+        lock = Lock(path, make=True)  # of two processes with one name, one gets it
+        if kind := network_type(path):
+            logger.warning(
+                "%s is on a network file system (%s), which cannot be relied on to keep what was"
+                " written or to keep a second process out: set OUTPUT_DIR to a local disk",
+                *(path, kind),
+            )
+        connection = _connect(path)
+        schema = resources.files("kiosk_locust").joinpath("ledger.sql").read_text("utf-8")
+        connection.executescript(f"BEGIN; {schema}")
+        rows = {"schema_version": str(SCHEMA_VERSION), **meta}.items()
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+        connection.execute("COMMIT")
+    except FileExistsError as error:
+        advice = f"{path} is there already: choose another --run-name"
+        raise LedgerExistsError(advice) from error
+    except (OSError, sqlite3.Error) as error:
+        if connection:
+            connection.close()
+        if lock:
+            remove(path)
+            lock.release()
+        raise LedgerError(f"cannot make the ledger {path}: {error}") from error
+    return lock, connection
+
+
+def reopen(path: Path) -> tuple[Lock, sqlite3.Connection]:
+    """Open a ledger that is there, locked and looked over; raises LedgerError.
+
+    What a process that died had not yet committed is not in it; SQLite sees to that.
+    """
+    try:
+        lock = Lock(path)
+    except OSError as error:
+        raise LedgerError(f"the ledger {path} cannot be opened: {error.strerror}") from error
+    connection = None
+    try:
+        connection = _connect(path)
+        _check(path, connection)
+    except (LedgerError, sqlite3.Error) as error:
+        if connection:
+            connection.close()
+        lock.release()
+        if isinstance(error, LedgerError):
+            raise
+        raise damaged(path, str(error)) from error
+    return lock, connection
+
+
+def is_blank(path: Path) -> bool:
+    """Whether a run was ended so early that it left a file, but not one word in it."""
+    try:
+        with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as connection:
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        return False
+    return bool(tables == 0)
+
+
+def remove(path: Path) -> None:
+    """Delete a ledger, with the files that SQLite keeps beside it."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        with contextlib.suppress(OSError):
+            path.with_name(path.name + suffix).unlink()
+
+
+def damaged(path: Path, what: str) -> LedgerError:
+    """The error for a file that cannot be trusted."""
+    return LedgerError(
+        f"the ledger {path} is damaged: {what}. It cannot be resumed as it is; keep a copy, and"
+        f" save what can be read with: sqlite3 {path} .recover | sqlite3 {path.stem}_saved.db"
+        f" (tickets that are lost there would be submitted again)"
+    )
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _check(path: Path, connection: sqlite3.Connection) -> None:
+    version = None
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+        version = connection.execute(
+            "SELECT value FROM meta WHERE key = 'schema_version'"
+        ).fetchone()
+    if version is None:
+        raise LedgerError(f"{path} is no ledger: it does not say its schema_version")
+    if version[0] != str(SCHEMA_VERSION):
+        raise LedgerError(
+            f"the ledger {path} has schema version {version[0]}, and this kiosk_locust knows"
+            f" {SCHEMA_VERSION} alone: use the version that made it"
+        )
+    faults = [row[0] for row in connection.execute(f"PRAGMA quick_check({FAULTS_SHOWN})")]
+    if faults != ["ok"]:
+        raise damaged(path, "; ".join(fault.strip() for fault in faults))

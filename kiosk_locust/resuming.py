@@ -1,0 +1,207 @@
+"""Which ledger a run goes on with, whether it can, and what its settings then are."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kiosk_locust import names, opening
+from kiosk_locust.errors import LedgerError, Mistake, OptionsError
+from kiosk_locust.options import Options, Resolved, options_as_json
+from kiosk_locust.reading import Facts, facts, opened
+from kiosk_locust.record import Outcome
+from kiosk_locust.settings import parsing, planned
+from kiosk_locust.settings.sources import Given, Layer, Layers
+from kiosk_locust.settings.table import SETTINGS
+
+LATEST = "latest"
+#: Options that are of a process, not of the run.
+_OF_THE_PROCESS = frozenset({"output_dir", "run_name", "log_enabled", "log_level", "log_file"})
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """A run that can go on: its ledger, and what stood in it."""
+
+    path: Path
+    run: Facts
+
+    @property
+    def place(self) -> str:
+        """What messages call it."""
+        return f"the ledger {self.path}"
+
+    def under(self, given: Layers) -> Layers:
+        """What was given, without what the ledger alone can say, above the ledger's settings."""
+        lowest = planned.layer(self.run.options, self.place, output_dir=str(self.path.parent))
+        return given.without(*planned.NOT_READ_AGAIN, "run_name").over(lowest)
+
+    def options(self, resolved: Resolved, given: Layers, class_host: str | None) -> Options:
+        """The options of this session: the ledger's plan, and the rest as it was resolved.
+
+        Raises OptionsError for what was given and makes another plan.
+        """
+        if class_host and not (given.get("host") or given.get("api_host")):
+            host = Given(class_host, "host", "the user class")
+            given = given.over(Layer(host.place, {"host": host}))
+            resolved_host = parsing.host(class_host)
+        else:
+            resolved_host = resolved.options.host or ""
+        before = self.run.options
+        now = options_as_json(resolved.options) | {"host": resolved_host}
+        mistakes = list(planned.contradictions(before, now, given, self.run.host, self.place))
+        if mistakes:
+            raise OptionsError(mistakes)
+        plan = {field: before[field] for field in planned.PLAN}
+        plan["ramp"] = resolved.options.ramp
+        return dataclasses.replace(
+            resolved.options,
+            **plan,
+            arrival_offsets_s=tuple(before["arrival_offsets_s"]),
+            run_name=self.run.run_name,
+        )
+
+    def changed(self, options: Options) -> dict[str, tuple[Any, Any]]:
+        """The options that were others before: what they were, and what they are."""
+        before, now = self.run.options, options_as_json(options)
+        return {
+            name: (before.get(name), value)
+            for name, value in now.items()
+            if name not in _OF_THE_PROCESS and before.get(name) != value
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that needs no going on with; its jobs by outcome."""
+
+    path: Path
+    run: Facts
+    outcomes: Counter[Outcome]
+
+
+def is_asked_for(given: Layers) -> bool:
+    """Whether a run is to be resumed, be it there or not."""
+    return bool(given.get("resume") or given.get("resume_or_start"))
+
+
+def find(given: Layers) -> Resumption | Finished | None:
+    """What --resume or --resume-or-start name; None where neither does, or nothing is there yet.
+
+    Finished only for --resume-or-start. Raises OptionsError for settings that contradict each
+    other, and LedgerError where the run cannot be resumed.
+    """
+    resume, or_start = given.get("resume"), given.get("resume_or_start")
+    named = resume or or_start
+    if named is None or not _is_readable(resume, or_start):
+        return None  # the options tell of the mistake, with all others
+    folder = _output_dir(given)
+    path = _path(named, folder)
+    run_name = given.get("run_name")
+    if run_name and run_name.text.strip() not in (named.text.strip(), path.stem):
+        advice = f"contradicts {named.shown}: a run that is resumed keeps its name; leave it out"
+        raise OptionsError([Mistake(run_name.source, run_name.text, advice)])
+    if not path.exists() or opening.is_blank(path):
+        if or_start:
+            return None
+        raise LedgerError(f"{named.shown}: there is no ledger {path}{_others(folder)}")
+    return _judge(path, finished_is_well=resume is None)
+
+
+def new_name(given: Layers) -> Layers:
+    """For --resume-or-start with nothing to resume: the run gets the name."""
+    named = given.get("resume_or_start")
+    if named is None:
+        return given
+    path = _output_dir(given) / f"{named.text.strip()}.db"
+    if path.exists() and opening.is_blank(path):  # a run that was ended before its first word
+        opening.remove(path)
+    return given.over(Layer(named.place, {"run_name": named}))
+
+
+def for_new_runs(given: Layers, resumed: Resumption | None) -> Layers:
+    """The layers of later runs in the same web UI: the plan of the first one, but new runs."""
+    if is_asked_for(given):
+        given = given.without("resume", "resume_or_start", "run_name")
+    if resumed is None:
+        return given
+    return given.over(planned.layer(resumed.run.options, resumed.place))
+
+
+def _judge(path: Path, *, finished_is_well: bool) -> Resumption | Finished:
+    """Look a ledger over without changing it."""
+    lock, connection = opening.reopen(path)  # its file is looked over, a torn end is mended
+    connection.close()
+    lock.release()
+    with opened(path) as db:
+        run = facts(db)
+        counted = db.execute(
+            "SELECT outcome, count(*) FROM tickets GROUP BY 1 HAVING outcome <> ''"
+        )
+        outcomes = Counter({Outcome(outcome): number for outcome, number in counted})
+    if run.finished and finished_is_well:
+        return Finished(path, run, outcomes)
+    if run.finished:
+        raise LedgerError(
+            f"the run in {path} is finished: nothing is left to resume; start a new one, or say"
+            f" --resume-or-start {run.run_name} to be told its exit code"
+        )
+    if run.simulated:
+        raise LedgerError(
+            f"the run in {path} cannot be resumed: it ran on an embedded simulated Kiosk, which"
+            " ended with its process; start a new run (python -m kiosk_locust.simulator runs one"
+            " that stays)"
+        )
+    return Resumption(path, run)
+
+
+def _output_dir(given: Layers) -> Path:
+    return parsing.path(given.text("output_dir") or SETTINGS["output_dir"].default)
+
+
+def _is_readable(resume: Given | None, or_start: Given | None) -> bool:
+    try:
+        if resume:
+            parsing.ledger(resume.text)
+        if or_start:
+            parsing.run_name(or_start.text)
+    except ValueError:
+        return False
+    return not (resume and or_start)
+
+
+def _path(named: Given, folder: Path) -> Path:
+    text = named.text.strip()
+    if text == LATEST:
+        found = next(iter(_ledgers(folder)), None)
+        if found is None:
+            raise LedgerError(f"{named.shown}: there is no ledger in {folder} (OUTPUT_DIR)")
+        return found
+    if "/" in text or text.endswith(".db"):
+        return parsing.path(text)
+    return _path_of_name(text, folder)
+
+
+def _path_of_name(name: str, folder: Path) -> Path:
+    path = folder / f"{name}.db"
+    simulated = folder / f"{names.SIMULATED}{name}.db"
+    return simulated if simulated.exists() and not path.exists() else path
+
+
+def _ledgers(folder: Path) -> list[Path]:
+    """All in the folder, the one written last first."""
+
+    def written_at(path: Path) -> float:
+        files = (path, path.with_name(path.name + "-wal"))
+        return max(file.stat().st_mtime for file in files if file.exists())
+
+    return sorted(folder.glob("*.db"), key=written_at, reverse=True)
+
+
+def _others(folder: Path) -> str:
+    found = [path.stem for path in _ledgers(folder)[:_SHOWN]]
+    return f"; the last ones in {folder} are {', '.join(found)}" if found else ""

@@ -1,0 +1,83 @@
+"""The processes that worked on a run, one after the other, and the gaps between them."""
+
+# ruff: noqa: S608  the parts of the SQL here are constants of this package, no input
+
+from __future__ import annotations
+
+import itertools
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One process's work on a run; times in epoch seconds, None where not known."""
+
+    number: int
+    started_at: float
+    time_zero: float | None
+    ended_at: float | None  # of one that died: its last sign of life
+    ended_by: str
+    changed: Mapping[str, Any] = field(default_factory=dict)  # by name: [before, now]
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time (epoch seconds) in which nobody worked on the run."""
+
+    begin: float
+    end: float
+
+    def as_json(self) -> dict[str, float]:
+        """``from``, ``to`` and ``seconds``; two processes' clocks cannot make it less than 0."""
+        return {"from": self.begin, "to": self.end, "seconds": max(0.0, self.end - self.begin)}
+
+
+class Spans(NamedTuple):
+    """How many gaps there are between moments, and what they come to."""
+
+    gaps: int
+    span_s: float
+
+
+def sessions(db: sqlite3.Connection, alive_at: float | None) -> tuple[Session, ...]:
+    """All sessions; one that has no end yet was last seen at ``alive_at``."""
+    rows = db.execute(
+        "SELECT number, started_at, time_zero, ended_at, ended_by, changed FROM sessions ORDER BY 1"
+    )
+    return tuple(
+        Session(
+            number, begun, zero, alive_at if end is None else end, by or "", json.loads(changed)
+        )
+        for number, begun, zero, end, by, changed in rows
+    )
+
+
+def gaps(found: Sequence[Session]) -> Iterator[Gap]:
+    """The gaps between them."""
+    for before, after in itertools.pairwise(found):
+        if before.ended_at is not None:
+            yield Gap(before.ended_at, after.started_at)
+
+
+def spans(db: sqlite3.Connection, moment: str, by: str, given: Mapping[str, object]) -> Spans:
+    """The gaps between the moments in a column of the tickets, with equal ``by``.
+
+    Those between two sessions do not count: there, the schedule stood still.
+    """
+    number, span_s = db.execute(
+        f"""SELECT coalesce(sum(gaps), 0), coalesce(sum(span), 0.0) FROM (
+            SELECT count(*) - 1 AS gaps, max({moment}) - min({moment}) AS span FROM tickets
+            WHERE (:cycle IS NULL OR cycle = :cycle) AND {moment} IS NOT NULL
+            GROUP BY {by}, (SELECT count(*) FROM sessions WHERE number > 1
+                AND started_at <= {moment}))""",
+        given,
+    ).fetchone()
+    return Spans(number, span_s)
