@@ -111,6 +111,16 @@ def test_only_a_lease_that_was_due_by_the_last_sign_of_life_may_have_been_sent(d
     assert (recalled.ambiguous, len(recalled.attempts)) == (True, 1)
 
 
+def test_what_a_masters_workers_may_have_sent_without_it_may_have_been_sent(died: Died) -> None:
+    died.ledger.set_meta(sendable_s="5.0")
+    last = int(DIED_AT + 5) - 100
+    for number in (last, last + 1):
+        died.leased(number)
+    died.left()
+    assert died.rows("SELECT ticket_id FROM attempts") == [(last,)]
+    assert died.rows("SELECT value FROM meta WHERE key = 'sendable_s'") == []
+
+
 def test_a_lease_that_was_promised_no_time_may_have_been_sent(died: Died) -> None:
     record = make_record(3)
     record.ticket = Ticket(3, 1, 3, None, "image.png")
