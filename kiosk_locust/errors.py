@@ -8,6 +8,7 @@
     ├── LedgerError           the ledger cannot be opened or written
     │   └── LedgerExistsError a run of that name has one already
     ├── RelayError            a message between master and worker cannot be used
+    ├── WorkerError           a worker cannot go on with its part of the run
     ├── SimulatorError        the simulated Kiosk did not start
     ├── ListenerError         one of the plugin's own listeners raised
     └── KioskError            an HTTP call did not give a usable answer
@@ -73,6 +74,10 @@ class LedgerExistsError(LedgerError):
 
 class RelayError(KioskLocustError):
     """A message between master and worker cannot be used, or none came."""
+
+
+class WorkerError(KioskLocustError):
+    """A worker cannot go on with its part of the run."""
 
 
 class SimulatorError(KioskLocustError):

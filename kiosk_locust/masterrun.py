@@ -10,7 +10,7 @@ import gevent
 from gevent.event import Event
 
 from kiosk_locust import events
-from kiosk_locust.errors import LedgerError, RelayError
+from kiosk_locust.errors import LedgerError, RelayError, WorkerError
 from kiosk_locust.job import Ending, close
 from kiosk_locust.record import Attempt, Outcome, Record, StatusChange, Ticket
 from kiosk_locust.relay.leases import Fate, Lost
@@ -44,6 +44,7 @@ class MasterRun(Run):
         self._facts = facts
         self._woken = Event()
         self._end: MasterEnd | None = None
+        self._met: set[str] = set()  # workers that have reported
 
     def start(self, zero_at: float) -> None:
         """Begin the first cycle, and let workers take part.
@@ -83,12 +84,20 @@ class MasterRun(Run):
         if self._end is None:
             return
         try:
-            self._end.receive(worker, decode(Report, data), self._clock.now())
+            report = decode(Report, data)
         except RelayError as error:
             logger.warning("worker %s: %s", worker, error)
-        except Exception as error:  # noqa: BLE001  a critical listener broke
-            self.fail(error)
+            return
+        if self._end.receive(worker, report, self._clock.now()):
+            self._meet(worker, report)
         self._woken.set()
+
+    def _meet(self, worker: str, report: Report) -> None:
+        if worker not in self._met:
+            self._met.add(worker)
+            self.ledger.met(worker, report.skew_s, report.skew_bound_s)
+        if report.trouble and not self.trouble:
+            self.fail(WorkerError(f"worker {worker} cannot go on: {report.trouble}"))
 
     def _serve(self, end: MasterEnd) -> None:
         while True:
@@ -119,14 +128,12 @@ class MasterRun(Run):
         elif isinstance(added, Attempt):
             self.ledger.attempt(record, added)
         elif news.kind is Kind.SUBMITTED:
-            events.job_submitted.fire(record=record)
+            self._fire(events.job_submitted, record=record)
         elif isinstance(added, StatusChange):
-            events.job_status.fire(record=record, change=added)
+            self._fire(events.job_status, record=record, change=added)
         elif news.kind is Kind.CLOSED:
-            try:
-                events.job_closed.fire(record=record)
-            finally:
-                self._count(record)
+            self._fire(events.job_closed, record=record)
+            self._count(record)
 
     def came_back(self, lost: Lost, attempt: Attempt | None) -> bool:
         """A ticket lost its worker: it is adopted, open again, or closed if so wanted."""
@@ -135,8 +142,7 @@ class MasterRun(Run):
             logger.warning("ticket %d: %s", record.ticket.id, attempt.error)
             self.ledger.attempt(record, attempt)
             if self.options.on_ambiguous == "close":
-                close(record, Ending(Outcome.ERROR, attempt.error), self._clock.now())
-                self._count(record)
+                self._close(record, Ending(Outcome.ERROR, attempt.error))
                 return False
         if lost.fate is not Fate.ADOPT:
             self.ledger.reopen(record.ticket)
@@ -159,6 +165,20 @@ class MasterRun(Run):
         for attempt in record.attempts:
             self.ledger.attempt(record, attempt)
 
+    def _fire(self, hook: events.EventHook, **payload: Any) -> None:
+        """Tell everybody; what a critical listener raises ends the run, and not who tells it."""
+        try:
+            hook.fire(**payload)
+        except Exception as error:  # noqa: BLE001  other news of the same message must not be lost
+            self.fail(error)
+
+    def _close(self, record: Record, ending: Ending) -> None:
+        try:
+            close(record, ending, self._clock.now())
+        except Exception as error:  # noqa: BLE001  as in _fire
+            self.fail(error)
+        self._count(record)
+
     def _count(self, record: Record) -> None:
         self.outcomes[record.outcome or Outcome.ERROR] += 1
         self._tickets.closed(record.ticket)
@@ -179,11 +199,7 @@ class MasterRun(Run):
         held = [r for s in self._end.leases.sessions for r in s.held.values()]
         for record in (*held, *self._end.pool.empty()):
             reason = f"the run was ended by {self.ended_by}"
-            try:
-                close(record, Ending(Outcome.UNFINISHED, reason), self._clock.now())
-            except Exception as error:  # noqa: BLE001  a full disk: the end goes on
-                self.fail(error)
-            self._count(record)
+            self._close(record, Ending(Outcome.UNFINISHED, reason))
 
     def _drain_workers(self, ended_by: str, grace_s: float) -> None:
         if self._end is None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk_locust.errors import LedgerError
+from kiosk_locust.ledger import WORKER_KEY
 from kiosk_locust.sessions import Session, sessions
 
 _SECRET = ("password", "token", "secret")
@@ -31,6 +32,7 @@ class Facts:
     ended_at: float | None
     options: Mapping[str, Any]  # as the run was told, secrets left out
     sessions: tuple[Session, ...]
+    workers: Mapping[str, Mapping[str, float]]  # by name, in a distributed run: skew_s and bound
 
     @property
     def cycles(self) -> int:
@@ -83,6 +85,11 @@ def facts(db: sqlite3.Connection) -> Facts:
             if not any(word in name.lower() for word in _SECRET)
         },
         sessions=sessions(db, _moment(meta.get("alive_at"))),
+        workers={
+            key.removeprefix(WORKER_KEY): json.loads(value)
+            for key, value in sorted(meta.items())
+            if key.startswith(WORKER_KEY)
+        },
     )
 
 

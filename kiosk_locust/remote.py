@@ -202,8 +202,12 @@ class RemoteRun(Run):
         kiosk: Kiosk,
         clock: Clock,
         own_clock: Callable[[], float],
+        on_fault: Callable[[], None],
     ) -> RemoteRun:
-        """Take part in the run that ``end`` was welcomed to; ``clock`` shows the master's time."""
+        """Take part in the run that ``end`` was welcomed to; ``clock`` shows the master's time.
+
+        ``on_fault`` is called when it cannot go on here; the master then ends it everywhere.
+        """
         remote = RemoteLedger(end, tickets, own_clock)
         run = cls(
             options,
@@ -211,7 +215,7 @@ class RemoteRun(Run):
             kiosk=kiosk,
             clock=clock,
             rng=random.Random(),
-            on_end=lambda: None,
+            on_end=on_fault,
         )
         run._tickets = run.tickets = tickets
         run.remote, run.end, run._own_clock = remote, end, own_clock
@@ -234,6 +238,11 @@ class RemoteRun(Run):
         self._jobs.kill(Interrupted("its worker was cut off"), block=False)
         for roused in tuple(self._sleepers.values()):
             roused.set()
+
+    def fail(self, error: Exception) -> None:
+        """As Run.fail; the master hears of it with the next report."""
+        super().fail(error)
+        self.end.trouble = self.trouble
 
     def came(self) -> None:
         """Tickets may have come: those who wait may have them, or one that waits for a later."""

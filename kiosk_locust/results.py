@@ -139,6 +139,7 @@ def _head(
         ],
         "sessions": [session.as_json() for session in run.sessions],
         "gaps": [gap.as_json() for gap in gaps(run.sessions)],
+        "workers": [{"worker": name, **skew} for name, skew in run.workers.items()],
         "summary": summary.as_json(),
         "configuration": dict(run.options),
     }

@@ -117,6 +117,7 @@ class WorkerPlugin:
             kiosk=Kiosk(transport),
             clock=clock,
             own_clock=self._clock.now,
+            on_fault=self._on_fault,
         )
         recorder = Recorder(cast("Ledger", run.remote))  # it says the same words
         recorder.attach()
@@ -134,6 +135,9 @@ class WorkerPlugin:
         ]
         logger.info("this worker takes part; its clock is %.3f s off", end.skew.seconds)
         return run
+
+    def _on_fault(self) -> None:
+        self._environment.process_exit_code = 2
 
     def _send(self, kind: str, data: Any) -> None:
         try:

@@ -77,20 +77,21 @@ class MasterEnd:
             self._facts,
         )
 
-    def receive(self, worker: str, report: Report, now: float) -> None:
-        """Take in a report; what is of another run, or of nobody known, is left alone."""
+    def receive(self, worker: str, report: Report, now: float) -> bool:
+        """Take in a report; what is of another run, or of nobody known, is left alone: False."""
         receiver = self._receivers.get(worker)
         if report.run_id != self._run_id or receiver is None:
-            return
+            return False
         session = self.leases.heard(worker, report, now)
         for news in receiver.receive(report.batches):
             self._take_in(worker, news, now)
         if session is None:
             self._to_fence[worker] = report
-            return
+            return True
         self._to_answer.add(worker)
         if session.drained and self._drain is None:  # it leaves by itself
             self._lose(self.leases.end(session), now)
+        return True
 
     def drain(self, drain: Drain) -> None:
         """Deal no more, and tell every worker."""

@@ -67,6 +67,7 @@ class Report:
     drained: bool
     skew_s: float  # the master's clock less the worker's
     skew_bound_s: float
+    trouble: str  # why this worker cannot go on; empty if it can
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,12 +45,13 @@ class WorkerEnd:
         self.sender = Sender(linger_s=self.terms.linger_s, resend_s=self.terms.resend_s)
         self.finished = False  # set by the owner: nothing is held, nothing will be
         self.draining = False
+        self.trouble = ""  # set by the owner: why the run cannot go on
         self._drain: Drain | None = None
         self._zero_at = welcome.zero_at
         self._last_session = welcome.session
         self._valid_until = -math.inf
         self._reported_at = -math.inf
-        self._reported = (0, 0, False)
+        self._reported = (0, 0, False, "")
         self._on_adopt = on_adopt
         self._on_drain = on_drain
         self._on_fenced = on_fenced
@@ -110,7 +111,7 @@ class WorkerEnd:
         if not self._is_due(now, wanted):
             return None
         self._reported_at = now
-        self._reported = (self.stock.ask, wanted, self.is_drained)
+        self._reported = (self.stock.ask, wanted, self.is_drained, self.trouble)
         return Report(
             self.run_id,
             self.session,
@@ -121,13 +122,15 @@ class WorkerEnd:
             self.is_drained,
             self.skew.seconds,
             self.skew.bound_s,
+            self.trouble,
         )
 
     def _is_due(self, now: float, wanted: int) -> bool:
         since_s = now - self._reported_at
         if since_s >= self.terms.beat_s or self.sender.is_due(now):
             return True
-        return since_s >= GAP_S and (self.stock.ask, wanted, self.is_drained) != self._reported
+        state = (self.stock.ask, wanted, self.is_drained, self.trouble)
+        return since_s >= GAP_S and state != self._reported
 
     def _take_in(self, grant: Grant, now: float) -> None:
         if grant.number != self.stock.ask:

@@ -17,7 +17,16 @@ def record(number: int, due_at: float | None = 1.0, job_id: str = "") -> Record:
 
 def report(sent_at: float, session: int = 1, ask: int = 1, bound_s: float = 0.0) -> Report:
     return Report(
-        "run", session, sent_at, ask, 5, (), drained=False, skew_s=0, skew_bound_s=bound_s
+        "run",
+        session,
+        sent_at,
+        ask,
+        5,
+        (),
+        drained=False,
+        skew_s=0,
+        skew_bound_s=bound_s,
+        trouble="",
     )
 
 

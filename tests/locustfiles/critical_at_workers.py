@@ -1,0 +1,26 @@
+"""A listener that numbers depend on breaks at the tenth job that a worker closes."""
+
+import sys
+from typing import Any
+
+from kiosk_locust import events
+from kiosk_locust.plugin import attach
+from kiosk_locust.record import Record
+from kiosk_locust.user import KioskUser
+
+attach()
+closed: list[str] = []
+
+
+def count(record: Record, **_: Any) -> None:
+    closed.append(record.job_id)
+    if len(closed) == 10:
+        raise RuntimeError("lost count")
+
+
+if "--worker" in sys.argv:
+    events.job_closed.add_listener(count, critical=True)
+
+
+class Kiosk(KioskUser):
+    pass

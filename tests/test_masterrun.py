@@ -1,0 +1,143 @@
+"""The master's run: what breaks at a listener or a worker ends it with words, and nothing else."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+from gevent.event import Event
+
+from kiosk_locust import events
+from kiosk_locust.clock import SystemClock
+from kiosk_locust.http.transport import Transport
+from kiosk_locust.kiosk import Kiosk
+from kiosk_locust.ledger import Ledger
+from kiosk_locust.masterrun import MasterRun
+from kiosk_locust.record import Attempt, AttemptResult, Record
+from kiosk_locust.recorder import Recorder
+from kiosk_locust.relay.leases import Fate, Lost
+from kiosk_locust.relay.messages import Hello, Reply, Report, Welcome
+from kiosk_locust.relay.wire import decode, encode
+from tests.scenarios import make_options, make_record
+
+MAYBE = Attempt(1, 1.0, None, None, AttemptResult.MAYBE, error="worker w was lost")
+
+
+class Master:
+    """A master's run on a ledger of its own; what it sends is kept."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        clock = SystemClock()
+        self.path = folder / "run.db"
+        self.ledger = Ledger.create(self.path, {}, now=clock.now)
+        self.ended = Event()
+        self.sent: list[tuple[str, Any]] = []
+        self.told = Event()
+        host = "http://127.0.0.1:9"
+        transport = Transport(
+            host, pool_size=1, request_timeout_s=1, clock=clock, on_request=lambda _: None
+        )
+        self.run = MasterRun(
+            make_options(count=2, users=2, workload="closed", **options),
+            ledger=self.ledger,
+            kiosk=Kiosk(transport),
+            clock=clock,
+            rng=random.Random(1),
+            on_end=self.ended.set,
+        )
+        self.run.attach(self._send, {"run_id": "r"})
+        self.run.start(clock.now())
+
+    def _send(self, kind: str, data: Any, _worker: str) -> None:
+        self.sent.append((kind, data))
+        self.told.set()
+
+    def answer(self, kind: str) -> Any:
+        """The next message of that kind."""
+        with gevent.Timeout(5):
+            while not (found := [data for k, data in self.sent if k == kind]):
+                self.told.wait()
+                self.told.clear()
+        self.sent = [item for item in self.sent if item[0] != kind]
+        return found[0]
+
+    def report(self, trouble: str = "") -> Reply:
+        report = Report("r", 1, 0.0, 1, 1, (), False, 0.25, 0.125, trouble)
+        self.run.on_report("w", encode(report))
+        return decode(Reply, self.answer("kiosk_reply"))
+
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
+        self.ledger.settle()
+        with closing(sqlite3.connect(self.path)) as ledger:
+            return ledger.execute(query).fetchall()
+
+
+@pytest.fixture
+def broken() -> Iterator[None]:
+    def raises(record: Record, **_: Any) -> None:
+        raise RuntimeError(f"no place for ticket {record.ticket.id}")
+
+    events.job_closed.add_listener(raises, critical=True)
+    yield
+    events.job_closed.remove_listener(raises)
+
+
+def joined(folder: Path, **options: Any) -> Master:
+    master = Master(folder, **options)
+    master.run.on_hello("w", encode(Hello(0.0)))
+    assert decode(Welcome, master.answer("kiosk_welcome")).run_id == "r"
+    return master
+
+
+def finish(master: Master) -> None:
+    drain = gevent.spawn(master.run.drain, "the test", 0.0)
+    while not drain.ready():
+        report = Report("r", 1, 0.0, 9, 0, (), True, 0.25, 0.125, "")
+        master.run.on_report("w", encode(report))  # the worker holds nothing
+        gevent.sleep(0.01)
+    master.ledger.close()
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_listener_that_raises_for_a_lost_ticket_ends_the_run_and_workers_are_still_answered(
+    tmp_path: Path,
+) -> None:
+    master = joined(tmp_path, on_ambiguous="close")
+    recorder = Recorder(master.ledger)
+    recorder.attach()
+    try:
+        record = make_record(7)
+        master.ledger.lease(record)
+        assert not master.run.came_back(Lost("w", record, Fate.MAYBE), MAYBE)
+        assert master.ended.is_set()
+        assert master.run.trouble == "no place for ticket 7"
+        rows = master.sql("SELECT state, outcome, reason FROM tickets WHERE id = 7")
+        assert rows == [("closed", "error", "worker w was lost")]
+        assert not master.report().fenced
+    finally:
+        recorder.detach()
+        finish(master)
+
+
+def test_a_worker_that_cannot_go_on_ends_the_run_with_its_words(tmp_path: Path) -> None:
+    master = joined(tmp_path)
+    master.report()
+    assert not master.ended.is_set()
+    master.report(trouble="lost count")
+    assert master.ended.is_set()
+    assert master.run.trouble == "worker w cannot go on: lost count"
+    finish(master)
+
+
+def test_the_skew_of_a_workers_clock_stands_in_the_ledger(tmp_path: Path) -> None:
+    master = joined(tmp_path)
+    master.report()
+    rows = master.sql("SELECT key, value FROM meta WHERE key LIKE 'worker:%'")
+    assert rows == [("worker:w", '{"skew_s": 0.25, "skew_bound_s": 0.125}')]
+    finish(master)
