@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import gevent
@@ -197,9 +197,17 @@ class MasterRun(Run):
         self._drain_workers(self.ended_by, grace_s)
         self._server.kill()
         held = [r for s in self._end.leases.sessions for r in s.held.values()]
-        for record in (*held, *self._end.pool.empty()):
+        for record in (*held, *self._tried(self._end.pool.empty())):
             reason = f"the run was ended by {self.ended_by}"
             self._close(record, Ending(Outcome.UNFINISHED, reason))
+
+    def _tried(self, records: list[Record]) -> Iterator[Record]:
+        """Those that something was done for; what of the others was promised is closed later."""
+        for record in records:
+            if record.job_id or record.attempts:
+                yield record
+            elif not self.options.count:
+                self._tickets.closed(record.ticket)
 
     def _drain_workers(self, ended_by: str, grace_s: float) -> None:
         if self._end is None:

@@ -21,7 +21,7 @@ from kiosk_locust.relay.messages import Drain, Hello, Reply, Welcome
 from kiosk_locust.relay.news import Closed, Kind, News, Submitted, Taken, Tried
 from kiosk_locust.relay.wire import decode, encode
 from kiosk_locust.relay.worker import WorkerEnd
-from kiosk_locust.run import Run, _Leased
+from kiosk_locust.run import INTERRUPT_LIMIT_S, Run, _Leased
 from kiosk_locust.tickets import Tickets
 
 logger = logging.getLogger(__name__)
@@ -235,9 +235,15 @@ class RemoteRun(Run):
     def drop(self) -> None:
         """What it holds belongs to others now: it was taken for dead."""
         logger.warning("the master took this worker for dead; it begins anew")
-        self._jobs.kill(Interrupted("its worker was cut off"), block=False)
         for roused in tuple(self._sleepers.values()):
             roused.set()
+        gevent.spawn(self._drop, tuple(self._jobs), self.tickets.held())
+
+    def _drop(self, jobs: tuple[gevent.Greenlet, ...], held: list[Ticket]) -> None:
+        interrupted = Interrupted("its worker was cut off")
+        gevent.killall(jobs, interrupted, timeout=INTERRUPT_LIMIT_S)
+        for ticket in held:  # jobs that had not begun yet could not say so
+            self.tickets.closed(ticket)
 
     def fail(self, error: Exception) -> None:
         """As Run.fail; the master hears of it with the next report."""

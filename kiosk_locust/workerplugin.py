@@ -18,6 +18,7 @@ from locust.runners import WorkerRunner
 from kiosk_locust import events
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.http.transport import RequestSample, Transport
+from kiosk_locust.job import Interrupted
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.options import Options, Ramp
@@ -78,6 +79,8 @@ class WorkerPlugin:
         register("kiosk_welcome", self._on_welcome)
         register("kiosk_reply", self._on_reply)
         gevent.signal_handler(signal.SIGINT, self._on_interrupt)
+        hub = gevent.get_hub()  # jobs that are dropped before they begin are no error
+        hub.NOT_ERROR = (*hub.NOT_ERROR, Interrupted)
 
     def _on_welcome(self, msg: Message, **_: Any) -> None:
         if self._link:

@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.real import Finished, Locust, Simulator, simulator, wait_until
+from tests import plays
+from tests.plays import sees
+from tests.real import ROOT, Finished, Locust, Simulator, simulator, wait_until
+
+LOCUSTFILES = ROOT / "tests" / "locustfiles"
+#: Each ticket has an image of its own, so that the server's log tells which one was submitted.
+BY_NUMBER = LOCUSTFILES / "by_number.py"
+
+
+@pytest.fixture(scope="module")
+def all_plays(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[plays.Play, Future[Any]]]:
+    yield from plays.started(request, tmp_path_factory)
+
+
+@pytest.fixture
+def seen(request: pytest.FixtureRequest, all_plays: dict[plays.Play, Future[Any]]) -> Any:
+    return plays.look(request, all_plays)
 
 
 def free_port() -> int:
@@ -27,35 +49,76 @@ def processes(number: int) -> tuple[str, ...]:
     return "--processes", str(number), "--master-port", port, "--master-bind-port", port
 
 
-class Cluster:
-    """A headless master and its workers, each in a folder of its own."""
+@dataclass
+class Seen:
+    """What a run left behind, and what the server received, ticket by ticket."""
 
-    def __init__(self, folder: Path, kiosk: Simulator, *arguments: str, workers: int = 2) -> None:
-        port = str(free_port())
+    finished: Finished
+    codes: list[int]
+    said: str
+    submitted: list[tuple[int, str]]  # number of the ticket, hash
+
+    @property
+    def all_codes(self) -> tuple[int, list[int]]:
+        return self.finished.code, self.codes
+
+    def ambiguous(self) -> set[int]:
+        return {number for (number,) in self.sql("SELECT number FROM tickets WHERE ambiguous")}
+
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
+        return self.finished.sql(query)
+
+
+def submissions(kiosk: Simulator) -> list[tuple[int, str]]:
+    return [
+        (int(s["body"]["imageName"].removesuffix(".tif")), s["hash"]) for s in kiosk.submissions
+    ]
+
+
+class Cluster:
+    """A master and its workers, each in a folder of its own."""
+
+    def __init__(
+        self,
+        folder: Path,
+        kiosk: Simulator,
+        *arguments: str,
+        workers: int = 2,
+        locustfile: Path = BY_NUMBER,
+    ) -> None:
+        self._folder, self._kiosk, self._file = folder, kiosk, locustfile
+        self._port = str(free_port())
         self.master = self._locust(
-            *(folder / "master", kiosk, "--master", "--master-bind-port", port),
+            *("master", "--master", "--master-bind-port", self._port),
             *("--master-bind-host", "127.0.0.1", "--expect-workers", str(workers), *arguments),
         )
-        self.workers = [
-            self._locust(folder / f"worker{n}", kiosk, "--worker", "--master-port", port)
-            for n in range(workers)
-        ]
+        self.workers: list[Locust] = []
+        for _ in range(workers):
+            self.join()
 
-    @staticmethod
-    def _locust(folder: Path, kiosk: Simulator, *arguments: str) -> Locust:
-        folder.mkdir()
+    def join(self) -> None:
+        """One worker more."""
+        name = f"worker{len(self.workers)}"
+        self.workers.append(self._locust(name, "--worker", "--master-port", self._port))
+
+    def _locust(self, name: str, *arguments: str) -> Locust:
+        folder = self._folder / name
+        folder.mkdir(exist_ok=True)
         worker = "--worker" in arguments
         # Workers learn the host from their master.
-        return Locust(folder, *arguments, host="" if worker else kiosk.url, headless=not worker)
+        host = "" if worker else self._kiosk.url
+        return Locust(folder, *arguments, host=host, headless=not worker, locustfile=self._file)
 
     @property
     def processes(self) -> list[Locust]:
         return [self.master, *self.workers]
 
-    def finish(self) -> tuple[Finished, list[int]]:
-        """What the master left, and the workers' exit codes."""
+    def finish(self, lost: tuple[int, ...] = ()) -> Seen:
+        """Wait for all but the lost workers to end, and see what is left."""
         finished = self.master.finish()
-        return finished, [worker.finish(timeout_s=20).code for worker in self.workers]
+        alive = [w for number, w in enumerate(self.workers) if number not in lost]
+        codes = [worker.finish(timeout_s=20).code for worker in alive]
+        return Seen(finished, codes, self.said, submissions(self._kiosk))
 
     def kill(self) -> None:
         for locust in self.processes:
@@ -69,8 +132,8 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, kiosk: Simulator, *arguments: str, workers: int = 2) -> Iterator[Cluster]:
-    started = Cluster(folder, kiosk, *arguments, workers=workers)
+def cluster(folder: Path, kiosk: Simulator, *arguments: str, **settings: Any) -> Iterator[Cluster]:
+    started = Cluster(folder, kiosk, *arguments, **settings)
     try:
         yield started
     finally:
@@ -81,112 +144,247 @@ def submitted(kiosk: Simulator, jobs: int) -> None:
     wait_until(lambda: len(kiosk.submissions) >= jobs, 40, what=f"{jobs} submissions")
 
 
-def every_hash_has_its_record(finished: Finished, kiosk: Simulator) -> None:
-    """By the server's own log: no job is unknown, and a ticket with two says so."""
-    rows = finished.sql("SELECT id, job_id, ambiguous FROM tickets")
-    recorded = {job_id for _, job_id, _ in rows if job_id}
-    kept = {
-        job_id: ticket for ticket, job_id in finished.sql("SELECT ticket_id, job_id FROM attempts")
-    }
-    ambiguous = {ticket for ticket, _, flag in rows if flag}
-    hashes = {submission["hash"] for submission in kiosk.submissions}
-    assert recorded <= hashes
-    for job_id in hashes - recorded:
-        assert not kept or kept.get(job_id, next(iter(ambiguous), None)) in ambiguous
-    assert len(hashes - recorded) <= len(ambiguous)
+def nothing_is_lost_or_doubled_in_silence(seen: Seen, tickets: int) -> None:
+    """By the server's own log, ticket by ticket."""
+    rows = seen.sql("SELECT number, job_id, ambiguous, state FROM tickets")
+    assert sorted(number for number, *_ in rows) == list(range(tickets))
+    assert {state for *_, state in rows} == {"closed"}
+    recorded = {number: job_id for number, job_id, *_ in rows if job_id}
+    tried = Counter(number for (number,) in seen.sql(
+        "SELECT tickets.number FROM attempts JOIN tickets ON id = ticket_id"
+    ))  # fmt: skip
+    received = Counter(number for number, _ in seen.submitted)
+    ambiguous = seen.ambiguous()
+    for number, hash_ in seen.submitted:
+        assert recorded.get(number) == hash_ or number in ambiguous, (number, seen.said)
+    assert set(recorded.items()) <= set(seen.submitted)
+    for number, count in received.items():
+        assert count == 1 or number in ambiguous, (number, seen.said)
+        assert count <= tried[number], (number, seen.said)
 
 
-def test_a_master_and_two_workers_submit_and_record_each_of_1000_jobs_once(tmp_path: Path) -> None:
-    with simulator() as kiosk, cluster(tmp_path, kiosk, "-u", "1000", "-r", "100") as run:
-        finished, codes = run.finish()
-        hashes = [submission["hash"] for submission in kiosk.submissions]
-    assert (finished.code, codes) == (0, [0, 0]), run.said
-    assert finished.outcomes == {"done": 1000}
-    assert len(hashes) == 1000
-    assert set(hashes) == {job_id for (job_id,) in finished.sql("SELECT job_id FROM tickets")}
-    assert finished.sql("SELECT count(*) FROM tickets WHERE ambiguous") == [(0,)]
+# -- a run that goes well
 
 
-def test_processes_share_one_ledger_too(tmp_path: Path) -> None:
+def thousand_jobs(folder: Path) -> Seen:
+    with simulator() as kiosk, cluster(folder, kiosk, "-u", "1000", "-r", "200") as run:
+        return run.finish()
+
+
+@sees(thousand_jobs)
+def test_a_master_and_two_workers_submit_and_record_each_of_1000_jobs_once(seen: Seen) -> None:
+    assert seen.all_codes == (0, [0, 0]), seen.said
+    assert seen.finished.outcomes == {"done": 1000}
+    assert sorted(number for number, _ in seen.submitted) == list(range(1000))
+    nothing_is_lost_or_doubled_in_silence(seen, 1000)
+    assert seen.ambiguous() == set()
+
+
+@sees(thousand_jobs)
+def test_the_results_tell_how_far_each_workers_clock_was_off(seen: Seen) -> None:
+    (results,) = seen.finished.results
+    assert len({worker["worker"] for worker in results["workers"]}) == 2
+    for worker in results["workers"]:  # all have the clock of this machine
+        assert abs(worker["skew_s"]) <= worker["skew_bound_s"] + 0.01
+
+
+def forked(folder: Path) -> tuple[Finished, int]:
+    arguments = ("--count", "30", "-u", "8", "-r", "100", "--num-cycles", "2", *processes(2))
     with simulator() as kiosk:
-        run = Locust(tmp_path, "-u", "200", "-r", "100", *processes(2), host=kiosk.url)
-        finished = run.finish()
-        assert len(kiosk.submissions) == 200
-    assert finished.code == 0, finished.output
-    assert finished.outcomes == {"done": 200}
+        finished = Locust(folder, *arguments, host=kiosk.url).finish()
+        return finished, len(kiosk.submissions)
 
 
-def test_several_cycles_and_a_closed_workload_are_dealt_out_to_workers(tmp_path: Path) -> None:
-    arguments = ("--count", "30", "-u", "8", "-r", "100", "--num-cycles", "2")
-    with simulator() as kiosk, cluster(tmp_path, kiosk, *arguments) as run:
-        finished, codes = run.finish()
-        assert len(kiosk.submissions) == 60
-    assert (finished.code, codes) == (0, [0, 0]), run.said
+@sees(forked)
+def test_forked_workers_share_the_cycles_of_a_closed_workload(seen: tuple[Finished, int]) -> None:
+    finished, jobs = seen
+    assert (finished.code, jobs) == (0, 60), finished.output
     assert finished.sql("SELECT cycle, count(*) FROM tickets GROUP BY 1") == [(1, 30), (2, 30)]
 
 
-def test_the_jobs_of_a_worker_that_is_killed_are_adopted_or_submitted_again_and_say_so(
-    tmp_path: Path,
-) -> None:
+# -- workers that are lost, and one that joins
+
+
+def killed_hung_and_joined(folder: Path) -> Seen:
     with (
         simulator("--predict-s=2") as kiosk,
-        cluster(tmp_path, kiosk, "-u", "300", "-r", "30") as run,
+        cluster(folder, kiosk, "-u", "300", "-r", "20", "--count", "300", workers=3) as run,
     ):
-        submitted(kiosk, 100)
+        submitted(kiosk, 40)
         run.workers[0].process.kill()
-        finished, codes = run.finish()
-        assert codes[1] == 0, run.said
-        every_hash_has_its_record(finished, kiosk)
-        jobs = len(kiosk.submissions)
-    assert finished.code == 0, run.said
-    assert finished.outcomes == {"done": 300}
-    ((ambiguous,),) = finished.sql("SELECT count(*) FROM tickets WHERE ambiguous")
-    assert 300 <= jobs <= 300 + ambiguous
-    assert ambiguous <= 60
+        run.workers[1].signal(signal.SIGSTOP)
+        run.join()
+        wait_until(  # it was taken for dead, and others have what it held
+            lambda: (
+                run.master.output.count("was lost, and may have submitted it") >= 2
+                and len(kiosk.submissions) >= 120
+            ),
+            40,
+            what="the loss of both",
+        )
+        run.workers[1].signal(signal.SIGCONT)
+        return run.finish(lost=(0,))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("to", ["the master", "all"])
-def test_a_signal_ends_the_run_with_everything_written(
-    tmp_path: Path, number: signal.Signals, to: str
-) -> None:
+@sees(killed_hung_and_joined)
+def test_whatever_befalls_workers_every_job_ends_and_none_is_doubled_in_silence(seen: Seen) -> None:
+    assert seen.finished.code == 0, seen.said
+    assert seen.finished.outcomes == {"done": 300}
+    nothing_is_lost_or_doubled_in_silence(seen, 300)
+    assert 0 < len(seen.ambiguous()) <= 60
+
+
+@sees(killed_hung_and_joined)
+def test_a_worker_that_stood_still_for_longer_than_its_lease_takes_part_again(seen: Seen) -> None:
+    assert "the master took this worker for dead; it begins anew" in seen.said
+    assert seen.codes[0] == 0, seen.said
+
+
+@sees(killed_hung_and_joined)
+def test_a_worker_that_joins_in_mid_run_takes_part(seen: Seen) -> None:
+    (results,) = seen.finished.results
+    assert len(results["workers"]) == 4
+    assert seen.codes[2] == 0, seen.said
+
+
+def told_to_end(folder: Path) -> Seen:
+    with (
+        simulator("--predict-s=2") as kiosk,
+        cluster(folder, kiosk, "-u", "120", "-r", "30") as run,
+    ):
+        submitted(kiosk, 40)
+        run.workers[0].signal(signal.SIGTERM)
+        return run.finish()
+
+
+@sees(told_to_end)
+def test_a_worker_that_is_told_to_end_hands_its_jobs_over(seen: Seen) -> None:
+    assert seen.all_codes == (0, [0, 0]), seen.said
+    assert seen.finished.outcomes == {"done": 120}
+    assert len(seen.submitted) == 120
+    nothing_is_lost_or_doubled_in_silence(seen, 120)
+
+
+def broken_at_a_worker(folder: Path) -> Seen:
+    file = LOCUSTFILES / "critical_at_workers.py"
+    with (
+        simulator() as kiosk,
+        cluster(folder, kiosk, "-u", "200", "-r", "40", locustfile=file) as run,
+    ):
+        finished = run.master.finish()
+        codes = [worker.finish(timeout_s=20).code for worker in run.workers]
+        return Seen(finished, codes, run.said, [])
+
+
+@sees(broken_at_a_worker)
+def test_a_fault_at_a_worker_ends_the_run_with_its_words(seen: Seen) -> None:
+    assert seen.finished.code == 2, seen.said
+    assert re.search(r"exit code 2: worker \S+ cannot go on: lost count", seen.said)
+    assert 2 in seen.codes, seen.said
+    assert seen.sql("SELECT count(*), sum(state = 'closed') FROM tickets") == [(200, 200)]
+
+
+# -- signals
+
+
+def signalled(
+    folder: Path, number: signal.Signals, whom: Callable[[Cluster], list[Locust]]
+) -> Seen:
     with (
         simulator("--predict-s=1") as kiosk,
-        cluster(tmp_path, kiosk, "-u", "300", "-r", "30") as run,
+        cluster(folder, kiosk, "-u", "300", "-r", "30") as run,
     ):
         submitted(kiosk, 60)
-        for locust in run.processes if to == "all" else [run.master]:
+        for locust in whom(run):
             locust.signal(number)
-        finished, codes = run.finish()
-        assert set(codes) == {0}, run.said
-        every_hash_has_its_record(finished, kiosk)
-        jobs = len(kiosk.submissions)
-    assert finished.code == 2, run.said
-    assert Counter(finished.outcomes).total() == 300
-    assert 60 <= finished.outcomes["done"] <= jobs
-    assert finished.sql("SELECT count(*) FROM tickets WHERE state <> 'closed'") == [(0,)]
+        return run.finish()
 
 
-def test_ctrl_c_to_a_group_of_processes_ends_them_all(tmp_path: Path) -> None:
+def sigterm_to_the_master(folder: Path) -> Seen:
+    return signalled(folder, signal.SIGTERM, lambda run: [run.master])
+
+
+def sigint_to_all(folder: Path) -> Seen:
+    return signalled(folder, signal.SIGINT, lambda run: run.processes)
+
+
+def sigterm_to_all(folder: Path) -> Seen:
+    return signalled(folder, signal.SIGTERM, lambda run: run.processes)
+
+
+def everything_is_written(seen: Seen) -> None:
+    assert seen.all_codes == (2, [0, 0]), seen.said
+    nothing_is_lost_or_doubled_in_silence(seen, 300)
+    assert seen.finished.outcomes.total() == 300
+    assert 60 <= seen.finished.outcomes["done"] <= len(seen.submitted)
+
+
+@sees(sigterm_to_the_master)
+def test_sigterm_to_the_master_ends_the_run_with_everything_written(seen: Seen) -> None:
+    everything_is_written(seen)
+
+
+@sees(sigint_to_all)
+def test_ctrl_c_to_all_ends_the_run_with_everything_written(seen: Seen) -> None:
+    everything_is_written(seen)
+
+
+@sees(sigterm_to_all)
+def test_sigterm_to_all_ends_the_run_with_everything_written(seen: Seen) -> None:
+    everything_is_written(seen)
+
+
+def ctrl_c_to_forked(folder: Path) -> Seen:
     with simulator("--predict-s=1") as kiosk:
         arguments = ("-u", "300", "-r", "30", *processes(2))
-        run = Locust(tmp_path, *arguments, host=kiosk.url, start_new_session=True)
+        run = Locust(
+            folder, *arguments, host=kiosk.url, start_new_session=True, locustfile=BY_NUMBER
+        )
         submitted(kiosk, 60)
         os.killpg(run.process.pid, signal.SIGINT)
         finished = run.finish()
-        every_hash_has_its_record(finished, kiosk)
-    assert finished.code == 2, finished.output
-    assert Counter(finished.outcomes).total() == 300
+        return Seen(finished, [0, 0], finished.output, submissions(kiosk))
 
 
-def test_a_worker_that_is_told_to_end_hands_its_jobs_over(tmp_path: Path) -> None:
-    with (
-        simulator("--predict-s=2") as kiosk,
-        cluster(tmp_path, kiosk, "-u", "200", "-r", "30") as run,
-    ):
-        submitted(kiosk, 60)
-        run.workers[0].signal(signal.SIGTERM)
-        finished, codes = run.finish()
-        assert len(kiosk.submissions) == 200
-    assert (finished.code, codes) == (0, [0, 0]), run.said
-    assert finished.outcomes == {"done": 200}
+@sees(ctrl_c_to_forked)
+def test_ctrl_c_to_a_group_of_forked_processes_ends_them_all(seen: Seen) -> None:
+    everything_is_written(seen)
+
+
+# -- a master that is killed
+
+
+def resumed(folder: Path) -> Seen:
+    with simulator("--predict-s=2") as kiosk:
+        with cluster(folder, kiosk, "-u", "150", "-r", "30") as run:
+            submitted(kiosk, 60)
+            run.master.process.kill()
+        with cluster(folder, kiosk, "--resume", "latest") as run:
+            return run.finish()
+
+
+@sees(resumed)
+def test_a_run_whose_master_was_killed_goes_on_with_new_workers(seen: Seen) -> None:
+    assert seen.all_codes == (0, [0, 0]), seen.said
+    assert seen.finished.outcomes == {"done": 150}
+    nothing_is_lost_or_doubled_in_silence(seen, 150)
+    assert len(seen.ambiguous()) <= 60
+    assert len(seen.finished.results[0]["sessions"]) == 2
+
+
+# -- open-ended
+
+
+def open_ended(folder: Path) -> Seen:
+    arguments = ("--count", "0", "-u", "20", "-r", "20", "-t", "4s")
+    with simulator() as kiosk, cluster(folder, kiosk, *arguments) as run:
+        return run.finish()
+
+
+@sees(open_ended)
+def test_an_open_ended_run_is_finished_if_each_job_that_it_began_has_ended(seen: Seen) -> None:
+    assert seen.all_codes == (0, [0, 0]), seen.said
+    jobs = len(seen.submitted)
+    assert seen.finished.outcomes == {"done": jobs}
+    assert jobs >= 20
+    nothing_is_lost_or_doubled_in_silence(seen, jobs)
