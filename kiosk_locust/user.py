@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from typing import ClassVar
 from weakref import WeakKeyDictionary
 
+import gevent
 from locust import User, constant, task
 from locust.env import Environment
 
@@ -15,6 +16,9 @@ from kiosk_locust.run import Run
 
 #: The run that is on in each of Locust's environments; the plugin sets it.
 RUNS: WeakKeyDictionary[Environment, Run] = WeakKeyDictionary()
+
+#: How often users look for the run, while there is none.
+UNTIL_THEN_S = 0.1
 
 
 def request_from(options: Options, file: str) -> JobRequest:
@@ -61,7 +65,10 @@ class KioskUser(User):
     @task
     def next_job(self) -> None:
         """One ticket's job, from its due time to its end."""
-        run = RUNS[self.environment]
+        run = RUNS.get(self.environment)
+        if run is None:  # a worker that joins in mid-run may get its users before its plugin
+            gevent.sleep(UNTIL_THEN_S)
+            return
         run.work(type(self).__name__, lambda ticket: self.request_for(ticket, run.options))
 
     def request_for(self, ticket: Ticket, options: Options) -> JobRequest:

@@ -13,7 +13,7 @@ import gevent
 from gevent.event import Event
 from locust.env import Environment
 from locust.rpc import Message
-from locust.runners import WorkerRunner
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, WorkerRunner
 
 from kiosk_locust import events
 from kiosk_locust.clock import SystemClock
@@ -79,6 +79,8 @@ class WorkerPlugin:
         register("kiosk_welcome", self._on_welcome)
         register("kiosk_reply", self._on_reply)
         gevent.signal_handler(signal.SIGINT, self._on_interrupt)
+        if self._runner.worker_state in (STATE_SPAWNING, STATE_RUNNING):
+            self._on_test_start()  # joined in mid-run: Locust has fired the event before our time
         hub = gevent.get_hub()  # jobs that are dropped before they begin are no error
         hub.NOT_ERROR = (*hub.NOT_ERROR, Interrupted)
 
