@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import logging
+import platform
 import random
 import re
 import sqlite3
@@ -14,10 +15,12 @@ import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import locust
 from gevent.threadpool import ThreadPool
 from locust.env import Environment
 from rich.console import Console
 
+import kiosk_locust
 from kiosk_locust import events, names, results, units
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.dispatch import lead_s
@@ -41,6 +44,13 @@ from kiosk_locust.summary import Summary
 from kiosk_locust.verdict import Verdict, exit_code
 
 logger = logging.getLogger(__name__)
+
+#: What a result was made with; it stands in the ledger and in the results.
+VERSIONS = {
+    "kiosk_locust": kiosk_locust.__version__,
+    "locust": locust.__version__,
+    "python": platform.python_version(),
+}
 
 
 class ActiveRun:
@@ -211,6 +221,7 @@ class ActiveRun:
             "run_name": self.name,
             "options": json.dumps(options_as_json(self.options)),
             "host": host,
+            "versions": json.dumps(VERSIONS),
             "simulated": "true" if self.simulated else "false",
             "started_at": repr(self._started_at),
             "finished": "false",
