@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import logging
+import platform
 import random
 import re
 import sqlite3
@@ -14,11 +15,13 @@ import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import locust
 from gevent.threadpool import ThreadPool
 from locust.env import Environment
 from locust.runners import MasterRunner
 from rich.console import Console
 
+import kiosk_locust
 from kiosk_locust import events, names, results, units
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.dispatch import lead_s
@@ -46,6 +49,12 @@ logger = logging.getLogger(__name__)
 
 #: Workers get their users, say hello and get tickets before the first job is due.
 JOIN_LEAD_S = 1.0
+#: What a result was made with; it stands in the ledger and in the results.
+VERSIONS = {
+    "kiosk_locust": kiosk_locust.__version__,
+    "locust": locust.__version__,
+    "python": platform.python_version(),
+}
 
 
 class ActiveRun:
@@ -222,6 +231,7 @@ class ActiveRun:
             "run_name": self.name,
             "options": json.dumps(options_as_json(self.options)),
             "host": host,
+            "versions": json.dumps(VERSIONS),
             "simulated": "true" if self.simulated else "false",
             "started_at": repr(self._started_at),
             "finished": "false",

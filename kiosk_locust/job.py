@@ -32,6 +32,8 @@ from kiosk_locust.retry import Backoff, Budget
 
 #: A submission that may have arrived is sent again at most so often: each may be a job more.
 MAX_MAYBE_SUBMISSIONS = 3
+#: They are few, so they lie far enough apart for a short outage to pass between them.
+MAYBE_BASE_S = 10.0
 #: The hash expires for tidiness only; more tries are not worth a busy Kiosk's time.
 EXPIRE_TRIES = 3
 
@@ -97,6 +99,7 @@ class Job:
         self._rng = rng
         self._may_submit = may_submit
         self._backoff = Backoff(rng)
+        self._maybe_backoff = Backoff(rng, base_s=MAYBE_BASE_S)
         self._is_adopted = bool(record.job_id)
         self._alarm = Event()  # ends a rest early
         self._is_last_look = False
@@ -154,7 +157,7 @@ class Job:
             except (NoAnswer, ServerFault, BadAnswer) as error:
                 if not self._may_submit_again():
                     return Ending(Outcome.ERROR, f"perhaps submitted: {error}")
-                self._clock.wait(self._alarm, self._backoff.delay(error))
+                self._clock.wait(self._alarm, self._maybe_backoff.delay(error))
             else:
                 self._backoff.reset()
                 return None

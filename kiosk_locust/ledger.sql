@@ -2,7 +2,7 @@
 -- Times are REAL seconds since the epoch, durations REAL seconds.
 
 CREATE TABLE meta (
-    key   TEXT PRIMARY KEY,   -- schema_version, run_id, run_name, options (JSON), host, simulated,
+    key   TEXT PRIMARY KEY,   -- schema_version, run_id, run_name, options (JSON), versions (JSON), host, simulated,
     value TEXT NOT NULL       -- started_at, time_zero, ended_at, ended_by, finished, alive_at,
                               -- sendable_s, and of each worker its clock's skew (JSON)
 ) WITHOUT ROWID;

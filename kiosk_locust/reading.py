@@ -24,6 +24,7 @@ class Facts:
     run_id: str
     run_name: str
     host: str
+    versions: Mapping[str, str]  # of the programs that made the run
     simulated: bool
     finished: bool
     ended_by: str
@@ -73,6 +74,7 @@ def facts(db: sqlite3.Connection) -> Facts:
         run_id=meta.get("run_id", ""),
         run_name=meta.get("run_name", ""),
         host=meta.get("host", ""),
+        versions=json.loads(meta.get("versions") or "{}"),
         simulated=meta.get("simulated") == "true",
         finished=meta.get("finished") == "true",
         ended_by=meta.get("ended_by", ""),

@@ -127,6 +127,7 @@ def _head(
         "run_id": run.run_id,
         "run_name": run.run_name,
         "host": run.host,
+        "versions": dict(run.versions),
         "finished": run.finished,
         "ended_by": run.ended_by,
         "started_at": run.started_at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def test_a_run_makes_exactly_as_many_jobs_as_asked_for(
     assert len(submitted) == len(set(submitted)) == count
     assert sorted(job["job_id"] for job in finished.jobs) == sorted(submitted)
     assert finished.outcomes == {"done": count}
+    assert all(found["versions"]["locust"] == version("locust") for found in finished.results)
     polls = sum(job["polls"] for job in finished.jobs)
     assert requests["POST /api/predict"] == requests["POST /api/redis/expire"] == count
     assert requests["POST /api/redis"] == polls
