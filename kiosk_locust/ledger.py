@@ -45,8 +45,6 @@ HEARTBEAT_S = 0.1
 #: so long a time before a crash may have been sent, so a longer one makes more jobs ambiguous;
 #: a shorter one makes jobs wait for a slow disk.
 ALIVE_BOUND_S = 0.5
-#: A worker of a distributed run has a fact of its own, under a key that begins so.
-WORKER_KEY = "worker:"
 
 #: So many different requests are known again; memory must not grow with the jobs.
 MOST_REQUESTS = 10_000
@@ -235,11 +233,6 @@ class Ledger:
         """Set facts about the run."""
         for key, value in values.items():
             self._say(META, key, value)
-
-    def met(self, worker: str, skew_s: float, skew_bound_s: float) -> None:
-        """A worker takes part; its clock is behind the master's by ``skew_s`` ± the bound."""
-        skew = {"skew_s": skew_s, "skew_bound_s": skew_bound_s}
-        self._say(META, f"{WORKER_KEY}{worker}", json.dumps(skew))
 
     def begin_session(self, number: int, started_at: float, changed: str = "{}") -> None:
         """A process begins to work on the run; ``changed`` is the JSON of changed options."""

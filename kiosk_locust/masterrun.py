@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from gevent.event import Event
 from kiosk_locust import events
 from kiosk_locust.errors import LedgerError, RelayError, WorkerError
 from kiosk_locust.job import Ending, close
+from kiosk_locust.reading import WORKER_KEY
 from kiosk_locust.record import Attempt, Outcome, Record, StatusChange, Ticket
 from kiosk_locust.relay.leases import Fate, Lost
 from kiosk_locust.relay.master import MasterEnd
@@ -95,7 +97,8 @@ class MasterRun(Run):
     def _meet(self, worker: str, report: Report) -> None:
         if worker not in self._met:
             self._met.add(worker)
-            self.ledger.met(worker, report.skew_s, report.skew_bound_s)
+            skew = {"skew_s": report.skew_s, "skew_bound_s": report.skew_bound_s}
+            self.ledger.set_meta(**{f"{WORKER_KEY}{worker}": json.dumps(skew)})
         if report.trouble and not self.trouble:
             self.fail(WorkerError(f"worker {worker} cannot go on: {report.trouble}"))
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from kiosk_locust.errors import LedgerError
-from kiosk_locust.ledger import WORKER_KEY
 from kiosk_locust.sessions import Session, sessions
 
+#: A worker of a distributed run has a fact of its own, under a key that begins so.
+WORKER_KEY = "worker:"
 _SECRET = ("password", "token", "secret")
 
 
