@@ -215,10 +215,7 @@ def killed_hung_and_joined(folder: Path) -> Seen:
         run.workers[1].signal(signal.SIGSTOP)
         run.join()
         wait_until(  # it was taken for dead, and others have what it held
-            lambda: (
-                run.master.output.count("was lost, and may have submitted it") >= 2
-                and len(kiosk.submissions) >= 120
-            ),
+            lambda: len(set(re.findall(r"worker (\S+) was lost", run.master.output))) == 2,
             40,
             what="the loss of both",
         )
