@@ -13,6 +13,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import locust
@@ -27,7 +28,7 @@ from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
 from kiosk_locust.errors import KioskError, KioskLocustError, LedgerError, LedgerExistsError
-from kiosk_locust.http.transport import RequestSample, Transport
+from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.masterrun import MasterRun
@@ -41,7 +42,7 @@ from kiosk_locust.resuming import Resumption
 from kiosk_locust.run import ALL_CLOSED, Run
 from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
-from kiosk_locust.statistics import LocustStatistics
+from kiosk_locust.statistics import LocustStatistics, tell_of_request
 from kiosk_locust.summary import Summary
 from kiosk_locust.verdict import Verdict, exit_code
 
@@ -123,7 +124,7 @@ class ActiveRun:
             pool_size=self.options.pool_size,
             request_timeout_s=self.options.request_timeout_s,
             clock=self._clock,
-            on_request=self._tell_locust,
+            on_request=partial(tell_of_request, self._environment),
         )
         self._closers.append(transport.close)
         kiosk = Kiosk(transport)
@@ -360,18 +361,6 @@ class ActiveRun:
 
     def _ledger_failed(self, error: Exception) -> None:
         self.run.fail(error)
-
-    def _tell_locust(self, sample: RequestSample) -> None:
-        """Every request appears in Locust's statistics, and to its users' listeners."""
-        self._environment.events.request.fire(
-            request_type=sample.method,
-            name=sample.name,
-            response_time=sample.response_time_s * 1000,
-            response_length=sample.response_length,
-            exception=sample.error,
-            start_time=sample.started_at,
-            context={},
-        )
 
 
 def register(runner: MasterRunner, run: MasterRun) -> None:

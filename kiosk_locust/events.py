@@ -21,7 +21,6 @@ from typing import Any, TypeVar
 logger = logging.getLogger(__name__)
 
 Listener = TypeVar("Listener", bound=Callable[..., None])
-Fatal = Callable[[Exception], None]
 
 
 class EventHook:

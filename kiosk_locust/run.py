@@ -104,11 +104,6 @@ class Run:
         self._orphans.append(self._jobs.spawn(self._live, _Leased(record, 0, "")))
 
     @property
-    def in_flight(self) -> int:
-        """Jobs that are being submitted or polled."""
-        return len(self._jobs)
-
-    @property
     def finished(self) -> bool:
         """Whether every ticket was closed by what the Kiosk did."""
         return self.all_closed.is_set() and all(o.is_the_kiosks for o in self.outcomes)

@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
+from locust.env import Environment
 from locust.stats import RequestStats, StatsEntry, StatsError
 
+from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.measures import measure, stages
 from kiosk_locust.record import Outcome, Record
 
@@ -62,6 +64,19 @@ class LocustStatistics:
             return OTHER_TEXT
         self._texts.add(text)
         return text
+
+
+def tell_of_request(environment: Environment, sample: RequestSample) -> None:
+    """Have a request appear in Locust's statistics, and reach its users' listeners."""
+    environment.events.request.fire(
+        request_type=sample.method,
+        name=sample.name,
+        response_time=sample.response_time_s * 1000,
+        response_length=sample.response_length,
+        exception=sample.error,
+        start_time=sample.started_at,
+        context={},
+    )
 
 
 def describe(outcome: Outcome, reason: str) -> str:

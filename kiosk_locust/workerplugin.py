@@ -6,6 +6,7 @@ import json
 import logging
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +18,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, WorkerRunner
 
 from kiosk_locust import events
 from kiosk_locust.clock import SystemClock
-from kiosk_locust.http.transport import RequestSample, Transport
+from kiosk_locust.http.transport import Transport
 from kiosk_locust.job import Interrupted
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
@@ -27,7 +28,7 @@ from kiosk_locust.recorder import Recorder
 from kiosk_locust.relay.worker import WorkerEnd
 from kiosk_locust.remote import Link, RemoteRun, RemoteTickets
 from kiosk_locust.run import Run
-from kiosk_locust.statistics import LocustStatistics
+from kiosk_locust.statistics import LocustStatistics, tell_of_request
 from kiosk_locust.user import RUNS
 
 logger = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ class WorkerPlugin:
             pool_size=options.pool_size,
             request_timeout_s=options.request_timeout_s,
             clock=clock,
-            on_request=self._tell_locust,
+            on_request=partial(tell_of_request, self._environment),
         )
         run = RemoteRun.join(
             end,
@@ -168,17 +169,6 @@ class WorkerPlugin:
             link.close(LAST_WORDS_S if grace_s else 0.0)
         while self._closers:
             self._closers.pop()()
-
-    def _tell_locust(self, sample: RequestSample) -> None:
-        self._environment.events.request.fire(
-            request_type=sample.method,
-            name=sample.name,
-            response_time=sample.response_time_s * 1000,
-            response_length=sample.response_length,
-            exception=sample.error,
-            start_time=sample.started_at,
-            context={},
-        )
 
 
 def _options(values: dict[str, Any]) -> Options:
