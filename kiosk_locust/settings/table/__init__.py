@@ -1,0 +1,32 @@
+"""Every setting once: its flag, its name in the environment, its default, unit and meaning.
+
+Values are strings here, as people give them; `kiosk_locust.options` makes them numbers.
+Passwords and tokens are not settings: they stay in the environment and in ``.env``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from kiosk_locust.settings.table import kiosk, locusts, output, plan, waiting
+from kiosk_locust.settings.table.setting import Setting
+
+__all__ = ["GROUPS", "SETTINGS", "Setting"]
+
+#: Title of each group and its settings, in the order that people read them.
+GROUPS: tuple[tuple[str, tuple[Setting, ...]], ...] = (
+    ("Locust's own", locusts.SETTINGS),
+    ("The Kiosk and its jobs", kiosk.SETTINGS),
+    ("How many jobs, and when", plan.SETTINGS),
+    ("Polling and waiting", waiting.SETTINGS),
+    ("Progress and files", output.SETTINGS),
+)
+
+
+def _all(groups: Iterable[tuple[str, tuple[Setting, ...]]]) -> Mapping[str, Setting]:
+    return MappingProxyType({s.name: s for _, settings in groups for s in settings})
+
+
+#: Every setting by its name.
+SETTINGS = _all(GROUPS)

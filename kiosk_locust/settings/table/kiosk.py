@@ -1,0 +1,84 @@
+"""Settings of the Kiosk and of what each job asks of it."""
+
+from __future__ import annotations
+
+from kiosk_locust.settings.table.setting import Setting
+
+SETTINGS = (
+    Setting(
+        "api_host",
+        "API_HOST",
+        "",
+        "The older client's name for LOCUST_HOST, which wins over it.",
+        derived="the simulated Kiosk",
+        in_form=False,
+        is_locusts=True,
+        env_only=True,
+    ),
+    Setting(
+        "simulate",
+        "SIMULATE",
+        "false",
+        "Ask plainly for the simulated Kiosk; without a host it is the default.",
+        is_flag=True,
+    ),
+    Setting(
+        "file",
+        "FILE",
+        "",
+        "The image, or ZIP of images, in the bucket's upload folder that each job works on; "
+        "required with a real Kiosk.",
+        derived="image.png with the simulated Kiosk",
+    ),
+    Setting("job_type", "JOB_TYPE", "segmentation", "The type of job, as the Kiosk names it."),
+    Setting(
+        "model",
+        "MODEL",
+        "modelname:0",
+        "The model as name:version; modelname:0 leaves the choice to the job type.",
+    ),
+    Setting(
+        "scale",
+        "SCALE",
+        "1",
+        "Factor to rescale images by; empty leaves the choice to the Kiosk.",
+        empty_counts=True,
+    ),
+    Setting(
+        "label",
+        "LABEL",
+        "",
+        "Label type of the images; empty leaves the choice to the Kiosk.",
+        empty_counts=True,
+    ),
+    Setting("preprocess", "PREPROCESS", "", "Function to apply before the model."),
+    Setting("postprocess", "POSTPROCESS", "", "Function to apply after the model."),
+    Setting(
+        "dimension_order",
+        "DIMENSION_ORDER",
+        "XYB",
+        "Order of the image's axes, one letter an axis.",
+    ),
+    Setting(
+        "channels",
+        "CHANNELS",
+        "0,,",
+        "Channels to use, by number: three, with commas between; empty for one not used.",
+    ),
+    Setting(
+        "segmentation_type", "SEGMENTATION_TYPE", "", "What to segment, as the Kiosk names it."
+    ),
+    Setting(
+        "upload_prefix",
+        "UPLOAD_PREFIX",
+        "uploads",
+        "Folder in the bucket that holds FILE; slashes at its ends do not matter.",
+    ),
+    Setting(
+        "num_gpus",
+        "NUM_GPUS",
+        "0",
+        "GPUs that the Kiosk has, for the name of the results file; 0 leaves it out.",
+        unit="GPUs",
+    ),
+)
