@@ -43,6 +43,7 @@ from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
 from kiosk_locust.verdict import Verdict
+from kiosk_locust.web.live import LiveRun
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ class ActiveRun:
         self._closers: list[Callable[[], None]] = []
         self._detachers: list[Callable[[], None]] = []
         self._finish: Finish | None = None
+        self.live: LiveRun | None = None  # once it is open
 
     @property
     def elapsed_s(self) -> float:
@@ -182,6 +184,17 @@ class ActiveRun:
         self._listen(events.job_closed, self._metrics.on_closed)
         if not is_master:  # workers send theirs
             self._listen(events.job_closed, statistics.on_closed)
+        self.live = LiveRun(
+            self._clock,
+            self._metrics,
+            run,
+            name=self.name,
+            host=host,
+            simulated=self.simulated,
+            options=options_as_json(self.options),
+            ledger=self.path,
+        )
+        self._detachers.append(self.live.attach())
         self._progress = Progress(
             self._metrics.view, self.options.refresh_s, self._clock, self._console
         )
@@ -248,6 +261,8 @@ class ActiveRun:
             "run %s: the first job is due in %.2g s; ledger: %s", self.name, lead, self.path
         )
         self._progress.start()
+        if self.live:
+            self.live.begin(zero_at)
         self.run.start(zero_at)
 
     # -- the end
@@ -268,8 +283,13 @@ class ActiveRun:
             self._metrics.on_never_leased(Outcome.UNFINISHED, unfinished)
         self._detach()  # a run that is started while this one writes is none of its business
         finish = self._finish = Finish(self.run, self._ledger, self.options.output_dir, self._clock)
-        finish.carry_out((self._progress.stop, *finish.steps, self._close_all))
+        if self.live:
+            self.live.end()
+        finish.carry_out((self._progress.stop, *finish.steps))
         finish.note_interruption()
+        finish.carry_out((finish.write_report, self._close_all))
+        if self.live:
+            self.live.final = finish.picture
         try:
             events.run_closed.fire(run=self)
         except Exception as error:  # noqa: BLE001  the files are written, the end goes on

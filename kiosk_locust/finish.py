@@ -6,10 +6,11 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from gevent.threadpool import ThreadPool
 
-from kiosk_locust import results, units
+from kiosk_locust import report, results, units
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import KioskLocustError, LedgerError
 from kiosk_locust.ledger import Ledger
@@ -17,8 +18,12 @@ from kiosk_locust.remains import left_in_the_kiosk
 from kiosk_locust.run import ALL_CLOSED, Run
 from kiosk_locust.summary import Summary
 from kiosk_locust.verdict import Verdict, exit_code
+from kiosk_locust.web import past
+from kiosk_locust.web.picture import Picture
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 Step = Callable[[], None]
 
@@ -34,6 +39,7 @@ class Finish:
         self.run = run
         self.files = [ledger.path]
         self.summary: Summary | None = None
+        self.picture: Picture | None = None  # of the run as its page shows it, once it is read
         self.problems: list[str] = [run.trouble] if run.trouble else []
         self._ledger = ledger
         self._path = ledger.path
@@ -92,11 +98,7 @@ class Finish:
 
     def write_results(self) -> None:
         """Results and summary, in a real thread: a million jobs take a while."""
-        thread = ThreadPool(1)
-        try:
-            written = thread.apply(self._try_to_write_results)
-        finally:
-            thread.kill()
+        written = _in_thread(self._try_to_write_results)
         if isinstance(written, Exception):
             raise LedgerError(
                 f"the results could not be written: {written}; the records are in {self._path}"
@@ -104,9 +106,39 @@ class Finish:
         files, self.summary = written
         self.files += files
 
+    def write_report(self) -> None:
+        """The report, in a real thread; what is known of problems by now stands in it."""
+        verdict = self.verdict().line
+        path = self._output_dir / f"{self._path.stem}.html"
+        failed = _in_thread(lambda: self._try_to_write_report(path, verdict))
+        if failed is not None:
+            raise LedgerError(
+                f"the report could not be written: {failed}; when that is mended, run:"
+                f" python -m kiosk_locust report {self._path}"
+            )
+        self.files.append(path)
+
+    def _try_to_write_report(self, path: Path, verdict: str) -> Exception | None:
+        try:
+            self.picture = past.read(self._path, self.summary, verdict, also=path)
+            report.write(self.picture, path)
+        except (KioskLocustError, OSError, sqlite3.Error) as error:
+            return error
+        return None
+
     def _try_to_write_results(self) -> results.Written | Exception:
         """Write in the thread; what is raised there, gevent would print with a traceback."""
         try:
             return results.write_all(self._path, self._output_dir)
         except (KioskLocustError, OSError, sqlite3.Error) as error:
             return error
+
+
+def _in_thread(work: Callable[[], T]) -> T:
+    """What ``work`` returns, done in a real thread; it must not raise."""
+    thread = ThreadPool(1)
+    try:
+        done: T = thread.apply(work)
+    finally:
+        thread.kill()
+    return done

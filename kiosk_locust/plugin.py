@@ -36,12 +36,14 @@ from kiosk_locust.errors import (
 )
 from kiosk_locust.logfile import open_log
 from kiosk_locust.options import Options, draft, resolve
+from kiosk_locust.preflight import check_host
 from kiosk_locust.record import JobRequest, Ticket
 from kiosk_locust.resuming import Finished, Resumption
 from kiosk_locust.settings.sources import Layers, locusts_own, lookalikes, read_dotenv
 from kiosk_locust.signals import Signals
 from kiosk_locust.user import RUNS, KioskUser
 from kiosk_locust.verdict import Verdict, exit_code
+from kiosk_locust.web.site import Site
 from kiosk_locust.workerplugin import WorkerPlugin
 
 logger = logging.getLogger(__name__)
@@ -125,6 +127,7 @@ class Plugin:
         self._active: ActiveRun | None = None
         self._is_starting = False
         self._refusal = ""  # why the last run did not start
+        self._site: Site | None = None
         self._ending: gevent.Greenlet | None = None
         self._log: logging.Handler | None = None
         self._console = Console(stderr=True)
@@ -171,6 +174,8 @@ class Plugin:
         hooks.quit.add_listener(self._on_quit)
         if self._web_ui is not None:
             form.check_before_start(self._web_ui, self._runner, self._check_form)
+            self._site = Site(options.output_dir)
+            self._site.add_to(self._web_ui)
         self._signals.install()
         hub = gevent.get_hub()  # Locust says in a line why a test stopped; spare the traceback
         hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)
@@ -218,8 +223,11 @@ class Plugin:
         return options
 
     def _check_form(self, posted: dict[str, str]) -> None:
-        """Raise OptionsError for a start form that a run cannot start from."""
-        self._resolve(self._given.with_form(posted, self._shown), tell=False)
+        """Raise KioskLocustError for a start form that a run cannot start from."""
+        options = self._resolve(self._given.with_form(posted, self._shown), tell=False)
+        picks = self._web_ui is not None and self._web_ui.userclass_picker_is_active
+        # Which classes were picked, Locust knows only once it has started.
+        check_host(options, [] if picks else self._requests(options))
 
     def _tell_finished(self, found: Finished) -> int:
         """Say that nothing is left to do, write missing results, and return the exit code."""
@@ -243,7 +251,9 @@ class Plugin:
                 logger.exception("a fault of kiosk_locust")
             self._environment.process_exit_code = 2
             self._refusal = f"the run cannot start: {error}"
-            self._runner.log_exception("local", self._refusal, "")  # for the page
+            self._runner.log_exception("local", self._refusal, "")  # for Locust's page
+            if self._site is not None:
+                self._site.refusal = self._refusal
             raise StopTest(self._refusal) from None
         finally:
             self._is_starting = False
@@ -264,6 +274,8 @@ class Plugin:
         RUNS[self._environment] = active.open(self._requests(options))
         self._active = active
         self._environment.process_exit_code = 2  # until the run says better
+        if self._site is not None:
+            self._site.began(active.live, active.path.parent)
         active.start()
         self._given = resuming.for_new_runs(self._given, self._resumption)
         self._resumption = None

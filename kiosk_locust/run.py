@@ -70,6 +70,7 @@ class Run:
         self.trouble = ""
         self.ended_by = ""
         self.all_closed = Event()
+        self.cycle_begun: tuple[int, float] | None = None  # the last one, and when it began
         self._remains = remains
         self._tickets = Tickets(remains.tickets)
         self._kiosk = kiosk
@@ -107,6 +108,10 @@ class Run:
     def finished(self) -> bool:
         """Whether every ticket was closed by what the Kiosk did."""
         return self.all_closed.is_set() and all(o.is_the_kiosks for o in self.outcomes)
+
+    def planned(self, cycle: int, started_at: float) -> Iterator[Ticket]:
+        """The tickets of a cycle that began at that moment (epoch seconds), in order."""
+        return self._remains.tickets(cycle, started_at)
 
     # -- while it goes on
 
@@ -162,6 +167,7 @@ class Run:
         for cycle in self._remains.cycles:
             self._cycle = cycle
             self.ledger.begin_cycle(cycle, started_at)
+            self.cycle_begun = (cycle, started_at)
             self._tickets.begin(cycle, started_at)
             self._tickets.wait_idle()
             if self._stopping.is_set():
