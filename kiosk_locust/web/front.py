@@ -22,8 +22,8 @@ _HINTS = {
     "runTime": "After it no new job begins; empty: until all are done.",
 }
 _STYLE = """
-#kiosk-links { display: flex; flex-wrap: wrap; gap: 4px 20px; padding: 6px 24px; background: #eef2f5;
-  color: #1b2733; font: 14px/1.5 system-ui, sans-serif; }
+#kiosk-links { display: flex; flex-wrap: wrap; gap: 4px 20px; padding: 6px 24px;
+  background: #eef2f5; color: #1b2733; font: 14px/1.5 system-ui, sans-serif; }
 #kiosk-links a { color: #0b5cad; }
 #kiosk-links strong { color: #5a4300; background: #fff3cd; padding: 0 8px; border-radius: 4px; }
 /* Several mistakes are shown in a line each. */
@@ -66,9 +66,9 @@ def _titles() -> Iterator[str]:
         shown = [setting for setting in settings if setting.in_form and not setting.is_locusts]
         if shown:
             field = _field(_name_in_page(shown[0]))
-            yield f"{field} {{ position: relative; margin-top: 36px; }}"
+            yield f"{field} {{ position: relative; margin-top: 44px; }}"
             yield (
-                f"{field}::before {{ content: {_quoted(title)}; position: absolute; top: -38px;"
+                f"{field}::before {{ content: {_quoted(title)}; position: absolute; top: -44px;"
                 " left: 0; font-weight: 600; }"
             )
 

@@ -52,7 +52,7 @@ class Moments:
 
     @property
     def rate_per_s(self) -> float | None:
-        """n moments have n - 1 gaps between them; None where there is no telling."""
+        """There are n - 1 gaps between n moments; None where there is no telling."""
         span_s = self._last - self._first
         return (self.count - 1) / span_s if self.count > 1 and span_s > 0 else None
 

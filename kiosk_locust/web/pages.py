@@ -147,10 +147,11 @@ class Pages:
         ledger = self._ledger(name)
         with opened(ledger) as db:
             run = facts(db)
-        for path in files.paths_of_run(ledger, run.run_name, run.run_id):
-            if path.name == file:
-                return send_file(path.absolute(), as_attachment=True)
-        abort(404, "The run has no such file.")
+        known = files.paths_of_run(ledger, run.run_name, run.run_id)
+        path = next((path for path in known if path.name == file), None)
+        if path is None:
+            abort(404, "The run has no such file.")
+        return send_file(path.absolute(), as_attachment=True)
 
     def _ledger(self, name: str) -> Path:
         found = folder.ledger(self._source.output_dir, name)

@@ -34,7 +34,9 @@ class Site:
         if app is None:
             return
         if isinstance(app.json, DefaultJSONProvider):
-            app.json.sort_keys = False  # the form's fields stand in the order of the settings
+            # The form's fields stand in the order of the settings.
+            app.json.sort_keys = False
+            app.jinja_env.policies["json.dumps_kwargs"] = {}
         pages = Pages(self, web_ui.auth_required_if_enabled)
         app.register_blueprint(pages.blueprint(app.blueprints["locust"].url_prefix or ""))
         tab.add(web_ui, self)

@@ -65,13 +65,13 @@ class Spread:
         """Edges (s) and counts of a histogram without holes, of no more than ``most`` bars."""
         if not self._counts:
             return [], []
-        first, last = min(self._counts), max(self._counts)
+        first, last = min(self._counts) - _LOWEST, max(self._counts) - _LOWEST
         step = 1
-        while (last // step) - (first // step) + 1 > most:
+        while last // step - first // step + 1 > most:
             step *= 2
         begin, end = first // step, last // step
         counts = [0] * (end - begin + 1)
         for place, number in self._counts.items():
-            counts[place // step - begin] += number
-        scale = step / CLASSES_PER_DOUBLING
-        return [2 ** (place * scale) for place in range(begin, end + 2)], counts
+            counts[(place - _LOWEST) // step - begin] += number
+        edges = ((_LOWEST + place * step) / CLASSES_PER_DOUBLING for place in range(begin, end + 2))
+        return [2**edge for edge in edges], counts

@@ -100,7 +100,7 @@ def _progress(picture: Picture) -> str:
     if picture.rate_per_s is not None and picture.state == "running":
         parts.append(units.rate(picture.rate_per_s, "jobs"))
         if picture.left_s:
-            parts.append(f"about {units.seconds(max(1, round(picture.left_s)))} left")
+            parts.append(f"{units.about(picture.left_s)} left")
     return ", ".join(parts)
 
 

@@ -17,16 +17,18 @@ PERCENTS = (50, 95)
 #: without the queue is none of those between.
 STACKED = ("queue_wait", "download", "predict", "postprocess", "upload", "other")
 
+_TIMED, _IN_TOTAL = STACKED[:-1], STACKED[1:-1]
+
 
 def parts(stages: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
     """A job's times by STACKED, from its times by stage; a ZIP has one a child.
 
     What is left of ``total`` is only told of jobs of one image: a ZIP's lists are in any order.
     """
-    found = {name: stages.get(name, ()) for name in STACKED[:-1]}
+    found = {name: stages.get(name, ()) for name in _TIMED}
     totals = stages.get("total", ())
     if len(totals) == 1:
-        known = sum(sum(found[name]) for name in STACKED[1:-1])
+        known = sum(sum(found[name]) for name in _IN_TOTAL)
         found["other"] = (max(0.0, totals[0] - known),)
     return found
 
@@ -46,15 +48,15 @@ class Bin:
 
     def add_parts(self, found: Mapping[str, Sequence[float]]) -> None:
         """Take in the times of one job."""
+        kept = self.parts
         for name, times in found.items():
-            if times:
-                self.add_part(name, sum(times), len(times))
-
-    def add_part(self, name: str, total_s: float, number: float) -> None:
-        """Take in ``number`` times of one part."""
-        kept = self.parts.setdefault(name, [0.0, 0])
-        kept[0] += total_s
-        kept[1] += number
+            if not times:
+                continue
+            if name in kept:
+                kept[name][0] += sum(times)
+                kept[name][1] += len(times)
+            else:
+                kept[name] = [sum(times), len(times)]
 
     def merge(self, other: Bin) -> None:
         """Take in the interval that follows."""
@@ -66,7 +68,9 @@ class Bin:
         self.durations.merge(other.durations)
         self.waits.merge(other.waits)
         for name, (total_s, number) in other.parts.items():
-            self.add_part(name, total_s, number)
+            kept = self.parts.setdefault(name, [0.0, 0])
+            kept[0] += total_s
+            kept[1] += number
 
 
 @dataclass(frozen=True, slots=True)

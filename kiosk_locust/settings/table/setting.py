@@ -40,8 +40,8 @@ class Setting:
     @property
     def form_hint(self) -> str:
         """What stands in its label beside its name: the unit and the meaning, in few words."""
-        text = self.hint or self.meaning.rstrip(".")
-        return f"{self.unit}: {text}" if self.unit else text
+        text = self.hint or self.meaning[0].lower() + self.meaning[1:].rstrip(".")
+        return f"{self.unit}: {text}" if self.unit and ":" not in self.unit else text
 
     @property
     def default_shown(self) -> str:

@@ -14,7 +14,7 @@ SETTINGS = (
         "0",
         "Share of a job's age that its polls are apart at least, for long jobs; 0 for none.",
         unit="share",
-        hint="share of a job's age between its polls, for long jobs; 0: none",
+        hint="of a job's age that lies between its polls, for long jobs; 0: none",
     ),
     Setting(
         "expire_time",

@@ -191,9 +191,11 @@ const Charts = (() => {
   // Shows what has changed; `again` draws all, as for other colours.
   function show(box, picture, latest, again = false) {
     const time = times(picture);
-    for (const chart of CHARTS) {
-      if (chart.wanted && !chart.wanted(picture)) continue;
+    const wanted = CHARTS.filter((chart) => !chart.wanted || chart.wanted(picture));
+    for (const chart of wanted) { // all boxes first: each one's width follows from their number
       if (!document.getElementById(`figure-${chart.id}`)) box.append(figure(chart, latest));
+    }
+    for (const chart of wanted) {
       const words = chart.words(picture);
       document.getElementById(`words-${chart.id}`).textContent = `In words: ${words}.`;
       if (!window.Plotly) continue;

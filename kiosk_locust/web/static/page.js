@@ -47,7 +47,7 @@
       ["Time", Text.seconds(p.elapsed_s)],
     ];
     if (p.rate_per_s !== null) tiles.push(["Closed lately", Text.rate(p.rate_per_s, "jobs")]);
-    if (p.left_s) tiles.push(["Time left", `about ${Text.seconds(Math.max(1, Math.round(p.left_s)))}`]);
+    if (p.left_s) tiles.push(["Time left", Text.about(p.left_s)]);
     tiles.push(["Kiosk", p.simulated ? "simulated" : p.host]);
     at("tiles").replaceChildren(...tiles.map(([label, value]) => Tables.tile(label, value)));
   }

@@ -28,6 +28,12 @@ const Text = (() => {
     return `${shown} ${what}/${unit}`;
   }
 
+  // An estimate of a time to come has no fractions.
+  function about(value) {
+    const whole = Math.max(1, Math.round(value));
+    return `about ${whole < 120 ? `${whole} s` : seconds(whole)}`;
+  }
+
   function dollars(value) {
     if (value === null || value === undefined) return "-";
     return value && Math.abs(value) < 1 ? `$${Number(value.toPrecision(3))}` : `$${value.toFixed(2)}`;
@@ -49,5 +55,5 @@ const Text = (() => {
     }
   }
 
-  return { grouped, count, seconds, rate, dollars, moment, address };
+  return { grouped, count, seconds, about, rate, dollars, moment, address };
 })();
