@@ -22,15 +22,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.finish import write_ledger
 
 
-def build(ledger: Path) -> tuple[float, float, float]:
-    """Build the report; seconds, size in MB, and the greatest memory so far in MB."""
+def build(ledger: Path) -> tuple[float, float, float, float]:
+    """Build the report; seconds, CPU seconds, size in MB, and the greatest memory in MB."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
     command = [sys.executable, "-m", "kiosk_locust", "report", str(ledger)]
     subprocess.run(command, check=True, capture_output=True)
     took = time.perf_counter() - begun
     (report,) = ledger.parent.glob("*.html")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return took, report.stat().st_size / 1e6, peak
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
+    return took, cpu, report.stat().st_size / 1e6, used.ru_maxrss / 1024
 
 
 def main() -> None:
@@ -41,8 +43,12 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "run.db"
             write_ledger(path, jobs)
-            took, size, peak = build(path)
-        print(f"{jobs:>9,} jobs: {took:.1f} s, {size:.2f} MB, peak memory {peak:.0f} MB", flush=True)
+            took, cpu, size, peak = build(path)
+        print(
+            f"{jobs:>9,} jobs: {took:.1f} s ({cpu:.1f} s of CPU), {size:.2f} MB,"
+            f" peak memory {peak:.0f} MB",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
