@@ -126,7 +126,7 @@ def _picture(
 def _state(run: Facts, alive_at: float | None) -> State:
     if run.ended_at is not None:
         return "finished" if run.finished else "interrupted"
-    is_alive = alive_at is not None and time.time() - alive_at < ALIVE_S
+    is_alive = alive_at is not None and abs(time.time() - alive_at) < ALIVE_S
     return "running" if is_alive else "died"
 
 

@@ -38,7 +38,16 @@ const Charts = (() => {
     return { type: "scatter", mode: "lines", x, y, name, line: { color: color(colour), dash }, ...rest };
   }
 
-  const perSecond = (picture, values) => values.map((number) => number / picture.course.width_s);
+  // The last interval of a run that is on is not over: its counts are over its part.
+  function perSecond(picture, values) {
+    const width = picture.course.width_s;
+    const isOn = picture.state === "running";
+    return values.map((number, place) => {
+      if (!isOn || place < values.length - 1) return number / width;
+      const part = picture.elapsed_s - place * width;
+      return part > width / 4 ? number / Math.min(width, part) : null;
+    });
+  }
 
   // Each: what it is called, its y axis, its traces, its data, and what it says in words.
   const CHARTS = [
