@@ -17,7 +17,6 @@ from pathlib import Path
 
 import locust
 from locust.env import Environment
-from locust.runners import MasterRunner
 from rich.console import Console
 
 import kiosk_locust
@@ -33,6 +32,7 @@ from kiosk_locust.ledger import Ledger
 from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.metrics import Metrics
 from kiosk_locust.options import Options, options_as_json
+from kiosk_locust.patience import PatientMaster
 from kiosk_locust.preflight import check_kiosk, find_base_url, pool_warning
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
@@ -153,7 +153,7 @@ class ActiveRun:
     def _make_run(self, kiosk: Kiosk, host: str) -> Run:
         self._ledger, remains = self._open_ledger(host)
         runner = self._environment.runner
-        is_master = isinstance(runner, MasterRunner)
+        is_master = isinstance(runner, PatientMaster)
         run = (MasterRun if is_master else Run)(
             self.options,
             ledger=self._ledger,
@@ -163,9 +163,9 @@ class ActiveRun:
             on_end=self._on_end,
             remains=remains,
         )
-        if isinstance(run, MasterRun) and isinstance(runner, MasterRunner):
+        if isinstance(run, MasterRun) and isinstance(runner, PatientMaster):
             run.attach(runner.send_message, self._meta(host))
-            register(runner, run)
+            runner.serve(run, self._clock)
         recorder = Recorder(self._ledger)
         recorder.attach()
         self._detachers.append(recorder.detach)
@@ -303,14 +303,6 @@ class ActiveRun:
 
     def _ledger_failed(self, error: Exception) -> None:
         self.run.fail(error)
-
-
-def register(runner: MasterRunner, run: MasterRun) -> None:
-    """Have workers' messages reach ``run``; an earlier run's are no longer heard."""
-    for kind in ("kiosk_hello", "kiosk_report"):
-        runner.custom_messages.pop(kind, None)  # Locust lets nobody register twice
-    runner.register_message("kiosk_hello", lambda msg, **_: run.on_hello(msg.node_id, msg.data))
-    runner.register_message("kiosk_report", lambda msg, **_: run.on_report(msg.node_id, msg.data))
 
 
 def ledger_of(options: Options, run_name: str) -> Path:
