@@ -14,14 +14,16 @@ import pytest
 
 from tests import plays
 from tests.plays import sees
-from tests.real import simulator, wait_until
+from tests.real import Locust, simulator, wait_until
 from tests.test_distributed import (
     Cluster,
     Seen,
     cluster,
+    free_port,
     nothing_is_lost_or_doubled_in_silence,
     submitted,
 )
+from tests.test_webui import Outcomes, WebUi
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,9 @@ def seen(request: pytest.FixtureRequest, all_plays: dict[plays.Play, Future[Any]
 
 
 def gone(run: Cluster) -> None:
-    wait_until(lambda: "the last worker has gone" in run.master.output, what="the last worker's end")
+    wait_until(
+        lambda: "the last worker has gone" in run.master.output, what="the last worker's end"
+    )
 
 
 def both_killed(folder: Path) -> Seen:
@@ -157,3 +161,70 @@ def test_sigterm_ends_a_run_that_waits_for_a_worker_at_once(seen: Ended) -> None
     everything_is_written(seen)
     assert "exit code 2: interrupted by SIGTERM" in seen.finished.output
     assert seen.took_s < 5
+
+
+# -- with the web UI
+
+
+@dataclass
+class Page:
+    """What runs from the page came to, how long the stop took, and the exit codes."""
+
+    back: Outcomes
+    stopped: Outcomes
+    stop_took_s: float
+    codes: tuple[int, int]
+
+
+def from_the_page(folder: Path) -> Page:
+    port = str(free_port())
+
+    def worker(name: str) -> Locust:
+        (folder / name).mkdir()
+        return Locust(folder / name, "--worker", "--master-port", port, headless=False)
+
+    def lose(lost: Locust, jobs: int) -> None:
+        before = web.output.count("the last worker has gone")
+        submitted(kiosk, jobs)
+        lost.process.kill()
+        wait_until(lambda: web.output.count("the last worker has gone") > before, what="its loss")
+
+    bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port)
+    with simulator("--predict-s=1") as kiosk:
+        (folder / "master").mkdir()
+        web = WebUi(folder / "master", *bind, host=kiosk.url)
+        workers = [worker("first")]
+        try:
+            wait_until(lambda: "1 workers connected" in web.output, what="the worker")
+            web.start("back", users=60, rate=10)
+            lose(workers[0], 10)
+            workers.append(worker("second"))
+            back = web.written("back")
+            web.start("stopped", users=60, rate=10)
+            lose(workers[1], len(kiosk.submissions) + 10)
+            since = time.monotonic()
+            web.stop()
+            stopped = web.written("stopped")
+            took_s = time.monotonic() - since
+            workers.append(worker("third"))
+            wait_until(lambda: web.output.count("1 workers connected") >= 3, what="the third")
+            web.signal(signal.SIGINT)
+            return Page(back, stopped, took_s, (web.finish().code, workers[2].finish().code))
+        finally:
+            for process in (web.process, *(locust.process for locust in workers)):
+                if process.poll() is None:
+                    process.kill()
+                process.wait()
+
+
+@sees(from_the_page)
+def test_a_run_from_the_page_goes_on_with_a_worker_that_comes_later(seen: Page) -> None:
+    assert seen.back == {"done": 60}
+
+
+@sees(from_the_page)
+def test_stop_ends_a_run_that_waits_for_a_worker_at_once(seen: Page) -> None:
+    assert sum(seen.stopped.values()) == 60
+    assert seen.stopped["unfinished"] >= 40
+    assert seen.stop_took_s < 6
+    assert seen.codes == (2, 0)
