@@ -17,6 +17,8 @@ from kiosk_locust.share import RequestFor
 
 #: How often a worker looks whether it has something to report.
 TURN_S = 0.02
+#: Urgent news waits so long for more: a job id must be safe soon, a message for each is dear.
+COMPANY_S = 0.003
 #: How often it says hello, until it is welcome.
 HELLO_S = 0.5
 
@@ -111,4 +113,12 @@ class Link:
                 report = self._end.report(now, self.share.tickets.takers)
                 if report:
                     self._send("kiosk_report", encode(report))
+            self._rest()
+
+    def _rest(self) -> None:
+        """Until the next look, or until there is urgent news and it had a moment for company."""
+        if self.share is None:
             gevent.sleep(TURN_S)
+        elif self.share.ledger.urgent.wait(TURN_S):
+            self.share.ledger.urgent.clear()
+            gevent.sleep(COMPANY_S)

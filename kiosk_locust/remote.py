@@ -17,7 +17,7 @@ from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.options import Options
 from kiosk_locust.record import Attempt, Outcome, Record, StatusChange, Ticket
 from kiosk_locust.relay.news import Closed, Kind, News, Submitted, Taken, Tried
-from kiosk_locust.relay.worker import WorkerEnd
+from kiosk_locust.relay.worker import URGENT, WorkerEnd
 from kiosk_locust.share import INTERRUPT_LIMIT_S, Share
 from kiosk_locust.tickets import Hand
 
@@ -97,6 +97,7 @@ class RemoteLedger:
         self._tickets = tickets
         self._now = clock  # the worker's own, not the master's
         self.arrived = Event()
+        self.urgent = Event()  # set when the next report is not to wait
 
     def lease(self, record: Record) -> int:
         """The master has leased it long ago; it learns what is to be submitted."""
@@ -177,6 +178,8 @@ class RemoteLedger:
     def _say(self, kind: Kind, ticket: Ticket, **parts: Any) -> None:
         news = News(kind, session_of(ticket), ticket.id, **parts)
         self._end.say(news, self._now())
+        if kind in URGENT:
+            self.urgent.set()
 
 
 class RemoteShare(Share):
