@@ -91,7 +91,7 @@ def in_flight(folder: Path) -> int:
 
 
 def killed_with_many_in_flight(folder: Path) -> Killed:
-    with simulator("--predict-s=4", "--jobs-per-gpu=2000") as kiosk:
+    with simulator("--predict-s=8", "--jobs-per-gpu=2000") as kiosk:
         with cluster(folder, kiosk, "-u", "1000", "-r", "100") as run:
             submitted(kiosk, 320)
             wait_until(lambda: in_flight(folder) >= 300, what="300 in flight")
@@ -169,13 +169,13 @@ def test_the_end_of_its_time_interrupts_a_counted_run(seen: Seen) -> None:
 def signalled_twice(folder: Path) -> Seen:
     with (
         simulator("--predict-s=60") as kiosk,
-        cluster(folder, kiosk, "-u", "90", "-r", "30") as run,
+        cluster(folder, kiosk, "-u", "90", "-r", "30", "-s", "60") as run,
     ):
         submitted(kiosk, 30)
         run.master.signal(signal.SIGINT)
         wait_until(lambda: "once more to wait no longer" in run.master.output, what="the first")
         run.master.signal(signal.SIGINT)
-        wait_until(lambda: run.master.process.poll() is not None, 10, what="the master's end")
+        wait_until(lambda: run.master.process.poll() is not None, 40, what="the master's end")
         return run.finish()
 
 
