@@ -15,7 +15,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NoReturn, cast
+from typing import Literal, cast
 
 from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.quality.quantities import (
@@ -33,7 +33,7 @@ Operator = Literal["<", "<=", ">", ">="]
 
 _SPACE = re.compile(r"\s*")
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
-_OPERATOR = re.compile(r"[<>]=?(?!=)")
+_OPERATOR = re.compile(r"[<>]=?(?![<>=])")
 _NOT_OPERATOR = re.compile(r"[=!≤≥<>~]+")
 _NUMBER = re.compile(r"(?:\d[\d_]*(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?")
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
@@ -112,7 +112,9 @@ class _Parser:
     def _name(self) -> tuple[str, int]:
         found = self._match(_NAME)
         if not found:
-            self._refuse(self._at, "a threshold begins with what is measured, such as job.p95")
+            raise self._refusal(
+                self._at, "a threshold begins with what is measured, such as job.p95"
+            )
         return found.group().lower(), found.start()
 
     def _resolve(self, name: str, at: int) -> tuple[Kind, float | None]:
@@ -123,11 +125,11 @@ class _Parser:
         if head not in DISTRIBUTIONS:
             known = (*SINGLE, *(f"{word}.p95" for word in DISTRIBUTIONS))
             nearest = _nearest(name, known) or _nearest(head, (*SINGLE, *DISTRIBUTIONS))
-            self._refuse(
+            raise self._refusal(
                 at, f"{name!r} is not measured{nearest}. Known are: {', '.join(sorted(known))}"
             )
         if not statistic:
-            self._refuse(
+            raise self._refusal(
                 at + len(head), f"which {head}? Say a percentile, {head}.p95, or {head}.max"
             )
         return Kind.DURATION, self._percent(head, statistic, at)
@@ -137,9 +139,9 @@ class _Parser:
         if named is not None:
             return named
         found = _PERCENTILE.fullmatch(statistic)
-        if not found or not 0 < float(found[1]):
+        if not found or float(found[1]) <= 0:
             nearest = _nearest(statistic, _STATISTICS)
-            self._refuse(
+            raise self._refusal(
                 at + len(head) + 1,
                 f"{statistic!r} is no statistic{nearest}. Say p50, p95, p99.9, median or max",
             )
@@ -151,12 +153,14 @@ class _Parser:
             return cast(Operator, found.group())
         wrong = self._match(_NOT_OPERATOR)
         what = f"not {wrong.group()!r}" if wrong else "then the limit"
-        self._refuse(wrong.start() if wrong else self._at, f"here stands <, <=, > or >=, {what}")
+        raise self._refusal(
+            wrong.start() if wrong else self._at, f"here stands <, <=, > or >=, {what}"
+        )
 
     def _number(self) -> float:
         found = self._match(_NUMBER)
         if not found:
-            self._refuse(self._at, "here stands the limit, a number of at least 0")
+            raise self._refusal(self._at, "here stands the limit, a number of at least 0")
         return float(found.group().replace("_", ""))
 
     def _unit(self, name: str, kind: Kind) -> tuple[str, Unit]:
@@ -167,11 +171,11 @@ class _Parser:
         if not rest and kind is Kind.MONEY:
             return name, DOLLARS
         if not rest:
-            self._refuse(at, f"the unit is missing: {examples(kind)}")
+            raise self._refusal(at, f"the unit is missing: {examples(kind)}")
         unit = known.get(rest) or known.get(rest.lower())
         if unit is None:
             nearest = _nearest(rest, known)
-            self._refuse(
+            raise self._refusal(
                 at, f"{rest!r} is no unit for {name}{nearest}. It is written {examples(kind)}"
             )
         return (f"{name}.{unit.of}" if unit.of else name), unit
@@ -179,9 +183,11 @@ class _Parser:
     def _check_limit(self, operator: Operator, limit: float, unit: Unit) -> None:
         at = self._text.index(operator)
         if operator == "<" and limit == 0:
-            self._refuse(at, "nothing is less than 0, so this is always missed: write <= 0")
+            raise self._refusal(at, "nothing is less than 0, so this is always missed: write <= 0")
         if unit.kind is Kind.SHARE and (limit > 1 or (operator == ">" and limit == 1)):
-            self._refuse(at, "a share is at most 100%, so this says nothing or is always missed")
+            raise self._refusal(
+                at, "a share is at most 100%, so this says nothing or is always missed"
+            )
 
     def _match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         self._skip()
@@ -194,11 +200,12 @@ class _Parser:
         space = _SPACE.match(self._text, self._at)
         self._at = space.end() if space else self._at
 
-    def _refuse(self, at: int, why: str) -> NoReturn:
+    def _refusal(self, at: int, why: str) -> OptionsError:
+        """The error that says what is wrong, with a caret under the place."""
         shown = re.sub(r"\s", " ", self._text)
         at = min(at, len(shown.rstrip()))
         advice = f"{why}\n      {shown.rstrip()}\n      {' ' * at}^"
-        raise OptionsError([Mistake(self._source, self._text.strip(), advice)])
+        return OptionsError([Mistake(self._source, self._text.strip(), advice)])
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:

@@ -54,10 +54,10 @@ def classify(stays: Iterable[Stay], start_at: float, end_at: float, until: float
     """The regime between two moments, mostly the first and the last submission after warm-up.
 
     ``until`` is when the run was over: a job that did not end stayed until then. All in epoch
-    seconds, read once, in any order, in constant memory. Steady is where the least-squares slope
-    of the number in the system comes to at most 5 % of the arrival rate, and L = lambda * W (Little,
-    Oper. Res. 9 (1961) 383) holds within 5 %; over a finite window the two differ by the work
-    that is carried over its ends.
+    seconds, read once, in any order, in constant memory. A run is steady where the least-squares
+    slope of the number in the system comes to at most 5 % of the arrival rate, and where
+    L = lambda * W (Little, Oper. Res. 9 (1961) 383) holds within 5 %; over a finite window the
+    two sides differ by the work that is carried over its ends.
     """
     span_s = end_at - start_at
     if span_s <= 0:

@@ -11,7 +11,7 @@ from kiosk_locust.quality.confidence import needed
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class Backing:
     """How many jobs stand behind a percentile that a threshold speaks of."""
 
     measure: str  # "job.p99"
@@ -35,7 +35,7 @@ class Facts:
     ambiguous: int | None = None
     workers_lost: int | None = None
     undecided: int | None = None  # tickets closed as error, unfinished or timeout
-    percentiles: tuple[Sample, ...] = ()
+    percentiles: tuple[Backing, ...] = ()
     clock_offset_s: float | None = None  # the frontend's ahead of ours, or behind: negative
     clock_error_s: float | None = None  # how far a duration may be off, since clocks differ
     clock_steps: int | None = None
@@ -221,8 +221,8 @@ RULES = (
         "clock-step", "--max-clock-steps", 0, "count",
         lambda f: f.clock_steps,
         lambda f, limit: (
-            f"a clock of the Kiosk was set {f.clock_steps or 0:,} times in mid-run, more than"
-            f" {limit:g}: durations across it are wrong. Let NTP slew clocks, not step them"
+            f"a clock of the Kiosk was stepped {units.count(f.clock_steps or 0, 'time')} in mid-run,"
+            f" more than {limit:g}: durations across a step are wrong. Let NTP slew clocks"
         ),
     ),
     Rule(
@@ -230,7 +230,7 @@ RULES = (
         lambda f: f.loop_delay_p99_s,
         _seconds(
             "this program ran late: p99 of the event loop's delay is", "loop_delay_p99_s",
-            "Take long work out of the locustfile, use more processes, or a machine with less to do",
+            "Take long work out of the locustfile, or use more processes or a quieter machine",
         ),
     ),
     Rule(

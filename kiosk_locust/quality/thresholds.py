@@ -54,14 +54,13 @@ def read(
     of texts ``thresholds`` in ``[tool.kiosk_locust]``; it need not.
     """
     mistakes: list[Mistake] = []
-    found: dict[str, Threshold] = {}
+    found: dict[tuple[str, str, float], Threshold] = {}
     texts = [(text, "--threshold") for text in given]
-    for source in (
-        lambda: _lines(file) if file else [],
-        lambda: _items(pyproject) if pyproject and pyproject.exists() else [],
-    ):
+    for reader, path in ((_lines, file), (_items, pyproject)):
+        if path is None or (reader is _items and not path.exists()):
+            continue
         try:
-            texts += source()
+            texts += reader(path)
         except OptionsError as error:
             mistakes += error.mistakes
     for text, name in texts:
@@ -70,7 +69,7 @@ def read(
         except OptionsError as error:
             mistakes += error.mistakes
         else:
-            found.setdefault(f"{threshold.measure} {threshold.wanted}", threshold)
+            found.setdefault((threshold.measure, threshold.operator, threshold.limit), threshold)
     if mistakes:
         raise OptionsError(mistakes)
     return tuple(found.values())
@@ -112,7 +111,10 @@ def evaluate(thresholds: Iterable[Threshold], figures: Mapping[str, Figure]) -> 
 def _row(threshold: Threshold, figure: Figure | None) -> Row:
     if figure is None or figure.value is None or math.isnan(figure.value):
         why = figure.why if figure and figure.why else "this run did not measure it"
-        return Row(threshold, Result.NOT_MEASURABLE, False, threshold.wanted, "-", why)
+        result = Result.NOT_MEASURABLE
+        return Row(
+            threshold, result, is_close=False, wanted=threshold.wanted, measured="-", note=why
+        )
     holds = threshold.holds(math.inf if figure.is_least else figure.value)
     interval = None if figure.is_least else figure.interval
     return Row(
@@ -121,7 +123,7 @@ def _row(threshold: Threshold, figure: Figure | None) -> Row:
         interval is not None and threshold.holds(interval.low) != threshold.holds(interval.high),
         threshold.wanted,
         ("> " if figure.is_least else "") + _shown(figure.value, threshold),
-        _interval(interval, threshold) if interval else figure.why,
+        "; ".join(filter(None, (_interval(interval, threshold), figure.why))),
     )
 
 
@@ -135,6 +137,8 @@ def _shown(value: float, threshold: Threshold) -> str:
     return shown
 
 
-def _interval(interval: Interval, threshold: Threshold) -> str:
+def _interval(interval: Interval | None, threshold: Threshold) -> str:
+    if interval is None:
+        return ""
     low, high = (threshold.unit.show(value) for value in (interval.low, interval.high))
     return f"{interval.confidence * 100:g} % interval: {low} to {high}"
