@@ -123,11 +123,7 @@ class _Parser:
             return SINGLE[name], None
         head, _, statistic = name.partition(".")
         if head not in DISTRIBUTIONS:
-            known = (*SINGLE, *(f"{word}.p95" for word in DISTRIBUTIONS))
-            nearest = _nearest(name, known) or _nearest(head, (*SINGLE, *DISTRIBUTIONS))
-            raise self._refusal(
-                at, f"{name!r} is not measured{nearest}. Known are: {', '.join(sorted(known))}"
-            )
+            raise self._refusal(at, _unknown(name, head, statistic))
         if not statistic:
             raise self._refusal(
                 at + len(head), f"which {head}? Say a percentile, {head}.p95, or {head}.max"
@@ -143,7 +139,7 @@ class _Parser:
             nearest = _nearest(statistic, _STATISTICS)
             raise self._refusal(
                 at + len(head) + 1,
-                f"{statistic!r} is no statistic{nearest}. Say p50, p95, p99.9, median or max",
+                f"{statistic!r} is no statistic{nearest} Say p50, p95, p99.9, median or max",
             )
         return float(found[1])
 
@@ -176,7 +172,7 @@ class _Parser:
         if unit is None:
             nearest = _nearest(rest, known)
             raise self._refusal(
-                at, f"{rest!r} is no unit for {name}{nearest}. It is written {examples(kind)}"
+                at, f"{rest!r} is no unit for {name}{nearest} It is written {examples(kind)}"
             )
         return (f"{name}.{unit.of}" if unit.of else name), unit
 
@@ -208,7 +204,15 @@ class _Parser:
         return OptionsError([Mistake(self._source, self._text.strip(), advice)])
 
 
+def _unknown(name: str, head: str, statistic: str) -> str:
+    """What to say of a measure that there is none of."""
+    near = difflib.get_close_matches(head, DISTRIBUTIONS, n=1, cutoff=0.6) if statistic else []
+    meant = [f"{near[0]}.{statistic}"] if near else [*SINGLE, *DISTRIBUTIONS]
+    known = ", ".join(sorted((*SINGLE, *(f"{word}.p95" for word in DISTRIBUTIONS))))
+    return f"{name!r} is not measured{_nearest(name, meant)} Known are: {known}"
+
+
 def _nearest(word: str, known: Iterable[str]) -> str:
-    """``; did you mean 'job.p95'?``, or nothing where no name is near."""
+    """``; did you mean 'job.p95'?``, or a full stop where no name is near."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return f"; did you mean {near[0]!r}?" if near else "."

@@ -44,7 +44,8 @@ def figure(cycles: Sequence[Sequence[Span]], percent: float, regime: Regime | No
     if len(replicates) >= FEWEST_CYCLES:
         found = by_cycles(replicates)
         if found.value is not None and math.isfinite(found.value):
-            return Figure(found.value, False, found.interval, f"of {len(replicates)} cycles")
+            why = f"the median of {len(replicates)} cycles"
+            return Figure(found.value, interval=found.interval, why=why)
         return whole.figure()
     if regime is not None and regime.kind == "batch":
         return whole.figure(why=f"a batch run, where latency grows with COUNT: {regime.why}")

@@ -221,8 +221,8 @@ RULES = (
         "clock-step", "--max-clock-steps", 0, "count",
         lambda f: f.clock_steps,
         lambda f, limit: (
-            f"a clock of the Kiosk was stepped {units.count(f.clock_steps or 0, 'time')} in mid-run,"
-            f" more than {limit:g}: durations across a step are wrong. Let NTP slew clocks"
+            f"a clock of the Kiosk was stepped {units.count(f.clock_steps or 0, 'time')} in"
+            f" mid-run, more than {limit:g}: durations across a step are wrong. Let NTP slew clocks"
         ),
     ),
     Rule(

@@ -107,8 +107,8 @@ def test_a_mistake_has_a_caret_under_its_place(text: str, place: str) -> None:
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        ("jobb.p95 < 60s", "job"),
-        ("queue_wiat.p99 < 5min", "queue_wait"),
+        ("jobb.p95 < 60s", "job.p95"),
+        ("queue_wiat.p99 < 5min", "queue_wait.p99"),
         ("job.mediam < 1s", "median"),
         ("faild < 1%", "failed"),
         ("throughput > 40 image/sec", "image/s"),
