@@ -50,7 +50,10 @@ def needed(percent: float, confidence: float = CONFIDENCE) -> int:
     The greatest of n values lies below the percentile p with a chance of p ** n. It bounds p
     from above where that is at most half of what the interval may miss, so n is the least with
     p ** n <= (1 - confidence) / 2; below the median, the same holds for the least value.
+    ValueError for a percentile that is not between 0 and 100: nothing bounds a maximum.
     """
+    if not 0 < percent < 100:
+        raise ValueError(f"p{percent:g} has no bound: only what lies between 0 and 100 has one")
     share = max(percent, 100 - percent) / 100
     return math.ceil(math.log((1 - confidence) / 2) / math.log(share))
 

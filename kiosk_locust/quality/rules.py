@@ -15,7 +15,7 @@ class Backing:
     """How many jobs stand behind a percentile that a threshold speaks of."""
 
     measure: str  # "job.p99"
-    percent: float
+    percent: float  # below 100: a maximum has no bound, however many jobs there are
     jobs: int
 
 

@@ -63,12 +63,14 @@ def decompose(
     found: Measures,
     frontend: Bound | None = None,
     consumer: Bound | None = None,
+    duration_s: float | None = None,
 ) -> Parts | None:
     """The parts of a job that a poll saw ended; None of any other.
 
     ``frontend`` and ``consumer`` are the offsets of the clocks that stamped its creation and
     its end; without them, the server's clocks are taken for ours where that does not
     contradict our own times, and the parts that need them are unknown where it does.
+    ``duration_s`` is the job's duration where it was corrected for its clocks.
     """
     sent = _accepted(record)
     start_at = record.ticket.due_at if record.ticket.due_at is not None else record.taken_at
@@ -76,7 +78,7 @@ def decompose(
         return None
     created_at = _ours(record, "created_at", frontend, sent.sent_at, sent.received_at)
     ended_at = _ours(record, _ending(found), consumer, record.observed_after, record.observed_at)
-    queue_s, processing_s = _work(record, found)
+    queue_s, processing_s = _work(record, found, duration_s)
     parts = (
         sent.asked_at - start_at,
         sent.sent_at - sent.asked_at,
@@ -118,9 +120,13 @@ def _ours(
     return min(before, max(after, stamp - offset.offset_s))
 
 
-def _work(record: Record, found: Measures) -> tuple[float | None, float | None]:
+def _work(
+    record: Record, found: Measures, duration_s: float | None
+) -> tuple[float | None, float | None]:
     """Queue wait and processing of an image; unknown of a ZIP, whose children overlap."""
-    if found.queue_wait_s is None or is_zip(record.request.image_name, record.job_id):
-        return None, None
     totals = timing(record.snapshot, "total_time") if record.snapshot else ()
-    return found.queue_wait_s, totals[0] if totals else None
+    if not totals or is_zip(record.request.image_name, record.job_id):
+        return None, None
+    if duration_s is not None:
+        return max(0.0, duration_s - totals[0]), totals[0]
+    return found.queue_wait_s, totals[0] if found.queue_wait_s is not None else None

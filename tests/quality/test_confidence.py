@@ -24,6 +24,12 @@ def test_a_bound_needs_so_many_independent_values(percent: float, jobs: int) -> 
     assert share**jobs <= 0.025 < share ** (jobs - 1)
 
 
+@pytest.mark.parametrize("percent", [0, 100, 101])
+def test_a_maximum_has_no_bound_however_many_values_there_are(percent: float) -> None:
+    with pytest.raises(ValueError, match="has no bound"):
+        needed(percent)
+
+
 def holds(found: Estimate, truth: float) -> bool:
     return found.interval is not None and found.interval.low <= truth <= found.interval.high
 

@@ -101,6 +101,14 @@ def test_stages_that_mix_clocks_that_differ_do_not_add_up_and_say_so() -> None:
     assert with_offset.unknown_s == pytest.approx(-1.0, abs=1e-4)
 
 
+def test_with_the_corrected_duration_they_add_up_again() -> None:
+    made = job(consumer_s=1.0)
+    found = decompose(made, measure(made), Bound(0.0, 0.0), Bound(0.9, 1.1), duration_s=5.0)
+    assert found is not None
+    assert found.queue_wait_s == pytest.approx(1.5, abs=1e-5)
+    assert found.adds_up is True
+
+
 def test_refused_attempts_and_the_wait_for_a_user_are_lag() -> None:
     made = job()
     refused = Attempt(1, 1000.1, 1000.1, 1000.2, AttemptResult.REFUSED, 429)
