@@ -11,6 +11,8 @@
     ├── WorkerError           a worker cannot go on with its part of the run
     ├── SimulatorError        the simulated Kiosk did not start
     ├── ListenerError         one of the plugin's own listeners raised
+    ├── CostError             what the run cost cannot be asked for; the run ends as it would have
+    │   └── CostRefused       an answer came, but an error status
     └── KioskError            an HTTP call did not give a usable answer
         ├── Unreachable       surely not sent: refused, name not resolved
         │   └── Withdrawn     not sent: by then, it was no longer wanted
@@ -86,6 +88,18 @@ class SimulatorError(KioskLocustError):
 
 class ListenerError(KioskLocustError):
     """One of the plugin's own listeners raised; its numbers can no longer be trusted."""
+
+
+class CostError(KioskLocustError):
+    """What the run cost cannot be asked for, and what to do; nothing else suffers from it."""
+
+
+class CostRefused(CostError):
+    """A Grafana or a Prometheus answered with an error; ``status`` is its HTTP status."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
