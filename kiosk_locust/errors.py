@@ -11,6 +11,7 @@
     ├── WorkerError           a worker cannot go on with its part of the run
     ├── SimulatorError        the simulated Kiosk did not start
     ├── ListenerError         one of the plugin's own listeners raised
+    ├── PriceFileError        a price file cannot be used; lists every mistake
     └── KioskError            an HTTP call did not give a usable answer
         ├── Unreachable       surely not sent: refused, name not resolved
         │   └── Withdrawn     not sent: by then, it was no longer wanted
@@ -26,6 +27,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+MISTAKES_SHOWN = 20  # of those in one file
 
 
 class KioskLocustError(Exception):
@@ -86,6 +89,17 @@ class SimulatorError(KioskLocustError):
 
 class ListenerError(KioskLocustError):
     """One of the plugin's own listeners raised; its numbers can no longer be trusted."""
+
+
+class PriceFileError(KioskLocustError):
+    """A price file cannot be used; ``mistakes`` has all of them, each with its line."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        self.mistakes = mistakes
+        shown = mistakes[:MISTAKES_SHOWN]
+        if len(mistakes) > len(shown):
+            shown.append(f"and {len(mistakes) - len(shown):,} more mistakes")
+        super().__init__("; ".join(shown))
 
 
 @dataclass(frozen=True, slots=True)

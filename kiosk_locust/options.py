@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.settings import parsing
+from kiosk_locust.settings.cost import CostOptions, cost
 from kiosk_locust.settings.folders import check_file, check_folder
 from kiosk_locust.settings.plan import Arrival, Ramp, Workload, plan
 from kiosk_locust.settings.sources import FORM, Layers
@@ -19,6 +20,7 @@ from kiosk_locust.settings.validation import Checker
 
 __all__ = [
     "Arrival",
+    "CostOptions",
     "Draft",
     "Options",
     "Ramp",
@@ -77,6 +79,7 @@ class Options:
     log_enabled: bool
     log_level: str
     log_file: Path
+    cost: CostOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,7 @@ def draft(
         log_file=check.take(
             "log_file", _checked(check_file) if log_enabled else parsing.path, Path()
         ),
+        cost=cost(check),
     )
     _check_resuming(check)
     _note_emptied_fields(check)
@@ -207,10 +211,13 @@ def _note_emptied_fields(check: Checker) -> None:
 
 def options_as_json(options: Options) -> dict[str, Any]:
     """The options as JSON has them; there are no secrets in them."""
-    values = dataclasses.asdict(options)
-    for name, value in values.items():
-        if isinstance(value, Path):
-            values[name] = str(value)
-        elif isinstance(value, tuple):
-            values[name] = list(value)
-    return values
+    found: dict[str, Any] = _as_json(dataclasses.asdict(options))
+    return found
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _as_json(part) for name, part in value.items()}
+    if isinstance(value, tuple):
+        return [_as_json(part) for part in value]
+    return str(value) if isinstance(value, Path) else value

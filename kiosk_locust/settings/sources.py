@@ -183,7 +183,8 @@ def config_layer(place: str, items: Mapping[str, object]) -> Layer:
     for key, value in items.items():
         setting = by_key.get(key.removeprefix("--"))
         if setting is not None:
-            values[setting.name] = Given(str(value), key, place)
+            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            values[setting.name] = Given(text, key, place)
     return Layer(place, values)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from kiosk_locust.settings.table import kiosk, locusts, output, plan, waiting
+from kiosk_locust.settings.table import cost, kiosk, locusts, output, plan, waiting
 from kiosk_locust.settings.table.setting import Setting
 
 __all__ = ["GROUPS", "SETTINGS", "Setting"]
@@ -21,6 +21,7 @@ GROUPS: tuple[tuple[str, tuple[Setting, ...]], ...] = (
     ("How many jobs, and when", plan.SETTINGS),
     ("Polling and waiting", waiting.SETTINGS),
     ("Progress and files", output.SETTINGS),
+    ("Cost", cost.SETTINGS),
 )
 
 
