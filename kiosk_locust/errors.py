@@ -13,6 +13,7 @@
     ├── ListenerError         one of the plugin's own listeners raised
     ├── CostError             what the run cost cannot be asked for; the run ends as it would have
     │   └── CostRefused       an answer came, but an error status
+    ├── PriceFileError        a price file cannot be used; lists every mistake
     └── KioskError            an HTTP call did not give a usable answer
         ├── Unreachable       surely not sent: refused, name not resolved
         │   └── Withdrawn     not sent: by then, it was no longer wanted
@@ -28,6 +29,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+MISTAKES_SHOWN = 20  # of those in one file
 
 
 class KioskLocustError(Exception):
@@ -100,6 +103,17 @@ class CostRefused(CostError):
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class PriceFileError(KioskLocustError):
+    """A price file cannot be used; ``mistakes`` has all of them, each with its line."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        self.mistakes = mistakes
+        shown = mistakes[:MISTAKES_SHOWN]
+        if len(mistakes) > len(shown):
+            shown.append(f"and {len(mistakes) - len(shown):,} more mistakes")
+        super().__init__("; ".join(shown))
 
 
 @dataclass(frozen=True, slots=True)

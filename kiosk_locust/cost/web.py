@@ -14,7 +14,7 @@ from kiosk_locust.clock import Clock
 from kiosk_locust.cost import words
 from kiosk_locust.cost.credentials import Credentials
 from kiosk_locust.errors import CostError, CostRefused
-from kiosk_locust.http.answers import excerpt
+from kiosk_locust.excerpt import excerpt
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 60.0  # a Prometheus gives up a query after 2 min, most proxies before that

@@ -9,7 +9,7 @@ import socket
 
 import requests
 
-from kiosk_locust.http.answers import excerpt
+from kiosk_locust.excerpt import excerpt
 
 LOOKED_AT_BYTES = 8 * 1024
 _TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
