@@ -31,7 +31,7 @@ class Work:
     images: int = 0  # that were done
     images_stored: int | None = None  # that the bucket held and consumers read; None: ``images``
     stored_bytes: float | None = None  # of those; None: 1.5 MB each
-    bucket_region: str = ""  # empty: not known
+    bucket_region: str = ""  # such as us-west1; empty: not known, or a multi-region
     first_submitted_at: float | None = None  # epoch seconds
     last_closed_at: float | None = None  # when the last job was over, epoch seconds
 

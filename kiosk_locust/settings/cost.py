@@ -28,8 +28,9 @@ class CostOptions:
 
 def cost(check: Checker) -> CostOptions:
     """What was given of the cost estimate."""
+    none: float | None = None
     return CostOptions(
-        tail_s=check.take("cost_tail", _tail, 0.0),
+        tail_s=check.take("cost_tail", _tail, none),
         images_per_job=check.take_if_given("images_per_job", parsing.whole(1)),
         prices=check.take_if_given("prices", _prices) or "",
         node_types=check.take_if_given("node_type", read_node_types) or (),
