@@ -3,45 +3,37 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import gevent
 from gevent.event import Event
-from gevent.threadpool import ThreadPool
 
-from kiosk_locust import units
 from kiosk_locust.clock import Clock
 from kiosk_locust.cost.annotations import RunNote, annotate
-from kiosk_locust.cost.collect import cluster_series, last_scrape, scrapes
+from kiosk_locust.cost.collect import PATIENCE_S, cluster_series
 from kiosk_locust.cost.credentials import Secrets
-from kiosk_locust.cost.estimate import estimate, is_idle
+from kiosk_locust.cost.estimate import estimate
 from kiosk_locust.cost.figures import CostEstimate, Window
 from kiosk_locust.cost.pricefile import read_price_file
 from kiosk_locust.cost.prices import PriceBook
-from kiosk_locust.cost.prometheus import Prometheus
 from kiosk_locust.cost.series import ClusterSeries
 from kiosk_locust.cost.source import Asked, Source, default_source
 from kiosk_locust.cost.stored import Priced, RunCost
 from kiosk_locust.errors import CostError, KioskLocustError
 from kiosk_locust.options import Options
 from kiosk_locust.reading import opened
+from kiosk_locust.realthread import in_thread
+from kiosk_locust.scaledown import LONGEST_TAIL_S, Waiting
 from kiosk_locust.workdone import work_done
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 #: For all questions and the estimate; waiting for scrapes and for the scale-down comes on top.
 LIMIT_S = 300.0
 #: The same once somebody is in a hurry: a cluster that sent SIGTERM kills soon.
 HURRIED_LIMIT_S = 8.0
-SCRAPE_LOOK_S = 2.0
-IDLE_LOOK_S = 15.0
-#: The scale-down is waited for no longer than this.
-LONGEST_TAIL_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +95,7 @@ class Costing:
 
     def _longest_wait_s(self) -> float:
         tail_s = self._options.cost.tail_s
-        return 90.0 + (LONGEST_TAIL_S if tail_s is None else tail_s)
+        return PATIENCE_S + (LONGEST_TAIL_S if tail_s is None else tail_s)
 
     def _source(self) -> Source:
         if self._simulated_url:
@@ -139,13 +131,16 @@ class Costing:
         except CostError as error:
             level = logging.INFO if quietly else logging.WARNING
             logger.log(level, "the run is not marked in Grafana: %s", error)
+        except Exception:
+            logger.exception("a fault while the run was marked in Grafana")
 
     def _answer(self, asked: Asked, ended: Ended) -> RunCost:
         prometheus = asked.prometheus()
-        seen_to = self._wait_for_the_tail(prometheus, ended.window)
-        self._wait_for_a_scrape(prometheus, seen_to)
+        waiting = Waiting(prometheus, self._options.cost, self._clock, self._hurry)
+        seen_to = waiting.for_the_scale_down(ended.window)
+        waiting.for_a_scrape(seen_to)
         series = cluster_series(prometheus, ended.window.start_at, seen_to)
-        estimates = _in_thread(lambda: self._estimates(series, ended, seen_to))
+        estimates = in_thread(lambda: self._estimates(series, ended, seen_to))
         priced = {cycle: Priced.of(each) for cycle, each in estimates.items()}
         return RunCost(str(asked), run=priced.pop(None), cycles=_numbered(priced))
 
@@ -175,66 +170,6 @@ class Costing:
                 for cycle, window in windows.items()
             }
 
-    # -- waiting
-
-    def _wait_for_the_tail(self, prometheus: Prometheus, run: Window) -> float:
-        """Wait as COST_TAIL says; returns the moment up to which nodes are counted."""
-        tail_s = self._options.cost.tail_s
-        if tail_s == 0 or self._hurry.is_set():
-            return run.end_at
-        if tail_s is not None:
-            logger.warning("COST_TAIL: waiting %s for the scale-down", units.seconds(tail_s))
-            self._clock.wait(self._hurry, run.end_at + tail_s - self._clock.now())
-            return min(self._clock.now(), run.end_at + tail_s)
-        logger.warning(
-            "COST_TAIL: waiting until the GPU nodes of this run are gone, at most %s; a signal"
-            " ends the waiting",
-            units.seconds(LONGEST_TAIL_S),
-        )
-        while self._clock.now() < run.end_at + LONGEST_TAIL_S:
-            now = self._clock.now()
-            series = cluster_series(prometheus, run.start_at, now)
-            types = self._options.cost.node_types
-            if _in_thread(lambda series=series: is_idle(series, run, types)):  # type: ignore[misc]
-                return now
-            if self._clock.wait(self._hurry, IDLE_LOOK_S):
-                return self._clock.now()
-        logger.warning("COST_TAIL: there are still GPU nodes of this run; they are counted so far")
-        return self._clock.now()
-
-    def _wait_for_a_scrape(self, prometheus: Prometheus, moment: float) -> None:
-        """Wait until nodes were scraped at or after ``moment``; not for long."""
-        found = scrapes(prometheus, self._clock.now())
-        if found.last_at is None or found.last_at >= moment:
-            return  # there is nothing to wait for: `cluster_series` says what is missing
-        until = self._clock.now() + found.patience_s
-        logger.info("waiting for the next scrape, at most %s", units.seconds(found.patience_s))
-        while (now := self._clock.now()) < until:
-            if self._clock.wait(self._hurry, min(SCRAPE_LOOK_S, until - now)):
-                return
-            if (last_scrape(prometheus, self._clock.now()) or 0.0) >= moment:
-                return
-
 
 def _numbered(priced: Mapping[int | None, Priced]) -> dict[int, Priced]:
     return {cycle: each for cycle, each in priced.items() if cycle is not None}
-
-
-def _in_thread(work: Callable[[], T]) -> T:
-    """Let ``work`` run in a real thread, so that other greenlets go on meanwhile."""
-    pool = ThreadPool(1)
-    try:
-        done: T | Exception = pool.apply(_caught, (work,))
-    finally:
-        pool.kill()
-    if isinstance(done, Exception):
-        raise done
-    return done
-
-
-def _caught(work: Callable[[], T]) -> T | Exception:
-    """What is raised in the thread, gevent would print with a traceback."""
-    try:
-        return work()
-    except Exception as error:  # noqa: BLE001  it is raised again in the greenlet
-        return error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from kiosk_locust.cost.grid import Grid, covering
@@ -74,7 +75,7 @@ def scrapes(prometheus: Prometheus, now: float) -> Scrapes:
     gaps = []
     for series in found:
         moments = sorted(set(_values((series,))))
-        gaps += [later - at for at, later in zip(moments, moments[1:], strict=False)]
+        gaps += [later - at for at, later in itertools.pairwise(moments)]
     gaps.sort()
     interval_s = gaps[len(gaps) // 2] if gaps else COMMON_INTERVAL_S
     return Scrapes(max(_values(found), default=None), interval_s)

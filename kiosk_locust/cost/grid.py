@@ -34,8 +34,8 @@ class Grid:
         points = min(points, MOST_POINTS)
         for first in range(0, self.points, points):
             last = min(first + points, self.points) - 1
-            moments = (self.start_at + index * self.step_s for index in (first, last))
-            yield Grid(*moments, self.step_s)
+            first_at, last_at = (self.start_at + n * self.step_s for n in (first, last))
+            yield Grid(first_at, last_at, self.step_s)
 
 
 def covering(start_at: float, end_at: float) -> Grid:
