@@ -40,22 +40,27 @@ def figure(
     *,
     network: NetworkCost | None,
     work: Work,
+    is_known: bool,
     is_whole: bool,
 ) -> Figure:
-    """The sum over ``nodes`` in a window; ``is_whole``: nodes and window lack nothing."""
+    """The sum over ``nodes`` in a window.
+
+    ``is_known``: something is known of the cluster; ``is_whole``: nothing of the window is
+    missing.
+    """
     inside = [one for one in nodes if one.hours_in(window) > 0]
     cpu = _sum([one.usd_in(window) for one in inside if not one.node.is_gpu])
     gpu = _sum([one.usd_in(window) for one in inside if one.node.is_gpu])
     priced = [one for one in inside if one.price.usd_per_hour is not None]
     total = None
-    if priced:
+    if is_known and (priced or not inside):
         total = (cpu or 0.0) + (gpu or 0.0) + (network.usd if network else 0.0)
     return Figure(
         name=name,
         meaning=meaning,
         window=window,
-        cpu_nodes_usd=cpu,
-        gpu_nodes_usd=gpu,
+        cpu_nodes_usd=cpu if is_known else None,
+        gpu_nodes_usd=gpu if is_known else None,
         network_usd=network.usd if network else None,
         total_usd=total,
         at_least=not is_whole or len(priced) < len(inside),

@@ -44,7 +44,7 @@ def estimate(
     regions = {one.node.region for one in costed if one.node.region}
 
     def sum_of(name: str, meaning: str, window: Window, *, of: Sequence[Costed]) -> Figure:
-        is_whole = bool(costed) and not looked.unwatched_s(window.start_at, window.end_at)
+        is_watched = not looked.unwatched_s(window.start_at, window.end_at)
         return figure(
             name,
             meaning,
@@ -52,7 +52,8 @@ def estimate(
             of,
             network=network_cost(work, window, regions) if network else None,
             work=work,
-            is_whole=is_whole and (window is run or not still_up),
+            is_known=bool(costed),
+            is_whole=bool(costed) and is_watched and (window is run or not still_up),
         )
 
     net = network_cost(work, run, regions) if network else None

@@ -6,7 +6,8 @@
 - The death lies between the last scrape that saw the node and the next scrape, which did not:
   the middle of both is taken, so it is wrong by half a scrape interval at most. A new life under
   the same name bounds it, too.
-- A node that the newest scrape saw is alive.
+- A node that the newest scrape saw is alive; but if the samples of all nodes end more than 5
+  minutes before the data does, what became of the nodes is not known, and not counted.
 - Nodes are merged by their names: kube-state-metrics gives the same node other labels after a
   restart. A gap between two sightings of one life is life, for whatever reason there is none.
 - A sample stays visible for 5 minutes after its scrape, unless its series was marked stale. With
@@ -20,7 +21,7 @@ import math
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
@@ -37,11 +38,12 @@ class Life:
     node: str
     created_at: float
     ended_at: float | None  # estimated; None: the newest scrape saw it
+    watched_to: float = math.inf  # when that was more than 5 minutes ago; nobody knows of later
 
     def seconds_in(self, start_at: float, end_at: float) -> float:
         """How long it lived between two moments."""
-        ended_at = end_at if self.ended_at is None else min(end_at, self.ended_at)
-        return max(0.0, ended_at - max(start_at, self.created_at))
+        ended_at = self.watched_to if self.ended_at is None else self.ended_at
+        return max(0.0, min(end_at, ended_at) - max(start_at, self.created_at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,10 @@ def census(series: ClusterSeries) -> Census:
         gaps += [b - a for a, b in pairwise(sorted(set(moments)))]
     interval_s = median(gaps) if gaps else series.step_s
     ordered = tuple(sorted(scrapes))
-    return Census(_lives(seen, ordered, interval_s), ordered, interval_s)
+    lives = _lives(seen, ordered, interval_s)
+    if ordered and series.end_at - ordered[-1] > LOOKBACK_S:
+        lives = tuple(replace(life, watched_to=ordered[-1] + interval_s / 2) for life in lives)
+    return Census(lives, ordered, interval_s)
 
 
 def node_name(labels: Mapping[str, str]) -> str:

@@ -33,8 +33,8 @@ LEFT_OUT = (
 )
 NO_NETWORK = "the bucket's storage and requests (--no-network-cost)"
 NO_READS = (
-    "reads from a bucket in another region than the nodes (0.01 USD a GB): where the bucket is "
-    "is not known"
+    "reads between regions, where the bucket is in another than the nodes (0.01 USD a GB): "
+    "its region is not known"
 )
 _SHOWN = 5  # names of nodes in a line
 
