@@ -42,6 +42,7 @@ class Ended:
 
     ledger: Path
     note: RunNote
+    was_signalled: bool = False  # whoever ended it does not want to wait for a scale-down
 
     @property
     def window(self) -> Window:
@@ -137,9 +138,11 @@ class Costing:
     def _answer(self, asked: Asked, ended: Ended) -> RunCost:
         prometheus = asked.prometheus()
         waiting = Waiting(prometheus, self._options.cost, self._clock, self._hurry)
-        seen_to = waiting.for_the_scale_down(ended.window)
-        waiting.for_a_scrape(seen_to)
-        series = cluster_series(prometheus, ended.window.start_at, seen_to)
+        seen_to = ended.window.end_at
+        if not ended.was_signalled:
+            seen_to = waiting.for_the_scale_down(ended.window)
+        asked_to = waiting.for_a_scrape(seen_to)
+        series = cluster_series(prometheus, ended.window.start_at, asked_to)
         estimates = in_thread(lambda: self._estimates(series, ended, seen_to))
         priced = {cycle: Priced.of(each) for cycle, each in estimates.items()}
         return RunCost(str(asked), run=priced.pop(None), cycles=_numbered(priced))

@@ -59,15 +59,15 @@ class Waiting:
         logger.warning("COST_TAIL: there are still GPU nodes of this run; they are counted so far")
         return self._clock.now()
 
-    def for_a_scrape(self, moment: float) -> None:
-        """Wait until nodes were scraped at or after ``moment``; not for long."""
+    def for_a_scrape(self, moment: float) -> float:
+        """Wait until nodes were scraped at or after ``moment``, not for long; returns when."""
         found = scrapes(self._prometheus, self._clock.now())
-        if found.last_at is None or found.last_at >= moment:
-            return  # there is nothing to wait for: `cluster_series` says what is missing
         until = self._clock.now() + found.patience_s
-        logger.info("waiting for the next scrape, at most %s", units.seconds(found.patience_s))
-        while (now := self._clock.now()) < until:
-            if self._clock.wait(self._hurry, min(SCRAPE_LOOK_S, until - now)):
-                return
-            if (last_scrape(self._prometheus, self._clock.now()) or 0.0) >= moment:
-                return
+        last_at = found.last_at
+        if last_at is not None and last_at < moment:  # else there is nothing to wait for
+            logger.info("waiting for the next scrape, at most %s", units.seconds(found.patience_s))
+            while last_at < moment and (now := self._clock.now()) < until:
+                if self._clock.wait(self._hurry, min(SCRAPE_LOOK_S, until - now)):
+                    break
+                last_at = last_scrape(self._prometheus, self._clock.now()) or last_at
+        return max(moment, self._clock.now())

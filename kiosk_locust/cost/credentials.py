@@ -55,7 +55,7 @@ def secrets(*sources: Mapping[str, str]) -> Secrets:
 
     def named(prefix: str) -> Credentials:
         found = {
-            part: next((s[name] for s in sources if s.get(name := f"{prefix}_{part.upper()}")), "")
+            part: next(filter(None, (s.get(f"{prefix}_{part.upper()}") for s in sources)), "")
             for part in ("user", "password", "token")
         }
         found["token"] = found["token"].strip()

@@ -67,7 +67,9 @@ class Grafana:
                 data = instant(self._cluster, asked["query"], at, now)
             elif call == "/api/v1/query_range":
                 start, end, step = (float(asked[name]) for name in ("start", "end", "step"))
-                data = over_time(self._cluster, asked["query"], start, end, step, now)
+                data = over_time(
+                    self._cluster, asked["query"], now, start=start, end=end, step=step
+                )
             else:
                 return NOT_FOUND
         except KeyError as missing:

@@ -40,7 +40,7 @@ def instant(cluster: Cluster, query: str, at: float, now: float) -> dict[str, An
 
 
 def over_time(
-    cluster: Cluster, query: str, start: float, end: float, step: float, now: float
+    cluster: Cluster, query: str, now: float, *, start: float, end: float, step: float
 ) -> dict[str, Any]:
     """The ``data`` of ``/api/v1/query_range``; raises BadQuery."""
     asked = _parsed(query)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from kiosk_locust.simulator.draws import Purpose, duration, stream
 from kiosk_locust.simulator.settings import ClusterSettings
 
-
 #: A cluster is there for a while before anybody submits a job.
 CPU_NODES_AGE_S = 3600.0
 
