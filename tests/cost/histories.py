@@ -18,7 +18,11 @@ LOOKBACK_S = 300.0
 ZERO = 1_700_000_000.0  # epoch seconds, when histories begin
 
 #: USD an hour, on demand and spot; no price is a round share of another.
-MACHINES = {"n1-highmem-2": (0.1184, 0.025), "e2-standard-4": (0.13, 0.041), "g2-standard-4": (0.71, 0.28)}
+MACHINES = {
+    "n1-highmem-2": (0.1184, 0.025),
+    "e2-standard-4": (0.13, 0.041),
+    "g2-standard-4": (0.71, 0.28),
+}
 GPUS = {"nvidia-tesla-t4": (0.95, 0.29), "nvidia-tesla-v100": (2.48, 0.74)}
 PRICE_FILE = "\n".join(
     [

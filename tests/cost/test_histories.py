@@ -44,7 +44,9 @@ def test_an_estimate_is_right_to_a_scrape_interval_a_death(seed: int) -> None:
 
 def missed_usd(history: History) -> float:
     """What cost who lived between two scrapes only, so that nobody ever saw them."""
-    longest_s = history.interval_s + max((to - since for since, to, _ in history.restarts), default=0)
+    longest_s = history.interval_s + max(
+        (to - since for since, to, _ in history.restarts), default=0
+    )
     return sum(
         longest_s * life.usd_per_hour / 3600
         for life in history.lives
