@@ -77,9 +77,15 @@ class History:
             if gpu is None or gpu == bool(life.gpus)
         )
 
+    @property
+    def unseen_s(self) -> float:
+        """How long nobody may have looked."""
+        gaps = sum(to - since for since, to, _ in self.restarts)
+        return self.interval_s + gaps
+
     def tolerance_usd(self, start_at: float, end_at: float) -> float:
         """0.1 %, and one scrape interval for each birth or death."""
-        longest_s = self.interval_s + max((to - since for since, to, _ in self.restarts), default=0)
+        longest_s = self.unseen_s
         return 0.001 * self.cost_usd(start_at, end_at) + sum(
             longest_s * life.usd_per_hour / 3600
             for life in self.lives
