@@ -23,7 +23,7 @@ from kiosk_locust.cost.estimate import estimate
 from kiosk_locust.cost.figures import CostEstimate, Window, Work
 from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.cost.source import Asked, Source
-from tests.cost.histories import History, random_histories, write
+from tests.cost.scraped import History, random_histories, write
 from tests.cost.servers import PASSWORD, USER, GrafanaBefore, prometheus
 
 BEGINS_AT = 1_700_000_000.0

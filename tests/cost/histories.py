@@ -1,220 +1,229 @@
-"""Random histories of clusters, as a Prometheus would have scraped them, and what they truly cost.
+"""Clusters whose nodes come and go, and what a Prometheus would then answer.
 
-Nothing here uses kiosk_locust: prices are read from the tables by hand, and the cost is the sum
-over lives of their seconds in the window times the price.
+A history is made first; what it cost is calculated from it alone (`cost_usd`), and what a
+Prometheus would know of it (`series`) by scraping it: each scrape interval, by a
+kube-state-metrics that restarts, and with samples that stay visible for 5 minutes.
 """
 
 from __future__ import annotations
 
-import bisect
-import csv
-import math
 import random
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-TABLES = Path(__file__).resolve().parents[2] / "kiosk_locust" / "cost" / "data"
-HOUR_S = 3600.0
-REGION = "us-west1"
-#: Each history has the samples of so long before and after its window, and the next begins later
-#: than a sample can be seen.
-MARGIN_S = 900.0
-APART_S = 1200.0
+from kiosk_locust.cost.series import ClusterSeries, Series
 
+LOOKBACK_S = 300.0
+ZERO = 1_700_000_000.0  # epoch seconds, when histories begin
 
-@dataclass(frozen=True)
-class Kind:
-    """What a node is made of."""
-
-    machine_type: str
-    spot: bool
-    accelerator: str = ""
-    gpus: int = 0
-
-
-CPU_KINDS = (
-    Kind("n1-standard-4", spot=False),
-    Kind("e2-standard-8", spot=False),
-    Kind("n1-highmem-2", spot=True),
-)
-GPU_KINDS = (
-    Kind("n1-highmem-2", True, "nvidia-tesla-t4", 1),
-    Kind("n1-highmem-2", False, "nvidia-tesla-t4", 1),
-    Kind("n1-highmem-8", True, "nvidia-tesla-v100", 2),
-    Kind("g2-standard-4", True, "nvidia-l4", 1),
-    Kind("a2-highgpu-1g", False, "nvidia-tesla-a100", 1),
+#: USD an hour, on demand and spot; no price is a round share of another.
+MACHINES = {
+    "n1-highmem-2": (0.1184, 0.025),
+    "e2-standard-4": (0.13, 0.041),
+    "g2-standard-4": (0.71, 0.28),
+}
+GPUS = {"nvidia-tesla-t4": (0.95, 0.29), "nvidia-tesla-v100": (2.48, 0.74)}
+PRICE_FILE = "\n".join(
+    [
+        "# date: 2019-06-17",
+        "machine_type,region,on_demand_usd_per_hour,spot_usd_per_hour",
+        *(f"{name},us-west1,{on_demand},{spot}" for name, (on_demand, spot) in MACHINES.items()),
+        "accelerator,region,on_demand_usd_per_hour,spot_usd_per_hour",
+        *(f"{name},us-west1,{on_demand},{spot}" for name, (on_demand, spot) in GPUS.items()),
+    ]
 )
 
 
-def _table(name: str, column: str) -> dict[tuple[str, str], dict[str, str]]:
-    with (TABLES / name).open(newline="") as file:
-        rows = csv.DictReader(line for line in file if not line.startswith("#"))
-        return {(row[column], row["region"]): row for row in rows}
-
-
-def usd_per_hour(kind: Kind) -> float:
-    """What such a node costs, by the shipped tables; g2 and a2 include their GPUs."""
-    column = "spot_usd_per_hour" if kind.spot else "on_demand_usd_per_hour"
-    machines = _table("machine_types.csv", "machine_type")
-    usd = float(machines[kind.machine_type, REGION][column])
-    if kind.gpus and kind.machine_type.startswith("n1-"):
-        accelerators = _table("accelerators.csv", "accelerator")
-        usd += kind.gpus * float(accelerators[kind.accelerator, REGION][column])
-    return usd
-
-
-PRICES = {kind: usd_per_hour(kind) for kind in (*CPU_KINDS, *GPU_KINDS)}
-
-
-@dataclass(frozen=True)
-class Lived:
-    """One life of one node; epoch seconds."""
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One life of a node, as it really was; epoch seconds, births whole ones."""
 
     name: str
-    kind: Kind
-    born_at: int
-    died_at: float
+    born_at: float
+    died_at: float | None
+    machine_type: str
+    spot: bool = False
+    accelerator: str = ""
+    gpus: int = 0
+    old_labels: bool = False
 
-    def seconds_in(self, start_at: float, end_at: float) -> float:
-        return max(0.0, min(end_at, self.died_at) - max(start_at, self.born_at))
+    @property
+    def usd_per_hour(self) -> float:
+        usd = MACHINES[self.machine_type][self.spot]
+        return usd + (GPUS[self.accelerator][self.spot] * self.gpus if self.accelerator else 0.0)
+
+    def seconds(self, start_at: float, end_at: float) -> float:
+        died_at = end_at if self.died_at is None else min(self.died_at, end_at)
+        return max(0.0, died_at - max(self.born_at, start_at))
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class History:
-    """A cluster around a run's window, and when it was scraped."""
+    """What happened in a cluster, and how it was watched."""
 
+    lives: tuple[Past, ...]
     start_at: float
     end_at: float
     interval_s: float
-    lives: list[Lived] = field(default_factory=list)
-    scrapes: list[float] = field(default_factory=list)
-    restarts: list[float] = field(default_factory=list)  # of kube-state-metrics
+    phase_s: float
+    restarts: tuple[tuple[float, float, bool], ...] = ()  # from, to, whether series turned stale
+    stale: bool = True  # whether the series of a node that is gone are marked so
 
-    @property
-    def usd(self) -> float:
-        """What the nodes cost in the window, exactly."""
-        return math.fsum(
-            PRICES[life.kind] * life.seconds_in(self.start_at, self.end_at) / HOUR_S
+    def cost_usd(self, start_at: float, end_at: float, *, gpu: bool | None = None) -> float:
+        return sum(
+            life.seconds(start_at, end_at) * life.usd_per_hour / 3600
             for life in self.lives
+            if gpu is None or gpu == bool(life.gpus)
         )
 
     @property
-    def allowed_usd(self) -> float:
-        """0.1 %, and for each boundary in the window the time between the scrapes around it."""
-        allowed = 0.001 * self.usd
-        for life in self.lives:
-            for moment in (float(life.born_at), life.died_at):
-                if self.start_at < moment < self.end_at:
-                    allowed += PRICES[life.kind] * self._unseen_s(moment) / HOUR_S
-        return allowed
+    def unseen_s(self) -> float:
+        """How long nobody may have looked."""
+        gaps = sum(to - since for since, to, _ in self.restarts)
+        return self.interval_s + gaps
 
-    def _unseen_s(self, moment: float) -> float:
-        after = bisect.bisect_left(self.scrapes, moment)
-        before_at = self.scrapes[after - 1] if after else moment
-        after_at = self.scrapes[after] if after < len(self.scrapes) else moment
-        return max(self.interval_s, after_at - before_at)
-
-    def lines(self) -> Iterator[tuple[str, str]]:
-        """Metric and line of OpenMetrics text, for every sample."""
-        for life in self.lives:
-            seen = [at for at in self.scrapes if life.born_at <= at < life.died_at]
-            for at in seen:
-                pod = f'pod="ksm-{bisect.bisect_right(self.restarts, at)}",node="{life.name}"'
-                for metric, labels, value in _samples(life):
-                    yield metric, f"{metric}{{{pod}{labels}}} {value} {at:.3f}\n"
+    def tolerance_usd(self, start_at: float, end_at: float) -> float:
+        """0.1 %, and one scrape interval for each birth or death."""
+        longest_s = self.unseen_s
+        return 0.001 * self.cost_usd(start_at, end_at) + sum(
+            longest_s * life.usd_per_hour / 3600
+            for life in self.lives
+            if life.died_at is not None and life.seconds(start_at, end_at + longest_s) > 0
+        )
 
 
-def _samples(life: Lived) -> Iterator[tuple[str, str, str]]:
-    kind = life.kind
-    yield "kube_node_created", "", str(life.born_at)
-    yield "kube_node_info", f',provider_id="gce://p/{REGION}-b/{life.name}"', "1"
-    labels = f',label_node_kubernetes_io_instance_type="{kind.machine_type}"'
-    labels += f',label_topology_kubernetes_io_region="{REGION}"'
-    if kind.spot:
-        labels += ',label_cloud_google_com_gke_spot="true"'
-    if kind.accelerator:
-        labels += f',label_cloud_google_com_gke_accelerator="{kind.accelerator}"'
-    yield "kube_node_labels", labels, "1"
-    if kind.gpus:
-        resource = ',resource="nvidia_com_gpu",unit="integer"'
-        yield "kube_node_status_capacity", resource, str(kind.gpus)
+@dataclass(slots=True)
+class _Scraped:
+    samples: list[tuple[float, float]] = field(default_factory=list)
+    stale_at: list[float] = field(default_factory=list)
+
+    def at(self, moment: float) -> tuple[float, float] | None:
+        """The newest sample that a query at ``moment`` sees."""
+        seen = [s for s in self.samples if moment - LOOKBACK_S < s[0] <= moment]
+        if not seen or any(seen[-1][0] < marked <= moment for marked in self.stale_at):
+            return None
+        return seen[-1]
 
 
-def random_history(rng: random.Random, begins_at: float, window_s: float) -> History:
-    """A history whose samples begin at ``begins_at``, with a window of ``window_s``."""
-    start_at = begins_at + MARGIN_S + rng.random()
-    interval_s = rng.choice((15.0, 30.0, 60.0) if window_s > HOUR_S else (15.0, 30.0))
-    found = History(start_at, start_at + window_s, interval_s)
-    ends_at = found.end_at + MARGIN_S
-    found.scrapes = _scrapes(rng, begins_at, ends_at, interval_s)
-    found.restarts = sorted(
-        rng.uniform(start_at, found.end_at) for _ in range(rng.choice((0, 0, 1, 2, 4)))
-    )
-    for restart in found.restarts:  # the new pod is scraped a little later
-        away_s = rng.uniform(0.0, 3.0) * interval_s
-        found.scrapes = [at for at in found.scrapes if not restart <= at < restart + away_s]
-    for number in range(rng.randint(1, 3)):
-        born_at = int(begins_at - rng.uniform(0, 30 * 24 * HOUR_S))
-        found.lives.append(Lived(f"cpu-{number}", rng.choice(CPU_KINDS), born_at, math.inf))
-    for number in range(rng.randint(0, 5)):
-        found.lives += _gpu_lives(rng, f"gpu-{number}", found)
-    return found
-
-
-def _scrapes(
-    rng: random.Random, begins_at: float, ends_at: float, interval_s: float
-) -> list[float]:
-    phase = rng.uniform(0.0, interval_s)
-    number = int((ends_at - begins_at - phase) / interval_s) + 1
-    moments = [begins_at + phase + n * interval_s for n in range(number)]
-    for _ in range(rng.choice((0, 0, 0, 1, 2))):  # a gap
-        gap_at, gap_s = rng.uniform(begins_at, ends_at), rng.uniform(1.0, 6.0) * interval_s
-        moments = [at for at in moments if not gap_at <= at < gap_at + gap_s]
-    return moments
-
-
-def _gpu_lives(rng: random.Random, name: str, around: History) -> Iterator[Lived]:
-    """One life, or several under one name: preempted, and created again with another time."""
-    window_s = around.end_at - around.start_at
-    kind = rng.choice(GPU_KINDS)
-    born_at = around.start_at + rng.uniform(-0.3, 0.9) * window_s
-    for _ in range(rng.choice((1, 1, 2, 3))):
-        life_s = max(45.0, rng.expovariate(1.0 / (0.5 * window_s)))
-        died_at = math.inf if rng.random() < 0.25 else born_at + life_s
-        yield Lived(name, kind, int(born_at), died_at)
-        if died_at > around.end_at:
-            return
-        born_at = died_at + rng.uniform(20.0, 300.0)
-
-
-def random_histories(seed: int, number: int, begins_at: float, longest_s: float) -> list[History]:
-    """Histories one after the other, with windows from 30 s to ``longest_s``."""
+def series(history: History, step_s: float = 15.0, *, seed: int = 0) -> ClusterSeries:
+    """What a Prometheus answers to queries over the history's window, in any order."""
+    metrics = _scrape(history)
+    found: dict[str, list[Series]] = defaultdict(list)
+    steps = int((history.end_at - history.start_at) // step_s)
+    moments = [history.start_at + number * step_s for number in range(steps + 1)]
+    if moments[-1] < history.end_at:
+        moments.append(history.end_at)
+    for (metric, labels), scraped in metrics.items():
+        seen = [(moment, sample) for moment in moments if (sample := scraped.at(moment))]
+        if seen:
+            values = tuple((moment, value) for moment, (_, value) in seen)
+            found[metric].append(Series({"__name__": metric, **dict(labels)}, values))
+            if metric == "kube_node_created":
+                times = tuple((moment, at) for moment, (at, _) in seen)
+                found["scraped_at"].append(Series(dict(labels), times))
     rng = random.Random(seed)
-    found = []
-    for _ in range(number):
-        window_s = math.exp(rng.uniform(math.log(30.0), math.log(longest_s)))
-        found.append(random_history(rng, begins_at, window_s))
-        begins_at = found[-1].end_at + MARGIN_S + APART_S
+    for those in found.values():
+        rng.shuffle(those)
+    return ClusterSeries(
+        history.start_at,
+        history.end_at,
+        step_s,
+        **{metric: tuple(those) for metric, those in found.items()},
+    )
+
+
+_Key = tuple[str, tuple[tuple[str, str], ...]]
+
+
+def _scrape(history: History) -> Mapping[_Key, _Scraped]:
+    found: dict[_Key, _Scraped] = defaultdict(_Scraped)
+    before: set[_Key] = set()
+    moment = history.start_at - 600 + history.phase_s
+    pod = 0
+    while moment <= history.end_at:
+        down = [r for r in history.restarts if r[0] <= moment < r[1]]
+        restarted = sum(since <= moment for since, _, _ in history.restarts)
+        now: set[_Key] = set()
+        if not down:
+            for life in history.lives:
+                if life.born_at <= moment and (life.died_at is None or moment < life.died_at):
+                    for key, value in _exported(life, f"ksm-{restarted}"):
+                        now.add(key)
+                        found[key].samples.append((moment, value))
+        marked = history.stale if restarted == pod else history.restarts[restarted - 1][2]
+        for key in before - now:
+            if marked:
+                found[key].stale_at.append(moment)
+        before, pod = now, restarted
+        moment += history.interval_s
     return found
 
 
-def write(histories: list[History], path: Path) -> int:
-    """All samples as OpenMetrics text, which wants each metric's together; returns how many."""
-    parts = {}
-    count = 0
-    for history in histories:
-        for metric, line in history.lines():
-            if metric not in parts:
-                parts[metric] = path.with_name(metric).open("w")
-                parts[metric].write(f"# TYPE {metric} gauge\n")
-            parts[metric].write(line)
-            count += 1
-    with path.open("w") as whole:
-        for metric, part in parts.items():
-            part.close()
-            with path.with_name(metric).open() as lines:
-                whole.writelines(lines)
-            path.with_name(metric).unlink()
-        whole.write("# EOF\n")
-    return count
+def _exported(life: Past, pod: str) -> list[tuple[_Key, float]]:
+    of = {"node": life.name, "pod": pod, "instance": f"{pod}:8080", "job": "kube-state-metrics"}
+    types = ("beta_kubernetes_io", "failure_domain_beta_kubernetes_io", "preemptible")
+    if not life.old_labels:
+        types = ("node_kubernetes_io", "topology_kubernetes_io", "spot")
+    labels = {
+        f"label_{types[0]}_instance_type": life.machine_type,
+        f"label_{types[1]}_region": "us-west1",
+    }
+    if life.spot:
+        labels[f"label_cloud_google_com_gke_{types[2]}"] = "true"
+    if life.accelerator:
+        labels["label_cloud_google_com_gke_accelerator"] = life.accelerator
+    provider = f"gce://project/us-west1-b/{life.name}"
+    rows = [
+        ("kube_node_created", {}, life.born_at),
+        ("kube_node_info", {"provider_id": provider}, 1.0),
+        ("kube_node_labels", labels, 1.0),
+        ("kube_node_status_capacity", {"resource": "cpu", "unit": "core"}, 2.0),
+    ]
+    if life.gpus:
+        resource = {"resource": "nvidia_com_gpu", "unit": "integer"}
+        rows.append(("kube_node_status_capacity", resource, float(life.gpus)))
+    return [((name, tuple(sorted((of | more).items()))), value) for name, more, value in rows]
+
+
+def any_history(seed: int, *, interval_s: float = 15.0) -> History:
+    """A history drawn at random: 1 to 8 nodes, preempted or not, over 30 s to 1 h.
+
+    The first one stays: kube-state-metrics, which tells of nodes, must itself be on one.
+    """
+    rng = random.Random(seed)
+    start_at = ZERO + rng.uniform(0, 1000)
+    end_at = start_at + 30 * 120 ** rng.random()
+    lives = [Past("gke-kiosk-default-0123-abcd", start_at // 1 - 5000, None, "e2-standard-4")]
+    for number in range(rng.randint(0, 7)):
+        lives += _lives_of(rng, f"gke-kiosk-pool-{number}-abcd-{number:04d}", start_at, end_at)
+    restarts = []
+    moment = start_at
+    for _ in range(rng.randint(0, 2)):
+        since = moment + rng.uniform(0, (end_at - moment) / 2)
+        moment = since + rng.uniform(0, 60)
+        restarts.append((since, moment, rng.random() < 0.5))
+    phase_s = rng.uniform(0, interval_s)
+    return History(
+        tuple(lives), start_at, end_at, interval_s, phase_s, tuple(restarts), rng.random() < 0.8
+    )
+
+
+def _lives_of(rng: random.Random, name: str, start_at: float, end_at: float) -> list[Past]:
+    machine_type = rng.choice(sorted(MACHINES))
+    accelerator = rng.choice(["", *sorted(GPUS)]) if machine_type == "n1-highmem-2" else ""
+    spot, old = rng.random() < 0.5, rng.random() < 0.5
+    gpus = rng.choice([1, 1, 2]) if accelerator else int(machine_type.startswith("g2"))
+    born_at = float(int(rng.uniform(start_at - 3000, end_at)))
+    found = []
+    for _ in range(rng.randint(1, 3)):
+        died_at = born_at + rng.uniform(30, 4000) if rng.random() < 0.7 else None
+        found.append(
+            Past(name, born_at, died_at, machine_type, spot, accelerator, gpus, old_labels=old)
+        )
+        if died_at is None:
+            break
+        born_at = float(int(died_at + rng.choice([1, 2, 20, 90, 400])))
+        if born_at <= died_at:
+            born_at += 1
+    return found
