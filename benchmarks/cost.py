@@ -12,76 +12,77 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from kiosk_locust.clock import SystemClock
-from kiosk_locust.cost.collect import cluster_series
-from kiosk_locust.cost.credentials import Credentials, Secrets
-from kiosk_locust.cost.estimate import estimate
-from kiosk_locust.cost.figures import CostEstimate, Window, Work
-from kiosk_locust.cost.prices import PriceBook
-from kiosk_locust.cost.source import Asked, Source
-from tests.cost.scraped import History, random_histories, write
-from tests.cost.servers import PASSWORD, USER, GrafanaBefore, prometheus
+from tests.cost.asking import BEGINS_AT, asked_about, estimated
+from tests.cost.scraped import History, random_histories
 
-BEGINS_AT = 1_700_000_000.0
 WEEK_S = 7 * 24 * 3600.0
+HOUR_S = 3600.0
 
 
-def estimated(asked: Asked, history: History) -> CostEstimate:
-    """What the package says of a history."""
-    window = Window(history.start_at, history.end_at)
-    asked_to = history.end_at + 2 * history.interval_s  # a run waits for the next scrape
-    series = cluster_series(asked.prometheus(), window.start_at, asked_to)
-    return estimate(series, window, Work(), PriceBook.of(), network=False, seen_to=history.end_at)
-
-
-def main() -> int:
-    """Print the distribution of the errors; 1 where one is beyond what is allowed."""
+def arguments() -> argparse.Namespace:
+    """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--histories", type=int, default=200)
     parser.add_argument("--longest", type=float, default=WEEK_S, help="longest window, seconds")
     parser.add_argument("--seed", type=int, default=1)
-    asked_for = parser.parse_args()
-    histories = random_histories(asked_for.seed, asked_for.histories, BEGINS_AT, asked_for.longest)
+    return parser.parse_args()
+
+
+def show(title: str, values: Sequence[float], unit: str) -> None:
+    """One line: median, 95th percentile and maximum."""
+    found = sorted(values)
+    told = [("median", found[len(found) // 2]), ("p95", found[int(0.95 * (len(found) - 1))])]
+    told.append(("max", found[-1]))
+    print(f"{title}: " + ", ".join(f"{name} {value:.3g} {unit}" for name, value in told))
+
+
+def shown(history: History, usd: float) -> str:
+    """An estimate that is beyond what is allowed."""
+    return (
+        f"{usd:.6f} USD, truly {history.usd:.6f}, {history.allowed_usd:.6f} off are allowed:"
+        f" {history.end_at - history.start_at:.0f} s, scraped every {history.interval_s:g} s"
+    )
+
+
+def main() -> int:
+    """Print the distribution of the errors; 1 where one is beyond what is allowed."""
+    given = arguments()
+    histories = random_histories(given.seed, given.histories, BEGINS_AT, given.longest)
+    errors: list[tuple[History, float]] = []
+    took_s = []
     beyond = 0
-    rows = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        samples = write(histories, folder / "samples.txt")
-        print(f"{len(histories)} histories, {samples:,} samples, seed {asked_for.seed}", flush=True)
-        with prometheus(folder, folder / "samples.txt") as url, GrafanaBefore(url) as grafana:
-            secrets = Secrets(grafana=Credentials(USER, PASSWORD))
-            asked = Asked(Source(grafana=grafana.url), secrets, SystemClock())
-            for number, history in enumerate(histories):
-                begun = time.perf_counter()
-                found = estimated(asked, history).run.total_usd or 0.0
-                took_s = time.perf_counter() - begun
-                error_usd = abs(found - history.usd)
-                rows.append((error_usd / history.usd, error_usd / history.allowed_usd, took_s))
-                if error_usd > history.allowed_usd:
-                    beyond += 1
-                    print(
-                        f"history {number}: {found:.6f} USD, truly {history.usd:.6f}, allowed"
-                        f" {history.allowed_usd:.6f} off: {history.end_at - history.start_at:.0f} s,"
-                        f" scraped every {history.interval_s:g} s"
-                    )
-    for title, column, unit in (
-        ("error of the cost", 0, "%"),
-        ("error over what is allowed", 1, "%"),
-        ("time to ask and estimate", 2, "s"),
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        asked_about(histories, Path(folder)) as (asked, grafana),
     ):
-        values = sorted(row[column] * (100 if unit == "%" else 1) for row in rows)
-        told = {
-            "median": values[len(values) // 2],
-            "p95": values[int(0.95 * (len(values) - 1))],
-            "max": values[-1],
-        }
-        print(
-            f"{title}: " + ", ".join(f"{name} {value:.3g} {unit}" for name, value in told.items())
-        )
+        for number, history in enumerate(histories):
+            begun = time.perf_counter()
+            usd = estimated(asked, history).run.total_usd or 0.0
+            took_s.append(time.perf_counter() - begun)
+            errors.append((history, abs(usd - history.usd)))
+            if errors[-1][1] > history.allowed_usd:
+                beyond += 1
+                print(f"history {number}: {shown(history, usd)}")
+        print(f"{len(histories)} histories, seed {given.seed}, {len(grafana.queries):,} queries")
+    for title, shortest_s, longest_s in (
+        ("error, windows below 10 min", 0.0, 600.0),
+        ("error, windows from 10 min to 1 h", 600.0, HOUR_S),
+        ("error, windows above 1 h", HOUR_S, float("inf")),
+    ):
+        shares = [
+            100 * usd / history.usd
+            for history, usd in errors
+            if shortest_s <= history.end_at - history.start_at < longest_s
+        ]
+        if shares:
+            show(f"{title} ({len(shares)})", shares, "%")
+    show("error, as a share of what is allowed", [u / h.allowed_usd for h, u in errors], "")
+    show("time to ask and estimate", took_s, "s")
     print(f"{beyond} of {len(histories)} beyond 0.1 % and one scrape interval a boundary")
     return 1 if beyond else 0
 

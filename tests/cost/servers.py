@@ -87,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
     prometheus_url = ""
     queries: list[str]
 
-    def do_GET(self) -> None:  # noqa: N802  as the base class calls it
+    def do_GET(self) -> None:
         login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         if self.headers.get("Authorization") != f"Basic {login}":
             self._give(401, b'{"message": "Invalid username or password"}')
