@@ -24,7 +24,9 @@ def source(uid: str | None, number: int | None = 1, *, default: bool = False) ->
 
 def grafana(server: HTTPServer, *sources: dict[str, Any]) -> Web:
     server.expect_request("/g/api/datasources").respond_with_json(list(sources))
-    return Web(Target("GRAFANA_HOST", server.url_for("/g"), "a login"), Credentials(), ManualClock())
+    return Web(
+        Target("GRAFANA_HOST", server.url_for("/g"), "a login"), Credentials(), ManualClock()
+    )
 
 
 def answers(server: HTTPServer, route: str, *nodes: dict[str, Any]) -> None:
@@ -86,7 +88,7 @@ def test_the_number_is_not_tried_where_the_account_may_not_ask(httpserver: HTTPS
     web = grafana(httpserver, source("a", 7))
     path = "/g/api/datasources/proxy/uid/a/api/v1/query"
     httpserver.expect_request(path).respond_with_json({"message": "Access denied"}, 403)
-    with pytest.raises(CostRefused, match="403 .*“Access denied”"):
+    with pytest.raises(CostRefused, match=r"403 .*“Access denied”"):
         find_prometheus(web, 0.0)
     assert asked(httpserver) == ["uid/a"]
 
@@ -100,7 +102,7 @@ def test_a_grafana_without_a_prometheus_is_told_with_what_to_do(httpserver: HTTP
 def test_what_is_no_grafana_is_told(httpserver: HTTPServer, answer: Any) -> None:
     httpserver.expect_request("/api/datasources").respond_with_json(answer)
     target = Target("GRAFANA_HOST", httpserver.url_for("").rstrip("/"), "")
-    with pytest.raises(CostError, match="does not list data sources: is it a Grafana"):
+    with pytest.raises(CostError, match=r"does not list data sources: is it a Grafana"):
         find_prometheus(Web(target, Credentials(), ManualClock()), 0.0)
 
 
@@ -108,7 +110,7 @@ def test_json_that_is_no_prometheus_s_is_told(httpserver: HTTPServer) -> None:
     web = grafana(httpserver, source("a"))
     path = "/g/api/datasources/proxy/uid/a/api/v1/query"
     httpserver.expect_request(path).respond_with_json({"status": "success", "data": []})
-    with pytest.raises(CostError, match="JSON that is no Prometheus's"):
+    with pytest.raises(CostError, match=r"JSON that is no Prometheus's"):
         find_prometheus(web, 0.0)
 
 

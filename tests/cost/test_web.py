@@ -69,7 +69,7 @@ def test_a_login_is_not_sent_to_another_host_by_a_redirect(server: HTTPServer) -
         elsewhere.expect_request("/x").respond_with_json({})
         location = {"Location": elsewhere.url_for("/x?token=t")}
         server.expect_request("/x").respond_with_response(Response(status=302, headers=location))
-        with pytest.raises(CostError, match="redirects to another place.*was sent nothing"):
+        with pytest.raises(CostError, match=r"redirects to another place.*was sent nothing"):
             made(server.url_for("")).get("/x")
         assert not elsewhere.log
 
@@ -88,7 +88,7 @@ def test_a_circle_of_redirects_is_told(server: HTTPServer) -> None:
     server.expect_request("/x").respond_with_response(
         Response(status=302, headers={"Location": "/x"})
     )
-    with pytest.raises(CostError, match="redirects in a circle: set GRAFANA_HOST"):
+    with pytest.raises(CostError, match=r"redirects in a circle: set GRAFANA_HOST"):
         made(server.url_for("")).get("/x")
 
 
@@ -122,7 +122,7 @@ def test_an_answer_of_503_is_asked_for_again_a_few_times(server: HTTPServer) -> 
 
 def test_in_the_end_503_is_told(server: HTTPServer) -> None:
     server.expect_request("/x").respond_with_data("no healthy upstream", 503)
-    with pytest.raises(CostRefused, match="503 to GET /x “no healthy upstream”.*too busy"):
+    with pytest.raises(CostRefused, match=r"503 to GET /x “no healthy upstream”.*too busy"):
         made(server.url_for("")).get("/x")
     assert len(server.log) == web.TRIES
 
@@ -165,12 +165,15 @@ def test_a_page_instead_of_json_is_told(server: HTTPServer) -> None:
 
 
 def test_who_cannot_be_reached_is_told() -> None:
-    with refusing_url() as url, pytest.raises(CostError, match="cannot be reached: connection ref"):
+    with (
+        refusing_url() as url,
+        pytest.raises(CostError, match=r"cannot be reached: connection ref"),
+    ):
         made(url).get("/x")
 
 
 def test_a_name_that_nobody_knows_is_told() -> None:
-    with pytest.raises(CostError, match="cannot be reached: the host's name is not known"):
+    with pytest.raises(CostError, match=r"cannot be reached: the host's name is not known"):
         made("http://no-such-host.invalid").get("/x")
 
 
