@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from kiosk_locust.commandline import read
 from kiosk_locust.cost.nodetypes import NodeType
 from kiosk_locust.options import CostOptions, options_as_json
 from kiosk_locust.settings import cost
-from kiosk_locust.settings.sources import Layers
 from tests.layered import make_layers, mistakes, resolve, resolve_layers
 
 PRICES = "machine_type,region,on_demand_usd_per_hour,spot_usd_per_hour\ne2-small,*,1,\n"
@@ -66,19 +64,3 @@ def test_all_mistakes_of_a_price_file_are_told_before_the_run() -> None:
     (mistake,) = mistakes(cli={"--prices": "prices.csv"})
     assert mistake.startswith("--prices = 'prices.csv': line 3: e2-small in * stands above already")
     assert "; line 4: on_demand_usd_per_hour = 'a' must be US dollars" in mistake
-
-
-def given(*argv: str) -> Layers:
-    return read(["-f", "x.py", *argv], {}, {})
-
-
-def test_the_flag_may_be_given_several_times() -> None:
-    layers = given("--node-type", "a=e2-small", "--node-type=b=e2-medium,c=e2-micro")
-    assert layers.text("node_type") == "a=e2-small,b=e2-medium,c=e2-micro"
-    assert layers.get("node_type") == next(iter(layers.all("node_type")))
-
-
-def test_a_list_in_a_configuration_file_is_several() -> None:
-    Path("locust.conf").write_text("node-type = [a=e2-small, b=e2-medium]\n", encoding="utf-8")
-    told = resolve_layers(given()).options.cost.node_types
-    assert [node.pattern for node in told] == ["a", "b"]
