@@ -156,7 +156,8 @@ def test_a_node_without_a_price_is_listed_and_the_sum_says_at_least() -> None:
     cluster.node("new", labels=labels("x9-huge"))
     found = cost(cluster)
     (new,) = [node for node in found.nodes if node.name == "new"]
-    assert (new.usd, new.hours, new.machine_type) == (None, pytest.approx(300 / 3600), "x9-huge")
+    assert (new.usd, new.machine_type) == (None, "x9-huge")
+    assert new.hours == pytest.approx(300 / 3600)
     assert found.run.total_usd == pytest.approx(5.3)
     assert found.at_least
     assert found.legacy_fields()["costs_are_at_least"] is True
@@ -254,7 +255,8 @@ def test_prices_are_shown_with_source_and_date() -> None:
 
 def test_nodes_are_told_with_what_they_cost_in_both_windows() -> None:
     (node,) = [node for node in cost(kiosk()).nodes if node.name == "gpu-of-run"]
-    assert (node.hours, node.usd) == (pytest.approx(200 / 3600), pytest.approx(2.0))
+    assert node.hours == pytest.approx(200 / 3600)
+    assert node.usd == pytest.approx(2.0)
     assert node.full_hours == pytest.approx((350 + STEP_S / 2) / 3600)
     assert node.full_usd == pytest.approx(3.5 + STEP_S / 200)
     assert (node.created_at, node.ended_at) == (ZERO + 100, ZERO + 450 + STEP_S / 2)

@@ -35,14 +35,17 @@ def usd(found: CostEstimate) -> float:
 
 
 def allowed_usd(history: History) -> float:
-    """0.1 %, a scrape interval a death, and who lived between two scrapes, so that nobody saw."""
+    """0.1 %, a scrape interval a death, and who was there too shortly for anybody to look."""
     unseen_s = history.unseen_s
-    window = history.start_at, history.end_at
-    return history.tolerance_usd(*window) + math.fsum(
-        life.seconds(*window) * life.usd_per_hour / 3600
+    start_at, end_at = history.start_at, history.end_at
+    return history.tolerance_usd(start_at, end_at) + math.fsum(
+        life.seconds(start_at, end_at) * life.usd_per_hour / 3600
         for life in history.lives
-        if life.died_at is not None
-        and (life.died_at - life.born_at <= unseen_s or life.seconds(*window) <= unseen_s)
+        if life.born_at > end_at - unseen_s
+        or (
+            life.died_at is not None
+            and (life.died_at < start_at + unseen_s or life.died_at - life.born_at <= unseen_s)
+        )
     )
 
 
