@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
@@ -14,6 +16,7 @@ from werkzeug import Request, Response
 from kiosk_locust import costing, scaledown
 from kiosk_locust.cost.annotations import RunNote
 from kiosk_locust.cost.credentials import Secrets
+from kiosk_locust.cost.estimate import estimate
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.costing import Costing, Ended
 from kiosk_locust.options import CostOptions, GrafanaOptions
@@ -22,6 +25,7 @@ from kiosk_locust.simulator.grafana import Grafana
 from tests.clocks import ManualClock
 from tests.ledgers import Row, make
 from tests.scenarios import make_options
+from tests.servers import RawServer, hanging
 from tests.simulator.models import START, cluster, form
 
 NOTE = RunNote(START + 10, START + 100, "ab", "a-run", "segmentation", "done", "1 job is done")
@@ -306,3 +310,50 @@ def test_prometheus_url_is_asked_instead_of_grafana(
     assert found.asked == f"PROMETHEUS_URL ({proxy})"
     assert found.run is not None
     assert monitoring.grafana.annotations == []
+
+
+@pytest.mark.parametrize("hurried", [True, False])
+def test_a_grafana_that_never_answers_is_not_waited_for(
+    tmp_path: Path,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    hurried: bool,
+) -> None:
+    monkeypatch.setattr(costing, "LIMIT_S", -costing.PATIENCE_S)
+    monkeypatch.setattr(costing, "HURRIED_LIMIT_S", 0.1)
+    with RawServer(hanging) as server:
+        asked = asking(clock, GrafanaOptions(server.url))
+        if hurried:
+            asked.hurry()
+        found = asked.ask(ended(tmp_path))
+    assert found is not None
+    assert "no answer came in time" in found.trouble
+    assert len(warnings(caplog)) == 1
+
+
+def test_other_greenlets_run_while_it_is_asked_and_estimated(
+    tmp_path: Path,
+    clock: ManualClock,
+    monitoring: Monitoring,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def slow(*args: Any, **how: Any) -> Any:
+        until = time.monotonic() + 0.5
+        while time.monotonic() < until:  # of the processor
+            pass
+        return estimate(*args, **how)
+
+    monkeypatch.setattr(costing, "estimate", slow)
+    gaps: list[float] = []
+
+    def tick() -> None:
+        while True:
+            begun = time.monotonic()
+            gevent.sleep(0.005)
+            gaps.append(time.monotonic() - begun)
+
+    ticking = gevent.spawn(tick)
+    assert ask(tmp_path, clock, monitoring.url).run is not None
+    ticking.kill()
+    assert max(gaps) < 0.3
