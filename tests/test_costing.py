@@ -15,6 +15,7 @@ from werkzeug import Request, Response
 
 from kiosk_locust import costing, scaledown
 from kiosk_locust.cost.annotations import RunNote
+from kiosk_locust.cost.collect import PATIENCE_S
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.cost.estimate import estimate
 from kiosk_locust.cost.stored import RunCost
@@ -320,7 +321,7 @@ def test_a_grafana_that_never_answers_is_not_waited_for(
     caplog: pytest.LogCaptureFixture,
     hurried: bool,
 ) -> None:
-    monkeypatch.setattr(costing, "LIMIT_S", -costing.PATIENCE_S)
+    monkeypatch.setattr(costing, "LIMIT_S", -PATIENCE_S)
     monkeypatch.setattr(costing, "HURRIED_LIMIT_S", 0.1)
     with RawServer(hanging) as server:
         asked = asking(clock, GrafanaOptions(server.url))
