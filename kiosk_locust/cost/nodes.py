@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kiosk_locust.cost.lives import Census, Life, census, node_name
@@ -149,7 +151,7 @@ def _is_spot(life: Life, known: _Known) -> bool:
 def _label(life: Life, by_node: Mapping[str, list[Series]], names: tuple[str, ...]) -> str:
     """What the series of a life say; the newest one's word counts, and the first name's."""
     found = by_node.get(life.node, [])
-    of_life = [one for one in found if any(True for _ in _during(life, one))] or found
+    of_life = [one for one in found if operator.lt(*_bounds(life, one))] or found
     of_life = sorted(of_life, key=lambda one: (_last(one), sorted(one.labels.items())))
     for one in reversed(of_life):
         for name in names:
@@ -166,14 +168,21 @@ def _values(life: Life, by_node: Mapping[str, list[Series]]) -> list[float]:
     return [value for one in by_node.get(life.node, []) for value in _during(life, one)]
 
 
-def _during(life: Life, found: Series) -> Iterator[float]:
-    """The values within a life, those that a lookback shows after it left out."""
+def _during(life: Life, found: Series) -> list[float]:
+    """The values within a life."""
+    start, end = _bounds(life, found)
+    return [value for _, value in found.samples[start:end] if math.isfinite(value)]
+
+
+def _bounds(life: Life, found: Series) -> tuple[int, int]:
+    """Where a life's samples begin and end; those a lookback shows after it are left out."""
     ended_at = math.inf if life.ended_at is None else life.ended_at
-    return (
-        value
-        for at, value in found.samples
-        if life.created_at <= at <= ended_at and math.isfinite(value)
-    )
+    start = bisect_left(found.samples, life.created_at, key=_at)
+    return start, bisect_right(found.samples, ended_at, key=_at)
+
+
+def _at(sample: tuple[float, float]) -> float:
+    return sample[0]
 
 
 def _mean(life: Life, by_node: Mapping[str, list[Series]]) -> float | None:
