@@ -22,7 +22,7 @@ from kiosk_locust.http.transport import Transport
 from kiosk_locust.job import Interrupted
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.link import Link
-from kiosk_locust.options import Options, Ramp
+from kiosk_locust.options import CostOptions, GrafanaOptions, Options, Ramp
 from kiosk_locust.record import Record
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.relay.worker import WorkerEnd
@@ -175,4 +175,5 @@ def _options(values: dict[str, Any]) -> Options:
     values["ramp"] = values["ramp"] and Ramp(**values["ramp"])
     for name in ("output_dir", "log_file"):
         values[name] = Path(values[name])
+    values["cost"], values["grafana"] = CostOptions(), GrafanaOptions()  # the master asks
     return Options(**values)
