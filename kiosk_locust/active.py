@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import logging
+import os
 import platform
 import random
 import re
@@ -17,12 +18,13 @@ from pathlib import Path
 
 import locust
 from locust.env import Environment
-from locust.runners import MasterRunner
 from rich.console import Console
 
 import kiosk_locust
 from kiosk_locust import events, names
 from kiosk_locust.clock import Clock, SystemClock
+from kiosk_locust.cost.credentials import Secrets
+from kiosk_locust.costing import Costing
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
 from kiosk_locust.errors import KioskError, LedgerExistsError
@@ -33,6 +35,7 @@ from kiosk_locust.ledger import Ledger
 from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.metrics import Metrics
 from kiosk_locust.options import Options, options_as_json
+from kiosk_locust.patience import PatientMaster
 from kiosk_locust.preflight import check_kiosk, find_base_url, pool_warning
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
@@ -61,7 +64,8 @@ class ActiveRun:
     """Opens, starts and finishes one run in ``environment``.
 
     ``on_end`` is called when the run is over by itself or can go on no longer. ``resumed`` is
-    the interrupted run to go on with, in whose ledger everything then goes.
+    the interrupted run to go on with, in whose ledger everything then goes. ``secrets`` are for
+    asking what the run cost.
     """
 
     def __init__(
@@ -71,6 +75,8 @@ class ActiveRun:
         console: Console,
         on_end: Callable[[], None],
         resumed: Resumption | None = None,
+        *,
+        secrets: Secrets | None = None,
     ) -> None:
         self.options = options
         self._resumed = resumed
@@ -87,6 +93,8 @@ class ActiveRun:
         self._detachers: list[Callable[[], None]] = []
         self._finish: Finish | None = None
         self.live: LiveRun | None = None  # once it is open
+        self._secrets = secrets or Secrets()
+        self._costing: Costing | None = None
 
     @property
     def elapsed_s(self) -> float:
@@ -132,6 +140,8 @@ class ActiveRun:
             for warning in check_kiosk(kiosk, job_type, model, version):
                 logger.warning("%s", warning)
         self._check_pool(kiosk)
+        simulated_url = host if self.simulated else ""
+        self._costing = Costing(self.options, self._secrets, self._clock, os.environ, simulated_url)
         self.run = self._make_run(kiosk, host)
         return self.run
 
@@ -155,7 +165,7 @@ class ActiveRun:
     def _make_run(self, kiosk: Kiosk, host: str) -> Run:
         self._ledger, remains = self._open_ledger(host)
         runner = self._environment.runner
-        is_master = isinstance(runner, MasterRunner)
+        is_master = isinstance(runner, PatientMaster)
         run = (MasterRun if is_master else Run)(
             self.options,
             ledger=self._ledger,
@@ -165,9 +175,9 @@ class ActiveRun:
             on_end=self._on_end,
             remains=remains,
         )
-        if isinstance(run, MasterRun) and isinstance(runner, MasterRunner):
+        if isinstance(run, MasterRun) and isinstance(runner, PatientMaster):
             run.attach(runner.send_message, self._meta(host))
-            register(runner, run)
+            runner.serve(run, self._clock)
         recorder = Recorder(self._ledger)
         recorder.attach()
         self._detachers.append(recorder.detach)
@@ -273,6 +283,12 @@ class ActiveRun:
             self._metrics.total = None
         self.run.drain(ended_by, grace_s)
 
+    def give_up(self) -> None:
+        """Wait no longer, neither for jobs in flight nor for what the run cost."""
+        self.run.give_up()
+        if self._costing is not None:
+            self._costing.hurry()
+
     def finish(self) -> Verdict:
         """Write everything and tell how it went; to be called once every ticket is closed.
 
@@ -282,7 +298,9 @@ class ActiveRun:
         if unfinished:
             self._metrics.on_never_leased(Outcome.UNFINISHED, unfinished)
         self._detach()  # a run that is started while this one writes is none of its business
-        finish = self._finish = Finish(self.run, self._ledger, self.options.output_dir, self._clock)
+        finish = self._finish = Finish(
+            self.run, self._ledger, self.options.output_dir, self._clock, self._costing
+        )
         if self.live:
             self.live.end()
         finish.carry_out((self._progress.stop, *finish.steps))
@@ -309,6 +327,7 @@ class ActiveRun:
             run_name=self.name,
             simulated=self.simulated,
             files=self.files,
+            cost=self._finish.cost,
             advice=self._finish.advice(self.name, simulated=self.simulated),
         )
 
@@ -323,14 +342,6 @@ class ActiveRun:
 
     def _ledger_failed(self, error: Exception) -> None:
         self.run.fail(error)
-
-
-def register(runner: MasterRunner, run: MasterRun) -> None:
-    """Have workers' messages reach ``run``; an earlier run's are no longer heard."""
-    for kind in ("kiosk_hello", "kiosk_report"):
-        runner.custom_messages.pop(kind, None)  # Locust lets nobody register twice
-    runner.register_message("kiosk_hello", lambda msg, **_: run.on_hello(msg.node_id, msg.data))
-    runner.register_message("kiosk_report", lambda msg, **_: run.on_report(msg.node_id, msg.data))
 
 
 def ledger_of(options: Options, run_name: str) -> Path:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import signal
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
-
-from gevent.threadpool import ThreadPool
 
 from kiosk_locust import report, results, units
 from kiosk_locust.clock import Clock
+from kiosk_locust.cost.annotations import RunNote
+from kiosk_locust.cost.stored import RunCost
+from kiosk_locust.costing import Costing, Ended
 from kiosk_locust.errors import KioskLocustError, LedgerError
 from kiosk_locust.ledger import Ledger
+from kiosk_locust.reading import facts, opened
+from kiosk_locust.realthread import in_thread
 from kiosk_locust.remains import left_in_the_kiosk
 from kiosk_locust.run import ALL_CLOSED, Run
 from kiosk_locust.summary import Summary
@@ -23,33 +27,44 @@ from kiosk_locust.web.picture import Picture
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 Step = Callable[[], None]
+
+#: What an annotation says of a run, by its exit code.
+_OUTCOMES = {0: "done", 1: "failed", 2: "interrupted"}
 
 
 class Finish:
     """Carries out the finishing steps of ``run``, whose ledger is ``ledger``.
 
     Whatever goes wrong in one step, the others are done; ``problems`` has a line for each. A step
-    that writes a file adds it to ``files``. ``output_dir`` is where the run's files go.
+    that writes a file adds it to ``files``. ``output_dir`` is where the run's files go, and
+    ``costing`` asks what the run cost, if anybody shall.
     """
 
-    def __init__(self, run: Run, ledger: Ledger, output_dir: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        run: Run,
+        ledger: Ledger,
+        output_dir: Path,
+        clock: Clock,
+        costing: Costing | None = None,
+    ) -> None:
         self.run = run
         self.files = [ledger.path]
         self.summary: Summary | None = None
         self.picture: Picture | None = None  # of the run as its page shows it, once it is read
+        self.cost: RunCost | None = None
         self.problems: list[str] = [run.trouble] if run.trouble else []
         self._ledger = ledger
         self._path = ledger.path
         self._output_dir = output_dir
         self._clock = clock
+        self._costing = costing
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """What every run ends with, in order; the ledger is complete after the first."""
-        return self.close_ledger, self.write_results
+        """What every run ends with, in order; after the first, the ledger lacks but the cost."""
+        return self.record_end, self.ask_cost, self.close_ledger, self.write_results
 
     def carry_out(self, steps: Iterable[Step]) -> None:
         """Do each of ``steps``; what one raises is a problem of the run, and the next is done."""
@@ -85,8 +100,8 @@ class Finish:
 
     # -- the steps
 
-    def close_ledger(self) -> None:
-        """Write how the run ended, and close the ledger."""
+    def record_end(self) -> None:
+        """Write how the run ended."""
         ended_at = self._clock.now()
         self._ledger.set_session(ended_at=ended_at, ended_by=self.run.ended_by)
         self._ledger.set_meta(
@@ -94,51 +109,62 @@ class Finish:
             ended_by=self.run.ended_by,
             finished="true" if self.run.finished else "false",
         )
+
+    def ask_cost(self) -> None:
+        """Ask what the run cost, and keep it in the ledger: results come from there alone."""
+        if self._costing is None:
+            return
+        with contextlib.suppress(LedgerError):  # the disk may be full: to close it tells
+            self._ledger.settle()
+        if self.run.ended_by == signal.SIGTERM.name:
+            self._costing.hurry()
+        with opened(self._path) as db:
+            run = facts(db)
+        verdict = self.verdict()
+        note = RunNote(
+            start_at=run.started_at or self._clock.now(),
+            end_at=run.ended_at or self._clock.now(),
+            run_id=run.run_id,
+            run_name=run.run_name,
+            job_type=str(run.options.get("job_type", "")),
+            outcome=_OUTCOMES[verdict.code],
+            told=verdict.why,
+        )
+        was_signalled = "SIG" in self.run.ended_by
+        self.cost = self._costing.ask(Ended(self._path, note, was_signalled=was_signalled))
+        if self.cost is not None:
+            self._ledger.set_meta(cost=self.cost.as_text())
+
+    def close_ledger(self) -> None:
+        """Close the ledger; it is complete."""
         self._ledger.close()
 
     def write_results(self) -> None:
         """Results and summary, in a real thread: a million jobs take a while."""
-        written = _in_thread(self._try_to_write_results)
-        if isinstance(written, Exception):
+        try:
+            found = in_thread(lambda: results.write_all(self._path, self._output_dir))
+        except (KioskLocustError, OSError, sqlite3.Error) as error:
             raise LedgerError(
-                f"the results could not be written: {written}; the records are in {self._path}"
-            )
-        files, self.summary = written
+                f"the results could not be written: {error}; the records are in {self._path}"
+            ) from error
+        files, self.summary = found
         self.files += files
 
     def write_report(self) -> None:
         """The report, in a real thread; what is known of problems by now stands in it."""
         verdict = self.verdict().line
         path = self._output_dir / f"{self._path.stem}.html"
-        failed = _in_thread(lambda: self._try_to_write_report(path, verdict))
-        if failed is not None:
+
+        def make() -> Picture:
+            picture = past.read(self._path, self.summary, verdict, also=path)
+            report.write(picture, path)
+            return picture
+
+        try:
+            self.picture = in_thread(make)
+        except (KioskLocustError, OSError, sqlite3.Error) as error:
             raise LedgerError(
-                f"the report could not be written: {failed}; when that is mended, run:"
+                f"the report could not be written: {error}; when that is mended, run:"
                 f" python -m kiosk_locust report {self._path}"
-            )
+            ) from error
         self.files.append(path)
-
-    def _try_to_write_report(self, path: Path, verdict: str) -> Exception | None:
-        try:
-            self.picture = past.read(self._path, self.summary, verdict, also=path)
-            report.write(self.picture, path)
-        except (KioskLocustError, OSError, sqlite3.Error) as error:
-            return error
-        return None
-
-    def _try_to_write_results(self) -> results.Written | Exception:
-        """Write in the thread; what is raised there, gevent would print with a traceback."""
-        try:
-            return results.write_all(self._path, self._output_dir)
-        except (KioskLocustError, OSError, sqlite3.Error) as error:
-            return error
-
-
-def _in_thread(work: Callable[[], T]) -> T:
-    """What ``work`` returns, done in a real thread; it must not raise."""
-    thread = ThreadPool(1)
-    try:
-        done: T = thread.apply(work)
-    finally:
-        thread.kill()
-    return done

@@ -10,7 +10,6 @@ import os
 import random
 import signal
 import sys
-from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -26,22 +25,23 @@ from rich.console import Console
 
 from kiosk_locust import commandline, form, results, resuming
 from kiosk_locust.active import ActiveRun, ledger_of
+from kiosk_locust.cost.credentials import secrets
 from kiosk_locust.dispatch import AtOnceDispatcher
 from kiosk_locust.errors import (
     KioskLocustError,
     LedgerError,
     Mistake,
     OptionsError,
-    PreflightError,
 )
 from kiosk_locust.logfile import open_log
 from kiosk_locust.options import Options, draft, resolve
+from kiosk_locust.patience import PatientMaster
 from kiosk_locust.preflight import check_host
-from kiosk_locust.record import JobRequest, Ticket
+from kiosk_locust.record import JobRequest
 from kiosk_locust.resuming import Finished, Resumption
 from kiosk_locust.settings.sources import Layers, locusts_own, lookalikes, read_dotenv
 from kiosk_locust.signals import Signals
-from kiosk_locust.user import RUNS, KioskUser
+from kiosk_locust.user import RUNS, KioskUser, first_requests
 from kiosk_locust.verdict import Verdict, exit_code
 from kiosk_locust.web.site import Site
 from kiosk_locust.workerplugin import WorkerPlugin
@@ -85,6 +85,8 @@ def _on_init(environment: Environment, web_ui: WebUI | None = None, **_: Any) ->
         raise TypeError(f"kiosk_locust knows no {runner!r}")
     try:
         layers = commandline.read(sys.argv[1:], os.environ, _attached[0])
+        if isinstance(runner, MasterRunner):
+            runner = PatientMaster.made_of(runner)
         Plugin(environment, runner, layers, web_ui).register()
     except (OptionsError, LedgerError) as error:
         _refuse(error)
@@ -93,16 +95,6 @@ def _on_init(environment: Environment, web_ui: WebUI | None = None, **_: Any) ->
 def _refuse(error: KioskLocustError) -> None:
     sys.stderr.write(f"{error}\n")
     sys.exit(2)
-
-
-def _check_overrides(user_class: type[KioskUser]) -> None:
-    """Raise PreflightError where a class overrides what no request has."""
-    known = [field.name for field in fields(JobRequest)]
-    if unknown := sorted(set(user_class.overrides) - set(known)):
-        raise PreflightError(
-            f"{user_class.__name__}.overrides has {', '.join(unknown)}, which no request has; it"
-            f" has {', '.join(known)}"
-        )
 
 
 class Plugin:
@@ -118,6 +110,7 @@ class Plugin:
         self._environment = environment
         self._runner = runner
         self._given = layers
+        self._secrets = secrets(os.environ, *_attached)
         self._resumption: Resumption | None = None  # for the first run only
         self._web_ui = web_ui
         # Taken once: Locust writes the form's host into the classes.
@@ -227,7 +220,7 @@ class Plugin:
         options = self._resolve(self._given.with_form(posted, self._shown), tell=False)
         picks = self._web_ui is not None and self._web_ui.userclass_picker_is_active
         # Which classes were picked, Locust knows only once it has started.
-        check_host(options, [] if picks else self._requests(options))
+        check_host(options, [] if picks else self._first(options))
 
     def _tell_finished(self, found: Finished) -> int:
         """Say that nothing is left to do, write missing results, and return the exit code."""
@@ -270,8 +263,9 @@ class Plugin:
             self._console,
             lambda: self._on_run_over(active),
             self._resumption,
+            secrets=self._secrets,
         )
-        RUNS[self._environment] = active.open(self._requests(options))
+        RUNS[self._environment] = active.open(self._first(options))
         self._active = active
         self._environment.process_exit_code = 2  # until the run says better
         if self._site is not None:
@@ -280,20 +274,9 @@ class Plugin:
         self._given = resuming.for_new_runs(self._given, self._resumption)
         self._resumption = None
 
-    def _requests(self, options: Options) -> list[JobRequest]:
+    def _first(self, options: Options) -> list[JobRequest]:
         """What each user class would submit first, for the check before the start."""
-        if not self._classes:
-            raise PreflightError("no user class is a KioskUser, so that nobody would submit a job")
-        found = []
-        ticket = Ticket(0, 1, 0, None, options.file)
-        for user_class in self._classes:
-            _check_overrides(user_class)
-            try:
-                found.append(user_class(self._environment).request_for(ticket, options))
-            except Exception as error:  # noqa: BLE001  each of its tickets will say so again
-                name = user_class.__name__
-                logger.warning("what %s submits could not be checked: %r", name, error)
-        return found
+        return first_requests(self._classes, self._environment, options)
 
     def _on_run_over(self, active: ActiveRun) -> None:
         """All tickets are closed, or the run cannot go on: end Locust's test."""
@@ -355,11 +338,13 @@ class Plugin:
             self._active.run.all_closed.wait()
 
     def _on_test_stop(self, **_: Any) -> None:
-        if ending := self._end():
-            ending.join()
+        """It may be that of a test before, which Locust had gone on stopping: that ends no run."""
+        if self._ending is not None:
+            self._ending.join()
 
     def _on_quitting(self, **_: Any) -> None:
-        self._on_test_stop()
+        if ending := self._end():
+            ending.join()
         if self._parsed.csv_prefix:
             # Locust writes its CSV files that often, and not once more at the end.
             gevent.sleep(CSV_STATS_INTERVAL_SEC + 0.1)
@@ -379,9 +364,11 @@ class Plugin:
         if self._active is None and self._is_starting:
             self._refusal = f"interrupted by {self._signals.name} before the first job"
             self._environment.process_exit_code = 2
+        if self._active is not None and self._active.run.all_closed.is_set():
+            self._active.give_up()  # the run is over: nothing but the cost is waited for
         gevent.spawn(self._quit)
 
     def _on_second_signal(self) -> None:
         logger.warning("waiting no longer for jobs in flight; everything is still written")
         if self._active is not None:
-            self._active.run.give_up()
+            self._active.give_up()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust.options import Options
+from kiosk_locust.options import CostOptions, GrafanaOptions, Options
 from kiosk_locust.record import JobRequest, Record, Ticket
 
 DEFAULTS: dict[str, Any] = {
@@ -44,6 +44,7 @@ DEFAULTS: dict[str, Any] = {
     "job_timeout_s": None,
     "stop_timeout_s": 30.0,
     "drain_timeout_s": 600.0,
+    "worker_wait_s": 60.0,
     "run_time_s": None,
     "on_ambiguous": "resubmit",
     "num_gpus": 0,
@@ -52,6 +53,8 @@ DEFAULTS: dict[str, Any] = {
     "log_enabled": False,
     "log_level": "INFO",
     "log_file": Path("benchmark.log"),
+    "cost": CostOptions(),
+    "grafana": GrafanaOptions(),
 }
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiosk_locust.errors import OptionsError
-from kiosk_locust.options import Options, Ramp, options_as_json
+from kiosk_locust.options import CostOptions, GrafanaOptions, Options, Ramp, options_as_json
 from kiosk_locust.settings.sources import FORM, Given, Layer, Layers
 from kiosk_locust.settings.table import SETTINGS
 from tests.layered import make_layers, mistakes, mistakes_in, resolve, resolve_layers
@@ -60,6 +60,7 @@ def test_the_defaults_are_those_of_the_older_client() -> None:
         job_timeout_s=None,
         stop_timeout_s=30,
         drain_timeout_s=600,
+        worker_wait_s=60,
         run_time_s=None,
         on_ambiguous="resubmit",
         num_gpus=0,
@@ -68,6 +69,8 @@ def test_the_defaults_are_those_of_the_older_client() -> None:
         log_enabled=True,
         log_level="DEBUG",
         log_file=Path("benchmark.log"),
+        cost=CostOptions(),
+        grafana=GrafanaOptions(),
     )
 
 
@@ -80,6 +83,8 @@ def test_the_defaults_are_those_of_the_older_client() -> None:
         ("REQUEST_TIMEOUT", "2.5", "request_timeout_s", 2.5),
         ("RETRY_BUDGET", "0", "retry_budget_s", 0),
         ("DRAIN_TIMEOUT", "0.5", "drain_timeout_s", 0.5),
+        ("WORKER_WAIT", "2.5", "worker_wait_s", 2.5),
+        ("WORKER_WAIT", "0", "worker_wait_s", 0),
         ("JOB_TIMEOUT", "90.5", "job_timeout_s", 90.5),
         ("JOB_TIMEOUT", "None", "job_timeout_s", None),
         ("LOCUST_STOP_TIMEOUT", "1m", "stop_timeout_s", 60),

@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from kiosk_locust.cost.stored import Priced, RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.jobdata import PER_IMAGE, SINGLE
 from kiosk_locust.snapshot import parse_time
@@ -84,7 +85,6 @@ def _meta(found: Mapping[str, Any], name: str) -> dict[str, str]:
     times = {key: repr(float(found[key])) for key in _TIMES if found.get(key) is not None}
     if ended_at is None:  # the older client's
         times["ended_at"] = repr(max(map(_end_of, found["job_data"]), default=0.0))
-    cost = found.get("cost")
     return {
         "schema_version": "1",
         **texts,
@@ -94,8 +94,19 @@ def _meta(found: Mapping[str, Any], name: str) -> dict[str, str]:
         "versions": json.dumps(found.get("versions") or {}),
         "simulated": "true" if found.get("simulated") else "false",
         "finished": "true" if found.get("finished", True) else "false",
-        **({"cost": json.dumps(cost)} if cost else {}),
+        **_cost(found),
     }
+
+
+def _cost(found: Mapping[str, Any]) -> dict[str, str]:
+    """What a results file says under ``cost``, as a ledger has it; nothing where it has none."""
+    cost = found.get("cost")
+    if not isinstance(cost, dict):
+        return {}
+    estimate = cost.get("estimate")
+    priced = Priced({}, estimate) if isinstance(estimate, dict) else None
+    told = RunCost(str(cost.get("asked") or ""), str(cost.get("trouble") or ""), priced)
+    return {"cost": told.as_text()}
 
 
 def _row(number: int, job: Mapping[str, Any]) -> tuple[Any, ...]:

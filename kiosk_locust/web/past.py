@@ -118,7 +118,7 @@ def _picture(
             for gap in gaps(run.sessions)
         ),
         files=files.of_run(ledger, run.run_name, run.run_id),
-        cost=_object(meta.get("cost")),
+        cost=_cost(run),
         configuration=shown_settings(run.options),
     )
 
@@ -186,13 +186,12 @@ def _number(text: str | None) -> float | None:
     return float(text) if text else None
 
 
-def _object(text: str | None) -> dict[str, Any] | None:
-    """A JSON object from the ledger's meta; None for anything else."""
-    try:
-        found = json.loads(text or "null")
-    except ValueError:
+def _cost(run: Facts) -> dict[str, Any] | None:
+    """The run's cost: who was asked, what is lacking, and the estimate."""
+    if run.cost is None:
         return None
-    return found if isinstance(found, dict) else None
+    estimate = run.cost.run.estimate if run.cost.run else {}
+    return {**estimate, "asked": run.cost.asked, "trouble": run.cost.trouble}
 
 
 def main(arguments: list[str]) -> int:

@@ -6,11 +6,13 @@ import json
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kiosk_locust.cost.stored import Priced, RunCost
 from kiosk_locust.web import imported, past, programs
 from kiosk_locust.web.picture import MOST_FAILURES, Picture
 from tests.ledgers import T0, Row, make, never_leased
@@ -105,13 +107,13 @@ def test_pauses_between_sessions_are_told(ledger: Path) -> None:
     assert (pause.begin_s, pause.seconds) == (10.0, 30.0)
 
 
-def test_the_cost_is_what_stands_in_the_ledger_and_nothing_where_that_is_no_object(
-    tmp_path: Path,
-) -> None:
-    known = make(tmp_path / "known.db", rows(), cost='{"run": {"total_usd": 4.2}}')
-    assert past.read(known).cost == {"run": {"total_usd": 4.2}}
-    broken = make(tmp_path / "broken.db", rows(), cost="[1")
-    assert past.read(broken).cost is None
+def test_the_cost_is_what_stands_in_the_ledger(tmp_path: Path) -> None:
+    known = RunCost("A", "", Priced({}, {"run": {"total_usd": 4}})).as_text()
+    ledger = make(tmp_path / "known.db", rows(), cost=known)
+    assert past.read(ledger).cost == {"run": {"total_usd": 4}, "asked": "A", "trouble": ""}
+    lacking = make(tmp_path / "lacking.db", rows(), cost=RunCost("A", "it is away").as_text())
+    assert past.read(lacking).cost == {"asked": "A", "trouble": "it is away"}
+    assert past.read(make(tmp_path / "none.db", rows())).cost is None
 
 
 def test_its_program_prints_the_same(ledger: Path) -> None:
@@ -119,10 +121,8 @@ def test_its_program_prints_the_same(ledger: Path) -> None:
 
 
 def test_infinities_become_null(ledger: Path) -> None:
-    with closing(sqlite3.connect(ledger)) as db:
-        db.execute("INSERT INTO meta VALUES ('cost', '{\"usd\": Infinity}')")
-        db.commit()
-    assert json.loads(past.read(ledger).as_json())["cost"] == {"usd": None}
+    picture = replace(past.read(ledger), cost={"usd": float("inf")})
+    assert json.loads(picture.as_json())["cost"] == {"usd": None}
 
 
 def same(one: Picture, other: Picture) -> None:

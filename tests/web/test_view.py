@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import requests
 
+from kiosk_locust.cost.stored import Priced, RunCost
 from tests.chromium import chromium
 from tests.ledgers import T0, Row, make
 from tests.real import ROOT
@@ -67,9 +67,14 @@ def test_hostile_strings_are_text_and_only_addresses_of_the_web_are_links(tmp_pa
     rows = [hostile_row(number, url) for number, url in enumerate(urls)]
     options = {"label": HOSTILE, HOSTILE: HOSTILE}
     ledger = make(
-        tmp_path / "run.db", rows, host=HOSTILE, run_name="run", cost=json.dumps(COST),
-        ended_by=HOSTILE, options=options,
-    )  # fmt: skip
+        tmp_path / "run.db",
+        rows,
+        host=HOSTILE,
+        run_name="run",
+        cost=RunCost(HOSTILE, "", Priced({}, COST)).as_text(),
+        ended_by=HOSTILE,
+        options=options,
+    )
     with viewed(ledger) as url, chromium() as browser:
         seen = browser.visit(
             url,

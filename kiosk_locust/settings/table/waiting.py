@@ -42,6 +42,15 @@ SETTINGS = (
         hint="for jobs in flight at the end of the run time, without a count",
     ),
     Setting(
+        "worker_wait",
+        "WORKER_WAIT",
+        "60",
+        "How long a master whose last worker has gone waits for one to come back; "
+        "0 ends the run at once.",
+        unit="s",
+        in_form=False,
+    ),
+    Setting(
         "retry_budget",
         "RETRY_BUDGET",
         "3600",

@@ -42,13 +42,16 @@ const Cost = (() => {
 
   function show(picture) {
     const { cost } = picture;
-    document.getElementById("no-cost").hidden = Boolean(cost);
+    const none = document.getElementById("no-cost");
+    none.hidden = Boolean(cost && cost.run && !cost.trouble);
+    none.textContent = cost && cost.trouble ? cost.trouble : "Not known.";
     if (!cost) return;
     const right = (title) => ({ title, number: true });
     Tables.fill(box("cost-figures"), "Cost", [{ title: "figure" }, { title: "what it counts" }, right("total"), right("CPU nodes"), right("GPU nodes"), right("network"), right("an image"), right("a million images")], figures(cost));
     Tables.fill(box("cost-nodes"), "Cost by node", [{ title: "node" }, { title: "machine" }, { title: "GPUs" }, { title: "kind" }, right("in the run"), right("an hour"), right("cost"), { title: "price from" }], nodeRows(cost));
     Tables.fill(box("cost-story"), "The autoscaler", [{ title: "what" }, { title: "how long" }], story(cost.autoscaler || {}));
-    const words = [...list(cost.reasons), ...list(cost.notes), ...list(cost.left_out), ...list(cost.sources)];
+    const asked = cost.asked ? [`Asked: ${cost.asked}`] : [];
+    const words = [...asked, ...list(cost.reasons), ...list(cost.notes), ...list(cost.left_out), ...list(cost.sources)];
     Tables.fill(box("cost-words"), "What the figures rest on", [{ title: "note" }], words.map((text) => [text]));
   }
 
