@@ -75,7 +75,7 @@ def test_a_run_is_started_from_the_form_and_the_live_page_fills_up(
         ("shot", f"{shots()}/form.png"),
         ("fill", '[name="userCount"]', "40"),
         ("fill", '[name="spawnRate"]', "10"),
-        ("click", "text=Custom parameters"),
+        ("click", "role=button[name='Custom parameters']"),
         ("fill", '[name="runName"]', "from-form"),
         ("tell", "fields", "[...document.querySelectorAll('form [name]')].map((f) => f.name)"),
         ("click", "button[type=submit]"),
@@ -118,7 +118,7 @@ def test_wrong_values_are_told_to_who_clicked_a_line_each(web: WebUi, browser: C
     seen = browser.visit(
         web.url,
         ("click", "text=New"),
-        ("click", "text=Custom parameters"),
+        ("click", "role=button[name='Custom parameters']"),
         ("fill", '[name="count"]', "many"),
         ("fill", '[name="updateInterval"]', "-1"),
         ("click", "button[type=submit]"),
@@ -157,7 +157,7 @@ def test_the_tab_has_the_runs_rows_and_a_stopped_run_says_so(
     wait_until(lambda: web.jobs_in_statistics() > 3, what="3 closed jobs")
     seen = browser.visit(
         f"{web.url}/?tab=kiosk",
-        ("until", "document.querySelectorAll('tbody tr').length > 3"),
+        ("until", "/Time: duration[^]*Failed: job/.test(document.body.innerText)"),
         ("tell", "rows", "[...document.querySelectorAll('tbody tr')].map((r) => r.innerText)"),
         ("tell", "link", "document.querySelector('#kiosk-links a').getAttribute('href')"),
         ("shot", f"{shots()}/tab.png"),
