@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk_locust import schedule
-from kiosk_locust.ledger import ALIVE_BOUND_S
+from kiosk_locust.journal import ALIVE_BOUND_S
 from kiosk_locust.options import Options
 from kiosk_locust.reading import opened
 from kiosk_locust.record import (
