@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.settings import parsing
+from kiosk_locust.settings.files import FilesOptions, files
 from kiosk_locust.settings.folders import check_file, check_folder
 from kiosk_locust.settings.plan import Arrival, Ramp, Workload, plan
 from kiosk_locust.settings.sources import FORM, Layers
@@ -20,6 +21,7 @@ from kiosk_locust.settings.validation import Checker
 __all__ = [
     "Arrival",
     "Draft",
+    "FilesOptions",
     "Options",
     "Ramp",
     "Resolved",
@@ -72,6 +74,7 @@ class Options:
     run_time_s: float | None
     on_ambiguous: Literal["resubmit", "close"]
     num_gpus: int
+    files: FilesOptions
     output_dir: Path
     run_name: str  # empty: made from time and job type
     log_enabled: bool
@@ -161,6 +164,7 @@ def draft(
             check.take("on_ambiguous", parsing.choice("resubmit", "close"), "close"),
         ),
         num_gpus=check.take("num_gpus", parsing.whole(0), 0),
+        files=files(check),
         output_dir=check.take("output_dir", _checked(check_folder), Path()),
         run_name=check.take_if_given("run_name", parsing.run_name) or "",
         log_enabled=log_enabled,

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kiosk_locust.errors import Mistake
-from kiosk_locust.settings import parsing
+from kiosk_locust.settings import files, parsing
 from kiosk_locust.settings.pacing import TOLERANCE
 from kiosk_locust.settings.plan import Ramp
 from kiosk_locust.settings.sources import Given, Layer, Layers
@@ -87,7 +87,7 @@ def texts(planned: Mapping[str, Any]) -> dict[str, str]:
     found["upload_prefix"] = found.get("upload_prefix") or "/"
     if planned.get("arrival") != "trace":
         found["arrival"] = planned["arrival"]
-    return found
+    return found | files.texts(planned)
 
 
 def layer(planned: Mapping[str, Any], place: str, **more: str) -> Layer:

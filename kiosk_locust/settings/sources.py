@@ -17,8 +17,8 @@ from dotenv import dotenv_values
 from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.settings.table import SETTINGS
 
-#: Names that speak of a real Kiosk where no host is given. MODEL does, too, but is a setting.
-SIGNS = ("STORAGE_BUCKET", "GRAFANA_HOST")
+#: Names that speak of a real Kiosk where no host is given, and that are no settings.
+SIGNS = ("GRAFANA_HOST",)
 CLUSTER_SIGN = "KUBERNETES_SERVICE_HOST"
 
 DOTENV = ".env"

@@ -88,7 +88,8 @@ def _signs(layers: Layers) -> list[Given]:
         names_one = model is not None and any(parsing.model(model.text))
     except ValueError:
         names_one = False  # a mistake of its own
-    return [*layers.signs, *([model] if model and names_one else [])]
+    found = [layers.get("storage_bucket"), model if names_one else None]
+    return [*layers.signs, *(given for given in found if given)]
 
 
 def _file(check: Checker, *, is_real: bool) -> str:
