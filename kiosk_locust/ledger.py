@@ -8,16 +8,26 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from kiosk_locust import opening, statements
 from kiosk_locust.errors import LedgerError
+from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.journal import Journal
 from kiosk_locust.locking import Lock
 from kiosk_locust.measures import measure
-from kiosk_locust.record import Attempt, JobRequest, Outcome, Record, StatusChange, Ticket
+from kiosk_locust.record import (
+    Attempt,
+    Download,
+    JobRequest,
+    Outcome,
+    Record,
+    StatusChange,
+    Ticket,
+    Upload,
+)
 
 #: So many different requests are known again; memory must not grow with the jobs.
 MOST_REQUESTS = 10_000
@@ -73,6 +83,11 @@ class Ledger(Journal):
             ledger._requests[JobRequest(**json.loads(body))] = ledger._last_request_id = known
         return ledger
 
+    def plan(self, inputs: Sequence[InputFile]) -> None:
+        """Keep the files of the plan, durably; raises LedgerError."""
+        rows = [(number, *file.as_json()) for number, file in enumerate(inputs)]
+        self.within(lambda db: db.executemany(statements.INPUT, rows))
+
     # -- what happened, in the order of a ticket's life
 
     def begin_cycle(self, cycle: int, started_at: float) -> None:
@@ -101,6 +116,16 @@ class Ledger(Journal):
     def reopen(self, ticket: Ticket) -> None:
         """The ticket was surely not submitted, and another user may take it."""
         self._say(statements.REOPEN, ticket.id)
+
+    def uploaded(self, record: Record, upload: Upload) -> None:
+        """An upload of its file is over; only once that is durable may the job be submitted."""
+        self._say(
+            statements.UPLOAD,
+            *(record.ticket.id, upload.began_at, upload.ended_at, upload.size),
+            *(upload.name or None, upload.error or None),
+        )
+        if upload.name:
+            self._say(statements.UPLOADED, upload.name, record.ticket.id)
 
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """Add one request to submit the job."""
@@ -137,6 +162,14 @@ class Ledger(Journal):
             *(record.status or None, record.observed_after, record.observed_at),
             *(found.images_done, found.images_failed, found.duration_s, found.duration_from),
             *(found.queue_wait_s, json.dumps(kept) if kept else None, record.ticket.id),
+        )
+
+    def downloaded(self, record: Record, download: Download) -> None:
+        """The download of what a closed job made is over."""
+        self._say(
+            statements.DOWNLOAD,
+            *(record.ticket.id, download.began_at, download.ended_at, download.size),
+            *(download.tries, download.path or None, download.error or None),
         )
 
     def expire_failed(self, record: Record) -> None:

@@ -9,8 +9,15 @@ LEASE = """INSERT INTO tickets
     (id, cycle, number, state, due_at, file, user_class, request_id, taken_at)
     VALUES (?, ?, ?, 'leased', ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE
     SET state = 'leased', due_at = excluded.due_at, user_class = excluded.user_class,
-    request_id = excluded.request_id, taken_at = excluded.taken_at WHERE state = 'open'"""
-REOPEN = "UPDATE tickets SET state = 'open', taken_at = NULL WHERE id = ? AND state = 'leased'"
+    uploaded_name = NULL, request_id = excluded.request_id, taken_at = excluded.taken_at
+    WHERE state = 'open'"""
+REOPEN = """UPDATE tickets SET state = 'open', taken_at = NULL, uploaded_name = NULL
+    WHERE id = ? AND state = 'leased'"""
+INPUT = "INSERT INTO inputs VALUES (?, ?, ?, ?, ?)"
+UPLOAD = """INSERT INTO uploads SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6
+    FROM uploads WHERE ticket_id = ?1"""
+UPLOADED = "UPDATE tickets SET uploaded_name = ? WHERE id = ? AND state = 'leased'"
+DOWNLOAD = "INSERT OR REPLACE INTO downloads VALUES (?, ?, ?, ?, ?, ?, ?)"
 ATTEMPT = "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 AMBIGUOUS = "UPDATE tickets SET ambiguous = 1 WHERE id = ?"
 SUBMIT = "UPDATE tickets SET state = 'submitted', job_id = ?, submitted_at = ? WHERE id = ?"
