@@ -41,9 +41,9 @@ class MasterRun(Run):
     def attach(self, send: Send, facts: Mapping[str, str], workers: int = 0) -> None:
         """Set how workers are reached, and what they are told of the run.
 
-        No ticket is dealt before so many ``workers`` have reported that they can take part.
-
         Its id is this session's, so that nothing which workers of an earlier one say is heard.
+        No ticket is dealt before so many ``workers`` have reported, and so said whether they can
+        take part.
         """
         self._send = send
         self._run_id = facts["run_id"]
@@ -52,6 +52,7 @@ class MasterRun(Run):
         self._end: MasterEnd | None = None
         self._met: set[str] = set()  # workers that have reported
         self._awaited = workers
+        self.has_workers = True  # set by whoever looks whether any is connected
 
     def start(self, zero_at: float) -> None:
         """Begin the first cycle, and let workers take part.
@@ -216,8 +217,8 @@ class MasterRun(Run):
             return
         self._drain_workers(self.ended_by, grace_s)
         self._server.kill()
-        held = [r for s in self._end.leases.sessions for r in s.held.values()]
-        for record in (*held, *self._tried(self._end.pool.empty())):
+        self._end.lose_all(self._clock.now())
+        for record in self._tried(self._end.pool.empty()):
             reason = f"the run was ended by {self.ended_by}"
             self._close(record, Ending(Outcome.UNFINISHED, reason))
 
@@ -236,9 +237,15 @@ class MasterRun(Run):
         self._woken.set()
         until = self._clock.now() + grace_s + DRAIN_SLACK_S
         hurried = False
-        while self._end.undrained and self._clock.now() < until and not self._server.dead:
+        while self._may_be_drained(self._end, until):
             if self._give_up.is_set() and not hurried:
                 hurried = True
                 self._end.drain(Drain(ended_by, 0.0))
                 until = self._clock.now() + DRAIN_SLACK_S
             gevent.sleep(TURN_S)
+
+    def _may_be_drained(self, end: MasterEnd, until: float) -> bool:
+        """Whether there is somebody to wait for; nobody comes back to a run that ends."""
+        if self._server.dead or not self.has_workers:
+            return False
+        return bool(end.undrained) and self._clock.now() < until
