@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import gevent
 from gevent.event import Event
-from gevent.pool import Pool
+from gevent.pool import Group
 
 from kiosk_locust import events
 from kiosk_locust.bucket import Address, Bucket, open_bucket
@@ -48,7 +48,8 @@ class Downloads:
         self._at_once = at_once
         self._waiting: deque[Record] = deque()
         self._buckets: dict[str, Bucket] = {}
-        self._pool = Pool(at_once)
+        self._pool = Group()
+        self._working = 0  # greenlets that fetch one after the other
         self._idle = Event()
         self._idle.set()
 
@@ -58,7 +59,8 @@ class Downloads:
             return
         self._idle.clear()
         self._waiting.append(record)
-        if self._pool.free_count() > 0:
+        if self._working < self._at_once:
+            self._working += 1
             self._pool.spawn(self._work)
 
     def finish(self, within_s: float, hurry: Event) -> None:
@@ -87,7 +89,8 @@ class Downloads:
                 record = self._waiting.popleft()
                 self._tell(record, self._download(record))
         finally:
-            if len(self._pool) <= 1:  # this one alone
+            self._working -= 1
+            if not self._working:
                 self._idle.set()
 
     def _tell(self, record: Record, download: Download) -> None:
