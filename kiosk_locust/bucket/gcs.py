@@ -1,9 +1,9 @@
 """A bucket of Google Cloud Storage.
 
 The library blocks in ``requests`` and ``time.sleep``, which gevent makes cooperative, and what
-needs the processor is done in pieces of milliseconds; so uploads and downloads run in the
-greenlets that ask for them. Real threads would not do: there, patched sockets and locks belong
-to another hub each.
+never blocks yields after each MiB (`kiosk_locust.bucket.streams`); so uploads and downloads run
+in the greenlets that ask for them. Real threads would not do: there, patched sockets and locks
+belong to another hub.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from kiosk_locust.bucket.checksum import crc32c_of
 from kiosk_locust.bucket.client import (
     CONNECT_TIMEOUT_S,
     READ_TIMEOUT_S,
@@ -24,7 +23,8 @@ from kiosk_locust.bucket.client import (
     retry_for,
 )
 from kiosk_locust.bucket.faults import EXPLAINED, NoSession, explained
-from kiosk_locust.bucket.resumable import PIECE, ResumableUpload
+from kiosk_locust.bucket.resumable import ResumableUpload
+from kiosk_locust.bucket.streams import Sink, crc32c_of
 from kiosk_locust.errors import (
     BucketError,
     BucketMissing,
@@ -193,25 +193,27 @@ class GoogleBucket:
                 )
 
     def _fetch(self, blob: Blob, part: Path) -> None:
-        """Append to ``part`` what it lacks."""
+        """Append to ``part`` what it lacks; as long as bytes come, it goes on."""
         with part.open("ab") as file:
             if file.tell() > blob.size:
                 file.truncate(0)
-            while file.tell() < blob.size:
-                start = file.tell()
-                with self._explaining(self.url_of(blob.name)):
-                    piece = blob.download_as_bytes(
-                        start=start,
-                        end=min(start + PIECE, blob.size) - 1,
-                        raw_download=True,
-                        if_generation_match=blob.generation,
-                        timeout=_TIMEOUT_S,
-                        checksum=None,  # that of a part is not known
-                        retry=retry_for(self._patience_s),
-                    )
-                if not piece:
+            while (start := file.tell()) < blob.size:
+                try:
+                    with self._explaining(self.url_of(blob.name)):
+                        blob.download_to_file(
+                            Sink(file),
+                            start=start,
+                            raw_download=True,
+                            if_generation_match=blob.generation,
+                            timeout=_TIMEOUT_S,
+                            checksum=None,  # that of a part is not known
+                            retry=retry_for(self._patience_s),
+                        )
+                except BucketUnreachable:
+                    if file.tell() == start:
+                        raise
+                if file.tell() == start:
                     raise BucketUnreachable(f"{self.url_of(blob.name)}: nothing came of it")
-                file.write(piece)
 
     def open(self, name: str) -> BinaryIO:
         """Open an object to read parts of it."""

