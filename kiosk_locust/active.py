@@ -42,6 +42,7 @@ from kiosk_locust.run import Run
 from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
+from kiosk_locust.transfers.movers import Movers, facts, movers, not_needed_of
 from kiosk_locust.verdict import Verdict
 
 logger = logging.getLogger(__name__)
@@ -154,6 +155,11 @@ class ActiveRun:
         self._ledger, remains = self._open_ledger(host)
         runner = self._environment.runner
         is_master = isinstance(runner, PatientMaster)
+        moving = Movers()
+        if not is_master:  # workers have theirs
+            rng = random.Random(f"{self.options.arrival_seed}/downloads")
+            moving = movers(self.options, kiosk, self._clock, rng, self.name)
+            self._closers.append(moving.close)
         run = (MasterRun if is_master else Run)(
             self.options,
             ledger=self._ledger,
@@ -162,9 +168,14 @@ class ActiveRun:
             rng=random.Random(f"{self.options.arrival_seed}/polls"),
             on_end=self._on_end,
             remains=remains,
+            uploader=moving.uploader,
+            downloads=moving.downloads,
         )
+        not_needed = not_needed_of(self.options, remains) if self._resumed else set()
         if isinstance(run, MasterRun) and isinstance(runner, PatientMaster):
-            run.attach(runner.send_message, self._meta(host))
+            all_facts = self._meta(host) | facts(self.options.transfers, not_needed)
+            awaited = runner.worker_count if self.options.transfers.inputs else 0
+            run.attach(runner.send_message, all_facts, awaited)
             runner.serve(run, self._clock)
         recorder = Recorder(self._ledger)
         recorder.attach()
@@ -182,6 +193,7 @@ class ActiveRun:
         self._listen(events.job_closed, self._metrics.on_closed)
         if not is_master:  # workers send theirs
             self._listen(events.job_closed, statistics.on_closed)
+            self._listen(events.job_downloaded, statistics.on_downloaded)
         self._progress = Progress(
             self._metrics.view, self.options.refresh_s, self._clock, self._console
         )
@@ -191,6 +203,7 @@ class ActiveRun:
         """The ledger, locked, and what is left to do by it."""
         if self._resumed is None:
             ledger = self._make_ledger(host)
+            ledger.plan(self.options.transfers.inputs)
             ledger.begin_session(1, self._started_at)
             return ledger, Remains(self.options)
         ledger = Ledger.open(self.path, self._ledger_failed, self._clock.now)

@@ -11,6 +11,8 @@
     ├── WorkerError           a worker cannot go on with its part of the run
     ├── SimulatorError        the simulated Kiosk did not start
     ├── ListenerError         one of the plugin's own listeners raised
+    ├── InputError            a file to upload is gone, or not as it was planned
+    ├── DownloadError         what a job made did not arrive whole
     ├── BucketError           the bucket did not do what it was asked for
     │   ├── BucketMissing     there is no such bucket, or no such folder
     │   ├── NotPermitted      the bucket may not be used like that (403)
@@ -104,6 +106,18 @@ class Timing:
     socket_at: float | None  # had one of the pool's places
     sent_at: float | None  # right before the first byte was given to the socket
     received_at: float | None  # the whole answer was there
+
+
+class InputError(KioskLocustError):
+    """A file that is to be uploaded is gone, cannot be read, or is not as it was planned."""
+
+
+class DownloadError(KioskLocustError):
+    """What a job made did not arrive whole; ``may_pass``: another try may do better."""
+
+    def __init__(self, message: str, *, may_pass: bool) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
 
 
 class BucketError(KioskLocustError):

@@ -34,6 +34,7 @@ from kiosk_locust.errors import (
     OptionsError,
     PreflightError,
 )
+from kiosk_locust.inputs.finding import tell_skipped
 from kiosk_locust.logfile import open_log
 from kiosk_locust.options import Options, draft, resolve
 from kiosk_locust.patience import PatientMaster
@@ -206,8 +207,10 @@ class Plugin:
             class_host=self._class_host,
             headless=self._headless,
             rng=self._rng,
+            planned=self._resumption.found if self._resumption else None,
         )
         if tell:
+            tell_skipped(resolved.skipped)
             for notice in resolved.notices:
                 logger.warning("%s", notice)
         if self._resumption:

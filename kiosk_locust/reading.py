@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk_locust.errors import LedgerError
+from kiosk_locust.inputs.file import InputFile, Kind
 from kiosk_locust.sessions import Session, sessions
 
 #: A worker of a distributed run has a fact of its own, under a key that begins so.
@@ -65,6 +66,12 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     finally:
         if db is not None:
             db.close()
+
+
+def inputs(db: sqlite3.Connection) -> tuple[InputFile, ...]:
+    """The files of the plan, in its order; none where it uploads nothing."""
+    rows = db.execute("SELECT path, size, kind, images FROM inputs ORDER BY number")
+    return tuple(InputFile(path, size, Kind(kind), images) for path, size, kind, images in rows)
 
 
 def facts(db: sqlite3.Connection) -> Facts:

@@ -12,17 +12,19 @@ import gevent
 from gevent.event import Event
 
 from kiosk_locust.clock import Clock
+from kiosk_locust.delivery import Uploader
 from kiosk_locust.job import Interrupted
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.options import Options
-from kiosk_locust.record import Attempt, Outcome, Record, StatusChange, Ticket
+from kiosk_locust.record import Attempt, Download, Outcome, Record, StatusChange, Ticket, Upload
 from kiosk_locust.relay.messages import Drain, Hello, Reply, Welcome
 from kiosk_locust.relay.news import Closed, Kind, News, Submitted, Taken, Tried
 from kiosk_locust.relay.wire import decode, encode
 from kiosk_locust.relay.worker import WorkerEnd
 from kiosk_locust.run import INTERRUPT_LIMIT_S, Run, _Leased
 from kiosk_locust.tickets import Tickets
+from kiosk_locust.transfers.downloads import Downloads
 
 logger = logging.getLogger(__name__)
 
@@ -116,6 +118,10 @@ class RemoteLedger:
     def reopen(self, ticket: Ticket) -> None:
         """It stays here: Tickets.give_back decides."""
 
+    def uploaded(self, record: Record, upload: Upload) -> None:
+        """An upload of its file is over."""
+        self._say(Kind.UPLOADED, record.ticket, uploaded=upload)
+
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """One request to submit it has ended."""
         self._say(Kind.TRIED, record.ticket, tried=Tried(attempt, record.ambiguous))
@@ -149,6 +155,10 @@ class RemoteLedger:
     def is_returned(self, record: Record) -> bool:
         """Whether an end here is none: the run goes on without this worker."""
         return record.outcome is Outcome.UNFINISHED and not self._end.draining
+
+    def downloaded(self, record: Record, download: Download) -> None:
+        """The download of what a closed job made is over."""
+        self._say(Kind.DOWNLOADED, record.ticket, downloaded=download)
 
     def expire_failed(self, record: Record) -> None:
         """Its hash could not be told to expire."""
@@ -203,6 +213,8 @@ class RemoteRun(Run):
         clock: Clock,
         own_clock: Callable[[], float],
         on_fault: Callable[[], None],
+        uploader: Uploader | None = None,
+        downloads: Downloads | None = None,
     ) -> RemoteRun:
         """Take part in the run that ``end`` was welcomed to; ``clock`` shows the master's time.
 
@@ -216,6 +228,8 @@ class RemoteRun(Run):
             clock=clock,
             rng=random.Random(),
             on_end=on_fault,
+            uploader=uploader,
+            downloads=downloads,
         )
         run._tickets = run.tickets = tickets
         run.remote, run.end, run._own_clock = remote, end, own_clock

@@ -14,6 +14,7 @@ from gevent.pool import Group
 
 from kiosk_locust import events, schedule
 from kiosk_locust.clock import Clock
+from kiosk_locust.delivery import Uploader
 from kiosk_locust.job import Ending, Interrupted, Job, close
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
@@ -21,6 +22,7 @@ from kiosk_locust.options import Options
 from kiosk_locust.record import JobRequest, Outcome, Record, Ticket
 from kiosk_locust.remains import Remains
 from kiosk_locust.tickets import Tickets
+from kiosk_locust.transfers.downloads import Downloads
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +63,8 @@ class Run:
         rng: random.Random,
         on_end: Callable[[], None],
         remains: Remains | None = None,
+        uploader: Uploader | None = None,
+        downloads: Downloads | None = None,
     ) -> None:
         remains = remains or Remains(options)
         self.options = options
@@ -76,6 +80,8 @@ class Run:
         self._clock = clock
         self._rng = rng
         self._on_end = on_end
+        self._uploader = uploader
+        self._downloads = downloads
         self._jobs = Group()
         self._lives: dict[int, Job] = {}  # jobs in flight by ticket
         # Jobs whose user was ended, or that an earlier session submitted.
@@ -175,6 +181,7 @@ class Run:
             self.ledger.end_cycle(cycle, now)
             logger.info("cycle %d of %d is over", cycle, self.options.num_cycles)
             started_at = now + self.options.cycle_interval_s + CYCLE_LEAD_S
+        self._finish_downloads(self.options.drain_timeout_s)
         self._before_all_closed()
         self.ended_by = ALL_CLOSED
         self.all_closed.set()
@@ -247,6 +254,8 @@ class Run:
         finally:
             self._lives.pop(record.ticket.id, None)
             self.outcomes[record.outcome or Outcome.ERROR] += 1
+            if self._downloads:
+                self._downloads.begin(record)
             self._tickets.closed(record.ticket)
 
     def _job(self, leased: _Leased) -> Job:
@@ -259,6 +268,7 @@ class Run:
             clock=self._clock,
             rng=self._rng,
             may_submit=lambda: self._may_submit(leased.record.ticket),
+            uploader=self._uploader,
         )
         return job
 
@@ -290,11 +300,16 @@ class Run:
             self._wait_for_jobs(grace_s)
             interrupted = Interrupted(f"the run was ended by {ended_by}")
             self._jobs.kill(interrupted, timeout=INTERRUPT_LIMIT_S)
+            self._finish_downloads(grace_s)
             if self._cycles:
                 self._cycles.kill()
             self._close_the_rest()
         finally:
             self.all_closed.set()
+
+    def _finish_downloads(self, within_s: float) -> None:
+        if self._downloads:
+            self._downloads.finish(within_s, self._give_up)
 
     def _stop_submitting(self) -> None:
         """No ticket is taken or sent from now on; who waits to do so does not any longer."""

@@ -23,7 +23,7 @@ from kiosk_locust.errors import (
 from kiosk_locust.http.transport import Exchange
 from kiosk_locust.job import Interrupted, Job
 from kiosk_locust.kiosk import Reading, Submission
-from kiosk_locust.record import Attempt, AttemptResult, JobRequest, Outcome, Record
+from kiosk_locust.record import Attempt, AttemptResult, JobRequest, Outcome, Record, Upload
 from kiosk_locust.snapshot import Snapshot
 from tests.clocks import ManualClock
 from tests.scenarios import make_options, make_record
@@ -42,6 +42,9 @@ class Book:
     def __init__(self, log: list[str]) -> None:
         self.log = log
         self.alive = True
+
+    def uploaded(self, record: Record, upload: Upload) -> None:
+        self.log.append(f"uploaded {upload.name}" if upload.name else "not uploaded")
 
     def attempt(self, record: Record, attempt: Attempt) -> None:
         self.log.append(f"attempt {attempt.result}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from kiosk_locust.settings.table import files, kiosk, locusts, output, plan, waiting
+from kiosk_locust.settings.table import files, kiosk, locusts, output, plan, transfers, waiting
 from kiosk_locust.settings.table.setting import Setting
 
 __all__ = ["GROUPS", "SETTINGS", "Setting"]
@@ -20,6 +20,7 @@ GROUPS: tuple[tuple[str, tuple[Setting, ...]], ...] = (
     ("The Kiosk and its jobs", kiosk.SETTINGS),
     ("How many jobs, and when", plan.SETTINGS),
     ("Polling and waiting", waiting.SETTINGS),
+    ("Uploads and downloads", transfers.SETTINGS),
     ("Files", files.SETTINGS),
     ("Progress and files", output.SETTINGS),
 )
