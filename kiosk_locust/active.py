@@ -21,10 +21,18 @@ from rich.console import Console
 
 import kiosk_locust
 from kiosk_locust import events, names
+from kiosk_locust.archive import Archive
+from kiosk_locust.bucket import Address
+from kiosk_locust.bucket_preflight import open_for
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
-from kiosk_locust.errors import KioskError, LedgerExistsError
+from kiosk_locust.errors import (
+    KioskError,
+    KioskLocustError,
+    LedgerExistsError,
+    PreflightError,
+)
 from kiosk_locust.finish import Finish
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
@@ -82,7 +90,11 @@ class ActiveRun:
         self._on_end = on_end
         self._clock: Clock = SystemClock()
         self._started_at = self._clock.now()
-        self._embedded = EmbeddedKiosk() if self.simulated else None
+        self._embedded = None
+        if self.simulated:
+            folder = Address.parse(options.files.storage_bucket).folder
+            self._embedded = EmbeddedKiosk("--folder", str(folder))
+        self._archive: Archive | None = None
         self._closers: list[Callable[[], None]] = []
         self._detachers: list[Callable[[], None]] = []
         self._finish: Finish | None = None
@@ -116,23 +128,48 @@ class ActiveRun:
             raise
 
     def _open(self, requests: Iterable[JobRequest]) -> Run:
-        host = self._reach()
+        requests = list(requests)
+        refusals = []
+        for opening in (self._open_bucket, self._open_kiosk):  # what ails both is told at once
+            try:
+                opening(requests)
+            except KioskLocustError as error:
+                refusals.append(error)
+        if len(refusals) == 1:
+            raise refusals[0]
+        if refusals:
+            raise PreflightError("\n".join(str(error) for error in refusals))
+        self._check_pool(self._kiosk)
+        self.run = self._make_run(self._kiosk, self._host)
+        return self.run
+
+    def _open_bucket(self, requests: Iterable[JobRequest]) -> None:
+        """Look at the bucket, and note where the run's files go at its end."""
+        bucket = open_for(self.options, requests)
+        if bucket is None:
+            return
+        self._closers.append(bucket.close)
+        files = self.options.files
+        if files.upload_results:
+            address = Address.parse(files.storage_bucket)
+            self._archive = Archive(bucket, address, public=files.public_results)
+
+    def _open_kiosk(self, requests: Iterable[JobRequest]) -> None:
+        """Reach the Kiosk, and ask whether it can run ``requests``."""
+        self._host = self._reach()
         transport = Transport(
-            host,
+            self._host,
             pool_size=self.options.pool_size,
             request_timeout_s=self.options.request_timeout_s,
             clock=self._clock,
             on_request=partial(tell_of_request, self._environment),
         )
         self._closers.append(transport.close)
-        kiosk = Kiosk(transport)
+        self._kiosk = Kiosk(transport)
         wanted = {(r.job_type, r.model_name, r.model_version) for r in requests}
         for job_type, model, version in sorted(wanted):
-            for warning in check_kiosk(kiosk, job_type, model, version):
+            for warning in check_kiosk(self._kiosk, job_type, model, version):
                 logger.warning("%s", warning)
-        self._check_pool(kiosk)
-        self.run = self._make_run(kiosk, host)
-        return self.run
 
     def _check_pool(self, kiosk: Kiosk) -> None:
         """Warn of a pool too small, by one request's time; one that fails tells nothing."""
@@ -280,7 +317,9 @@ class ActiveRun:
         if unfinished:
             self._metrics.on_never_leased(Outcome.UNFINISHED, unfinished)
         self._detach()  # a run that is started while this one writes is none of its business
-        finish = self._finish = Finish(self.run, self._ledger, self.options.output_dir, self._clock)
+        finish = self._finish = Finish(
+            self.run, self._ledger, self.options.output_dir, self._clock, self._archive
+        )
         finish.carry_out((self._progress.stop, *finish.steps, self._close_all))
         finish.note_interruption()
         try:
@@ -302,6 +341,7 @@ class ActiveRun:
             run_name=self.name,
             simulated=self.simulated,
             files=self.files,
+            uploaded=self._finish.archived.urls,
             advice=self._finish.advice(self.name, simulated=self.simulated),
         )
 

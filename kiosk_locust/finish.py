@@ -7,9 +7,11 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import gevent
 from gevent.threadpool import ThreadPool
 
 from kiosk_locust import results, units
+from kiosk_locust.archive import Archive, Archived
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import KioskLocustError, LedgerError
 from kiosk_locust.ledger import Ledger
@@ -27,14 +29,24 @@ class Finish:
     """Carries out the finishing steps of ``run``, whose ledger is ``ledger``.
 
     Whatever goes wrong in one step, the others are done; ``problems`` has a line for each. A step
-    that writes a file adds it to ``files``. ``output_dir`` is where the run's files go.
+    that writes a file adds it to ``files``. ``output_dir`` is where the run's files go, and
+    ``archive``, if there is one, where they go then.
     """
 
-    def __init__(self, run: Run, ledger: Ledger, output_dir: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        run: Run,
+        ledger: Ledger,
+        output_dir: Path,
+        clock: Clock,
+        archive: Archive | None = None,
+    ) -> None:
         self.run = run
         self.files = [ledger.path]
         self.summary: Summary | None = None
         self.problems: list[str] = [run.trouble] if run.trouble else []
+        self.archived = Archived()
+        self._archive = archive
         self._ledger = ledger
         self._path = ledger.path
         self._output_dir = output_dir
@@ -43,7 +55,7 @@ class Finish:
     @property
     def steps(self) -> tuple[Step, ...]:
         """What every run ends with, in order; the ledger is complete after the first."""
-        return self.close_ledger, self.write_results
+        return self.close_ledger, self.write_results, self.upload
 
     def carry_out(self, steps: Iterable[Step]) -> None:
         """Do each of ``steps``; what one raises is a problem of the run, and the next is done."""
@@ -69,13 +81,22 @@ class Finish:
 
     def advice(self, run_name: str, *, simulated: bool) -> list[str]:
         """How to go on with an interrupted run, and what it left in the Kiosk."""
+        later = self._to_upload_later()
         if self.run.finished or simulated:
-            return []
+            return later
         left = left_in_the_kiosk(self._path)
         words = [f"left in the Kiosk: {units.count(left, 'job')} of this run"] if left else []
         is_there = self._path.parent.absolute() == self._output_dir.absolute()
         resumable_as = run_name if is_there else self._path
-        return [*words, f"to go on with it: locust … --resume {resumable_as}"]
+        return [*later, *words, f"to go on with it: locust … --resume {resumable_as}"]
+
+    def _to_upload_later(self) -> list[str]:
+        if not self.archived.missed:
+            return []
+        return [
+            f"not uploaded: {self.archived.reason}",
+            f"to upload it later: python -m kiosk_locust upload-results {self._path}",
+        ]
 
     # -- the steps
 
@@ -103,6 +124,25 @@ class Finish:
             )
         files, self.summary = written
         self.files += files
+
+    def upload(self) -> None:
+        """Bring the files to the bucket; that this fails is no problem of the run.
+
+        A second Ctrl-C ends it, too.
+        """
+        if self._archive is None:
+            return
+        uploading = gevent.spawn(self._archive.keep, list(self.files))
+        gevent.wait([uploading, self.run.given_up], count=1)
+        if uploading.successful():
+            self.archived = uploading.value
+        else:
+            fault = uploading.exception
+            uploading.kill()
+            reason = f"a fault of kiosk_locust: {fault!r}" if fault else "it was interrupted"
+            self.archived = Archived(missed=[(path, reason) for path in self.files])
+        for path, reason in self.archived.missed:
+            logger.warning("%s was not uploaded: %s", path, reason)
 
     def _try_to_write_results(self) -> results.Written | Exception:
         """Write in the thread; what is raised there, gevent would print with a traceback."""

@@ -10,6 +10,11 @@ def marked(name: str, *, simulated: bool) -> str:
     return SIMULATED + name if simulated and not name.startswith(SIMULATED) else name
 
 
+def is_marked(name: str) -> bool:
+    """Whether a file's name says that it is of a simulated run."""
+    return name.startswith(SIMULATED)
+
+
 def of_cycle(
     *, run_id: str, num_gpus: int, jobs: int, delay_s: float, cycle: int | None, simulated: bool
 ) -> str:

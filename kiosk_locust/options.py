@@ -142,6 +142,7 @@ def draft(
     arrivals = plan_.arrivals
     model_name, model_version = check.take("model", parsing.model, ("", ""))
     log_enabled = check.take("log_enabled", parsing.boolean, otherwise=True)
+    output_dir = check.take("output_dir", _checked(check_folder), Path())
     drafted = Options(
         host=kiosk.host,
         simulate=kiosk.simulate,
@@ -185,9 +186,9 @@ def draft(
             check.take("on_ambiguous", parsing.choice("resubmit", "close"), "close"),
         ),
         num_gpus=check.take("num_gpus", parsing.whole(0), 0),
-        files=files(check),
+        files=files(check, simulated=kiosk.host is None, output_dir=output_dir),
         transfers=moved.options,
-        output_dir=check.take("output_dir", _checked(check_folder), Path()),
+        output_dir=output_dir,
         run_name=check.take_if_given("run_name", parsing.run_name) or "",
         log_enabled=log_enabled,
         log_level=check.take("log_level", _log_level, "INFO"),

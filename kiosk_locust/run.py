@@ -280,6 +280,11 @@ class Run:
     def _before_all_closed(self) -> None:
         """Every ticket is closed; whoever must be told of it is told here."""
 
+    @property
+    def given_up(self) -> Event:
+        """Set once nothing more is to be waited for."""
+        return self._give_up
+
     def give_up(self) -> None:
         """Wait no longer for jobs in flight."""
         self._give_up.set()

@@ -64,7 +64,11 @@ def test_the_defaults_are_those_of_the_older_client() -> None:
         run_time_s=None,
         on_ambiguous="resubmit",
         num_gpus=0,
-        files=FilesOptions(storage_bucket="", upload_results=True, public_results=False),
+        files=FilesOptions(
+            storage_bucket=(Path.cwd() / "results" / "simulated_bucket").as_uri(),
+            upload_results=True,
+            public_results=False,
+        ),
         transfers=TransferOptions(
             mode="benchmark",
             upload=False,

@@ -48,6 +48,7 @@ def show(
     run_name: str,
     simulated: bool,
     files: Sequence[Path],
+    uploaded: Sequence[str] = (),
     advice: Sequence[str] = (),
 ) -> None:
     """Print it all on ``console``; the verdict is the last line, or the last but SIMULATED."""
@@ -58,6 +59,8 @@ def show(
         console.print(_percentiles(summary))
     for path in files:
         _say(console, f"written: {path}")
+    for url in uploaded:
+        _say(console, f"uploaded: {url}")
     for line in advice:
         _say(console, line)
     _say(console, verdict.line, "bold green" if verdict.code == 0 else "bold red")
