@@ -72,6 +72,7 @@ class Downloads:
         waiting.kill()
         rest, self._waiting = self._waiting, deque()
         self._pool.kill(timeout=CUT_LIMIT_S)
+        self._working = 0  # one that was cut off before its first step could not say so
         for record in rest:
             now = self._clock.now()
             self._tell(record, Download(now, now, 0, 0, error=ENDED_FIRST))
