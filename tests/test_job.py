@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kiosk_locust import events
+from kiosk_locust.delivery import Uploader
 from kiosk_locust.errors import (
     BadAnswer,
     Busy,
@@ -109,7 +110,7 @@ class Scene:
         self.record = make_record()
         self.submitting = True
 
-    def live(self, **options: Any) -> Record:
+    def live(self, uploader: Uploader | None = None, **options: Any) -> Record:
         Job(
             self.record,
             kiosk=self.kiosk,  # type: ignore[arg-type]  # it has the calls that a job makes
@@ -119,6 +120,7 @@ class Scene:
             clock=self.clock,
             rng=random.Random(1),
             may_submit=lambda: self.submitting,
+            uploader=uploader,
         ).run()
         return self.record
 
