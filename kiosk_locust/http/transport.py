@@ -28,6 +28,7 @@ from kiosk_locust.errors import (
 from kiosk_locust.http.body import JSON, Body
 from kiosk_locust.http.exchange import Exchange, RequestSample
 from kiosk_locust.http.faults import connect_advice, plain, read_advice
+from kiosk_locust.http.limit import Limit
 from kiosk_locust.http.sockets import CarefulPool, CarefulTlsPool, Places
 from kiosk_locust.http.wire import Answer, Oversized
 
@@ -145,9 +146,9 @@ class Transport:
         no, Withdrawn is raised, and ``on_request`` is not told.
 
         A Body is sent in its pieces, and the time limit begins anew with each of them: then it
-        limits how long a connection may stand still. ``wanted`` is asked before each piece,
-        and Withdrawn then means that the request was broken off. What its ``pieces`` raises, is
-        raised.
+        limits how long a connection may stand still; for the answer, the time that the sending
+        took is added. ``wanted`` is asked before each piece, and Withdrawn then means that the
+        request was broken off. What its ``pieces`` raises, is raised.
 
         Raises Unreachable (surely not sent), NoAnswer (may have arrived), BadAnswer (a 2xx
         answer that is too large or compressed); each has its ``timing``. An exception that is
@@ -187,18 +188,18 @@ class Transport:
             )
 
     def _within_limit(self, call: _Call, body: bytes | Body | None) -> Exchange:
-        limit = gevent.Timeout.start_new(self.request_timeout_s)
+        limit = Limit(self.request_timeout_s)
         try:
             return self._exchange(call, body, limit)
         except gevent.Timeout as expired:
-            if expired is not limit:
+            if not limit.is_that(expired):
                 raise  # the caller's own
-            within = f"within {self.request_timeout_s:g} s (REQUEST_TIMEOUT)"
+            within = f"within {limit.seconds:.3g} s (REQUEST_TIMEOUT)"
             raise self._failed(call, f"no whole answer came {within}", within) from None
         finally:
             limit.close()
 
-    def _exchange(self, call: _Call, body: bytes | Body | None, limit: gevent.Timeout) -> Exchange:
+    def _exchange(self, call: _Call, body: bytes | Body | None, limit: Limit) -> Exchange:
         sock = self._connected(call)
         answer = Answer(call.method)
         try:
@@ -236,9 +237,7 @@ class Transport:
             request += b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
         self._send_first(sock, call, request)
 
-    def _stream(
-        self, sock: Any, call: _Call, body: Body, limit: gevent.Timeout, answer: Answer
-    ) -> None:
+    def _stream(self, sock: Any, call: _Call, body: Body, limit: Limit, answer: Answer) -> None:
         """Send a body in pieces and read the answer; who breaks it off may have said why."""
         pieces = body.pieces()
         first = next(pieces)  # what is wrong with it is known before anything is sent
@@ -248,13 +247,15 @@ class Transport:
         try:
             for piece in pieces:
                 self._check_wanted(call)
-                limit.cancel()
-                limit.start()
+                limit.renew()
                 sock.sendall(piece)
         except OSError as error:
             broke = error
         finally:
             pieces.close()  # type: ignore[attr-defined]  # a generator holds its file open
+        # Who passes a file on answers only when that is over; it may take as long again.
+        took_s = self.clock.now() - (call.sent_at or call.socket_at)
+        limit.renew(self.request_timeout_s + took_s)
         try:
             self._receive(sock, call, answer)
         except KioskError as error:
