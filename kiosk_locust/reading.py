@@ -43,6 +43,11 @@ class Facts:
         return int(self.options.get("num_cycles", 1))
 
     @property
+    def is_downloading(self) -> bool:
+        """Whether what jobs made was to be downloaded."""
+        return bool((self.options.get("transfers") or {}).get("download"))
+
+    @property
     def is_open(self) -> bool:
         """Whether jobs were due by a schedule, whatever became of the ones before."""
         return bool(self.options.get("workload", "open") == "open")

@@ -19,6 +19,8 @@ _SIZES = {
 _INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 WIDTH, LENGTH = 256, 257
 STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES = 273, 279, 324, 325
+#: Fields from here on are whatever some program wanted them to be.
+FIRST_PRIVATE = 32768
 #: Directories beyond these are not looked at.
 MOST_PAGES = 100_000
 MOST_FIELDS = 4096
@@ -64,8 +66,8 @@ def _fault(file: BinaryIO, size: int) -> str:
             return "is a TIFF whose pages lead in a circle"
         if at >= size:
             return "is a TIFF that was cut off"
-        fields, following = _directory(file, layout, at)
-        if not pages and (fault := _page_fault(file, layout, fields, size)):
+        fields, following = _directory(file, layout, at, size)
+        if fault := _page_fault(file, layout, fields, size):
             return fault
         pages.add(at)
         at = following
@@ -84,7 +86,9 @@ def _header(file: BinaryIO) -> tuple[_Layout | None, int]:
     return None, 0
 
 
-def _directory(file: BinaryIO, layout: _Layout, at: int) -> tuple[dict[int, _Field], int]:
+def _directory(
+    file: BinaryIO, layout: _Layout, at: int, size: int
+) -> tuple[dict[int, _Field], int]:
     """The fields of the directory at ``at``, and where the next one is; 0: nowhere."""
     file.seek(at)
     count = layout.read(file, layout.fields)
@@ -98,15 +102,18 @@ def _directory(file: BinaryIO, layout: _Layout, at: int) -> tuple[dict[int, _Fie
         values = layout.read(file, layout.offset)
         inline = file.tell()
         where = inline
-        if values * _SIZES.get(kind, 1) > struct.calcsize("=" + layout.offset):
+        length = values * _SIZES.get(kind, 1)
+        if length > struct.calcsize("=" + layout.offset):
             where = layout.read(file, layout.offset)
+            if where + length > size and tag < FIRST_PRIVATE:
+                raise struct.error("the file ends before a field's values do")
         fields[tag] = _Field(kind, values, where)
     file.seek(begin + count * layout.field_bytes)
     return fields, layout.read(file, layout.offset)
 
 
 def _page_fault(file: BinaryIO, layout: _Layout, fields: dict[int, _Field], size: int) -> str:
-    """Whether the first page has an extent, and its pixels are in the file."""
+    """What a page lacks: an extent, or pixels in the file; empty: nothing."""
     if not all(any(_values(file, layout, fields.get(tag))) for tag in (WIDTH, LENGTH)):
         return "is a TIFF without an image"
     for offsets, lengths in ((STRIP_OFFSETS, STRIP_BYTES), (TILE_OFFSETS, TILE_BYTES)):

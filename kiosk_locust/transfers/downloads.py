@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import gevent
 from gevent.event import Event
-from gevent.pool import Pool
+from gevent.pool import Group
 
 from kiosk_locust import events
 from kiosk_locust.bucket import Address, Bucket, open_bucket
@@ -48,7 +48,8 @@ class Downloads:
         self._at_once = at_once
         self._waiting: deque[Record] = deque()
         self._buckets: dict[str, Bucket] = {}
-        self._pool = Pool(at_once)
+        self._pool = Group()
+        self._working = 0  # greenlets that fetch one after the other
         self._idle = Event()
         self._idle.set()
 
@@ -58,7 +59,8 @@ class Downloads:
             return
         self._idle.clear()
         self._waiting.append(record)
-        if self._pool.free_count() > 0:
+        if self._working < self._at_once:
+            self._working += 1
             self._pool.spawn(self._work)
 
     def finish(self, within_s: float, hurry: Event) -> None:
@@ -70,6 +72,7 @@ class Downloads:
         waiting.kill()
         rest, self._waiting = self._waiting, deque()
         self._pool.kill(timeout=CUT_LIMIT_S)
+        self._working = 0  # one that was cut off before its first step could not say so
         for record in rest:
             now = self._clock.now()
             self._tell(record, Download(now, now, 0, 0, error=ENDED_FIRST))
@@ -87,7 +90,8 @@ class Downloads:
                 record = self._waiting.popleft()
                 self._tell(record, self._download(record))
         finally:
-            if len(self._pool) <= 1:  # this one alone
+            self._working -= 1
+            if not self._working:
                 self._idle.set()
 
     def _tell(self, record: Record, download: Download) -> None:

@@ -53,6 +53,7 @@ def movers(
     bucket = None
     if moved.upload and moved.upload_via == "bucket":
         bucket = open_bucket(options.files.storage_bucket)
+        bucket.check(writing=f"{options.upload_prefix}/")
         uploader = BucketUploader(bucket, moved, options.upload_prefix, clock)
     elif moved.upload:
         uploader = FrontendUploader(kiosk, moved)
