@@ -15,13 +15,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.real import CLEAN, ROOT
-from tests.servers import RawServer, answering, json_answer
+from tests.servers import Connection, RawServer, answering, json_answer
 
 PROGRAM = """
 from kiosk_locust.bucket import open_bucket
 from kiosk_locust.errors import BucketError
 try:
-    open_bucket("gs://our-kiosk").check(reading="uploads/")
+    open_bucket("gs://our-kiosk").check(reading="uploads/", writing="output/")
 except BucketError as error:
     print(type(error).__name__, error)
 """
@@ -69,25 +69,75 @@ def test_a_key_file_that_is_none_is_named(
     assert "key.json" in said
 
 
-def test_a_key_that_is_not_accepted_is_no_secret_in_the_message(tmp_path: Path) -> None:
+def make_key(folder: Path, token_uri: str) -> str:
+    """The path of a service account's key file."""
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = private.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     ).decode()
+    key = {
+        "type": "service_account",
+        "client_email": "runner@project.iam.gserviceaccount.com",
+        "token_uri": token_uri,
+        "private_key": pem,
+        "private_key_id": "1",
+    }
+    path = folder / "key.json"
+    path.write_text(json.dumps(key))
+    return str(path)
+
+
+def test_a_key_that_is_not_accepted_is_no_secret_in_the_message(tmp_path: Path) -> None:
     refusal = json_answer({"error": "invalid_grant", "error_description": "Invalid JWT"}, 400)
     with RawServer(answering(refusal)) as server:
-        key = {
-            "type": "service_account",
-            "client_email": "runner@project.iam.gserviceaccount.com",
-            "token_uri": f"{server.url}/token",
-            "private_key": pem,
-            "private_key_id": "1",
-        }
-        (tmp_path / "key.json").write_text(json.dumps(key))
-        said, _ = check(tmp_path, GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / "key.json"))
+        key = make_key(tmp_path, f"{server.url}/token")
+        said, _ = check(tmp_path, GOOGLE_APPLICATION_CREDENTIALS=key)
         assert server.requests[0].path == "/token"
     assert said.startswith("NoCredentials gs://our-kiosk: the credentials are not accepted")
     assert "Invalid JWT" in said
     assert "PRIVATE" not in said
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (json_answer({"permissions": ["storage.objects.get", "storage.objects.create"]}), ""),
+        (
+            json_answer({"permissions": ["storage.objects.get"]}),
+            "NotPermitted gs://our-kiosk: storage.objects.create is not permitted: give the account"
+            " that runs this the role Storage Object Creator on the bucket",
+        ),
+        (
+            json_answer({"error": {"message": "The specified bucket does not exist."}}, 404),
+            "BucketMissing gs://our-kiosk: there is no such bucket: correct STORAGE_BUCKET",
+        ),
+        (
+            json_answer({"error": {"message": "no thanks"}}, 401),
+            "NoCredentials gs://our-kiosk: the credentials are not accepted (401, 'no thanks')",
+        ),
+    ],
+    ids=["all", "reading only", "no bucket", "not accepted"],
+)
+def test_a_real_bucket_is_asked_what_is_permitted(
+    tmp_path: Path, answer: bytes, words: str
+) -> None:
+    asked = "/storage/v1/b/our-kiosk/iam/testPermissions"
+    token = json_answer({"access_token": "a-token", "expires_in": 3600})
+
+    def behave(connection: Connection) -> None:
+        while request := connection.read_request():
+            connection.send(token if request.path == "/token" else answer)
+
+    with RawServer(behave) as server:
+        said, _ = check(
+            tmp_path,
+            GOOGLE_APPLICATION_CREDENTIALS=make_key(tmp_path, f"{server.url}/token"),
+            API_ENDPOINT_OVERRIDE=server.url,
+        )
+        request = next(r for r in server.requests if r.path.startswith(asked))
+    assert "permissions=storage.objects.get&permissions=storage.objects.create" in request.path
+    assert request.headers["authorization"] == "Bearer a-token"
+    assert said.startswith(words)
+    assert bool(said) == bool(words)
