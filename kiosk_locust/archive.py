@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 #: Names tried for a file: its own, and the same with a number.
 NAMES_TRIED = 20
 _COMPRESSED = ".gz"
-_SPEED = 6  # of gzip; a ledger shrinks to a fifth
+_SPEED = 6  # of gzip; a ledger shrinks to a sixth
 
 
 @dataclass

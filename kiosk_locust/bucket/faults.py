@@ -38,6 +38,7 @@ EXPLAINED = (
     requests.RequestException,
     ConnectionError,
 )
+_PREVENTED = "public access prevention"  # it is answered as a precondition that failed
 _MAY_PASS = (408, 429)
 _SHOWN = 200  # characters of what a server says
 
@@ -88,8 +89,10 @@ def of_status(status: int, text: str, url: str) -> BucketError:
         if "bucket" in text.lower():
             return BucketMissing(f"{url}: there is no such bucket: correct STORAGE_BUCKET")
         return NoSuchObject(f"{url}: there is no such object")
-    if status == 412:
+    if status == 412 and _PREVENTED not in text.lower():
         return NameTaken(f"{url} is there already, and another")
+    if status == 400 and re.search("crc32c|md5|checksum", text, re.IGNORECASE):
+        return DamagedObject(f"{url}: it was damaged on its way, and refused{said}")
     if status in _MAY_PASS or status >= 500:
         return BucketUnreachable(f"{url}: the bucket's server had a fault ({status}{said})")
     return BucketError(f"{url}: the bucket's server says {status}{said}")
@@ -98,7 +101,7 @@ def of_status(status: int, text: str, url: str) -> BucketError:
 def _reason(text: str) -> str:
     """What a server said, without addresses, on one line; nothing of a page in HTML."""
     told = re.search(r'"message":\s*"([^"]+)"', text)
-    words = " ".join(re.sub(r"\S*://\S*", "", told[1] if told else text).split())
+    words = " ".join(re.sub(r"(\b[A-Z]+ )?\S*://\S*", "", told[1] if told else text).split())
     if not words or words[0] in "{<":
         return ""
     return f", {words[:_SHOWN]!r}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import random
 import re
@@ -163,6 +164,7 @@ def test_damage_on_the_way_is_found_and_deleted(
         (404, BucketMissing, "there is no such bucket: correct STORAGE_BUCKET"),
         (503, BucketUnreachable, "fault .503"),
         (400, BucketError, "says 400"),
+        (400.5, DamagedObject, "was damaged on its way"),
     ],
 )
 @pytest.mark.parametrize("size", [SMALL, LARGE])
@@ -172,14 +174,16 @@ def test_refusals_say_what_to_do(
     tmp_path: Path,
     name: str,
     size: int,
-    status: int,
+    status: float,
     expected: type[BucketError],
     words: str,
 ) -> None:
     body = (
         '{"error": {"message": "The specified bucket does not exist. See http://x/?upload_id=1"}}'
     )
-    proxy.faults = [Fault("POST", "/upload/", "answer", status, body, times=100)]
+    if status == 400.5:
+        body = '{"error": {"message": "Provided CRC32C \\"x\\" does not match the calculated one"}}'
+    proxy.faults = [Fault("POST", "/upload/", "answer", int(status), body, times=100)]
     with pytest.raises(expected, match=words) as caught:
         bucket.put(make(tmp_path / "file", size), name)
     assert "upload_id" not in str(caught.value)
@@ -215,6 +219,14 @@ def test_a_bucket_that_is_missing_is_found_before_the_run(proxy: Proxy) -> None:
     assert proxy.log
 
 
+UNIFORM = (
+    "Cannot insert legacy ACL for an object when uniform bucket-level access is enabled. Read more"
+    " at https://cloud.google.com/x"
+)
+PREVENTED = "allUsers is not allowed since public access prevention is enforced."
+
+
+@pytest.mark.parametrize(("status", "words"), [(400, UNIFORM), (412, PREVENTED)])
 def test_a_bucket_that_refuses_acls_gets_private_results_and_a_warning(
     bucket: GoogleBucket,
     proxy: Proxy,
@@ -222,12 +234,11 @@ def test_a_bucket_that_refuses_acls_gets_private_results_and_a_warning(
     tmp_path: Path,
     name: str,
     caplog: pytest.LogCaptureFixture,
+    status: int,
+    words: str,
 ) -> None:
-    body = (
-        '{"error": {"message": "Cannot insert legacy ACL for an object when uniform bucket-level'
-        ' access is enabled. Read more at https://cloud.google.com/x"}}'
-    )
-    proxy.faults = [Fault("POST", "predefinedAcl=publicRead", "answer", 400, body, times=9)]
+    body = json.dumps({"error": {"message": words}})
+    proxy.faults = [Fault("POST", "predefinedAcl=publicRead", "answer", status, body, times=9)]
     with caplog.at_level(logging.WARNING, "kiosk_locust"):
         bucket.put(make(tmp_path / "a", SMALL), name, public=True)
         bucket.put(make(tmp_path / "b", SMALL + 1), f"{name}2", public=True)
