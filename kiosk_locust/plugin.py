@@ -178,6 +178,8 @@ class Plugin:
         self._signals.install()
         hub = gevent.get_hub()  # Locust says in a line why a test stopped; spare the traceback
         hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)
+        # Locust sets its timer for -t next, by a time that gevent read before all the imports.
+        hub.loop.update_now()
 
     @property
     def _classes(self) -> list[type[KioskUser]]:
