@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import logging
+import os
 import platform
 import random
 import re
@@ -25,6 +26,8 @@ from kiosk_locust.archive import Archive
 from kiosk_locust.bucket import Address
 from kiosk_locust.bucket_preflight import open_for
 from kiosk_locust.clock import Clock, SystemClock
+from kiosk_locust.cost.credentials import Secrets
+from kiosk_locust.costing import Costing
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
 from kiosk_locust.errors import (
@@ -69,7 +72,8 @@ class ActiveRun:
     """Opens, starts and finishes one run in ``environment``.
 
     ``on_end`` is called when the run is over by itself or can go on no longer. ``resumed`` is
-    the interrupted run to go on with, in whose ledger everything then goes.
+    the interrupted run to go on with, in whose ledger everything then goes. ``secrets`` are for
+    asking what the run cost.
     """
 
     def __init__(
@@ -79,6 +83,8 @@ class ActiveRun:
         console: Console,
         on_end: Callable[[], None],
         resumed: Resumption | None = None,
+        *,
+        secrets: Secrets | None = None,
     ) -> None:
         self.options = options
         self._resumed = resumed
@@ -98,6 +104,8 @@ class ActiveRun:
         self._closers: list[Callable[[], None]] = []
         self._detachers: list[Callable[[], None]] = []
         self._finish: Finish | None = None
+        self._secrets = secrets or Secrets()
+        self._costing: Costing | None = None
 
     @property
     def elapsed_s(self) -> float:
@@ -140,6 +148,8 @@ class ActiveRun:
         if refusals:
             raise PreflightError("\n".join(str(error) for error in refusals))
         self._check_pool(self._kiosk)
+        url = self._host if self.simulated else ""
+        self._costing = Costing(self.options, self._secrets, self._clock, os.environ, url)
         self.run = self._make_run(self._kiosk, self._host)
         return self.run
 
@@ -308,6 +318,12 @@ class ActiveRun:
             self._metrics.total = None
         self.run.drain(ended_by, grace_s)
 
+    def give_up(self) -> None:
+        """Wait no longer, neither for jobs in flight nor for what the run cost."""
+        self.run.give_up()
+        if self._costing is not None:
+            self._costing.hurry()
+
     def finish(self) -> Verdict:
         """Write everything and tell how it went; to be called once every ticket is closed.
 
@@ -318,7 +334,12 @@ class ActiveRun:
             self._metrics.on_never_leased(Outcome.UNFINISHED, unfinished)
         self._detach()  # a run that is started while this one writes is none of its business
         finish = self._finish = Finish(
-            self.run, self._ledger, self.options.output_dir, self._clock, self._archive
+            self.run,
+            self._ledger,
+            self.options.output_dir,
+            self._clock,
+            costing=self._costing,
+            archive=self._archive,
         )
         finish.carry_out((self._progress.stop, *finish.steps, self._close_all))
         finish.note_interruption()
@@ -342,6 +363,7 @@ class ActiveRun:
             simulated=self.simulated,
             files=self.files,
             uploaded=self._finish.archived.urls,
+            cost=self._finish.cost,
             advice=self._finish.advice(self.name, simulated=self.simulated),
         )
 

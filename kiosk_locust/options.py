@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from kiosk_locust.errors import Mistake, OptionsError
+from kiosk_locust.inputs.file import Kind
 from kiosk_locust.inputs.finding import Found, Skipped
 from kiosk_locust.settings import parsing
+from kiosk_locust.settings.cost import CostOptions, cost
 from kiosk_locust.settings.files import FilesOptions, files
 from kiosk_locust.settings.folders import check_file, check_folder
+from kiosk_locust.settings.grafana import GrafanaOptions, grafana
 from kiosk_locust.settings.plan import Arrival, Ramp, Workload, plan
 from kiosk_locust.settings.sources import FORM, Layers
 from kiosk_locust.settings.target import target
@@ -22,8 +25,10 @@ from kiosk_locust.settings.validation import Checker
 
 __all__ = [
     "Arrival",
+    "CostOptions",
     "Draft",
     "FilesOptions",
+    "GrafanaOptions",
     "Options",
     "Ramp",
     "Resolved",
@@ -85,6 +90,8 @@ class Options:
     log_enabled: bool
     log_level: str
     log_file: Path
+    cost: CostOptions
+    grafana: GrafanaOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +141,7 @@ def draft(
 ) -> Draft:
     """As `resolve`, but mistakes are returned: the start form may still mend them."""
     check = Checker(layers)
+    where_to_ask = grafana(check)
     kiosk = target(check, class_host, file_is_local=is_uploading(check))
     moved = transfers(check, kiosk.file, planned)
     one_each = moved.options.mode == "upload"
@@ -195,6 +203,8 @@ def draft(
         log_file=check.take(
             "log_file", _checked(check_file) if log_enabled else parsing.path, Path()
         ),
+        cost=_with_images(cost(check), moved.options),
+        grafana=where_to_ask,
     )
     _check_resuming(check)
     _note_emptied_fields(check)
@@ -211,6 +221,16 @@ def _checked(can_be_written: Callable[[Path], None]) -> Callable[[str], Path]:
         return path
 
     return parse
+
+
+def _with_images(costs: CostOptions, moved: TransferOptions) -> CostOptions:
+    """Where every job uploads the same ZIP, IMAGES_PER_JOB is what is in it, unless it is given."""
+    if costs.images_per_job is not None or moved.mode == "upload" or not moved.inputs:
+        return costs
+    (file,) = moved.inputs
+    if file.kind is not Kind.ZIP:
+        return costs
+    return dataclasses.replace(costs, images_per_job=file.images)
 
 
 def _check_resuming(check: Checker) -> None:
@@ -234,14 +254,16 @@ def _note_emptied_fields(check: Checker) -> None:
 
 def options_as_json(options: Options) -> dict[str, Any]:
     """The options as JSON has them, without the files of the plan; there are no secrets in them."""
-    light = dataclasses.replace(
-        options, transfers=dataclasses.replace(options.transfers, inputs=())
-    )
-    values = dataclasses.asdict(light)
+    light = dataclasses.replace(options.transfers, inputs=())  # they may be very many
+    values = dataclasses.asdict(dataclasses.replace(options, transfers=light))
     values["transfers"] = options.transfers.as_json()
-    for name, value in values.items():
-        if isinstance(value, Path):
-            values[name] = str(value)
-        elif isinstance(value, tuple):
-            values[name] = list(value)
-    return values
+    found: dict[str, Any] = _as_json(values)
+    return found
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _as_json(part) for name, part in value.items()}
+    if isinstance(value, tuple):
+        return [_as_json(part) for part in value]
+    return str(value) if isinstance(value, Path) else value

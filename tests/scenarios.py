@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust.options import FilesOptions, Options, TransferOptions
+from kiosk_locust.options import (
+    CostOptions,
+    FilesOptions,
+    GrafanaOptions,
+    Options,
+    TransferOptions,
+)
 from kiosk_locust.record import JobRequest, Record, Ticket
 
 DEFAULTS: dict[str, Any] = {
@@ -63,6 +69,8 @@ DEFAULTS: dict[str, Any] = {
     "log_enabled": False,
     "log_level": "INFO",
     "log_file": Path("benchmark.log"),
+    "cost": CostOptions(),
+    "grafana": GrafanaOptions(),
 }
 
 

@@ -12,7 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiosk_locust.errors import OptionsError
-from kiosk_locust.options import FilesOptions, Options, Ramp, TransferOptions, options_as_json
+from kiosk_locust.options import (
+    CostOptions,
+    FilesOptions,
+    GrafanaOptions,
+    Options,
+    Ramp,
+    TransferOptions,
+    options_as_json,
+)
 from kiosk_locust.settings.sources import FORM, Given, Layer, Layers
 from kiosk_locust.settings.table import SETTINGS
 from tests.layered import make_layers, mistakes, mistakes_in, resolve, resolve_layers
@@ -83,6 +91,8 @@ def test_the_defaults_are_those_of_the_older_client() -> None:
         log_enabled=True,
         log_level="DEBUG",
         log_file=Path("benchmark.log"),
+        cost=CostOptions(),
+        grafana=GrafanaOptions(),
     )
 
 

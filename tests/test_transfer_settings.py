@@ -46,6 +46,14 @@ def test_in_benchmark_mode_every_job_uploads_the_one_file(folder: Path) -> None:
     assert not options.transfers.download
 
 
+def test_images_per_job_is_what_is_in_the_zip_that_each_job_uploads(folder: Path) -> None:
+    pictures.zipped(folder / "set.zip", images=7)
+    given = {"UPLOAD": "true", "FILE": "set.zip"}
+    assert resolve(env=given).options.cost.images_per_job == 7
+    assert resolve(env={**given, "IMAGES_PER_JOB": "9"}).options.cost.images_per_job == 9
+    assert resolve(env={"UPLOAD": "true", "FILE": "in/a.png"}).options.cost.images_per_job is None
+
+
 def test_what_is_downloaded_follows_the_mode_unless_it_is_said(folder: Path) -> None:
     mode = {"MODE": "upload", "FILE": "in"}
     assert not resolve(env={**mode, "DOWNLOAD_RESULTS": "false"}).options.transfers.download

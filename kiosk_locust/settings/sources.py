@@ -15,10 +15,8 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from kiosk_locust.errors import Mistake, OptionsError
-from kiosk_locust.settings.table import SETTINGS
+from kiosk_locust.settings.table import SECRETS, SETTINGS
 
-#: Names that speak of a real Kiosk where no host is given, and that are no settings.
-SIGNS = ("GRAFANA_HOST",)
 CLUSTER_SIGN = "KUBERNETES_SERVICE_HOST"
 
 DOTENV = ".env"
@@ -126,6 +124,7 @@ def read_dotenv(path: Path = Path(DOTENV)) -> dict[str, str]:
 def lookalikes(dotenv: Mapping[str, str]) -> list[str]:
     """A line for each name in ``.env`` that is no setting, but almost one."""
     known = [setting.env for setting in SETTINGS.values() if setting.env]
+    known += [secret.env for secret in SECRETS]
     lines = []
     for name in dotenv:
         meant = [] if name in known else difflib.get_close_matches(name, known, 1, LOOKS_ALIKE)
@@ -154,12 +153,7 @@ def environment_layers(
     """The layers of the environment and of ``.env``, and the signs found in them."""
     sources = (("the environment", environ), (DOTENV, dotenv))
     above, below = (_environment_layer(place, names) for place, names in sources)
-    signs = [
-        Given(names[name], name, place)
-        for name in SIGNS
-        for place, names in sources
-        if names.get(name)
-    ]
+    signs = []
     if environ.get(CLUSTER_SIGN):
         signs.append(Given(environ[CLUSTER_SIGN], CLUSTER_SIGN, "the environment"))
     return (above, below), tuple(signs)
@@ -183,7 +177,8 @@ def config_layer(place: str, items: Mapping[str, object]) -> Layer:
     for key, value in items.items():
         setting = by_key.get(key.removeprefix("--"))
         if setting is not None:
-            values[setting.name] = Given(str(value), key, place)
+            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            values[setting.name] = Given(text, key, place)
     return Layer(place, values)
 
 

@@ -20,7 +20,7 @@ from kiosk_locust.bucket import Address, Bucket, open_bucket
 from kiosk_locust.bucket.address import split_object
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import BucketError, BucketUnreachable, DownloadError
-from kiosk_locust.http.answers import excerpt
+from kiosk_locust.excerpt import excerpt
 from kiosk_locust.record import Download, Outcome, Record
 from kiosk_locust.retry import Backoff
 from kiosk_locust.transfers.fetching import Fetch, session

@@ -17,7 +17,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from kiosk_locust.errors import DownloadError
-from kiosk_locust.http.answers import excerpt
+from kiosk_locust.excerpt import excerpt
 
 CHUNK_BYTES = 256 * 1024
 _PASSES = frozenset({408, 425, 429, 500, 502, 503, 504})
