@@ -349,11 +349,13 @@ class Plugin:
             self._active.run.all_closed.wait()
 
     def _on_test_stop(self, **_: Any) -> None:
-        if ending := self._end():
-            ending.join()
+        """It may be that of a test before, which Locust had gone on stopping: that ends no run."""
+        if self._ending is not None:
+            self._ending.join()
 
     def _on_quitting(self, **_: Any) -> None:
-        self._on_test_stop()
+        if ending := self._end():
+            ending.join()
         if self._parsed.csv_prefix:
             # Locust writes its CSV files that often, and not once more at the end.
             gevent.sleep(CSV_STATS_INTERVAL_SEC + 0.1)
