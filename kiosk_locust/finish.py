@@ -125,13 +125,22 @@ class Finish:
         )
 
     def ask_cost(self) -> None:
-        """Ask what the run cost, and keep it in the ledger: results come from there alone."""
+        """Ask what the run cost, and keep it in the ledger: results come from there alone.
+
+        Raises nothing: a run whose cost is not known is none the worse.
+        """
         if self._costing is None:
             return
+        try:
+            self._ask_cost(self._costing)
+        except Exception:
+            logger.exception("a fault while the cost was asked for; the run's end goes on")
+
+    def _ask_cost(self, costing: Costing) -> None:
         with contextlib.suppress(LedgerError):  # the disk may be full: to close it tells
             self._ledger.settle()
         if self.run.ended_by == signal.SIGTERM.name:
-            self._costing.hurry()
+            costing.hurry()
         with opened(self._path) as db:
             run = facts(db)
         verdict = self.verdict()
@@ -145,9 +154,9 @@ class Finish:
             told=verdict.why,
         )
         was_signalled = "SIG" in self.run.ended_by
-        self.cost = self._costing.ask(Ended(self._path, note, was_signalled=was_signalled))
-        if self.cost is not None:
-            self._ledger.set_meta(cost=self.cost.as_text())
+        self.cost = costing.ask(Ended(self._path, note, was_signalled=was_signalled))
+        if self.cost or run.cost:  # what an earlier session found is no longer true
+            self._ledger.set_meta(cost=self.cost.as_text() if self.cost else "")
 
     def close_ledger(self) -> None:
         """Close the ledger; it is complete."""
