@@ -33,6 +33,7 @@ from kiosk_locust.simulator.upload import receive_upload
 BODY_LIMIT = 1 << 20  # bytes of a JSON body
 PREDICT = ("POST", "/api/predict")
 UPLOAD = ("POST", "/api/upload")
+POLLS = {("POST", "/api/redis"), ("POST", "/api/status")}
 logger = logging.getLogger(__name__)
 
 
@@ -132,6 +133,8 @@ class KioskApp:
         if predict:
             answer, predict.hash = self._api.predict(body, self.clock())
             return answer
+        if target in POLLS:
+            self.traffic.polled(str(body.get("hash", "")), self.clock())
         call = self._api.calls.get(target)
         if call:
             return call(body, self.clock())
