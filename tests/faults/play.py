@@ -171,12 +171,12 @@ class _Play:
             worker.gate.close()
 
     def said_amiss(self) -> list[str]:
-        """Lines of any process that no run should say."""
-        files = [*self._folder.glob("*/*.txt")]
+        """What processes said that no run should say, but for Ctrl-C while they were loaded."""
+        said = {file: file.read_text(errors="replace") for file in self._folder.glob("*/*.txt")}
         return [
             f"{file.parent.name}/{file.name} has a traceback"
-            for file in files
-            if "Traceback" in file.read_text(errors="replace")
+            for file, text in said.items()
+            if "Traceback" in text and "\nKeyboardInterrupt" not in text
         ]
 
     def _is_to_leave(self, worker: Worker) -> bool:
