@@ -28,6 +28,11 @@ from tests.faults.plan import KINDS, plan
 from tests.faults.play import play
 
 Line = dict[str, Any]
+HEADS = (
+    *("fault", "runs", "tickets", "lost", "silent duplicates", "ambiguous", "of these made twice"),
+    *("resumes", "median run"),
+)
+NONE = "none that found its victim"
 SUMS = ("tickets", "closed", "submissions", "lost", "silent_duplicates", "ambiguous", "twins")
 
 
@@ -65,11 +70,12 @@ def read(results: Path) -> dict[int, Line]:
 def table(lines: Iterable[Line]) -> str:
     """What the seeds came to, as Markdown: a row for each kind of fault, and all."""
     whole = [line for line in lines if "error" not in line]
-    heads = ("fault", "runs", "tickets", "lost", "silent duplicates", "ambiguous", "of these sent twice",
-             "resumes", "median run")  # fmt: skip
-    rows = [heads, tuple("---" for _ in heads)]
-    for kind in (*KINDS, "none that struck"):
-        rows.append(_row(kind, [n for n in whole if kind in (n["struck"] or ["none that struck"])]))
+    by_kind = {
+        kind: [line for line in whole if kind in (line["struck"] or [NONE])]
+        for kind in (*KINDS, NONE)
+    }
+    rows = [HEADS, ("---",) * len(HEADS)]
+    rows += [_row(kind, lines) for kind, lines in by_kind.items() if lines]
     rows.append(_row("**all runs**", whole))
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 

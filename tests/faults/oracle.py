@@ -73,7 +73,9 @@ def judge(plan: Plan, ledger: Path, witness: Witness) -> Judgement:
         if predict["hash"]:
             made[_ticket(predict["body"]["imageName"])].append(predict["hash"])
     wanted = {(c, n) for c in range(1, plan.cycles + 1) for n in range(plan.jobs)}
-    complaints = [f"ticket {key} is not of the plan" for key in (rows.keys() | made.keys()) - wanted]
+    complaints = [
+        f"ticket {key} is not of the plan" for key in (rows.keys() | made.keys()) - wanted
+    ]
     lost = silent = twins = 0
     for key in sorted(wanted):
         row, hashes = rows.get(key), made[key]
@@ -108,9 +110,8 @@ def _about(plan: Plan, row: Row, hashes: list[str]) -> Iterator[str]:
         yield f"{key} has {len(hashes)} jobs in silence: {row}, {hashes}"
     if len(hashes) > row.sent:
         yield f"{key} has {len(hashes)} jobs and {row.sent} attempts: {row}"
-    if hidden := set(hashes) - row.hashes:
-        if not row.ambiguous:
-            yield f"{key} hides {hidden}: {row}"
+    if (hidden := set(hashes) - row.hashes) and not row.ambiguous:
+        yield f"{key} hides {hidden}: {row}"
     if invented := row.hashes - set(hashes):
         yield f"{key} names jobs that are not its own: {invented}: {row}"
     given_up = plan.on_ambiguous == "close" and row.ambiguous and row.outcome == "error"

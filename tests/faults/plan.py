@@ -39,12 +39,13 @@ KINDS = (*PROCESS_FAULTS, *HTTP_FAULTS)
 class Fault:
     """One fault; ``pick`` (0 to 1) chooses its victim among those that are there by then.
 
-    After ``lasts_s`` it is undone: who stands still goes on, who is dead is replaced. A killed worker is
-    replaced only if ``comes_back``; a master always is, at its old address if ``comes_back``.
+    After ``lasts_s`` it is undone: who stands still goes on, who is dead is replaced. A killed
+    worker is replaced only if ``comes_back``; a master always is, then at its old address.
     """
 
     kind: str
-    at_s: float  # after the start of the processes
+    early: bool  # it strikes while processes start
+    at_s: float  # after the run's first submission, or, if early, after the start of its processes
     lasts_s: float
     pick: float
     comes_back: bool
@@ -82,7 +83,7 @@ def plan(seed: int) -> Plan:
     closed = rng.random() < 0.25
     job_s = rng.uniform(1.0, 3.0)
     submitting_s = rng.uniform(4.0, 8.0)  # of the whole run, without faults
-    life_s = 2.0 + submitting_s + cycles * job_s
+    life_s = submitting_s + cycles * job_s
     users = round(jobs * cycles * job_s / (submitting_s + job_s)) if closed else jobs
     return Plan(
         seed,
@@ -104,16 +105,19 @@ def _faults(rng: random.Random, life_s: float) -> list[Fault]:
     kinds = rng.choices(
         list(PROCESS_FAULTS), list(PROCESS_FAULTS.values()), k=rng.choice((1, 2, 2, 3, 3, 4))
     ) + rng.choices(list(HTTP_FAULTS), k=rng.choice((0, 0, 1, 1, 2)))
-    return [
-        Fault(
-            kind,
-            round(rng.uniform(0.5, life_s), 2),
-            round(_lasts_s(rng, kind), 2),
-            rng.random(),
-            rng.random() < 0.5,
-        )
-        for kind in kinds
-    ]
+    return [_fault(rng, kind, life_s) for kind in kinds]
+
+
+def _fault(rng: random.Random, kind: str, life_s: float) -> Fault:
+    early = rng.random() < 0.12
+    return Fault(
+        kind,
+        early,
+        round(rng.uniform(0.3, 2.5) if early else rng.uniform(0.0, life_s), 2),
+        round(_lasts_s(rng, kind), 2),
+        rng.random(),
+        rng.random() < 0.5,
+    )
 
 
 def _lasts_s(rng: random.Random, kind: str) -> float:

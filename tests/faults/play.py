@@ -15,6 +15,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tests.faults.gate import Gate
 from tests.faults.oracle import Judgement, Witness, about_results, judge
@@ -31,7 +32,11 @@ LEAVE_S = 25.0
 SILENCE_S = 1.5
 #: What is left once these many sessions have ended by themselves will not be finished.
 MOST_SESSIONS = 12
-ENVIRONMENT = {"UPDATE_INTERVAL": "0.4", "REQUEST_TIMEOUT": "4", "LOG_LEVEL": "DEBUG"}
+ENVIRONMENT: dict[str, Any] = {
+    "UPDATE_INTERVAL": "0.4",
+    "REQUEST_TIMEOUT": "4",
+    "LOG_LEVEL": "DEBUG",
+}
 _LEFT = """SELECT count(*), sum(state = 'closed'), sum(outcome = 'unfinished'),
     sum(outcome = 'error' AND NOT (ambiguous AND ?)), sum(outcome = 'timeout') FROM tickets"""
 
@@ -114,6 +119,7 @@ class _Play:
         self._rules: list[tuple[str, ...]] = []
         self._returns: list[bool] = []  # masters that are to come back, at the old address or not
         self._joining = 0
+        self._has_begun = False  # the server has received something
 
     @property
     def ledger(self) -> Path:
@@ -125,21 +131,32 @@ class _Play:
     def to_its_end(self) -> None:
         """Start it, let the faults strike, and go on with it until nothing is left to do."""
         self._begin_session(same_address=True)
-        for fault in self._plan.faults:
-            self._later(fault.at_s, partial(self._strike, fault))
+        self._plan_faults(early=True)
         while True:
+            if not self._has_begun and self._kiosk.submissions:
+                self._has_begun = True
+                self._plan_faults(early=False)
             self._do_what_is_due()
             if not self._master_is_alive and not self._returns:
                 if self._is_over():
                     return
                 self._come_back(1.0, same_address=False)
-            if self._master_is_alive and not self._joining and not any(
-                worker.is_alive and worker.session == self.sessions for worker in self._workers
+            if (
+                self._master_is_alive
+                and not self._joining
+                and not any(
+                    worker.is_alive and worker.session == self.sessions for worker in self._workers
+                )
             ):
                 self._join_later(1.0)
             if time.monotonic() - self._began > LIMIT_S:
                 raise Hangs(f"the run is not at its end after {LIMIT_S:g} s")
             time.sleep(TURN_S)
+
+    def _plan_faults(self, *, early: bool) -> None:
+        for fault in self._plan.faults:
+            if fault.early is early:
+                self._later(fault.at_s, partial(self._strike, fault))
 
     def until_silence(self) -> None:
         """Wait until the workers of the last session have ended, and nobody asks the server."""
