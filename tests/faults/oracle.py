@@ -71,7 +71,7 @@ def judge(plan: Plan, ledger: Path, witness: Witness) -> Judgement:
     made: dict[tuple[int, int], list[str]] = defaultdict(list)
     for predict in witness.predicts:
         if predict["hash"]:
-            made[_ticket(predict["body"]["imageName"])].append(predict["hash"])
+            made[ticket_of(predict["body"]["imageName"])].append(predict["hash"])
     wanted = {(c, n) for c in range(1, plan.cycles + 1) for n in range(plan.jobs)}
     complaints = [
         f"ticket {key} is not of the plan" for key in (rows.keys() | made.keys()) - wanted
@@ -146,6 +146,7 @@ def about_results(plan: Plan, folder: Path) -> Iterator[str]:
         yield f"the results have {len(jobs)} jobs of {len(set(jobs))} tickets, not {plan.tickets}"
 
 
-def _ticket(image_name: str) -> tuple[int, int]:
+def ticket_of(image_name: str) -> tuple[int, int]:
+    """Cycle and number of the ticket that an image is named after."""
     cycle, number = image_name.removesuffix(".tif").split("-")
     return int(cycle), int(number)
