@@ -20,6 +20,7 @@ from contextlib import closing
 from dataclasses import astuple, dataclass, fields
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tests.faults.oracle import ticket_of
 from tests.faults.play import LOCUSTFILE, free_port
@@ -48,10 +49,8 @@ def run_bare(kiosk: Simulator, folder: Path, jobs: int, rate: float, run_time_s:
     records = json.loads((folder / "master" / "records.json").read_text())
     made = {submission["hash"] for submission in kiosk.submissions}
     known = {record["hash"] for record in records}
-    hidden = len(made - known)
-    return Count(
-        len(made), len(known), max(0, jobs - len(made)), hidden, hidden, max(0, len(made) - jobs), 0
-    )
+    hidden, more = len(made - known), len(made) - jobs
+    return Count(len(made), len(known), max(0, -more), hidden, hidden, max(0, more), 0)
 
 
 def run_ours(kiosk: Simulator, folder: Path, jobs: int, rate: float) -> Count:
@@ -87,7 +86,7 @@ def _run(
         own.mkdir(parents=True)
         is_master = "--master" in more
         host = kiosk.url if is_master else ""
-        settings = {"UPDATE_INTERVAL": "0.4"}
+        settings: dict[str, Any] = {"UPDATE_INTERVAL": "0.4"}
         return Locust(
             own, *more, host=host, headless=is_master, locustfile=locustfile, log="log", **settings
         )
