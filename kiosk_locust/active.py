@@ -9,7 +9,6 @@ import logging
 import platform
 import random
 import re
-import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -17,34 +16,33 @@ from functools import partial
 from pathlib import Path
 
 import locust
-from gevent.threadpool import ThreadPool
 from locust.env import Environment
-from locust.runners import MasterRunner
 from rich.console import Console
 
 import kiosk_locust
-from kiosk_locust import events, names, results, units
+from kiosk_locust import events, names
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
-from kiosk_locust.errors import KioskError, KioskLocustError, LedgerError, LedgerExistsError
+from kiosk_locust.errors import KioskError, LedgerExistsError
+from kiosk_locust.finish import Finish
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.metrics import Metrics
 from kiosk_locust.options import Options, options_as_json
+from kiosk_locust.patience import PatientMaster
 from kiosk_locust.preflight import check_kiosk, find_base_url, pool_warning
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
-from kiosk_locust.remains import Remains, left_in_the_kiosk, take_up
+from kiosk_locust.remains import Remains, take_up
 from kiosk_locust.resuming import Resumption
-from kiosk_locust.run import ALL_CLOSED, Run
+from kiosk_locust.run import Run
 from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
-from kiosk_locust.summary import Summary
-from kiosk_locust.verdict import Verdict, exit_code
+from kiosk_locust.verdict import Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -86,8 +84,7 @@ class ActiveRun:
         self._embedded = EmbeddedKiosk() if self.simulated else None
         self._closers: list[Callable[[], None]] = []
         self._detachers: list[Callable[[], None]] = []
-        self._files: list[Path] = []
-        self._summary: Summary | None = None
+        self._finish: Finish | None = None
 
     @property
     def elapsed_s(self) -> float:
@@ -102,7 +99,7 @@ class ActiveRun:
     @property
     def files(self) -> list[Path]:
         """What the run has written: the ledger, and once it is finished the results."""
-        return [self.path, *self._files]
+        return self._finish.files if self._finish else [self.path]
 
     # -- the beginning
 
@@ -156,7 +153,7 @@ class ActiveRun:
     def _make_run(self, kiosk: Kiosk, host: str) -> Run:
         self._ledger, remains = self._open_ledger(host)
         runner = self._environment.runner
-        is_master = isinstance(runner, MasterRunner)
+        is_master = isinstance(runner, PatientMaster)
         run = (MasterRun if is_master else Run)(
             self.options,
             ledger=self._ledger,
@@ -166,9 +163,9 @@ class ActiveRun:
             on_end=self._on_end,
             remains=remains,
         )
-        if isinstance(run, MasterRun) and isinstance(runner, MasterRunner):
+        if isinstance(run, MasterRun) and isinstance(runner, PatientMaster):
             run.attach(runner.send_message, self._meta(host))
-            register(runner, run)
+            runner.serve(run, self._clock)
         recorder = Recorder(self._ledger)
         recorder.attach()
         self._detachers.append(recorder.detach)
@@ -270,85 +267,30 @@ class ActiveRun:
         if unfinished:
             self._metrics.on_never_leased(Outcome.UNFINISHED, unfinished)
         self._detach()  # a run that is started while this one writes is none of its business
-        problems = [self.run.trouble] if self.run.trouble else []
-        for part in (self._progress.stop, self._close_ledger, self._write_results, self._close_all):
-            try:
-                part()
-            except (KioskLocustError, OSError) as error:
-                problems.append(str(error))
-            except Exception as error:
-                logger.exception("a fault at the end of the run")
-                problems.append(f"a fault of kiosk_locust: {error!r}")
-        if not problems and self.run.ended_by != ALL_CLOSED:
-            problems = self._interrupted()
+        finish = self._finish = Finish(self.run, self._ledger, self.options.output_dir, self._clock)
+        finish.carry_out((self._progress.stop, *finish.steps, self._close_all))
+        finish.note_interruption()
         try:
             events.run_closed.fire(run=self)
         except Exception as error:  # noqa: BLE001  the files are written, the end goes on
-            problems.append(f"a listener of run_closed raised {error!r}")
-        # A run of which every ticket is closed was not interrupted, however its jobs ended.
-        self.verdict = exit_code(self.run.outcomes, finished=True, trouble="; ".join(problems))
+            finish.problems.append(f"a listener of run_closed raised {error!r}")
+        self.verdict = finish.verdict()
         return self.verdict
-
-    def _interrupted(self) -> list[str]:
-        return [] if self.run.finished else [f"interrupted by {self.run.ended_by}"]
 
     def show(self) -> None:
         """Print the closing summary; its last lines are the exit code, why, and the files."""
-        if self._summary is None:
+        if self._finish is None or self._finish.summary is None:
             self._console.print(self.verdict.line, soft_wrap=True, highlight=False)
             return
         closing.show(
             self._console,
-            self._summary,
+            self._finish.summary,
             self.verdict,
             run_name=self.name,
             simulated=self.simulated,
             files=self.files,
-            advice=self._advice(),
+            advice=self._finish.advice(self.name, simulated=self.simulated),
         )
-
-    def _advice(self) -> list[str]:
-        """How to go on with an interrupted run, and what it left in the Kiosk."""
-        if self.run.finished or self.simulated:
-            return []
-        left = left_in_the_kiosk(self.path)
-        words = [f"left in the Kiosk: {units.count(left, 'job')} of this run"] if left else []
-        return [*words, f"to go on with it: locust … --resume {self._resumable_as()}"]
-
-    def _resumable_as(self) -> str:
-        """What --resume takes: the name, or a path where the ledger is not in OUTPUT_DIR."""
-        is_there = self.path.parent.absolute() == self.options.output_dir.absolute()
-        return self.name if is_there else str(self.path)
-
-    def _close_ledger(self) -> None:
-        ended_at = self._clock.now()
-        self._ledger.set_session(ended_at=ended_at, ended_by=self.run.ended_by)
-        self._ledger.set_meta(
-            ended_at=repr(ended_at),
-            ended_by=self.run.ended_by,
-            finished="true" if self.run.finished else "false",
-        )
-        self._ledger.close()
-
-    def _write_results(self) -> None:
-        """Results and summary, in a real thread: a million jobs take a while."""
-        thread = ThreadPool(1)
-        try:
-            written = thread.apply(self._try_to_write_results)
-        finally:
-            thread.kill()
-        if isinstance(written, Exception):
-            raise LedgerError(
-                f"the results could not be written: {written}; the records are in {self.path}"
-            )
-        self._files, self._summary = written
-
-    def _try_to_write_results(self) -> results.Written | Exception:
-        """Write in the thread; what is raised there, gevent would print with a traceback."""
-        try:
-            return results.write_all(self.path, self.options.output_dir)
-        except (KioskLocustError, OSError, sqlite3.Error) as error:
-            return error
 
     def _detach(self) -> None:
         while self._detachers:
@@ -361,14 +303,6 @@ class ActiveRun:
 
     def _ledger_failed(self, error: Exception) -> None:
         self.run.fail(error)
-
-
-def register(runner: MasterRunner, run: MasterRun) -> None:
-    """Have workers' messages reach ``run``; an earlier run's are no longer heard."""
-    for kind in ("kiosk_hello", "kiosk_report"):
-        runner.custom_messages.pop(kind, None)  # Locust lets nobody register twice
-    runner.register_message("kiosk_hello", lambda msg, **_: run.on_hello(msg.node_id, msg.data))
-    runner.register_message("kiosk_report", lambda msg, **_: run.on_report(msg.node_id, msg.data))
 
 
 def ledger_of(options: Options, run_name: str) -> Path:

@@ -47,6 +47,7 @@ class MasterRun(Run):
         self._woken = Event()
         self._end: MasterEnd | None = None
         self._met: set[str] = set()  # workers that have reported
+        self.has_workers = True  # set by whoever looks whether any is connected
 
     def start(self, zero_at: float) -> None:
         """Begin the first cycle, and let workers take part.
@@ -199,8 +200,8 @@ class MasterRun(Run):
             return
         self._drain_workers(self.ended_by, grace_s)
         self._server.kill()
-        held = [r for s in self._end.leases.sessions for r in s.held.values()]
-        for record in (*held, *self._tried(self._end.pool.empty())):
+        self._end.lose_all(self._clock.now())
+        for record in self._tried(self._end.pool.empty()):
             reason = f"the run was ended by {self.ended_by}"
             self._close(record, Ending(Outcome.UNFINISHED, reason))
 
@@ -219,9 +220,15 @@ class MasterRun(Run):
         self._woken.set()
         until = self._clock.now() + grace_s + DRAIN_SLACK_S
         hurried = False
-        while self._end.undrained and self._clock.now() < until and not self._server.dead:
+        while self._may_be_drained(self._end, until):
             if self._give_up.is_set() and not hurried:
                 hurried = True
                 self._end.drain(Drain(ended_by, 0.0))
                 until = self._clock.now() + DRAIN_SLACK_S
             gevent.sleep(TURN_S)
+
+    def _may_be_drained(self, end: MasterEnd, until: float) -> bool:
+        """Whether there is somebody to wait for; nobody comes back to a run that ends."""
+        if self._server.dead or not self.has_workers:
+            return False
+        return bool(end.undrained) and self._clock.now() < until

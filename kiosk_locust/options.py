@@ -69,6 +69,7 @@ class Options:
     job_timeout_s: float | None  # None: no limit
     stop_timeout_s: float
     drain_timeout_s: float
+    worker_wait_s: float
     run_time_s: float | None
     on_ambiguous: Literal["resubmit", "close"]
     num_gpus: int
@@ -155,6 +156,7 @@ def draft(
         job_timeout_s=check.take("job_timeout", parsing.seconds_or_none, None),
         stop_timeout_s=check.take("stop_timeout", parsing.timespan, 0.0),
         drain_timeout_s=check.take("drain_timeout", parsing.seconds, 0.0),
+        worker_wait_s=check.take("worker_wait", parsing.seconds, 0.0),
         run_time_s=plan_.run_time_s,
         on_ambiguous=cast(
             'Literal["resubmit", "close"]',

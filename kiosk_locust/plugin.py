@@ -36,6 +36,7 @@ from kiosk_locust.errors import (
 )
 from kiosk_locust.logfile import open_log
 from kiosk_locust.options import Options, draft, resolve
+from kiosk_locust.patience import PatientMaster
 from kiosk_locust.record import JobRequest, Ticket
 from kiosk_locust.resuming import Finished, Resumption
 from kiosk_locust.settings.sources import Layers, locusts_own, lookalikes, read_dotenv
@@ -83,6 +84,8 @@ def _on_init(environment: Environment, web_ui: WebUI | None = None, **_: Any) ->
         raise TypeError(f"kiosk_locust knows no {runner!r}")
     try:
         layers = commandline.read(sys.argv[1:], os.environ, _attached[0])
+        if isinstance(runner, MasterRunner):
+            runner = PatientMaster.made_of(runner)
         Plugin(environment, runner, layers, web_ui).register()
     except (OptionsError, LedgerError) as error:
         _refuse(error)

@@ -104,6 +104,11 @@ class Run:
         self._orphans.append(self._jobs.spawn(self._live, _Leased(record, 0, "")))
 
     @property
+    def is_on(self) -> bool:
+        """Whether it has tickets that are not closed, and nobody has ended it."""
+        return not (self._stopping.is_set() or self.all_closed.is_set())
+
+    @property
     def finished(self) -> bool:
         """Whether every ticket was closed by what the Kiosk did."""
         return self.all_closed.is_set() and all(o.is_the_kiosks for o in self.outcomes)

@@ -44,6 +44,7 @@ DEFAULTS: dict[str, Any] = {
     "job_timeout_s": None,
     "stop_timeout_s": 30.0,
     "drain_timeout_s": 600.0,
+    "worker_wait_s": 60.0,
     "run_time_s": None,
     "on_ambiguous": "resubmit",
     "num_gpus": 0,

@@ -98,6 +98,11 @@ class MasterEnd:
         self._drain = drain
         self._to_answer.update(session.worker for session in self.leases.sessions)
 
+    def lose_all(self, now: float) -> None:
+        """Hear no worker any more; what one still holds, it may have submitted or yet submit."""
+        for session in self.leases.sessions:
+            self._lose(self.leases.end(session), now)
+
     @property
     def undrained(self) -> list[str]:
         """The workers that are alive and may still hold something."""

@@ -58,6 +58,7 @@ _PLAIN: Mapping[str, str] = {
     "job_timeout": "job_timeout_s",
     "stop_timeout": "stop_timeout_s",
     "drain_timeout": "drain_timeout_s",
+    "worker_wait": "worker_wait_s",
     "on_ambiguous": "on_ambiguous",
     "num_gpus": "num_gpus",
     "host": "host",

@@ -38,6 +38,15 @@ SETTINGS = (
         unit="s",
     ),
     Setting(
+        "worker_wait",
+        "WORKER_WAIT",
+        "60",
+        "How long a master whose last worker has gone waits for one to come back; "
+        "0 ends the run at once.",
+        unit="s",
+        in_form=False,
+    ),
+    Setting(
         "retry_budget",
         "RETRY_BUDGET",
         "3600",

@@ -1,0 +1,112 @@
+"""The finish of a run, once every ticket is closed: what is written, and how it went."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from gevent.threadpool import ThreadPool
+
+from kiosk_locust import results, units
+from kiosk_locust.clock import Clock
+from kiosk_locust.errors import KioskLocustError, LedgerError
+from kiosk_locust.ledger import Ledger
+from kiosk_locust.remains import left_in_the_kiosk
+from kiosk_locust.run import ALL_CLOSED, Run
+from kiosk_locust.summary import Summary
+from kiosk_locust.verdict import Verdict, exit_code
+
+logger = logging.getLogger(__name__)
+
+Step = Callable[[], None]
+
+
+class Finish:
+    """Carries out the finishing steps of ``run``, whose ledger is ``ledger``.
+
+    Whatever goes wrong in one step, the others are done; ``problems`` has a line for each. A step
+    that writes a file adds it to ``files``. ``output_dir`` is where the run's files go.
+    """
+
+    def __init__(self, run: Run, ledger: Ledger, output_dir: Path, clock: Clock) -> None:
+        self.run = run
+        self.files = [ledger.path]
+        self.summary: Summary | None = None
+        self.problems: list[str] = [run.trouble] if run.trouble else []
+        self._ledger = ledger
+        self._path = ledger.path
+        self._output_dir = output_dir
+        self._clock = clock
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What every run ends with, in order; the ledger is complete after the first."""
+        return self.close_ledger, self.write_results
+
+    def carry_out(self, steps: Iterable[Step]) -> None:
+        """Do each of ``steps``; what one raises is a problem of the run, and the next is done."""
+        for step in steps:
+            try:
+                step()
+            except (KioskLocustError, OSError) as error:
+                self.problems.append(str(error))
+            except Exception as error:
+                logger.exception("a fault at the end of the run")
+                self.problems.append(f"a fault of kiosk_locust: {error!r}")
+
+    def note_interruption(self) -> None:
+        """That the run was interrupted is a problem, if it is the only one."""
+        run = self.run
+        if not self.problems and run.ended_by != ALL_CLOSED and not run.finished:
+            self.problems.append(f"interrupted by {run.ended_by}")
+
+    def verdict(self) -> Verdict:
+        """How it went: by the jobs' outcomes, unless there were problems."""
+        # A run of which every ticket is closed was not interrupted, however its jobs ended.
+        return exit_code(self.run.outcomes, finished=True, trouble="; ".join(self.problems))
+
+    def advice(self, run_name: str, *, simulated: bool) -> list[str]:
+        """How to go on with an interrupted run, and what it left in the Kiosk."""
+        if self.run.finished or simulated:
+            return []
+        left = left_in_the_kiosk(self._path)
+        words = [f"left in the Kiosk: {units.count(left, 'job')} of this run"] if left else []
+        is_there = self._path.parent.absolute() == self._output_dir.absolute()
+        resumable_as = run_name if is_there else self._path
+        return [*words, f"to go on with it: locust … --resume {resumable_as}"]
+
+    # -- the steps
+
+    def close_ledger(self) -> None:
+        """Write how the run ended, and close the ledger."""
+        ended_at = self._clock.now()
+        self._ledger.set_session(ended_at=ended_at, ended_by=self.run.ended_by)
+        self._ledger.set_meta(
+            ended_at=repr(ended_at),
+            ended_by=self.run.ended_by,
+            finished="true" if self.run.finished else "false",
+        )
+        self._ledger.close()
+
+    def write_results(self) -> None:
+        """Results and summary, in a real thread: a million jobs take a while."""
+        thread = ThreadPool(1)
+        try:
+            written = thread.apply(self._try_to_write_results)
+        finally:
+            thread.kill()
+        if isinstance(written, Exception):
+            raise LedgerError(
+                f"the results could not be written: {written}; the records are in {self._path}"
+            )
+        files, self.summary = written
+        self.files += files
+
+    def _try_to_write_results(self) -> results.Written | Exception:
+        """Write in the thread; what is raised there, gevent would print with a traceback."""
+        try:
+            return results.write_all(self._path, self._output_dir)
+        except (KioskLocustError, OSError, sqlite3.Error) as error:
+            return error

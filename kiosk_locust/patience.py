@@ -1,0 +1,140 @@
+"""Locust's master, made patient: its test goes on without workers, and users are where they are.
+
+Locust ends its test when the last worker goes, never exits if it is headless, and gives no users
+to a worker that comes back. Here the test goes on, and ``run`` with it, until one is back or
+``worker_wait_s`` is over. Besides, Locust takes up to a minute to give the users of a lost worker
+to others, since that would end jobs; here jobs outlive their users, so it is done at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gevent
+from gevent import getcurrent
+from locust.rpc import Message
+from locust.runners import STATE_RUNNING, MasterRunner
+
+from kiosk_locust.clock import Clock
+from kiosk_locust.errors import WorkerError
+from kiosk_locust.masterrun import MasterRun
+
+logger = logging.getLogger(__name__)
+
+#: How often we look which workers there are.
+LOOK_S = 0.1
+
+
+class PatientMaster(MasterRunner):
+    """A master whose test ends when its run, or somebody, says so."""
+
+    _run: MasterRun | None = None
+    _spawned_at: frozenset[str] = frozenset()  # the workers that users were last spread over
+    _told_to_stop: tuple[str, ...] = ()  # Locust forgets workers while they stop
+
+    @staticmethod
+    def made_of(runner: MasterRunner) -> PatientMaster:
+        """The same runner, patient from now on; Locust itself makes only its own kind."""
+        runner.__class__ = PatientMaster
+        assert isinstance(runner, PatientMaster)  # noqa: S101  what was just set
+        return runner
+
+    def serve(self, run: MasterRun, clock: Clock) -> None:
+        """Have workers' messages reach ``run``, and keep it supplied with workers while it is on.
+
+        An earlier run's messages are no longer heard.
+        """
+        listeners: Mapping[str, Callable[[str, object], None]] = {
+            "kiosk_hello": run.on_hello,
+            "kiosk_report": run.on_report,
+        }
+        for kind, listener in listeners.items():
+            self.custom_messages.pop(kind, None)  # Locust lets nobody register twice
+            self.register_message(kind, _unpacking(listener))
+        self._run = run
+        gevent.spawn(self._watch, run, clock)
+
+    # -- what Locust decides by itself
+
+    def start(self, *arguments: Any, **named: Any) -> None:
+        """Spread the users over the workers that are there."""
+        self._spawned_at = self._active()
+        super().start(*arguments, **named)
+
+    def stop(self, send_stop_to_client: bool = True) -> None:  # noqa: FBT001, FBT002  Locust's
+        """End the test, unless it is only Locust that wants to, for want of workers."""
+        if self._is_locusts_own_end:
+            return
+        self._told_to_stop = tuple(self.clients)
+        super().stop(send_stop_to_client)
+        self.check_stopped()  # without workers, no message would make it do so
+
+    def quit(self) -> None:
+        """As `stop`, and end every worker, those that are about to come back from a stop, too."""
+        if self._is_locusts_own_end:
+            return
+        for worker in self._told_to_stop:
+            if worker not in self.clients:
+                self.server.send_to_client(Message("quit", None, worker))
+        super().quit()
+
+    def check_stopped(self) -> None:
+        """Find out whether the test is over; for want of workers it is not."""
+        if not (self._run and self._run.is_on and self.worker_count <= 0):
+            super().check_stopped()
+
+    @property
+    def _is_locusts_own_end(self) -> bool:
+        """Whether it is Locust's own greenlets that end the test because no worker is left."""
+        if self._run is None or not self._run.is_on or self.worker_count > 0:
+            return False
+        return getcurrent() in self.greenlet and getcurrent() is not self.shape_greenlet
+
+    # -- while the run is on
+
+    def _watch(self, run: MasterRun, clock: Clock) -> None:
+        gone_at: float | None = None
+        while run.is_on:
+            run.has_workers = self.worker_count > 0
+            if run.has_workers:
+                if gone_at is not None:
+                    logger.info("a worker is back: the run goes on")
+                    gone_at = None
+                self._spread_users()
+            elif gone_at is None:
+                gone_at = clock.now()
+                _tell(run)
+            if gone_at is not None and clock.now() - gone_at >= run.options.worker_wait_s:
+                run.fail(_no_worker(run))
+                return
+            clock.sleep(LOOK_S)
+
+    def _spread_users(self) -> None:
+        if self.state == STATE_RUNNING and self._active() != self._spawned_at:
+            self._users_dispatcher = None  # it would count on the workers it knows
+            self.start(self.target_user_count, self.spawn_rate)
+
+    def _active(self) -> frozenset[str]:
+        clients = self.clients
+        return frozenset(w.id for w in (*clients.ready, *clients.spawning, *clients.running))
+
+
+def _unpacking(listener: Callable[[str, object], None]) -> Callable[..., None]:
+    return lambda msg, **_: listener(msg.node_id, msg.data)
+
+
+def _tell(run: MasterRun) -> None:
+    if run.options.worker_wait_s:
+        logger.warning(
+            "the last worker has gone: waiting %g s for one to come back (--worker-wait); start"
+            " one, and the run goes on",
+            run.options.worker_wait_s,
+        )
+
+
+def _no_worker(run: MasterRun) -> WorkerError:
+    wait_s = run.options.worker_wait_s
+    waited = f"and none came back within {wait_s:g} s (--worker-wait)" if wait_s else ""
+    return WorkerError(f"the last worker went {waited}".rstrip())
