@@ -26,9 +26,11 @@ LOCUSTFILE = ROOT / "tests" / "locustfiles" / "by_ticket.py"
 NAME = "run"
 TURN_S = 0.05
 #: A run that is not at its end by then hangs.
-LIMIT_S = 180.0
+LIMIT_S = 300.0
 #: After its end, its workers have so long to end, and everybody to fall silent.
-LEAVE_S = 25.0
+LEAVE_S = 40.0
+#: A worker whose master has answered so long before the end is told of it.
+MET_S = 3.0
 SILENCE_S = 1.5
 #: What is left once these many sessions have ended by themselves will not be finished.
 MOST_SESSIONS = 12
@@ -52,7 +54,6 @@ class Worker:
     locust: Locust
     gate: Gate
     session: int
-    joined_at: float
     away: int = 0  # it stands still, or is cut off, that many times over
 
     @property
@@ -198,8 +199,9 @@ class _Play:
 
     def _is_to_leave(self, worker: Worker) -> bool:
         """Whether it must end with the run: not who was away, or came too late to know of it."""
-        is_new = time.monotonic() - worker.joined_at < 5.0
-        return worker.session == self.sessions and not worker.away and not is_new
+        met_at = worker.gate.answered_at
+        has_met = met_at is not None and met_at < time.monotonic() - MET_S
+        return worker.session == self.sessions and not worker.away and has_met
 
     def _is_over(self) -> bool:
         """Whether the ledger (a copy: nothing here may mend it) has all tickets closed."""
@@ -256,7 +258,7 @@ class _Play:
         folder.mkdir()
         arguments = ("--worker", "--master-port", str(gate.port))
         locust = Locust(folder, *arguments, headless=False, locustfile=LOCUSTFILE, **ENVIRONMENT)
-        self._workers.append(Worker(locust, gate, self.sessions, time.monotonic()))
+        self._workers.append(Worker(locust, gate, self.sessions))
 
     def _join_later(self, after_s: float) -> None:
         def join() -> None:
