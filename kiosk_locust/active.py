@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import logging
+import os
 import platform
 import random
 import re
@@ -22,6 +23,8 @@ from rich.console import Console
 import kiosk_locust
 from kiosk_locust import events, names
 from kiosk_locust.clock import Clock, SystemClock
+from kiosk_locust.cost.credentials import Secrets
+from kiosk_locust.costing import Costing
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
 from kiosk_locust.errors import KioskError, LedgerExistsError
@@ -60,7 +63,8 @@ class ActiveRun:
     """Opens, starts and finishes one run in ``environment``.
 
     ``on_end`` is called when the run is over by itself or can go on no longer. ``resumed`` is
-    the interrupted run to go on with, in whose ledger everything then goes.
+    the interrupted run to go on with, in whose ledger everything then goes. ``secrets`` are for
+    asking what the run cost.
     """
 
     def __init__(
@@ -70,6 +74,8 @@ class ActiveRun:
         console: Console,
         on_end: Callable[[], None],
         resumed: Resumption | None = None,
+        *,
+        secrets: Secrets | None = None,
     ) -> None:
         self.options = options
         self._resumed = resumed
@@ -85,6 +91,8 @@ class ActiveRun:
         self._closers: list[Callable[[], None]] = []
         self._detachers: list[Callable[[], None]] = []
         self._finish: Finish | None = None
+        self._secrets = secrets or Secrets()
+        self._costing: Costing | None = None
 
     @property
     def elapsed_s(self) -> float:
@@ -130,6 +138,8 @@ class ActiveRun:
             for warning in check_kiosk(kiosk, job_type, model, version):
                 logger.warning("%s", warning)
         self._check_pool(kiosk)
+        simulated_url = host if self.simulated else ""
+        self._costing = Costing(self.options, self._secrets, self._clock, os.environ, simulated_url)
         self.run = self._make_run(kiosk, host)
         return self.run
 
@@ -258,6 +268,12 @@ class ActiveRun:
             self._metrics.total = None
         self.run.drain(ended_by, grace_s)
 
+    def give_up(self) -> None:
+        """Wait no longer, neither for jobs in flight nor for what the run cost."""
+        self.run.give_up()
+        if self._costing is not None:
+            self._costing.hurry()
+
     def finish(self) -> Verdict:
         """Write everything and tell how it went; to be called once every ticket is closed.
 
@@ -267,7 +283,9 @@ class ActiveRun:
         if unfinished:
             self._metrics.on_never_leased(Outcome.UNFINISHED, unfinished)
         self._detach()  # a run that is started while this one writes is none of its business
-        finish = self._finish = Finish(self.run, self._ledger, self.options.output_dir, self._clock)
+        finish = self._finish = Finish(
+            self.run, self._ledger, self.options.output_dir, self._clock, self._costing
+        )
         finish.carry_out((self._progress.stop, *finish.steps, self._close_all))
         finish.note_interruption()
         try:
@@ -289,6 +307,7 @@ class ActiveRun:
             run_name=self.name,
             simulated=self.simulated,
             files=self.files,
+            cost=self._finish.cost,
             advice=self._finish.advice(self.name, simulated=self.simulated),
         )
 

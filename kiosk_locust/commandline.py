@@ -52,6 +52,22 @@ class _Unmoved(argparse.Action):
         """Keep the default."""
 
 
+class _Joined(argparse.Action):
+    """An argument that may be given several times: its values are joined by commas."""
+
+    def __call__(
+        self,
+        _parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        _option: str | None = None,
+    ) -> None:
+        """Add one more value; what stands there before the first is a default."""
+        before = getattr(namespace, self.dest, None)
+        joined = isinstance(before, str) and before
+        setattr(namespace, self.dest, f"{before},{values}" if joined else str(values))
+
+
 def add_options(parser: LocustArgumentParser, shown: Mapping[str, str] | None = None) -> None:
     """Add our settings to Locust's parser.
 
@@ -82,6 +98,8 @@ def _argument(setting: Setting, shown: Mapping[str, str] | None) -> dict[str, An
         return argument | {"action": "store_const", "const": const, "default": default}
     if shown is not None:
         argument["action"] = _Unmoved
+    elif setting.repeats:
+        argument["action"] = _Joined
     return argument | {"default": text, "metavar": f"<{setting.unit or 'text'}>"}
 
 

@@ -11,6 +11,9 @@
     ├── WorkerError           a worker cannot go on with its part of the run
     ├── SimulatorError        the simulated Kiosk did not start
     ├── ListenerError         one of the plugin's own listeners raised
+    ├── CostError             what the run cost cannot be asked for; the run ends as it would have
+    │   └── CostRefused       an answer came, but an error status
+    ├── PriceFileError        a price file cannot be used; lists every mistake
     └── KioskError            an HTTP call did not give a usable answer
         ├── Unreachable       surely not sent: refused, name not resolved
         │   └── Withdrawn     not sent: by then, it was no longer wanted
@@ -26,6 +29,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+MISTAKES_SHOWN = 20  # of those in one file
 
 
 class KioskLocustError(Exception):
@@ -86,6 +91,29 @@ class SimulatorError(KioskLocustError):
 
 class ListenerError(KioskLocustError):
     """One of the plugin's own listeners raised; its numbers can no longer be trusted."""
+
+
+class CostError(KioskLocustError):
+    """What the run cost cannot be asked for, and what to do; nothing else suffers from it."""
+
+
+class CostRefused(CostError):
+    """A Grafana or a Prometheus answered with an error; ``status`` is its HTTP status."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class PriceFileError(KioskLocustError):
+    """A price file cannot be used; ``mistakes`` has all of them, each with its line."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        self.mistakes = mistakes
+        shown = mistakes[:MISTAKES_SHOWN]
+        if len(mistakes) > len(shown):
+            shown.append(f"and {len(mistakes) - len(shown):,} more mistakes")
+        super().__init__("; ".join(shown))
 
 
 @dataclass(frozen=True, slots=True)

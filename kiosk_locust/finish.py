@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import signal
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,8 +13,12 @@ from gevent.threadpool import ThreadPool
 
 from kiosk_locust import results, units
 from kiosk_locust.clock import Clock
+from kiosk_locust.cost.annotations import RunNote
+from kiosk_locust.cost.stored import RunCost
+from kiosk_locust.costing import Costing, Ended
 from kiosk_locust.errors import KioskLocustError, LedgerError
 from kiosk_locust.ledger import Ledger
+from kiosk_locust.reading import facts, opened
 from kiosk_locust.remains import left_in_the_kiosk
 from kiosk_locust.run import ALL_CLOSED, Run
 from kiosk_locust.summary import Summary
@@ -22,28 +28,41 @@ logger = logging.getLogger(__name__)
 
 Step = Callable[[], None]
 
+#: What an annotation says of a run, by its exit code.
+_OUTCOMES = {0: "done", 1: "failed", 2: "interrupted"}
+
 
 class Finish:
     """Carries out the finishing steps of ``run``, whose ledger is ``ledger``.
 
     Whatever goes wrong in one step, the others are done; ``problems`` has a line for each. A step
-    that writes a file adds it to ``files``. ``output_dir`` is where the run's files go.
+    that writes a file adds it to ``files``. ``output_dir`` is where the run's files go, and
+    ``costing`` asks what the run cost, if anybody shall.
     """
 
-    def __init__(self, run: Run, ledger: Ledger, output_dir: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        run: Run,
+        ledger: Ledger,
+        output_dir: Path,
+        clock: Clock,
+        costing: Costing | None = None,
+    ) -> None:
         self.run = run
         self.files = [ledger.path]
         self.summary: Summary | None = None
+        self.cost: RunCost | None = None
         self.problems: list[str] = [run.trouble] if run.trouble else []
         self._ledger = ledger
         self._path = ledger.path
         self._output_dir = output_dir
         self._clock = clock
+        self._costing = costing
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """What every run ends with, in order; the ledger is complete after the first."""
-        return self.close_ledger, self.write_results
+        """What every run ends with, in order; after the first, the ledger lacks but the cost."""
+        return self.record_end, self.ask_cost, self.close_ledger, self.write_results
 
     def carry_out(self, steps: Iterable[Step]) -> None:
         """Do each of ``steps``; what one raises is a problem of the run, and the next is done."""
@@ -79,8 +98,8 @@ class Finish:
 
     # -- the steps
 
-    def close_ledger(self) -> None:
-        """Write how the run ended, and close the ledger."""
+    def record_end(self) -> None:
+        """Write how the run ended."""
         ended_at = self._clock.now()
         self._ledger.set_session(ended_at=ended_at, ended_by=self.run.ended_by)
         self._ledger.set_meta(
@@ -88,6 +107,43 @@ class Finish:
             ended_by=self.run.ended_by,
             finished="true" if self.run.finished else "false",
         )
+
+    def ask_cost(self) -> None:
+        """Ask what the run cost, and keep it in the ledger: results come from there alone.
+
+        Raises nothing: a run whose cost is not known is none the worse.
+        """
+        if self._costing is None:
+            return
+        try:
+            self._ask_cost(self._costing)
+        except Exception:
+            logger.exception("a fault while the cost was asked for; the run's end goes on")
+
+    def _ask_cost(self, costing: Costing) -> None:
+        with contextlib.suppress(LedgerError):  # the disk may be full: to close it tells
+            self._ledger.settle()
+        if self.run.ended_by == signal.SIGTERM.name:
+            costing.hurry()
+        with opened(self._path) as db:
+            run = facts(db)
+        verdict = self.verdict()
+        note = RunNote(
+            start_at=run.started_at or self._clock.now(),
+            end_at=run.ended_at or self._clock.now(),
+            run_id=run.run_id,
+            run_name=run.run_name,
+            job_type=str(run.options.get("job_type", "")),
+            outcome=_OUTCOMES[verdict.code],
+            told=verdict.why,
+        )
+        was_signalled = "SIG" in self.run.ended_by
+        self.cost = costing.ask(Ended(self._path, note, was_signalled=was_signalled))
+        if self.cost or run.cost:  # what an earlier session found is no longer true
+            self._ledger.set_meta(cost=self.cost.as_text() if self.cost else "")
+
+    def close_ledger(self) -> None:
+        """Close the ledger; it is complete."""
         self._ledger.close()
 
     def write_results(self) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from gevent.event import Event
 
 from kiosk_locust import events
+from kiosk_locust.book import JobBook
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import (
     BadAnswer,
@@ -51,26 +52,6 @@ class Ending(NamedTuple):
     reason: str = ""
 
 
-class Book(Protocol):
-    """What a job says of itself at once; the rest goes by events."""
-
-    def attempt(self, record: Record, attempt: Attempt) -> None:
-        """One request to submit it has ended."""
-
-    def expire_failed(self, record: Record) -> None:
-        """Its hash could not be told to expire."""
-
-    def settle(self, until: int | None = None) -> None:
-        """Return when what was said is durable: all so far, or ``until`` a lease."""
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether a job may be sent: the book's last durable sign of life is fresh."""
-
-    def await_alive(self) -> None:
-        """Return when a job may be sent."""
-
-
 class Job:
     """One job; ``run`` lives it. A record that has a job id is polled on, never submitted.
 
@@ -83,7 +64,7 @@ class Job:
         record: Record,
         *,
         kiosk: Kiosk,
-        book: Book,
+        book: JobBook,
         leased: int,
         options: Options,
         clock: Clock,

@@ -11,7 +11,9 @@ from typing import Any, Literal, cast
 
 from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.settings import parsing
+from kiosk_locust.settings.cost import CostOptions, cost
 from kiosk_locust.settings.folders import check_file, check_folder
+from kiosk_locust.settings.grafana import GrafanaOptions, grafana
 from kiosk_locust.settings.plan import Arrival, Ramp, Workload, plan
 from kiosk_locust.settings.sources import FORM, Layers
 from kiosk_locust.settings.target import target
@@ -19,7 +21,9 @@ from kiosk_locust.settings.validation import Checker
 
 __all__ = [
     "Arrival",
+    "CostOptions",
     "Draft",
+    "GrafanaOptions",
     "Options",
     "Ramp",
     "Resolved",
@@ -78,6 +82,8 @@ class Options:
     log_enabled: bool
     log_level: str
     log_file: Path
+    cost: CostOptions
+    grafana: GrafanaOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,7 @@ def draft(
 ) -> Draft:
     """As `resolve`, but mistakes are returned: the start form may still mend them."""
     check = Checker(layers)
+    where_to_ask = grafana(check)
     kiosk = target(check, class_host)
     plan_ = plan(check, headless=headless, rng=rng)
     arrivals = plan_.arrivals
@@ -170,6 +177,8 @@ def draft(
         log_file=check.take(
             "log_file", _checked(check_file) if log_enabled else parsing.path, Path()
         ),
+        cost=cost(check),
+        grafana=where_to_ask,
     )
     _check_resuming(check)
     _note_emptied_fields(check)
@@ -209,10 +218,13 @@ def _note_emptied_fields(check: Checker) -> None:
 
 def options_as_json(options: Options) -> dict[str, Any]:
     """The options as JSON has them; there are no secrets in them."""
-    values = dataclasses.asdict(options)
-    for name, value in values.items():
-        if isinstance(value, Path):
-            values[name] = str(value)
-        elif isinstance(value, tuple):
-            values[name] = list(value)
-    return values
+    found: dict[str, Any] = _as_json(dataclasses.asdict(options))
+    return found
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _as_json(part) for name, part in value.items()}
+    if isinstance(value, tuple):
+        return [_as_json(part) for part in value]
+    return str(value) if isinstance(value, Path) else value

@@ -15,7 +15,13 @@ from typing import Any
 import gevent
 from gevent import getcurrent
 from locust.rpc import Message
-from locust.runners import STATE_RUNNING, MasterRunner
+from locust.runners import (
+    STATE_RUNNING,
+    STATE_SPAWNING,
+    STATE_STOPPED,
+    STATE_STOPPING,
+    MasterRunner,
+)
 
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import WorkerError
@@ -32,6 +38,7 @@ class PatientMaster(MasterRunner):
 
     _run: MasterRun | None = None
     _spawned_at: frozenset[str] = frozenset()  # the workers that users were last spread over
+    _stops: int = 0  # calls of `stop` that are going on
     _told_to_stop: tuple[str, ...] = ()  # Locust forgets workers while they stop
 
     @staticmethod
@@ -68,8 +75,14 @@ class PatientMaster(MasterRunner):
         if self._is_locusts_own_end:
             return
         self._told_to_stop = tuple(self.clients)
-        super().stop(send_stop_to_client)
-        self.check_stopped()  # without workers, no message would make it do so
+        self._stops += 1
+        try:
+            super().stop(send_stop_to_client)
+        finally:
+            self._stops -= 1
+        if self.state == STATE_STOPPING and not self._stops:
+            # Locust waits for the next message, and with a lost worker perhaps for a minute.
+            self.update_state(STATE_STOPPED)
 
     def quit(self) -> None:
         """As `stop`, and end every worker, those that are about to come back from a stop, too."""
@@ -81,9 +94,21 @@ class PatientMaster(MasterRunner):
         super().quit()
 
     def check_stopped(self) -> None:
-        """Find out whether the test is over; for want of workers it is not."""
-        if not (self._run and self._run.is_on and self.worker_count <= 0):
+        """Find out whether the test is over: not for want of workers, nor in mid-stop.
+
+        The page would let the next test start, and the rest of the stop would end that one.
+        """
+        is_waiting = self._run and self._run.is_on and self.worker_count <= 0
+        if not (is_waiting or self._stops):
             super().check_stopped()
+
+    def update_state(self, new_state: str) -> None:
+        """As Locust does, but a start that is overtaken by a stop must not call the test running.
+
+        It waits up to a second for the workers' reports, and then says so whatever has happened.
+        """
+        if new_state != STATE_RUNNING or self.state in (STATE_SPAWNING, STATE_RUNNING):
+            super().update_state(new_state)
 
     @property
     def _is_locusts_own_end(self) -> bool:

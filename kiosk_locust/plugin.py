@@ -26,6 +26,7 @@ from rich.console import Console
 
 from kiosk_locust import commandline, form, results, resuming
 from kiosk_locust.active import ActiveRun, ledger_of
+from kiosk_locust.cost.credentials import secrets
 from kiosk_locust.dispatch import AtOnceDispatcher
 from kiosk_locust.errors import (
     KioskLocustError,
@@ -119,6 +120,7 @@ class Plugin:
         self._environment = environment
         self._runner = runner
         self._given = layers
+        self._secrets = secrets(os.environ, *_attached)
         self._resumption: Resumption | None = None  # for the first run only
         self._web_ui = web_ui
         # Taken once: Locust writes the form's host into the classes.
@@ -263,6 +265,7 @@ class Plugin:
             self._console,
             lambda: self._on_run_over(active),
             self._resumption,
+            secrets=self._secrets,
         )
         RUNS[self._environment] = active.open(self._requests(options))
         self._active = active
@@ -346,11 +349,13 @@ class Plugin:
             self._active.run.all_closed.wait()
 
     def _on_test_stop(self, **_: Any) -> None:
-        if ending := self._end():
-            ending.join()
+        """It may be that of a test before, which Locust had gone on stopping: that ends no run."""
+        if self._ending is not None:
+            self._ending.join()
 
     def _on_quitting(self, **_: Any) -> None:
-        self._on_test_stop()
+        if ending := self._end():
+            ending.join()
         if self._parsed.csv_prefix:
             # Locust writes its CSV files that often, and not once more at the end.
             gevent.sleep(CSV_STATS_INTERVAL_SEC + 0.1)
@@ -370,9 +375,11 @@ class Plugin:
         if self._active is None and self._is_starting:
             self._refusal = f"interrupted by {self._signals.name} before the first job"
             self._environment.process_exit_code = 2
+        if self._active is not None and self._active.run.all_closed.is_set():
+            self._active.give_up()  # the run is over: nothing but the cost is waited for
         gevent.spawn(self._quit)
 
     def _on_second_signal(self) -> None:
         logger.warning("waiting no longer for jobs in flight; everything is still written")
         if self._active is not None:
-            self._active.run.give_up()
+            self._active.give_up()

@@ -21,7 +21,8 @@ from kiosk_locust.errors import (
     ServerFault,
     Unreachable,
 )
-from kiosk_locust.http.answers import excerpt, fault
+from kiosk_locust.excerpt import excerpt
+from kiosk_locust.http.answers import fault
 from kiosk_locust.http.exchange import Exchange
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk

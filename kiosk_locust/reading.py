@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.sessions import Session, sessions
 
@@ -35,6 +36,7 @@ class Facts:
     options: Mapping[str, Any]  # as the run was told, secrets left out
     sessions: tuple[Session, ...]
     workers: Mapping[str, Mapping[str, float]]  # by name, in a distributed run: skew_s and bound
+    cost: RunCost | None  # None: it was not asked for, or not yet
 
     @property
     def cycles(self) -> int:
@@ -93,6 +95,7 @@ def facts(db: sqlite3.Connection) -> Facts:
             for key, value in sorted(meta.items())
             if key.startswith(WORKER_KEY)
         },
+        cost=RunCost.from_text(meta["cost"]) if meta.get("cost") else None,
     )
 
 

@@ -1,19 +1,19 @@
-"""Writes what the events tell into the ledger."""
+"""Writes what the events tell into the ledger, near or far."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from kiosk_locust import events
-from kiosk_locust.ledger import Ledger
+from kiosk_locust.book import EventBook
 from kiosk_locust.record import Record, StatusChange
 
 
 class Recorder:
     """A critical listener: without it, what happened is lost."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, book: EventBook) -> None:
+        self._book = book
 
     def attach(self) -> None:
         """Listen to every event of a job."""
@@ -29,12 +29,12 @@ class Recorder:
 
     def on_submitted(self, record: Record, **_: Any) -> None:
         """A job has its id."""
-        self._ledger.submit(record)
+        self._book.submit(record)
 
     def on_status(self, record: Record, change: StatusChange, **_: Any) -> None:
         """A poll saw a new status."""
-        self._ledger.change(record, change)
+        self._book.change(record, change)
 
     def on_closed(self, record: Record, **_: Any) -> None:
         """A ticket is closed."""
-        self._ledger.close_ticket(record)
+        self._book.close_ticket(record)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from kiosk_locust import names
+from kiosk_locust.cost.figures import UNKNOWN
 from kiosk_locust.jobdata import jobs
 from kiosk_locust.reading import Facts, facts, opened
 from kiosk_locust.sessions import gaps, spans
@@ -115,10 +116,9 @@ def _head(
         WHERE :cycle IS NULL OR cycle = :cycle ORDER BY cycle""",
         {"cycle": cycle},
     ).fetchall()
+    costed = cycle if run.cycles > 1 else None  # a single cycle is the run
     return {
-        "cpu_node_cost": "",
-        "gpu_node_cost": "",
-        "total_node_and_networking_costs": "",
+        **(run.cost.legacy(costed) if run.cost else UNKNOWN),
         "start_delay": delay_s,
         "num_jobs": summary.tickets,
         "time_elapsed": _elapsed_s(db, run, cycles, cycle),
@@ -141,6 +141,7 @@ def _head(
         "sessions": [session.as_json() for session in run.sessions],
         "gaps": [gap.as_json() for gap in gaps(run.sessions)],
         "workers": [{"worker": name, **skew} for name, skew in run.workers.items()],
+        "cost": run.cost.section(costed) if run.cost else None,
         "summary": summary.as_json(),
         "configuration": dict(run.options),
     }

@@ -1,25 +1,21 @@
-"""A run: one ledger, its tickets cycle by cycle, the jobs in flight, and how it ends."""
+"""A run: one ledger, its tickets cycle by cycle, and how it ends."""
 
 from __future__ import annotations
 
 import logging
 import random
-from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import gevent
-from gevent.event import Event
-from gevent.pool import Group
 
 from kiosk_locust import events, schedule
 from kiosk_locust.clock import Clock
-from kiosk_locust.job import Ending, Interrupted, Job, close
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.options import Options
-from kiosk_locust.record import JobRequest, Outcome, Record, Ticket
+from kiosk_locust.record import Outcome, Record, Ticket
 from kiosk_locust.remains import Remains
+from kiosk_locust.share import Share
 from kiosk_locust.tickets import Tickets
 
 logger = logging.getLogger(__name__)
@@ -27,24 +23,9 @@ logger = logging.getLogger(__name__)
 ALL_CLOSED = "all tickets closed"
 #: A cycle's first job is due so long after the one before was over: its lease must be durable.
 CYCLE_LEAD_S = 0.1
-#: At the end each job in flight is looked at once more, so that none counts as unfinished that
-#: has long been done; that takes a request each, and no longer than this.
-LAST_LOOK_S = 3.0
-#: Interrupted jobs only close their records; whatever holds them up longer is a fault.
-INTERRUPT_LIMIT_S = 10.0
-
-RequestFor = Callable[[Ticket], JobRequest]
 
 
-class _Leased(NamedTuple):
-    """A ticket's record, what the ledger gave for its lease, and why it has nothing to submit."""
-
-    record: Record
-    until: int
-    fault: str
-
-
-class Run:
+class Run(Share):
     """One run; of one that is resumed, what ``remains``, which is all of it by default.
 
     ``on_end`` is called when every ticket is closed, or when it cannot go on: ``trouble`` then
@@ -63,27 +44,20 @@ class Run:
         remains: Remains | None = None,
     ) -> None:
         remains = remains or Remains(options)
-        self.options = options
-        self.ledger = ledger
-        self.outcomes = Counter(remains.earlier.outcomes)
-        self.never_leased = 0  # closed as unfinished without a job
-        self.trouble = ""
-        self.ended_by = ""
-        self.all_closed = Event()
-        self._remains = remains
         self._tickets = Tickets(remains.tickets)
-        self._kiosk = kiosk
-        self._clock = clock
-        self._rng = rng
-        self._on_end = on_end
-        self._jobs = Group()
-        self._lives: dict[int, Job] = {}  # jobs in flight by ticket
-        # Jobs whose user was ended, or that an earlier session submitted.
-        self._orphans: deque[gevent.Greenlet] = deque()
-        self._sleepers: dict[int, Event] = {}  # users that wait for a ticket's slot, by ticket
-        self._asked: dict[tuple[int, str], JobRequest] = {}  # for tickets that were given back
-        self._stopping = Event()
-        self._give_up = Event()
+        super().__init__(
+            options,
+            book=ledger,
+            tickets=self._tickets,
+            kiosk=kiosk,
+            clock=clock,
+            rng=rng,
+            on_end=on_end,
+        )
+        self.ledger = ledger
+        self.outcomes += remains.earlier.outcomes
+        self.never_leased = 0  # closed as unfinished without a job
+        self._remains = remains
         self._cycle = remains.begun
         self._cycles: gevent.Greenlet | None = None
 
@@ -99,14 +73,12 @@ class Run:
             self._adopt(record)
         self._cycles = gevent.spawn(self._run_cycles, zero_at)
 
+    def _recall(self, record: Record) -> None:
+        self._remains.recall(record)
+
     def _adopt(self, record: Record) -> None:
         """Have a job polled on that is there already."""
-        self._orphans.append(self._jobs.spawn(self._live, _Leased(record, 0, "")))
-
-    @property
-    def is_on(self) -> bool:
-        """Whether it has tickets that are not closed, and nobody has ended it."""
-        return not (self._stopping.is_set() or self.all_closed.is_set())
+        self._orphans.append(self._poll_on(record))
 
     @property
     def finished(self) -> bool:
@@ -114,54 +86,6 @@ class Run:
         return self.all_closed.is_set() and all(o.is_the_kiosks for o in self.outcomes)
 
     # -- while it goes on
-
-    def work(self, user_class: str, request_for: RequestFor) -> None:
-        """What a user does: take a ticket, wait until it is due, see its job through.
-
-        When there are no more tickets, it waits to be ended by Locust. A user that is killed
-        gives back a ticket that is not due yet; a job under way goes on without it, until
-        another user adopts it instead of beginning a new one.
-        """
-        while self._orphans:
-            self._see_through(self._orphans.popleft())
-        try:
-            ticket = self._tickets.take()
-        except BaseException:
-            self._rouse_one()  # what was meant for this user is another's
-            raise
-        if ticket is None:
-            Event().wait()  # for ever: Locust ends its users
-            return
-        leased = None
-        try:
-            leased = self._lease(ticket, user_class, request_for)
-            has_come = self._slot_has_come(ticket)
-        except BaseException as error:
-            self._give_back(ticket, leased)
-            if isinstance(error, Exception):
-                self.fail(error)
-            raise
-        if has_come:
-            self._see_through(self._jobs.spawn(self._live, leased))
-        else:
-            self._give_back(ticket, leased)
-
-    def _see_through(self, job: gevent.Greenlet) -> None:
-        """Wait for a job's end; who is killed meanwhile leaves it behind."""
-        try:
-            job.join()
-        except BaseException:
-            if not job.dead:
-                self._orphans.append(job)
-                self._rouse_one()
-            raise
-
-    def fail(self, error: Exception) -> None:
-        """The run cannot go on: the first trouble is kept, and the run is ended."""
-        logger.error("the run cannot go on: %s", error)
-        if not self.trouble:
-            self.trouble = str(error)
-            self._on_end()
 
     def _run_cycles(self, started_at: float) -> None:
         for cycle in self._remains.cycles:
@@ -180,150 +104,15 @@ class Run:
         self.all_closed.set()
         self._on_end()
 
-    def _lease(self, ticket: Ticket, user_class: str, request_for: RequestFor) -> _Leased:
-        """Lease a ticket for what the user class wants to submit, if it can say so.
-
-        It is asked once for a ticket, though users may have to give it back in between.
-        """
-        now = self._clock.now()
-        fault = ""
-        try:
-            request = self._asked.pop((ticket.id, user_class), None) or request_for(ticket)
-        except Exception as error:
-            logger.exception("%s.request raised", user_class)
-            fault = f"{user_class}.request raised {error!r}"
-            request = JobRequest("", ticket.file, "")
-        record = Record(ticket, user_class, request, now)
-        self._remains.recall(record)
-        return _Leased(record, self.ledger.lease(record), fault)
-
-    def _give_back(self, ticket: Ticket, leased: _Leased | None) -> None:
-        if leased and not leased.fault:
-            self._asked[ticket.id, leased.record.user_class] = leased.record.request
-        self.ledger.reopen(ticket)
-        self._tickets.give_back(ticket)
-        self._rouse_one()
-
-    def _rouse_one(self) -> None:
-        """Where there is a job or a ticket without a user, let one of those who wait have it.
-
-        A user that waits for a new ticket, if there is one; else the one whose slot comes last,
-        if that is later: it gives its own ticket back, and nobody else stirs.
-        """
-        if not self._sleepers:
-            return
-        last = max(self._sleepers)
-        given_back = None if self._tickets.takers else self._tickets.earliest()
-        if self._orphans or (given_back and given_back.id < last):
-            self._sleepers.pop(last).set()
-
-    def _slot_has_come(self, ticket: Ticket) -> bool:
-        """Wait for a ticket's slot; False if the run stops or there is something to do before.
-
-        That is a job or an earlier ticket of users that are gone.
-        """
-        roused = Event()
-        try:
-            while not self._stopping.is_set():
-                left_s = 0.0 if ticket.due_at is None else ticket.due_at - self._clock.now()
-                if left_s <= 0:
-                    return True
-                self._sleepers[ticket.id] = roused
-                if self._clock.wait(roused, left_s):  # a timer may end it a little early
-                    return False
-            return False
-        finally:
-            self._sleepers.pop(ticket.id, None)
-
-    def _live(self, leased: _Leased) -> None:
-        record = leased.record
-        try:
-            if leased.fault:
-                close(record, Ending(Outcome.ERROR, leased.fault), self._clock.now())
-            else:
-                self._job(leased).run()
-        except Exception as error:  # noqa: BLE001  whatever it is, the run must not go on unseen
-            self.fail(error)
-        finally:
-            self._lives.pop(record.ticket.id, None)
-            self.outcomes[record.outcome or Outcome.ERROR] += 1
-            self._tickets.closed(record.ticket)
-
-    def _job(self, leased: _Leased) -> Job:
-        job = self._lives[leased.record.ticket.id] = Job(
-            leased.record,
-            kiosk=self._kiosk,
-            book=self.ledger,
-            leased=leased.until,
-            options=self.options,
-            clock=self._clock,
-            rng=self._rng,
-            may_submit=lambda: self._may_submit(leased.record.ticket),
-        )
-        return job
-
-    def _may_submit(self, _ticket: Ticket) -> bool:
-        return not self._stopping.is_set()
-
     # -- the end
 
     def _before_all_closed(self) -> None:
         """Every ticket is closed; whoever must be told of it is told here."""
 
-    def give_up(self) -> None:
-        """Wait no longer for jobs in flight."""
-        self._give_up.set()
-
-    def drain(self, ended_by: str, grace_s: float) -> None:
-        """Let jobs in flight end within ``grace_s``, close the rest as unfinished.
-
-        Idempotent: whoever calls it later just waits until it is over.
-        """
-        if self.all_closed.is_set():
-            return
-        if self._stopping.is_set():
-            self.all_closed.wait()
-            return
-        self.ended_by = ended_by
-        try:
-            self._stop_submitting()
-            self._wait_for_jobs(grace_s)
-            interrupted = Interrupted(f"the run was ended by {ended_by}")
-            self._jobs.kill(interrupted, timeout=INTERRUPT_LIMIT_S)
-            if self._cycles:
-                self._cycles.kill()
-            self._close_the_rest()
-        finally:
-            self.all_closed.set()
-
-    def _stop_submitting(self) -> None:
-        """No ticket is taken or sent from now on; who waits to do so does not any longer."""
-        self._stopping.set()
-        self._tickets.stop()
-        for roused in tuple(self._sleepers.values()):
-            roused.set()
-        for job in tuple(self._lives.values()):
-            job.stop_submitting()
-
-    def _wait_for_jobs(self, grace_s: float) -> None:
-        """Give jobs in flight ``grace_s`` to end, and then take one more look at each."""
-        if self._jobs:
-            logger.info(
-                "ended by %s: %d jobs in flight have %g s to end",
-                self.ended_by,
-                len(self._jobs),
-                grace_s,
-            )
-        idle = gevent.spawn(self._tickets.wait_idle)
-        gevent.wait([idle, self._give_up], timeout=grace_s, count=1)
-        if grace_s and not self._give_up.is_set():
-            for job in tuple(self._lives.values()):
-                job.look_once_more()
-            gevent.wait([idle, self._give_up], timeout=LAST_LOOK_S, count=1)
-        idle.kill()
-
     def _close_the_rest(self) -> None:
         """Close every ticket that no job was made for, and those of users that hang."""
+        if self._cycles:
+            self._cycles.kill()
         now = self._clock.now()
         self.ledger.end_cycle(self._cycle, now)
         if not self.options.count:

@@ -12,33 +12,87 @@ from kiosk_locust.record import Ticket
 TicketsOfCycle = Callable[[int, float], Iterator[Ticket]]
 
 
-class Tickets:
+class Hand:
+    """Tickets that were taken and are not closed, and those who wait for more.
+
+    Whoever knows where tickets come from says whether there is ``_any_left``.
+    """
+
+    def __init__(self) -> None:
+        self.takers = 0  # who wait in `take`
+        self.stopped = False
+        self._out: dict[int, Ticket] = {}  # taken and not closed
+        self._more = Event()
+        self._idle = Event()
+
+    def adopt(self, ticket: Ticket) -> None:
+        """A ticket was taken, and submitted, elsewhere or before this process began."""
+        self._taken(ticket)
+
+    def closed(self, ticket: Ticket) -> None:
+        """A ticket that was taken is closed."""
+        self._out.pop(ticket.id, None)
+        self._check_idle()
+
+    def held(self) -> list[Ticket]:
+        """The tickets that were taken and are not closed."""
+        return list(self._out.values())
+
+    def stop(self) -> None:
+        """Hand out no more; whoever waits for a ticket gets None."""
+        self.stopped = True
+        self.wake()
+        self._check_idle()
+
+    def wait_idle(self, timeout_s: float | None = None) -> bool:
+        """Wait until none is out and none is left to take; whether that came in time."""
+        self._check_idle()
+        return bool(self._idle.wait(timeout_s))
+
+    def wake(self) -> None:
+        """Let all who wait for a ticket look again."""
+        more, self._more = self._more, Event()
+        more.set()
+
+    def _wait_for_more(self) -> None:
+        self.takers += 1
+        try:
+            self._more.wait()
+        finally:
+            self.takers -= 1
+
+    def _taken(self, ticket: Ticket) -> Ticket:
+        self._out[ticket.id] = ticket
+        self._idle.clear()
+        return ticket
+
+    def _check_idle(self) -> None:
+        if not self._out and (self.stopped or not self._any_left()):
+            self._idle.set()
+
+    def _any_left(self) -> bool:
+        raise NotImplementedError
+
+
+class Tickets(Hand):
     """The tickets of a run that are not closed yet.
 
     ``of_cycle(cycle, started_at)`` gives the tickets of a cycle in order, perhaps without end.
     """
 
     def __init__(self, of_cycle: TicketsOfCycle) -> None:
+        super().__init__()
         self._of_cycle = of_cycle
         self._coming: Iterator[Ticket] = iter(())
         self._next: Ticket | None = None  # read ahead, to know when none is left
         self._reopened: list[tuple[int, Ticket]] = []
-        self._more = Event()
-        self.takers = 0  # who wait in `take`
-        self.stopped = False
-        self._out: dict[int, Ticket] = {}  # taken and not closed
-        self._idle = Event()
 
     def begin(self, cycle: int, started_at: float) -> None:
         """Hand out the tickets of ``cycle`` from now on."""
         self._coming = self._of_cycle(cycle, started_at)
         self._next = next(self._coming, None)
         self._idle.clear()
-        self._wake()
-
-    def adopt(self, ticket: Ticket) -> None:
-        """A ticket was taken, and submitted, before this process began."""
-        self._taken(ticket)
+        self.wake()
 
     def take(self) -> Ticket | None:
         """The next ticket, waiting for one; None once there will be no more."""
@@ -48,11 +102,7 @@ class Tickets:
             if self._next is not None:
                 ticket, self._next = self._next, next(self._coming, None)
                 return self._taken(ticket)
-            self.takers += 1
-            try:
-                self._more.wait()
-            finally:
-                self.takers -= 1
+            self._wait_for_more()
         return None
 
     def take_due(self, before: float) -> Ticket | None:
@@ -68,28 +118,12 @@ class Tickets:
         """A ticket that was taken and surely not submitted is open again."""
         self._out.pop(ticket.id, None)
         heapq.heappush(self._reopened, (ticket.id, ticket))
-        self._wake()
+        self.wake()
         self._check_idle()
 
     def earliest(self) -> Ticket | None:
         """The first of the tickets that were given back and are not taken again."""
         return self._reopened[0][1] if self._reopened else None
-
-    def closed(self, ticket: Ticket) -> None:
-        """A ticket that was taken is closed."""
-        self._out.pop(ticket.id, None)
-        self._check_idle()
-
-    def stop(self) -> None:
-        """Hand out no more; whoever waits for a ticket gets None."""
-        self.stopped = True
-        self._wake()
-        self._check_idle()
-
-    def wait_idle(self, timeout_s: float | None = None) -> bool:
-        """Wait until none is out and none is left to take; whether that came in time."""
-        self._check_idle()
-        return bool(self._idle.wait(timeout_s))
 
     def left(self) -> Iterator[Ticket]:
         """The tickets of this cycle that are not closed, used up by reading."""
@@ -101,21 +135,5 @@ class Tickets:
             yield from self._coming
             self._next = None
 
-    def _wake(self) -> None:
-        """Let all who wait for a ticket look again."""
-        more, self._more = self._more, Event()
-        more.set()
-
-    def held(self) -> list[Ticket]:
-        """The tickets that were taken and are not closed."""
-        return list(self._out.values())
-
-    def _taken(self, ticket: Ticket) -> Ticket:
-        self._out[ticket.id] = ticket
-        self._idle.clear()
-        return ticket
-
-    def _check_idle(self) -> None:
-        none_left = self.stopped or (self._next is None and not self._reopened)
-        if none_left and not self._out:
-            self._idle.set()
+    def _any_left(self) -> bool:
+        return self._next is not None or bool(self._reopened)

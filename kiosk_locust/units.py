@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def seconds(value: float | None) -> str:
     """A duration in the unit that suits it.
@@ -36,3 +38,14 @@ def rate(value: float | None, what: str) -> str:
 def count(number: int, noun: str) -> str:
     """``1 job``, ``2,000 jobs``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def usd(value: float | None) -> str:
+    """``$12.34``, ``$1,234``, ``$0.0123``, ``$0.0000547``; ``-`` for None."""
+    if value is None:
+        return "-"
+    if abs(value) >= 999.5:
+        return f"${value:,.0f}"
+    if abs(value) >= 0.995 or not value:
+        return f"${value:.2f}"
+    return f"${value:.{2 - math.floor(math.log10(abs(value)))}f}"

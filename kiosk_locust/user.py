@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import ClassVar
+from typing import ClassVar, Protocol
 from weakref import WeakKeyDictionary
 
 import gevent
@@ -12,10 +13,21 @@ from locust.env import Environment
 
 from kiosk_locust.options import Options
 from kiosk_locust.record import JobRequest, Ticket
-from kiosk_locust.run import Run
 
-#: The run that is on in each of Locust's environments; the plugin sets it.
-RUNS: WeakKeyDictionary[Environment, Run] = WeakKeyDictionary()
+
+class Work(Protocol):
+    """A run that is on, or a worker's share of one, as users see it."""
+
+    @property
+    def options(self) -> Options:
+        """The run's."""
+
+    def work(self, user_class: str, request_for: Callable[[Ticket], JobRequest]) -> None:
+        """See one ticket's job through, from its due time to its end."""
+
+
+#: What there is to do in each of Locust's environments; the plugin sets it.
+RUNS: WeakKeyDictionary[Environment, Work] = WeakKeyDictionary()
 
 #: How often users look for the run, while there is none.
 UNTIL_THEN_S = 0.1

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import gevent
 from gevent.event import Event
@@ -21,13 +21,12 @@ from kiosk_locust.clock import SystemClock
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.job import Interrupted
 from kiosk_locust.kiosk import Kiosk
-from kiosk_locust.ledger import Ledger
-from kiosk_locust.options import Options, Ramp
+from kiosk_locust.link import Link
+from kiosk_locust.options import CostOptions, GrafanaOptions, Options, Ramp
 from kiosk_locust.record import Record
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.relay.worker import WorkerEnd
-from kiosk_locust.remote import Link, RemoteRun, RemoteTickets
-from kiosk_locust.run import Run
+from kiosk_locust.remote import RemoteShare
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
 from kiosk_locust.user import RUNS
 
@@ -100,9 +99,9 @@ class WorkerPlugin:
     def _on_test_start(self, **_: Any) -> None:
         self._leave(0.0)
         self._link = Link(self._send, self._clock.now, self._make)
-        RUNS[self._environment] = cast("Run", self._link)
+        RUNS[self._environment] = self._link
 
-    def _make(self, end: WorkerEnd) -> RemoteRun:
+    def _make(self, end: WorkerEnd) -> RemoteShare:
         link = self._link
         if link is None or link.welcome_facts is None:
             raise RuntimeError("welcome before hello")
@@ -116,21 +115,20 @@ class WorkerPlugin:
             clock=clock,
             on_request=partial(tell_of_request, self._environment),
         )
-        run = RemoteRun.join(
+        share = RemoteShare(
             end,
-            RemoteTickets(),
             options=options,
             kiosk=Kiosk(transport),
             clock=clock,
             own_clock=self._clock.now,
             on_fault=self._on_fault,
         )
-        recorder = Recorder(cast("Ledger", run.remote))  # it says the same words
+        recorder = Recorder(share.ledger)
         recorder.attach()
         statistics = LocustStatistics(self._environment.stats)
 
         def on_closed(record: Record, **_: Any) -> None:
-            if not run.remote.is_returned(record):
+            if not share.ledger.is_returned(record):
                 statistics.on_closed(record)
 
         events.job_closed.add_listener(on_closed, critical=True)
@@ -140,7 +138,7 @@ class WorkerPlugin:
             lambda: events.job_closed.remove_listener(on_closed),
         ]
         logger.info("this worker takes part; its clock is %.3f s off", end.skew.seconds)
-        return run
+        return share
 
     def _on_fault(self) -> None:
         self._environment.process_exit_code = 2
@@ -163,8 +161,8 @@ class WorkerPlugin:
         if link is None or link is self._left:
             return
         self._left = link
-        if link.run is not None:
-            link.run.drain("its worker's end", grace_s)
+        if link.share is not None:
+            link.share.drain("its worker's end", grace_s)
             # Locust's listener may be the one that calls: then no answer can come any more.
             link.close(LAST_WORDS_S if grace_s else 0.0)
         while self._closers:
@@ -177,4 +175,5 @@ def _options(values: dict[str, Any]) -> Options:
     values["ramp"] = values["ramp"] and Ramp(**values["ramp"])
     for name in ("output_dir", "log_file"):
         values[name] = Path(values[name])
+    values["cost"], values["grafana"] = CostOptions(), GrafanaOptions()  # the master asks
     return Options(**values)

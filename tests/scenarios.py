@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust.options import Options
+from kiosk_locust.options import CostOptions, GrafanaOptions, Options
 from kiosk_locust.record import JobRequest, Record, Ticket
 
 DEFAULTS: dict[str, Any] = {
@@ -53,6 +53,8 @@ DEFAULTS: dict[str, Any] = {
     "log_enabled": False,
     "log_level": "INFO",
     "log_file": Path("benchmark.log"),
+    "cost": CostOptions(),
+    "grafana": GrafanaOptions(),
 }
 
 

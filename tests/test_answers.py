@@ -17,7 +17,8 @@ from kiosk_locust.errors import (
     Refused,
     ServerFault,
 )
-from kiosk_locust.http.answers import excerpt, fault, json_object, retry_after_s, words_of
+from kiosk_locust.excerpt import excerpt
+from kiosk_locust.http.answers import fault, json_object, retry_after_s, words_of
 from kiosk_locust.http.exchange import Exchange
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC).timestamp()

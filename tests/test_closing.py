@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from kiosk_locust.cost.stored import Priced, RunCost
 from kiosk_locust.screen import closing
 from kiosk_locust.screen.closing import SIMULATED, show
 from kiosk_locust.summary import summarise
@@ -24,11 +25,12 @@ def shown(
     encoding: str = "utf-8",
     workload: str = "open",
     width: int = 100,
+    cost: RunCost | None = None,
 ) -> str:
     summary = summarise(make(tmp_path / "run.db", rows, options={"workload": workload}))
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     console = Console(file=file, width=width)
-    show(console, summary, verdict, run_name="a-run", simulated=simulated, files=files)
+    show(console, summary, verdict, run_name="a-run", simulated=simulated, files=files, cost=cost)
     file.flush()
     assert isinstance(file.buffer, io.BytesIO)
     return file.buffer.getvalue().decode(encoding)
@@ -111,3 +113,53 @@ def test_it_can_be_printed_where_only_ascii_can(tmp_path: Path) -> None:
 def test_every_measure_of_the_summary_has_a_label(tmp_path: Path) -> None:
     summary = summarise(make(tmp_path / "run.db", [Row()]))
     assert set(closing.LABELS) == set(summary.percentiles_s)
+
+
+def priced(*, at_least: bool = False, usd: float | None = 12.5, longer: float = 0.0) -> RunCost:
+    run = {
+        "window": {"start_at": T0, "end_at": T0 + 60},
+        "name": "run",
+        "meaning": "all nodes",
+        "total_usd": usd,
+        "usd_per_image": 0.00025,
+        "usd_per_million_images": 250.0,
+        "at_least": at_least,
+    }
+    window = {"start_at": T0, "end_at": T0 + 60 + longer}
+    whole = run | {"name": "fully loaded", "meaning": "to the scale-down", "window": window}
+    estimate = {
+        "at_least": at_least,
+        "run": run,
+        "fully_loaded": whole,
+        "marginal": None,
+        "sources": ["a table (2026-07-30)"],
+        "reasons": ["2 nodes have no labels: say --node-type"] if at_least else [],
+    }
+    return RunCost("GRAFANA_HOST (http://g)", run=Priced({}, estimate))
+
+
+def test_a_cost_is_told_for_the_run_and_its_images_with_the_prices_date(tmp_path: Path) -> None:
+    found = shown(tmp_path, Row(), cost=priced())
+    assert row_of(found, "cost")[1] == "$12.50, $0.000250 an image, $250.00 for a million images"
+    assert row_of(found, "prices")[1] == "a table (2026-07-30)"
+    assert "fully loaded" not in found
+
+
+def test_a_cost_that_lacks_something_says_so_at_each_figure_and_why(tmp_path: Path) -> None:
+    found = shown(tmp_path, Row(), cost=priced(at_least=True))
+    assert row_of(found, "cost")[1].count("at least $") == 3
+    assert row_of(found, "not priced")[1] == "2 nodes have no labels: say --node-type"
+
+
+def test_the_scale_down_is_told_where_it_was_counted(tmp_path: Path) -> None:
+    found = shown(tmp_path, Row(), cost=priced(longer=300.0))
+    assert "$12.50 fully loaded: to the scale-down" in found
+
+
+def test_a_cost_that_is_not_known_is_told_with_its_cause(tmp_path: Path) -> None:
+    found = shown(tmp_path, Row(), cost=RunCost("PROMETHEUS_URL (http://p)", "it is away"))
+    assert row_of(found, "cost")[1] == "not known: it is away"
+
+
+def test_where_nobody_was_asked_nothing_is_said_of_a_cost(tmp_path: Path) -> None:
+    assert "cost" not in shown(tmp_path, Row())

@@ -163,6 +163,18 @@ def test_pace_users_and_count_from_real_files(
     assert (found.start_delay_s, found.users, found.count) == expected
 
 
+def test_some_flags_may_be_given_several_times() -> None:
+    _write("locust.conf", "node-type = [a=e2-small, b=e2-medium]\n")
+    argv = ["--node-type", "c=e2-small", "--node-type=d=e2-medium,e=e2-micro"]
+    assert _patterns(*argv) == ["c", "d", "e"]
+    assert _patterns() == ["a", "b"]
+    assert get_parser().parse_args(argv).node_type == "c=e2-small,d=e2-medium,e=e2-micro"
+
+
+def _patterns(*argv: str) -> list[str]:
+    return [told.pattern for told in _resolve(*argv).options.cost.node_types]
+
+
 # --- Locust's parser --------------------------------------------------------------------------
 
 

@@ -84,22 +84,23 @@ class Cluster:
         kiosk: Simulator,
         *arguments: str,
         workers: int = 2,
+        started: int | None = None,  # so many at once, and the others by `join`
         locustfile: Path = BY_NUMBER,
     ) -> None:
         self._folder, self._kiosk, self._file = folder, kiosk, locustfile
-        self._port = str(free_port())
+        self.port = str(free_port())
         self.master = self._locust(
-            *("master", "--master", "--master-bind-port", self._port),
+            *("master", "--master", "--master-bind-port", self.port),
             *("--master-bind-host", "127.0.0.1", "--expect-workers", str(workers), *arguments),
         )
         self.workers: list[Locust] = []
-        for _ in range(workers):
+        for _ in range(workers if started is None else started):
             self.join()
 
-    def join(self) -> None:
-        """One worker more."""
+    def join(self, port: str = "") -> None:
+        """One worker more, that reaches its master at ``port`` if that is another."""
         name = f"worker{len(self.workers)}"
-        self.workers.append(self._locust(name, "--worker", "--master-port", self._port))
+        self.workers.append(self._locust(name, "--worker", "--master-port", port or self.port))
 
     def _locust(self, name: str, *arguments: str) -> Locust:
         folder = self._folder / name
@@ -346,27 +347,6 @@ def ctrl_c_to_forked(folder: Path) -> Seen:
 @sees(ctrl_c_to_forked)
 def test_ctrl_c_to_a_group_of_forked_processes_ends_them_all(seen: Seen) -> None:
     everything_is_written(seen)
-
-
-# -- a master that is killed
-
-
-def resumed(folder: Path) -> Seen:
-    with simulator("--predict-s=2") as kiosk:
-        with cluster(folder, kiosk, "-u", "150", "-r", "30") as run:
-            submitted(kiosk, 60)
-            run.master.process.kill()
-        with cluster(folder, kiosk, "--resume", "latest") as run:
-            return run.finish()
-
-
-@sees(resumed)
-def test_a_run_whose_master_was_killed_goes_on_with_new_workers(seen: Seen) -> None:
-    assert seen.all_codes == (0, [0, 0]), seen.said
-    assert seen.finished.outcomes == {"done": 150}
-    nothing_is_lost_or_doubled_in_silence(seen, 150)
-    assert len(seen.ambiguous()) <= 60
-    assert len(seen.finished.results[0]["sessions"]) == 2
 
 
 # -- open-ended

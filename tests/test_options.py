@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiosk_locust.errors import OptionsError
-from kiosk_locust.options import Options, Ramp, options_as_json
+from kiosk_locust.options import CostOptions, GrafanaOptions, Options, Ramp, options_as_json
 from kiosk_locust.settings.sources import FORM, Given, Layer, Layers
 from kiosk_locust.settings.table import SETTINGS
 from tests.layered import make_layers, mistakes, mistakes_in, resolve, resolve_layers
@@ -69,6 +69,8 @@ def test_the_defaults_are_those_of_the_older_client() -> None:
         log_enabled=True,
         log_level="DEBUG",
         log_file=Path("benchmark.log"),
+        cost=CostOptions(),
+        grafana=GrafanaOptions(),
     )
 
 

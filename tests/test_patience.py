@@ -206,8 +206,9 @@ def from_the_page(folder: Path) -> Page:
             web.stop()
             stopped = web.written("stopped")
             took_s = time.monotonic() - since
+            known = web.output.count("1 workers connected")
             workers.append(worker("third"))
-            wait_until(lambda: web.output.count("1 workers connected") >= 3, what="the third")
+            wait_until(lambda: web.output.count("1 workers connected") > known, what="the third")
             web.signal(signal.SIGINT)
             return Page(back, stopped, took_s, (web.finish().code, workers[2].finish().code))
         finally:

@@ -13,6 +13,11 @@ import jsonschema
 import pytest
 
 from kiosk_locust import results
+from kiosk_locust.cost.estimate import estimate
+from kiosk_locust.cost.figures import Window, Work
+from kiosk_locust.cost.prices import PriceBook
+from kiosk_locust.cost.series import ClusterSeries, Series
+from kiosk_locust.cost.stored import Priced, RunCost
 from kiosk_locust.errors import LedgerError
 from tests.ledgers import IMAGE_FIELDS, RUN_ID, T0, Row, make, never_leased
 
@@ -288,3 +293,70 @@ def test_a_notebook_of_the_kiosk_paper_reads_it(tmp_path: Path) -> None:
     uploads = [time for job in priced["job_data"] for time in job["upload_time"]]
     assert sum(uploads) == pytest.approx(3.75)
     assert len(priced["job_data"]) * 100 == priced["num_jobs"] * 100 == 300
+
+
+def costed(*cycles: int, scraped: bool = True) -> str:
+    """A cost as the ledger has it: of one node, with a label or without."""
+    moments = [(T0 + 15.0 * n, 1.0) for n in range(9)]
+    labels = {"label_node_kubernetes_io_instance_type": "n1-standard-4"}
+    labels["label_topology_kubernetes_io_region"] = "us-west1"
+    series = ClusterSeries(
+        T0,
+        T0 + 120,
+        15.0,
+        kube_node_created=(Series({"node": "n"}, tuple((at, T0 - 60) for at, _ in moments)),),
+        kube_node_labels=(Series({"node": "n"} | (labels if scraped else {}), tuple(moments)),),
+    )
+
+    def of(end_at: float) -> Priced:
+        window = Window(T0, end_at)
+        return Priced.of(estimate(series, window, Work(1, 1), PriceBook.of(), network=False))
+
+    by_cycle = {cycle: of(T0 + 36.0 * cycle) for cycle in cycles}
+    return RunCost("GRAFANA_HOST (http://g)", run=of(T0 + 108), cycles=by_cycle).as_text()
+
+
+def test_a_cost_stands_in_the_results_and_obeys_the_schema(tmp_path: Path) -> None:
+    found = written(tmp_path, Row(), cost=costed())
+    validate(found)
+    assert float(found["cpu_node_cost"]) == pytest.approx(0.189999 * 108 / 3600)
+    assert found["costs_are_at_least"] is False
+    assert found["cost"]["estimate"]["run"]["cpu_nodes_usd"] == float(found["cpu_node_cost"])
+
+
+def test_a_cycle_of_several_has_its_own_cost_and_the_file_over_all_the_runs(
+    tmp_path: Path,
+) -> None:
+    cycles = ((1, T0, T0 + 36), (2, T0 + 36, T0 + 108))
+    rows = (Row(cycle=1), Row(cycle=2))
+    path, options = tmp_path / "run.db", {"num_cycles": 2}
+    ledger = make(path, rows, options=options, cycles=cycles, cost=costed(1, 2))
+    files = results.write_all(ledger, tmp_path).paths
+    found = [json.loads(file.read_text()) for file in files]
+    costs = [float(each["cpu_node_cost"]) * 3600 / 0.189999 for each in found]
+    assert costs == [pytest.approx(36), pytest.approx(72), pytest.approx(108)]
+    for each in found:
+        validate(each)
+
+
+def test_a_cost_that_lacks_nodes_says_so_beside_the_older_clients_keys(tmp_path: Path) -> None:
+    found = written(tmp_path, Row(), cost=costed(scraped=False))
+    validate(found)
+    assert (found["total_node_and_networking_costs"], found["costs_are_at_least"]) == ("", True)
+    assert found["cost"]["estimate"]["reasons"]
+
+
+def test_a_cost_that_is_not_known_says_why(tmp_path: Path) -> None:
+    found = written(tmp_path, Row(), cost=RunCost("PROMETHEUS_URL (http://p)", "away").as_text())
+    validate(found)
+    assert (found["cpu_node_cost"], found["costs_are_at_least"]) == ("", None)
+    assert found["cost"] == {
+        "asked": "PROMETHEUS_URL (http://p)",
+        "trouble": "away",
+        "estimate": None,
+    }
+
+
+def test_where_nobody_was_asked_the_cost_is_null(tmp_path: Path) -> None:
+    found = written(tmp_path, Row())
+    assert (found["cost"], found["gpu_node_cost"]) == (None, "")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kiosk_locust.settings.sources import read_dotenv
-from kiosk_locust.settings.table import GROUPS, SETTINGS, Setting
+from kiosk_locust.settings.table import GROUPS, SECRETS, SETTINGS, Setting
 from tests.layered import resolve
 
 ROOT = Path(__file__).parent.parent
@@ -32,7 +32,7 @@ def test_the_document_has_a_row_for_every_setting_and_no_other() -> None:
 def test_the_example_has_every_name_with_its_default() -> None:
     found = dict(re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", EXAMPLE.read_text(encoding="utf-8"), re.M))
     named = {setting.env: setting for setting in SETTINGS.values() if setting.env}
-    assert found.keys() == named.keys()
+    assert found.keys() == named.keys() | {secret.env for secret in SECRETS}
     for name, setting in named.items():
         assert not setting.default or found[name] == setting.default
 
@@ -43,6 +43,14 @@ def test_every_name_in_the_example_stands_below_its_explanation() -> None:
         if setting.env:
             (at,) = (n for n, line in enumerate(lines) if re.match(rf"(# )?{setting.env}=", line))
             assert lines[at - 1].startswith(f"# {setting.meaning}")
+
+
+def test_every_secret_is_told_of_in_both_files_and_has_no_flag() -> None:
+    document, example = (path.read_text(encoding="utf-8") for path in (DOCUMENT, EXAMPLE))
+    for secret in SECRETS:
+        assert f"`{secret.env}`: {secret.meaning}" in document
+        assert f"# {secret.meaning}\n# {secret.env}=\n" in example
+        assert not {s for s in SETTINGS.values() if s.env == secret.env}
 
 
 def test_the_example_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

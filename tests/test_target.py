@@ -142,6 +142,7 @@ def test_it_can_be_asked_for_plainly() -> None:
         ({"STORAGE_BUCKET": "gs://b"}, {}, "STORAGE_BUCKET in the environment"),
         ({}, {"STORAGE_BUCKET": "gs://b"}, "STORAGE_BUCKET in .env"),
         ({"GRAFANA_HOST": "grafana"}, {}, "GRAFANA_HOST in the environment"),
+        ({}, {"PROMETHEUS_URL": "http://p:9090"}, "PROMETHEUS_URL in .env"),
         ({}, {"MODEL": "Mesmer:1"}, "MODEL in .env"),
         ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, {}, "KUBERNETES_SERVICE_HOST in the environment"),
     ],

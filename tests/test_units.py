@@ -53,3 +53,22 @@ def test_a_rate_is_by_the_minute_or_the_hour_where_it_is_low(
 @given(st.floats(0, 1e9))
 def test_every_duration_has_a_number_and_a_unit(value: float) -> None:
     assert re.fullmatch(r"[\d.,e-]+ (ms|s|min|h)", units.seconds(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "-"),
+        (0.0, "$0.00"),
+        (0.0000547, "$0.0000547"),
+        (0.00012345, "$0.000123"),
+        (0.0999, "$0.0999"),
+        (0.994, "$0.994"),
+        (0.999, "$1.00"),
+        (12.345, "$12.35"),
+        (1234.5, "$1,234"),
+        (-2.5, "$-2.50"),
+    ],
+)
+def test_dollars_have_three_digits_where_they_are_few(value: float | None, shown: str) -> None:
+    assert units.usd(value) == shown

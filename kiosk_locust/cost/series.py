@@ -26,6 +26,9 @@ class ClusterSeries:
     end_at: float  # of the last
     step_s: float
     kube_node_created: tuple[Series, ...] = ()
+    #: ``timestamp(kube_node_created)``: each value is when the sample was really scraped. The
+    #: samples of the series above may be up to 5 minutes older than their times (lookback).
+    scraped_at: tuple[Series, ...] = ()
     kube_node_info: tuple[Series, ...] = ()
     kube_node_labels: tuple[Series, ...] = ()
     kube_node_status_capacity: tuple[Series, ...] = ()

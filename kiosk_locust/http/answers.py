@@ -10,9 +10,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from kiosk_locust.errors import Answered, BadAnswer, Busy, Redirected, Refused, ServerFault
+from kiosk_locust.excerpt import excerpt
 from kiosk_locust.http.exchange import Exchange
 
-EXCERPT_CHARS = 200
 LOOKED_AT_BYTES = 8 * 1024
 
 _TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
@@ -93,12 +93,6 @@ def retry_after_s(exchange: Exchange) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, moment.timestamp() - exchange.received_at)
-
-
-def excerpt(text: str) -> str:
-    """At most 200 characters of ``text`` on one line, and nothing that a terminal would obey."""
-    shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return shown if len(shown) <= EXCERPT_CHARS else shown[: EXCERPT_CHARS - 1] + "…"
 
 
 def words_of(exchange: Exchange) -> str:

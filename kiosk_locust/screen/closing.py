@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kiosk_locust import units
+from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.percentiles import Percentiles
 from kiosk_locust.screen.printable import printable
 from kiosk_locust.summary import Summary
@@ -46,11 +47,16 @@ def show(
     simulated: bool,
     files: Sequence[Path],
     advice: Sequence[str] = (),
+    cost: RunCost | None = None,
 ) -> None:
     """Print it all on ``console``; the verdict is the last line, or the last but SIMULATED."""
     if simulated:
         _say(console, SIMULATED, "bold yellow")
-    console.print(_counts(summary, run_name))
+    table = _counts(summary, run_name)
+    if cost is not None:
+        for row in _cost(cost):
+            table.add_row(*(printable(text, console.encoding) for text in row))
+    console.print(table)
     if any(found.count for found in summary.percentiles_s.values()):
         console.print(_percentiles(summary))
     for path in files:
@@ -100,6 +106,33 @@ def _counts(summary: Summary, run_name: str) -> Table:
         hashes = units.count(summary.expire_errors, "hash").replace("hashs", "hashes")
         table.add_row("left behind", f"{hashes} could not be told to expire")
     return table
+
+
+def _cost(cost: RunCost) -> Iterator[tuple[str, str]]:
+    """What the run cost, for how much work, by whose prices, and what is missing from it."""
+    if cost.run is None:
+        yield "cost", f"not known: {cost.trouble}"
+        return
+    estimate = cost.run.estimate
+    run = estimate["run"]
+    at_least = "at least " if estimate["at_least"] else ""
+    if run["total_usd"] is None:
+        yield "cost", "not known"
+    else:
+        shares = [(run["usd_per_image"], "an image")]
+        shares.append((run["usd_per_million_images"], "for a million images"))
+        told = [f"{at_least}{units.usd(usd)} {what}" for usd, what in shares if usd is not None]
+        yield "cost", ", ".join([f"{at_least}{units.usd(run['total_usd'])}", *told])
+    for name in ("fully_loaded", "marginal"):
+        found = estimate[name]
+        is_longer = found is not None and found["window"] != run["window"]
+        if (is_longer or name == "marginal") and found and found["total_usd"] is not None:
+            least = "at least " if found["at_least"] else ""
+            yield "", f"{least}{units.usd(found['total_usd'])} {found['name']}: {found['meaning']}"
+    if estimate["sources"]:
+        yield "prices", "; ".join(estimate["sources"])
+    for reason in estimate["reasons"]:
+        yield "not priced", reason
 
 
 def _percentiles(summary: Summary) -> Table:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kiosk_locust.errors import Mistake
-from kiosk_locust.settings import parsing
+from kiosk_locust.settings import cost, grafana, parsing
 from kiosk_locust.settings.pacing import TOLERANCE
 from kiosk_locust.settings.plan import Ramp
 from kiosk_locust.settings.sources import Given, Layer, Layers
@@ -88,6 +88,8 @@ def texts(planned: Mapping[str, Any]) -> dict[str, str]:
     found["upload_prefix"] = found.get("upload_prefix") or "/"
     if planned.get("arrival") != "trace":
         found["arrival"] = planned["arrival"]
+    for group, texts_of in (("cost", cost.texts), ("grafana", grafana.texts)):
+        found |= texts_of(planned[group]) if group in planned else {}
     return found
 
 

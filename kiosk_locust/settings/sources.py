@@ -15,10 +15,10 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from kiosk_locust.errors import Mistake, OptionsError
-from kiosk_locust.settings.table import SETTINGS
+from kiosk_locust.settings.table import SECRETS, SETTINGS
 
-#: Names that speak of a real Kiosk where no host is given. MODEL does, too, but is a setting.
-SIGNS = ("STORAGE_BUCKET", "GRAFANA_HOST")
+#: Names that speak of a real Kiosk where no host is given. Some settings do, too: see `target`.
+SIGNS = ("STORAGE_BUCKET",)
 CLUSTER_SIGN = "KUBERNETES_SERVICE_HOST"
 
 DOTENV = ".env"
@@ -126,6 +126,7 @@ def read_dotenv(path: Path = Path(DOTENV)) -> dict[str, str]:
 def lookalikes(dotenv: Mapping[str, str]) -> list[str]:
     """A line for each name in ``.env`` that is no setting, but almost one."""
     known = [setting.env for setting in SETTINGS.values() if setting.env]
+    known += [secret.env for secret in SECRETS]
     lines = []
     for name in dotenv:
         meant = [] if name in known else difflib.get_close_matches(name, known, 1, LOOKS_ALIKE)
@@ -183,7 +184,8 @@ def config_layer(place: str, items: Mapping[str, object]) -> Layer:
     for key, value in items.items():
         setting = by_key.get(key.removeprefix("--"))
         if setting is not None:
-            values[setting.name] = Given(str(value), key, place)
+            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            values[setting.name] = Given(text, key, place)
     return Layer(place, values)
 
 

@@ -9,6 +9,8 @@ from kiosk_locust.settings.sources import DOTENV, Given, Layers, masked
 from kiosk_locust.settings.validation import DEFAULT, Checker
 
 SIMULATED_FILE = "image.png"
+#: Settings that speak of a real Kiosk where no host is given; MODEL does where it names one.
+SIGNS = ("grafana_host", "prometheus_url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def _without_password(given: Given) -> Given:
 
 def _refuse_by_signs(check: Checker) -> None:
     """A mistake for everything that says a real Kiosk was meant, though no host is known."""
-    for sign in _signs(check.layers):
+    for sign in _signs(check.layers.without(*check.failed)):
         check.refuse(
             _without_password(sign),
             "speaks of a real Kiosk, but no host is given: set API_HOST (or --host), "
@@ -88,7 +90,9 @@ def _signs(layers: Layers) -> list[Given]:
         names_one = model is not None and any(parsing.model(model.text))
     except ValueError:
         names_one = False  # a mistake of its own
-    return [*layers.signs, *([model] if model and names_one else [])]
+    found = [layers.get(name) for name in SIGNS]
+    found.append(model if names_one else None)
+    return [*layers.signs, *filter(None, found)]
 
 
 def _file(check: Checker, *, is_real: bool) -> str:

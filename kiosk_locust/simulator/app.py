@@ -27,6 +27,7 @@ from kiosk_locust.simulator.api import Api
 from kiosk_locust.simulator.cluster import Cluster
 from kiosk_locust.simulator.control import control_app
 from kiosk_locust.simulator.faults import Fault, FaultPlan, FaultRule
+from kiosk_locust.simulator.grafana import Grafana
 from kiosk_locust.simulator.strike import abort, hang, replacement
 from kiosk_locust.simulator.traffic import Predict, Traffic
 from kiosk_locust.simulator.upload import receive_upload
@@ -49,6 +50,7 @@ class KioskApp:
         self.traffic = Traffic()
         self.faults = FaultPlan(faults, cluster.settings.seed)
         self._api = Api(cluster)
+        self.grafana = Grafana(cluster)
         self._control = control_app(self)
 
     def replace_faults(self, rules: list[FaultRule]) -> None:
@@ -130,6 +132,8 @@ class KioskApp:
             predict.body = raw
         if raw is None:
             return TOO_LARGE
+        if self.grafana.serves(scope["path"]):
+            return self.grafana.answer(*target, scope["query_string"], raw, self.clock())
         body = parse_body(scope, raw)
         if body is None:
             return BAD_JSON

@@ -71,6 +71,8 @@ def state_of(kiosk: KioskApp) -> dict[str, object]:
         "queues": cluster.queue_lengths(),
         "nodes": [_node(node) for node in cluster.fleet.alive],
         "node_history": [_node(node) for node in cluster.fleet.history],
+        "cpu_nodes": [_node(node) for node in cluster.fleet.cpu_nodes],
+        "annotations": kiosk.grafana.annotations,
         "faults": [
             {"rule": rule.text, "hits": hits}
             for rule, hits in zip(kiosk.faults.rules, kiosk.faults.hits, strict=True)

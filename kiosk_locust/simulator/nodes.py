@@ -1,4 +1,4 @@
-"""GPU nodes, and the autoscaler that starts and removes them."""
+"""The cluster's nodes, and the autoscaler that starts and removes those with GPUs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from kiosk_locust.simulator.draws import Purpose, duration, stream
 from kiosk_locust.simulator.settings import ClusterSettings
 
+#: A cluster is there for a while before anybody submits a job.
+CPU_NODES_AGE_S = 3600.0
+
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """One GPU node; times in epoch seconds. Removed nodes stay in the history."""
+    """One node; times in epoch seconds. Removed nodes stay in the history."""
 
     name: str
     machine_type: str
@@ -25,12 +28,20 @@ class Node:
 
 
 class Fleet:
-    """The nodes of a cluster: ``alive`` now, and ``history`` of all there ever were."""
+    """The GPU nodes of a cluster: ``alive`` now, and ``history`` of all there ever were.
+
+    ``cpu_nodes`` are the others, which run what is no prediction, and stay.
+    """
 
     def __init__(self, settings: ClusterSettings, now: float) -> None:
         self._settings = settings
         self.alive: list[Node] = []
         self.history: list[Node] = []
+        self.cpu_nodes = [
+            Node(f"simulated-cpu-{number:04d}", settings.cpu_machine_type, "", born_at, born_at)
+            for number in range(settings.cpu_nodes)
+            for born_at in (now - CPU_NODES_AGE_S,)
+        ]
         for _ in range(settings.min_nodes):
             self._add(now - settings.node_startup_s, now)
 

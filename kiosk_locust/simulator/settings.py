@@ -83,6 +83,11 @@ class ClusterSettings:
     scale_down_delay_s: float = _setting(60.0, "a node idle for so long is removed", "GPU nodes")
     machine_type: str = _setting("n1-highmem-2", "machine type of GPU nodes", "GPU nodes")
     accelerator: str = _setting("nvidia-tesla-t4", "GPU of GPU nodes, one a node", "GPU nodes")
+    spot: bool = _setting(default=True, text="GPU nodes are spot nodes", group="GPU nodes")
+
+    region: str = _setting("us-west1", "where all nodes are, for their prices", "Other nodes")
+    cpu_nodes: int = _setting(2, "nodes without a GPU, which are always there", "Other nodes")
+    cpu_machine_type: str = _setting("n1-standard-4", "their machine type", "Other nodes")
 
     def __post_init__(self) -> None:
         mistakes = list(self._mistakes())

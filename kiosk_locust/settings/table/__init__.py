@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from kiosk_locust.settings.table import kiosk, locusts, output, plan, waiting
+from kiosk_locust.settings.table import cost, grafana, kiosk, locusts, output, plan, waiting
+from kiosk_locust.settings.table.secrets import SECRETS, Secret
 from kiosk_locust.settings.table.setting import Setting
 
-__all__ = ["GROUPS", "SETTINGS", "Setting"]
+__all__ = ["GROUPS", "SECRETS", "SETTINGS", "Secret", "Setting"]
 
 #: Title of each group and its settings, in the order that people read them.
 GROUPS: tuple[tuple[str, tuple[Setting, ...]], ...] = (
@@ -21,6 +22,8 @@ GROUPS: tuple[tuple[str, tuple[Setting, ...]], ...] = (
     ("How many jobs, and when", plan.SETTINGS),
     ("Polling and waiting", waiting.SETTINGS),
     ("Progress and files", output.SETTINGS),
+    ("Cost", cost.SETTINGS),
+    ("Where the cost is asked for", grafana.SETTINGS),
 )
 
 

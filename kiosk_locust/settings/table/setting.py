@@ -18,6 +18,7 @@ class Setting:
     in_form: bool = True  # whether the web UI's start form shows it
     is_flag: bool = False  # whether its flag stands alone, without a value
     empty_counts: bool = False  # whether an empty value is a value
+    repeats: bool = False  # whether its flag may be given several times; commas join the values
     choices: tuple[str, ...] = ()
     short: str = ""  # short flag, of Locust's own options
     is_locusts: bool = False  # Locust adds it to its parser itself

@@ -1,0 +1,173 @@
+"""What an estimate says: nodes, figures, and what they leave out; US dollars, hours, seconds."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A time in which costs are counted; epoch seconds."""
+
+    start_at: float
+    end_at: float
+
+    @property
+    def seconds(self) -> float:
+        """Its length, at least 0."""
+        return max(0.0, self.end_at - self.start_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the nodes did in the window; costs are shared among ``jobs`` and ``images``."""
+
+    jobs: int = 0  # that were done, wholly or partly
+    images: int = 0  # that were done
+    images_stored: int | None = None  # that the bucket held and consumers read; None: ``images``
+    stored_bytes: float | None = None  # of those; None: 1.5 MB each
+    bucket_region: str = ""  # such as us-west1; empty: not known, or a multi-region
+    first_submitted_at: float | None = None  # epoch seconds
+    last_closed_at: float | None = None  # when the last job was over, epoch seconds
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkCost:
+    """What the bucket costs; see `kiosk_locust.cost.network`."""
+
+    operations_usd: float
+    storage_usd: float
+    reads_usd: float | None  # between regions; None: the bucket's region is not known
+    stored_bytes: float
+
+    @property
+    def usd(self) -> float:
+        """The sum."""
+        return self.operations_usd + self.storage_usd + (self.reads_usd or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCost:
+    """One life of one node, and what it cost; ``None`` for USD: it has no price."""
+
+    name: str
+    machine_type: str  # empty: not known
+    region: str
+    zone: str
+    spot: bool
+    accelerator: str  # empty: none, or not known
+    gpus: int
+    is_gpu: bool
+    created_at: float  # epoch seconds, as Kubernetes says
+    ended_at: float | None  # estimated; None: it was there when the data ended
+    was_there: bool  # before the run
+    stayed: bool  # was there before the run and when the data ended
+    hours: float  # within the run's window
+    usd: float | None
+    usd_per_hour: float | None
+    price_source: str
+    price_date: str  # as the source has it; empty: undated
+    full_hours: float | None  # from the run's start to the scale-down; None: not counted
+    full_usd: float | None
+    lacks: str  # why there is no price, and what to add; empty: it has one
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One sum over one window. Where a node has no price it is *at least* this."""
+
+    name: str  # "run", "fully loaded" or "marginal"
+    meaning: str
+    window: Window
+    cpu_nodes_usd: float | None  # None: there were such nodes, and none of them has a price
+    gpu_nodes_usd: float | None
+    network_usd: float | None  # None: left out
+    total_usd: float | None  # None: nothing is known of the nodes
+    at_least: bool  # whether something is missing from it
+    usd_per_job: float | None
+    usd_per_image: float | None
+    usd_per_million_images: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many nodes of each type there were from ``at`` on."""
+
+    at: float  # epoch seconds
+    nodes: Mapping[str, int]  # by type, such as ``n1-highmem-2 + 1 nvidia-tesla-t4, spot``
+
+
+@dataclass(frozen=True, slots=True)
+class Autoscaler:
+    """What the autoscaler did; None where it is not known or did not happen."""
+
+    nodes: tuple[Count, ...]
+    first_gpu_node_s: float | None  # from the first submission; 0: it was there already
+    scale_down_s: float | None  # from the last job's end to the end of the run's last GPU node
+    gpu_busy_hours: float | None  # node hours in which any GPU of the node was used
+    gpu_idle_hours: float | None
+    gpu_unmeasured_hours: float | None  # node hours of GPU nodes without such measures
+
+
+@dataclass(frozen=True, slots=True)
+class CostEstimate:
+    """What a run cost, as far as it can be told."""
+
+    run: Figure
+    fully_loaded: Figure | None  # None: it was not counted beyond the run's end
+    marginal: Figure | None
+    nodes: tuple[NodeCost, ...]
+    network: NetworkCost | None  # of the run's window
+    autoscaler: Autoscaler
+    work: Work
+    reasons: tuple[str, ...]  # why figures are "at least", and what mends it
+    notes: tuple[str, ...]  # what was assumed
+    left_out: tuple[str, ...]
+    sources: tuple[str, ...]  # of the prices, with their dates
+
+    @property
+    def at_least(self) -> bool:
+        """Whether the run's figure lacks something."""
+        return self.run.at_least
+
+    def legacy_fields(self) -> dict[str, Any]:
+        """The older client's three keys, and the one that says whether they lack something."""
+        return {
+            "cpu_node_cost": _text(self.run.cpu_nodes_usd),
+            "gpu_node_cost": _text(self.run.gpu_nodes_usd),
+            "total_node_and_networking_costs": _text(self.run.total_usd),
+            "costs_are_at_least": self.at_least,
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain dicts, lists and numbers."""
+        found: dict[str, Any] = _plain(dataclasses.asdict(self))
+        if self.network is not None:
+            found["network"]["usd"] = self.network.usd
+        return {"at_least": self.at_least} | found
+
+
+#: What stands in the results where nothing was asked, or no answer came.
+UNKNOWN: Mapping[str, Any] = {
+    "cpu_node_cost": "",
+    "gpu_node_cost": "",
+    "total_node_and_networking_costs": "",
+    "costs_are_at_least": None,
+}
+
+
+def _text(usd: float | None) -> str:
+    return "" if usd is None else str(usd)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value

@@ -1,0 +1,171 @@
+"""JSON over HTTP from a Grafana or a Prometheus, with a login that goes to no other host."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import requests
+
+from kiosk_locust.clock import Clock
+from kiosk_locust.cost import words
+from kiosk_locust.cost.credentials import Credentials
+from kiosk_locust.errors import CostError, CostRefused
+from kiosk_locust.excerpt import excerpt
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 60.0  # a Prometheus gives up a query after 2 min, most proxies before that
+TRIES = 3
+PAUSE_S = 1.0  # before the second try; it doubles
+LONGEST_HINT_S = 10.0  # of a Retry-After that is believed
+BUSY = frozenset({429, 502, 503, 504})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MOST_REDIRECTS = 3
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom we ask: its setting (GRAFANA_HOST, …) and its base URL, as messages name it."""
+
+    setting: str
+    base_url: str
+    login: str  # the settings of its login, for advice
+
+    def __str__(self) -> str:
+        return f"{self.setting} ({self.base_url})"
+
+
+class Web:
+    """Calls of one base URL; times out, tries again what may pass, and raises CostError.
+
+    Redirects are followed by hand, within the same host alone: ``requests`` would also look
+    into ~/.netrc for each host on the way.
+    """
+
+    def __init__(self, target: Target, credentials: Credentials, clock: Clock) -> None:
+        self.target = target
+        self._credentials = credentials
+        self._login = _Login(credentials.header)
+        self._clock = clock
+        self._session = requests.Session()
+
+    def close(self) -> None:
+        """Close kept connections."""
+        self._session.close()
+
+    def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        """The JSON that GET answers; ``path`` begins with a slash."""
+        return self._call("GET", path, query or {}, None)
+
+    def post(self, path: str, body: object) -> Any:
+        """The JSON that POST of some JSON answers; tried once, since it may not be repeatable."""
+        return self._call("POST", path, {}, body)
+
+    def _call(self, method: str, path: str, query: Mapping[str, str], body: object) -> Any:
+        answer = self._answer(method, self.target.base_url + path, query, body)
+        if not answer.ok or answer.status_code in REDIRECTS:
+            has_login = bool(self._credentials)
+            advice = words.refusal_advice(answer, self.target.login, has_login=has_login)
+            raise CostRefused(
+                f"{self.target} answered {answer.status_code} to {method} {path}"
+                f"{self._quoted(answer)}: {advice}",
+                status=answer.status_code,
+            )
+        try:
+            return json.loads(answer.content)
+        except (ValueError, RecursionError):
+            raise CostError(
+                f"{self.target} answered {method} {path} with no JSON{self._quoted(answer)}; is"
+                " the address right, its path, too, and does nothing before it want a login?"
+            ) from None
+
+    def _quoted(self, answer: requests.Response) -> str:
+        return self._credentials.hidden_in(words.quoted(answer))
+
+    def _answer(
+        self, method: str, url: str, query: Mapping[str, str], body: object
+    ) -> requests.Response:
+        """The last answer of a few tries."""
+        pause_s = PAUSE_S
+        tries = TRIES if method == "GET" else 1
+        for left in reversed(range(tries)):
+            try:
+                answer = self._follow(method, url, query, body)
+            except requests.RequestException as error:
+                if not left:
+                    why = words.connection_trouble(error)
+                    raise CostError(f"{self.target} cannot be reached: {why}") from None
+            else:
+                if answer.status_code not in BUSY or not left:
+                    return answer
+                pause_s = max(pause_s, _hint_s(answer))
+            self._clock.sleep(pause_s)
+            pause_s *= 2
+        raise AssertionError("the last try returns or raises")
+
+    def _follow(
+        self, method: str, url: str, query: Mapping[str, str], body: object
+    ) -> requests.Response:
+        """Send a request, and again to where it is redirected on the same host."""
+        params: Mapping[str, str] | None = query
+        for _ in range(MOST_REDIRECTS + 1):
+            answer = self._session.request(
+                method,
+                url,
+                params=params,
+                json=body,
+                auth=self._login,
+                headers={"Accept": "application/json"},
+                timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                allow_redirects=False,
+            )
+            location = answer.headers.get("location", "")
+            if answer.status_code not in REDIRECTS or not location:
+                return answer
+            target = urljoin(url, location)
+            if not is_same_host(urlsplit(url), urlsplit(target)):
+                place = urlsplit(target)
+                raise CostError(
+                    f"{self.target} redirects to another place,"
+                    f" {excerpt(f'{place.scheme}://{place.hostname}')}, which was sent nothing: it"
+                    f" is a page for a login, or {self.target.setting} should name that address"
+                )
+            url, params = target, None  # what was asked stands in the new address
+        raise CostError(
+            f"{self.target} redirects in a circle: set {self.target.setting} to the address that"
+            " answers by itself"
+        )
+
+
+def is_same_host(one: SplitResult, other: SplitResult) -> bool:
+    """Whether a login for ``one`` may be sent to ``other``: the same server, or its https."""
+    if one.hostname != other.hostname:
+        return False
+    try:
+        ports = [part.port or DEFAULT_PORTS.get(part.scheme) for part in (one, other)]
+    except ValueError:
+        return False
+    if one.scheme == other.scheme:
+        return ports[0] == ports[1]
+    return (one.scheme, other.scheme, *ports) == ("http", "https", 80, 443)
+
+
+def _hint_s(answer: requests.Response) -> float:
+    text = answer.headers.get("retry-after", "").strip()
+    return min(float(text), LONGEST_HINT_S) if text.isascii() and text.isdigit() else 0.0
+
+
+class _Login(requests.auth.AuthBase):
+    """Sets the header itself, also an absent one, so that nothing is taken from ~/.netrc."""
+
+    def __init__(self, header: str) -> None:
+        self._header = header
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._header:
+            request.headers["Authorization"] = self._header
+        return request

@@ -1,0 +1,178 @@
+"""Asks at the end of a run what it cost; whatever goes wrong, the run ends as it would have."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import gevent
+from gevent.event import Event
+
+from kiosk_locust.clock import Clock
+from kiosk_locust.cost.annotations import RunNote, annotate
+from kiosk_locust.cost.collect import PATIENCE_S, cluster_series
+from kiosk_locust.cost.credentials import Secrets
+from kiosk_locust.cost.estimate import estimate
+from kiosk_locust.cost.figures import CostEstimate, Window
+from kiosk_locust.cost.pricefile import read_price_file
+from kiosk_locust.cost.prices import PriceBook
+from kiosk_locust.cost.series import ClusterSeries
+from kiosk_locust.cost.source import Asked, Source, default_source
+from kiosk_locust.cost.stored import Priced, RunCost
+from kiosk_locust.errors import CostError, KioskLocustError
+from kiosk_locust.options import Options
+from kiosk_locust.reading import opened
+from kiosk_locust.realthread import in_thread
+from kiosk_locust.scaledown import LONGEST_TAIL_S, Waiting
+from kiosk_locust.workdone import work_done
+
+logger = logging.getLogger(__name__)
+
+#: For all questions and the estimate; waiting for scrapes and for the scale-down comes on top.
+LIMIT_S = 300.0
+#: The same once somebody is in a hurry: a cluster that sent SIGTERM kills soon.
+HURRIED_LIMIT_S = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What of a run is needed for its cost: its ledger, its window, and what to tell of it."""
+
+    ledger: Path
+    note: RunNote
+    was_signalled: bool = False  # whoever ended it does not want to wait for a scale-down
+
+    @property
+    def window(self) -> Window:
+        """From the run's start to its end."""
+        return Window(self.note.start_at, self.note.end_at)
+
+
+class Costing:
+    """The cost of one run, from the Grafana or Prometheus that its options name.
+
+    A simulated run asks its own simulator, at ``simulated_url``, and nobody else.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        secrets: Secrets,
+        clock: Clock,
+        environ: Mapping[str, str],
+        simulated_url: str = "",
+    ) -> None:
+        self._options = options
+        self._secrets = Secrets() if simulated_url else secrets
+        self._clock = clock
+        self._environ = environ
+        self._simulated_url = simulated_url
+        self._hurry = Event()
+
+    def hurry(self) -> None:
+        """Wait for nothing any more: neither scrapes nor the scale-down."""
+        self._hurry.set()
+
+    def ask(self, ended: Ended) -> RunCost | None:
+        """What the run cost, or why that is not known; None where there is nobody to ask.
+
+        Warns once of any trouble, and raises nothing.
+        """
+        greenlet = gevent.spawn(self._ask, ended)
+        gevent.wait([greenlet, self._hurry], timeout=LIMIT_S + self._longest_wait_s(), count=1)
+        if not greenlet.dead:
+            greenlet.join(HURRIED_LIMIT_S)
+        if greenlet.dead and greenlet.successful():
+            found: RunCost | None = greenlet.value
+        else:
+            greenlet.kill()
+            trouble = "no answer came in time; the run's end waits no longer for it"
+            found = RunCost("", trouble)
+        if found is not None and found.trouble:
+            logger.warning("the cost is not known: %s", found.trouble)
+        return found
+
+    def _longest_wait_s(self) -> float:
+        tail_s = self._options.cost.tail_s
+        return PATIENCE_S + (LONGEST_TAIL_S if tail_s is None else tail_s)
+
+    def _source(self) -> Source:
+        if self._simulated_url:
+            return Source(grafana=self._simulated_url)
+        given = Source(self._options.grafana.host, self._options.grafana.prometheus_url)
+        return given or default_source(self._environ)
+
+    def _ask(self, ended: Ended) -> RunCost | None:
+        source = self._source()
+        if not source:
+            logger.info("the cost is not asked for: neither GRAFANA_HOST nor PROMETHEUS_URL is set")
+            return None
+        asked = Asked(source, self._secrets, self._clock)
+        try:
+            found = self._answer(asked, ended)
+        except KioskLocustError as error:
+            found = RunCost(str(asked), str(error))
+        except Exception as error:
+            logger.exception("a fault while the cost was asked for")
+            found = RunCost(str(asked), f"a fault of kiosk_locust: {error!r}")
+        try:
+            self._annotate(asked, ended.note, quietly=bool(found.trouble))
+        finally:
+            asked.close()
+        return found
+
+    def _annotate(self, asked: Asked, note: RunNote, *, quietly: bool) -> None:
+        """Mark the run in Grafana; where the cost could not be had, one warning is enough."""
+        if asked.grafana is None or not self._options.grafana.annotations:
+            return
+        try:
+            annotate(asked.grafana, note)
+        except CostError as error:
+            level = logging.INFO if quietly else logging.WARNING
+            logger.log(level, "the run is not marked in Grafana: %s", error)
+        except Exception:
+            logger.exception("a fault while the run was marked in Grafana")
+
+    def _answer(self, asked: Asked, ended: Ended) -> RunCost:
+        prometheus = asked.prometheus()
+        waiting = Waiting(prometheus, self._options.cost, self._clock, self._hurry)
+        seen_to = ended.window.end_at
+        if not ended.was_signalled:
+            seen_to = waiting.for_the_scale_down(ended.window)
+        asked_to = waiting.for_a_scrape(seen_to)
+        series = cluster_series(prometheus, ended.window.start_at, asked_to)
+        estimates = in_thread(lambda: self._estimates(series, ended, seen_to))
+        priced = {cycle: Priced.of(each) for cycle, each in estimates.items()}
+        return RunCost(str(asked), run=priced.pop(None), cycles=_numbered(priced))
+
+    def _estimates(
+        self, series: ClusterSeries, ended: Ended, seen_to: float
+    ) -> dict[int | None, CostEstimate]:
+        """Of the run (None), and where it has several cycles of each; runs in a real thread."""
+        options = self._options.cost
+        user = read_price_file(Path(options.prices)) if options.prices else None
+        book = PriceBook.of(user)
+        with opened(ended.ledger) as db:
+            windows: dict[int | None, Window] = {None: ended.window}
+            if self._options.num_cycles > 1:
+                cycles = db.execute("SELECT cycle, started_at, ended_at FROM cycles")
+                for cycle, started_at, ended_at in cycles:
+                    windows[cycle] = Window(started_at, ended_at or ended.window.end_at)
+            return {
+                cycle: estimate(
+                    series,
+                    window,
+                    work_done(db, cycle, options.images_per_job),
+                    book,
+                    node_types=options.node_types,
+                    network=options.network,
+                    seen_to=seen_to if cycle is None else window.end_at,
+                )
+                for cycle, window in windows.items()
+            }
+
+
+def _numbered(priced: Mapping[int | None, Priced]) -> dict[int, Priced]:
+    return {cycle: each for cycle, each in priced.items() if cycle is not None}

@@ -1,0 +1,11 @@
+"""What others wrote, fit for a message."""
+
+from __future__ import annotations
+
+EXCERPT_CHARS = 200
+
+
+def excerpt(text: str) -> str:
+    """At most 200 characters of ``text`` on one line, and nothing that a terminal would obey."""
+    shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return shown if len(shown) <= EXCERPT_CHARS else shown[: EXCERPT_CHARS - 1] + "…"

@@ -1,0 +1,124 @@
+"""A worker's link to its master: it says hello until it is welcome, and then reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from kiosk_locust.options import Options
+from kiosk_locust.relay.messages import Drain, Hello, Reply, Welcome
+from kiosk_locust.relay.wire import decode, encode
+from kiosk_locust.relay.worker import WorkerEnd
+from kiosk_locust.remote import RemoteShare
+from kiosk_locust.share import RequestFor
+
+#: How often a worker looks whether it has something to report.
+TURN_S = 0.02
+#: Urgent news waits so long for more: a job id must be safe soon, a message for each is dear.
+COMPANY_S = 0.003
+#: How often it says hello, until it is welcome.
+HELLO_S = 0.5
+
+Send = Callable[[str, Any], None]
+
+
+class Link:
+    """Says hello until it is welcome, then reports; ``on_welcome`` makes the run."""
+
+    def __init__(
+        self, send: Send, own_clock: Callable[[], float], make: Callable[[WorkerEnd], RemoteShare]
+    ) -> None:
+        self.ready = Event()
+        self.share: RemoteShare | None = None
+        self._send = send
+        self._now = own_clock
+        self._make = make
+        self._end: WorkerEnd | None = None
+        self._asked: set[float] = set()
+        self._greenlet = gevent.spawn(self._serve)
+        self.welcome_facts: Welcome | None = None
+
+    @property
+    def options(self) -> Options:
+        """The run's."""
+        self.ready.wait()
+        assert self.share is not None  # noqa: S101  set before it is ready
+        return self.share.options
+
+    def work(self, user_class: str, request_for: RequestFor) -> None:
+        """What a user does, once the run is known."""
+        self.ready.wait()
+        if self.share:
+            self.share.work(user_class, request_for)
+
+    def on_welcome(self, data: object) -> None:
+        """The master has a run for us."""
+        arrived_at = self._now()
+        welcome = decode(Welcome, data)
+        if welcome.asked_at not in self._asked:  # to somebody else's hello, or of an earlier run
+            return
+        if self._end is not None:
+            self._end.welcome(welcome)
+            return
+        self.welcome_facts = welcome
+        self._end = WorkerEnd(
+            welcome,
+            arrived_at,
+            on_adopt=lambda record: self.share.adopt(record) if self.share else None,
+            on_drain=self._on_drain,
+            on_fenced=lambda: self.share.drop() if self.share else None,
+        )
+        gevent.spawn(self._begin, self._end)
+
+    def _begin(self, end: WorkerEnd) -> None:
+        self.share = self._make(end)
+        self.ready.set()
+
+    def on_reply(self, data: object) -> None:
+        """The master answers a report."""
+        if self._end is None or self.share is None:
+            return
+        self._end.receive(decode(Reply, data), self._now())
+        arrived, self.share.ledger.arrived = self.share.ledger.arrived, Event()
+        arrived.set()
+        self.share.came()
+
+    def close(self, timeout_s: float) -> None:
+        """Wait until all is told, and go."""
+        until = self._now() + timeout_s
+        while self._end and self._end.session and not self._end.is_drained and self._now() < until:
+            gevent.sleep(TURN_S)
+        gevent.sleep(2 * TURN_S)  # the report that says so
+        self._greenlet.kill()
+
+    def _on_drain(self, drain: Drain) -> None:
+        if self.share is None:
+            return
+        if drain.grace_s == 0:
+            self.share.give_up()
+        gevent.spawn(self.share.drain, drain.ended_by, drain.grace_s)
+
+    def _serve(self) -> None:
+        asked_at = -1e9
+        while True:
+            now = self._now()
+            if (self._end is None or not self._end.session) and now - asked_at >= HELLO_S:
+                asked_at = now
+                self._asked.add(now)
+                self._send("kiosk_hello", encode(Hello(now)))
+            if self._end is not None and self.share is not None:
+                report = self._end.report(now, self.share.tickets.takers)
+                if report:
+                    self._send("kiosk_report", encode(report))
+            self._rest()
+
+    def _rest(self) -> None:
+        """Until the next look, or until there is urgent news and it had a moment for company."""
+        if self.share is None:
+            gevent.sleep(TURN_S)
+        elif self.share.ledger.urgent.wait(TURN_S):
+            self.share.ledger.urgent.clear()
+            gevent.sleep(COMPANY_S)

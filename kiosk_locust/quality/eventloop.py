@@ -1,0 +1,128 @@
+"""A process watches itself: how late its event loop is, its CPU time and its memory."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from hdrh.histogram import HdrHistogram
+
+from kiosk_locust.clock import Clock
+
+INTERVAL_S = 0.02
+_MICROSECONDS = 1_000_000
+_LONGEST_US = 3600 * _MICROSECONDS
+_STATM = Path("/proc/self/statm")
+
+
+@dataclass(frozen=True, slots=True)
+class LoopFigures:
+    """What one process saw of itself since it began to watch.
+
+    Delays are from when a greenlet was to run until it did; None before the first. Each
+    moment of a stall counts, not each greenlet: a stall of 2 s weighs as much as 2 s without.
+    """
+
+    watched_s: float
+    delay_p50_s: float | None
+    delay_p99_s: float | None
+    delay_max_s: float | None
+    cpu_share: float | None  # of one processor
+    memory_bytes: int | None  # resident; None where the system does not say
+
+    def as_message(self) -> dict[str, float | int | None]:
+        """Plain values, which msgpack carries."""
+        return asdict(self)
+
+    @classmethod
+    def from_message(cls, message: Mapping[str, float | int | None]) -> LoopFigures:
+        """What ``as_message`` made; TypeError if it did not."""
+        return cls(**message)  # type: ignore[arg-type]  # as it was sent
+
+
+class LoopWatch:
+    """Measures while ``run`` goes on in a greenlet; ``figures`` may be asked at any time.
+
+    Memory does not grow. ``cpu_s`` is the process's own CPU time and ``memory`` its resident
+    bytes.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        interval_s: float = INTERVAL_S,
+        cpu_s: Callable[[], float] = time.process_time,
+        memory: Callable[[], int | None] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._interval_s = interval_s
+        self._cpu_s = cpu_s
+        self._memory = memory or resident_bytes
+        self._started_at = clock.now()
+        self._cpu_at_start_s = cpu_s()
+        self._histogram = HdrHistogram(1, _LONGEST_US, 3)
+
+    def run(self) -> None:
+        """Measure until the greenlet is killed."""
+        while True:
+            self.tick()
+
+    def tick(self) -> None:
+        """One sleep, and how much longer it took than it was to."""
+        began_at = self._clock.now()
+        self._clock.sleep(self._interval_s)
+        late_s = self._clock.now() - began_at - self._interval_s
+        late_us = min(_LONGEST_US, max(0, round(late_s * _MICROSECONDS)))
+        interval_us = max(1, round(self._interval_s * _MICROSECONDS))
+        # Counts the ticks that a stall swallowed, each with what was left of it then.
+        self._histogram.record_corrected_value(late_us, interval_us)
+
+    def figures(self) -> LoopFigures:
+        """Since the watch was made."""
+        watched_s = self._clock.now() - self._started_at
+        used_s = self._cpu_s() - self._cpu_at_start_s
+        return LoopFigures(
+            watched_s=watched_s,
+            delay_p50_s=self._delay_s(50),
+            delay_p99_s=self._delay_s(99),
+            delay_max_s=self._delay_s(100),
+            cpu_share=used_s / watched_s if watched_s > 0 else None,
+            memory_bytes=self._memory(),
+        )
+
+    def _delay_s(self, percent: float) -> float | None:
+        if not self._histogram.total_count:
+            return None
+        value: int = self._histogram.get_value_at_percentile(percent)
+        return value / _MICROSECONDS
+
+
+def worst(found: Iterable[LoopFigures]) -> LoopFigures | None:
+    """The worst of each figure among several processes; None of none."""
+    each = list(found)
+    if not each:
+        return None
+    return LoopFigures(
+        watched_s=max(one.watched_s for one in each),
+        delay_p50_s=_most(one.delay_p50_s for one in each),
+        delay_p99_s=_most(one.delay_p99_s for one in each),
+        delay_max_s=_most(one.delay_max_s for one in each),
+        cpu_share=_most(one.cpu_share for one in each),
+        memory_bytes=max((one.memory_bytes for one in each if one.memory_bytes), default=None),
+    )
+
+
+def resident_bytes(statm: Path = _STATM) -> int | None:
+    """The memory that this process holds, from Linux's /proc; None elsewhere."""
+    try:
+        pages = int(statm.read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _most(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)

@@ -1,0 +1,111 @@
+"""Batch or steady: whether work came in faster than it was done.
+
+Latencies mean something in a steady run only. In a batch their percentiles grow with the number
+of jobs, so its headline is how long it took and how fast it went at its plateau.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+#: How far L may be from lambda * W, and which share of the jobs may pile up, in a steady run.
+TOLERANCE = 0.05
+#: The plateau lies between these shares of the ends.
+PLATEAU = (0.1, 0.9)
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """One job in the system; epoch seconds. ``ended_at`` is None of one that did not end."""
+
+    submitted_at: float
+    ended_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """What a run was, and by which figures.
+
+    Over the window, ``in_system`` is the mean number of jobs in the Kiosk (L),
+    ``arrivals_per_s`` their rate (lambda) and ``stay_s`` their mean duration (W), ``growth``
+    the slope of the number in the system over the arrival rate: the share of the jobs that
+    came in and piled up. None where there was nothing to measure.
+    """
+
+    kind: Literal["batch", "steady"]
+    in_system: float | None
+    arrivals_per_s: float | None
+    stay_s: float | None
+    growth: float | None
+    why: str
+
+    @property
+    def littles_error(self) -> float | None:
+        """L / (lambda * W) - 1; 0 where Little's law holds over the window."""
+        if self.in_system is None or not self.arrivals_per_s or not self.stay_s:
+            return None
+        return self.in_system / (self.arrivals_per_s * self.stay_s) - 1
+
+
+def classify(stays: Iterable[Stay], start_at: float, end_at: float, until: float) -> Regime:
+    """The regime between two moments, mostly the first and the last submission after warm-up.
+
+    ``until`` is when the run was over: a job that did not end stayed until then. All in epoch
+    seconds, read once, in any order, in constant memory. A run is steady where the least-squares
+    slope of the number in the system comes to at most 5 % of the arrival rate, and where
+    L = lambda * W (Little, Oper. Res. 9 (1961) 383) holds within 5 %; over a finite window the
+    two sides differ by the work that is carried over its ends.
+    """
+    span_s = end_at - start_at
+    if span_s <= 0:
+        return Regime("batch", None, None, None, None, "all jobs were submitted at once")
+    middle = (start_at + end_at) / 2
+    arrivals, stayed_s, inside_s, moment = 0, 0.0, 0.0, 0.0
+    for stay in stays:
+        ended_at = until if stay.ended_at is None else stay.ended_at
+        if start_at <= stay.submitted_at <= end_at:
+            arrivals += 1
+            stayed_s += max(0.0, ended_at - stay.submitted_at)
+        low, high = max(start_at, stay.submitted_at), min(end_at, ended_at)
+        if high > low:
+            inside_s += high - low
+            moment += (high - low) * ((high + low) / 2 - middle)
+    if not arrivals or stayed_s <= 0:
+        return Regime("batch", None, None, None, None, "no job was in the system")
+    rate = arrivals / span_s
+    slope_per_s = 12 * moment / span_s**3  # of N(t) on t: the integral of (t - middle) N(t)
+    found = Regime("steady", inside_s / span_s, rate, stayed_s / arrivals, slope_per_s / rate, "")
+    return _judged(found)
+
+
+def _judged(found: Regime) -> Regime:
+    error, growth = found.littles_error or 0.0, found.growth or 0.0
+    reasons = []
+    if abs(growth) > TOLERANCE:
+        what = "came in and piled up" if growth > 0 else "were worked off from a pile"
+        reasons.append(f"{abs(growth):.0%} of the jobs {what}")
+    if abs(error) > TOLERANCE:
+        reasons.append(f"L differs from lambda * W by {error:+.0%}")
+    kind: Literal["batch", "steady"] = "batch" if reasons else "steady"
+    why = " and ".join(reasons) or "the queue did not grow, and L = lambda * W within 5 %"
+    return Regime(kind, found.in_system, found.arrivals_per_s, found.stay_s, found.growth, why)
+
+
+def plateau_per_s(ended_at: Sequence[float], done: Sequence[float] | None = None) -> float | None:
+    """Throughput between 10 % and 90 % of the ends: what was done after the one, up to the other.
+
+    ``ended_at`` in epoch seconds, ascending; ``done`` what each end brought (images), else 1.
+    So neither the start of the first jobs nor the last ones, which leave machines idle, count.
+    None where fewer than 10 jobs ended or all at once.
+    """
+    count = len(ended_at)
+    if count < 10:
+        return None
+    first = math.ceil(count * PLATEAU[0]) - 1
+    last = math.ceil(count * PLATEAU[1]) - 1
+    span_s = ended_at[last] - ended_at[first]
+    brought = last - first if done is None else math.fsum(done[first + 1 : last + 1])
+    return brought / span_s if span_s > 0 else None

@@ -1,0 +1,144 @@
+"""Thresholds: where they are written, and what a run's figures make of them."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from kiosk_locust.errors import Mistake, OptionsError
+from kiosk_locust.quality.figures import Figure, Interval
+from kiosk_locust.quality.grammar import Threshold, parse
+
+_TABLE = "[tool.kiosk_locust] thresholds"
+
+
+class Result(StrEnum):
+    """What became of a threshold."""
+
+    PASS = "pass"  # noqa: S105  a result, no password
+    MISS = "miss"
+    NOT_MEASURABLE = "not measurable"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A threshold beside what was measured, as it is shown.
+
+    ``is_close``: the limit lies inside the confidence interval, so that another run like this
+    one might end otherwise.
+    """
+
+    threshold: Threshold
+    result: Result
+    is_close: bool
+    wanted: str  # "< 60 s"
+    measured: str  # "58.21 s", "> 300 s", "-"
+    note: str  # the interval, or why there is none
+
+    @property
+    def verdict(self) -> str:
+        """``pass``, ``miss, too close to call``, ``not measurable``."""
+        return f"{self.result.value}, too close to call" if self.is_close else self.result.value
+
+
+def read(
+    given: Sequence[str] = (), file: Path | None = None, pyproject: Path | None = None
+) -> tuple[Threshold, ...]:
+    """The thresholds of all sources together, each once; OptionsError with every mistake.
+
+    ``file`` has one a line, with comments after ``#``; it must exist. ``pyproject`` has a list
+    of texts ``thresholds`` in ``[tool.kiosk_locust]``; it need not.
+    """
+    mistakes: list[Mistake] = []
+    found: dict[tuple[str, str, float], Threshold] = {}
+    texts = [(text, "--threshold") for text in given]
+    for reader, path in ((_lines, file), (_items, pyproject)):
+        if path is None or (reader is _items and not path.exists()):
+            continue
+        try:
+            texts += reader(path)
+        except OptionsError as error:
+            mistakes += error.mistakes
+    for text, name in texts:
+        try:
+            threshold = parse(text, name)
+        except OptionsError as error:
+            mistakes += error.mistakes
+        else:
+            found.setdefault((threshold.measure, threshold.operator, threshold.limit), threshold)
+    if mistakes:
+        raise OptionsError(mistakes)
+    return tuple(found.values())
+
+
+def _lines(path: Path) -> list[tuple[str, str]]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        advice = f"this file of thresholds cannot be read ({error}); give one of text"
+        raise OptionsError([Mistake(str(path), "", advice)]) from error
+    texts = [(line.partition("#")[0].strip(), number) for number, line in enumerate(lines, 1)]
+    return [(text, f"{path}, line {number}") for text, number in texts if text]
+
+
+def _items(path: Path) -> list[tuple[str, str]]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OptionsError([Mistake(str(path), "", f"it cannot be read: {error}")]) from error
+    tool = document.get("tool")
+    table = tool.get("kiosk_locust") if isinstance(tool, dict) else None
+    items = table.get("thresholds", []) if isinstance(table, dict) else []
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        advice = 'a list of texts is needed, such as ["job.p95 < 60s"]'
+        raise OptionsError([Mistake(f"{path} {_TABLE}", str(items), advice)])
+    return [(text, f"{path} {_TABLE}, item {n}") for n, text in enumerate(items, 1)]
+
+
+def evaluate(thresholds: Iterable[Threshold], figures: Mapping[str, Figure]) -> tuple[Row, ...]:
+    """A row for each threshold; ``figures`` are by ``Threshold.measure``.
+
+    A figure that is missing or has no value is "not measurable", which is neither met nor
+    missed.
+    """
+    return tuple(_row(each, figures.get(each.measure)) for each in thresholds)
+
+
+def _row(threshold: Threshold, figure: Figure | None) -> Row:
+    if figure is None or figure.value is None or math.isnan(figure.value):
+        why = figure.why if figure and figure.why else "this run did not measure it"
+        result = Result.NOT_MEASURABLE
+        return Row(
+            threshold, result, is_close=False, wanted=threshold.wanted, measured="-", note=why
+        )
+    holds = threshold.holds(math.inf if figure.is_least else figure.value)
+    interval = None if figure.is_least else figure.interval
+    return Row(
+        threshold,
+        Result.PASS if holds else Result.MISS,
+        interval is not None and threshold.holds(interval.low) != threshold.holds(interval.high),
+        threshold.wanted,
+        ("> " if figure.is_least else "") + _shown(figure.value, threshold),
+        "; ".join(filter(None, (_interval(interval, threshold), figure.why))),
+    )
+
+
+def _shown(value: float, threshold: Threshold) -> str:
+    """In the limit's own unit, with as many digits as tell it from the limit."""
+    unit = threshold.unit
+    for digits in (4, 6, 9):
+        shown = unit.show(value, digits)
+        if value == threshold.limit or shown != unit.show(threshold.limit, digits):
+            break
+    return shown
+
+
+def _interval(interval: Interval | None, threshold: Threshold) -> str:
+    if interval is None:
+        return ""
+    low, high = (threshold.unit.show(value) for value in (interval.low, interval.high))
+    return f"{interval.confidence * 100:g} % interval: {low} to {high}"

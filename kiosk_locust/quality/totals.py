@@ -1,0 +1,76 @@
+"""The figures of a run that are one number each, by the names that thresholds have for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kiosk_locust.quality.figures import Figure, unmeasured
+from kiosk_locust.quality.quantities import OUTCOMES
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a run, or a part of it, came to; None is not known.
+
+    ``outcomes`` has the tickets by outcome, ``unended`` how many submitted jobs were not seen to
+    end. Rates are a second, costs US dollars; ``no_cost`` says why there is no cost.
+    """
+
+    outcomes: Mapping[str, int]
+    unended: int
+    images_done: int
+    images_failed: int
+    makespan_s: float | None
+    jobs_per_s: float | None
+    images_per_s: float | None
+    plateau_jobs_per_s: float | None = None
+    plateau_images_per_s: float | None = None
+    cost_usd: float | None = None
+    no_cost: str = "the nodes' costs are not known"
+
+
+def figures(totals: Totals) -> dict[str, Figure]:
+    """By ``Threshold.measure``: every measure but percentiles.
+
+    A makespan with jobs that did not end is "at least" what was seen of it.
+    """
+    tickets = sum(totals.outcomes.values())
+    images = totals.images_done + totals.images_failed
+    counts = {name: totals.outcomes.get(name, 0) for name in OUTCOMES}
+    useful = counts["done"] + counts["partial"]
+    none_ended = "too few jobs ended, or all at once"
+    return {
+        **{name: _ratio(count, tickets, "there was no ticket") for name, count in counts.items()},
+        **{f"{name}.jobs": Figure(float(count)) for name, count in counts.items()},
+        "images_failed": _ratio(totals.images_failed, images, "no image was seen to end"),
+        "makespan": _makespan(totals),
+        "throughput.jobs": _known(totals.jobs_per_s, none_ended),
+        "throughput.images": _known(totals.images_per_s, none_ended),
+        "plateau.jobs": _known(totals.plateau_jobs_per_s, none_ended),
+        "plateau.images": _known(totals.plateau_images_per_s, none_ended),
+        "cost.total": _known(totals.cost_usd, totals.no_cost),
+        "cost.per_job": _cost(totals, useful, "no job is done"),
+        "cost.per_image": _cost(totals, totals.images_done, "no image is done"),
+    }
+
+
+def _makespan(totals: Totals) -> Figure:
+    if totals.makespan_s is None:
+        return unmeasured("no job was seen to end")
+    why = f"{totals.unended:,} jobs did not end" if totals.unended else ""
+    return Figure(totals.makespan_s, is_least=totals.unended > 0, why=why)
+
+
+def _cost(totals: Totals, count: int, why: str) -> Figure:
+    if totals.cost_usd is None:
+        return unmeasured(totals.no_cost)
+    return _ratio(totals.cost_usd, count, why)
+
+
+def _ratio(number: float, of: int, why: str) -> Figure:
+    return Figure(number / of) if of else unmeasured(why)
+
+
+def _known(value: float | None, why: str) -> Figure:
+    return unmeasured(why) if value is None else Figure(value)

@@ -1,0 +1,85 @@
+"""The cluster's Grafana: one data source, its proxy, and annotations."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qs
+
+from kiosk_locust.simulator.answers import NOT_FOUND, Answer, json_answer
+from kiosk_locust.simulator.cluster import Cluster
+from kiosk_locust.simulator.metrics import BadQuery, instant, over_time
+
+UID = "simulated-prometheus"
+PROXY = f"/api/datasources/proxy/uid/{UID}"
+DATA_SOURCE = {
+    "id": 1,
+    "uid": UID,
+    "name": "Prometheus",
+    "type": "prometheus",
+    "access": "proxy",
+    "isDefault": True,
+}
+PATHS = ("/api/datasources", "/api/annotations", "/api/health", PROXY)
+
+
+class Grafana:
+    """Answers of a Grafana that wants no login; ``annotations`` holds what it was given."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self.annotations: list[Any] = []
+
+    @staticmethod
+    def serves(path: str) -> bool:
+        """Whether a path is Grafana's, not the Kiosk's."""
+        return path in PATHS[:3] or path.startswith("/api/datasources/")
+
+    def answer(self, method: str, path: str, query: bytes, body: bytes, now: float) -> Answer:
+        """The answer to one request; ``query`` is what stands after the question mark."""
+        if (method, path) == ("POST", "/api/annotations"):
+            return self._annotate(body)
+        if method != "GET":
+            return NOT_FOUND
+        if path == "/api/health":
+            return json_answer({"database": "ok", "version": "simulated"})
+        if path == "/api/datasources":
+            return json_answer([DATA_SOURCE])
+        if path == "/api/annotations":
+            return json_answer(self.annotations)
+        return self._proxied(path.removeprefix(PROXY), query, now)
+
+    def _annotate(self, body: bytes) -> Answer:
+        try:
+            found = json.loads(body)
+        except ValueError:
+            return json_answer({"message": "bad request data"}, 400)
+        self.annotations.append(found)
+        number = len(self.annotations)
+        return json_answer({"message": "Annotation added", "id": number})
+
+    def _proxied(self, call: str, query: bytes, now: float) -> Answer:
+        self._cluster.advance(now)
+        asked = {name: texts[-1] for name, texts in parse_qs(query.decode("latin-1")).items()}
+        try:
+            if call == "/api/v1/query":
+                at = float(asked.get("time", now))
+                data = instant(self._cluster, asked["query"], at, now)
+            elif call == "/api/v1/query_range":
+                start, end, step = (float(asked[name]) for name in ("start", "end", "step"))
+                data = over_time(
+                    self._cluster, asked["query"], now, start=start, end=end, step=step
+                )
+            else:
+                return NOT_FOUND
+        except KeyError as missing:
+            return _bad_data(f"the parameter {missing} is missing")
+        except BadQuery as error:
+            return _bad_data(str(error))
+        except ValueError:
+            return _bad_data("a parameter is no number")
+        return json_answer({"status": "success", "data": data})
+
+
+def _bad_data(text: str) -> Answer:
+    return json_answer({"status": "error", "errorType": "bad_data", "error": text}, 400)

@@ -1,0 +1,115 @@
+"""What a Prometheus that scrapes this cluster would know of its nodes.
+
+It answers as one that scrapes all the time: a sample is as old as the moment that is asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from kiosk_locust.simulator.cluster import Cluster
+from kiosk_locust.simulator.nodes import Node
+
+MOST_POINTS = 11_000
+_QUERY = re.compile(r"\s*(?:(timestamp)\s*\(\s*)?([a-zA-Z_:]\w*)\s*(?:\{([^{}]*)\})?\s*\)?\s*")
+_MATCHER = re.compile(r'\s*(\w+)\s*=\s*"([^"]*)"\s*')
+_OF_THE_SCRAPE = {"instance": "10.8.0.9:8080", "job": "kube-state-metrics"}
+
+
+class BadQuery(ValueError):
+    """A query that this Prometheus cannot read, or must not answer."""
+
+
+class _Query(NamedTuple):
+    metric: str
+    wants_time: bool
+    matchers: Mapping[str, str]
+
+
+def instant(cluster: Cluster, query: str, at: float, now: float) -> dict[str, Any]:
+    """The ``data`` of ``/api/v1/query``; raises BadQuery."""
+    asked = _parsed(query)
+    found = [
+        {"metric": labels, "value": _sample(at, value, asked, now)}
+        for node, labels, value in _series(cluster, asked)
+        if _is_there(node, min(at, now))
+    ]
+    return {"resultType": "vector", "result": found}
+
+
+def over_time(
+    cluster: Cluster, query: str, now: float, *, start: float, end: float, step: float
+) -> dict[str, Any]:
+    """The ``data`` of ``/api/v1/query_range``; raises BadQuery."""
+    asked = _parsed(query)
+    if step <= 0 or end < start:
+        raise BadQuery("invalid parameter: the step must be above 0, the end after the start")
+    if (end - start) / step > MOST_POINTS:
+        raise BadQuery("exceeded maximum resolution of 11,000 points per timeseries")
+    moments = [start + step * n for n in range(int((end - start) / step) + 1)]
+    found = []
+    for node, labels, value in _series(cluster, asked):
+        there = [at for at in moments if _is_there(node, min(at, now))]
+        if there:
+            values = [_sample(at, value, asked, now) for at in there]
+            found.append({"metric": labels, "values": values})
+    return {"resultType": "matrix", "result": found}
+
+
+def _parsed(query: str) -> _Query:
+    found = _QUERY.fullmatch(query)
+    if not found:
+        raise BadQuery("the simulated Prometheus knows plain metrics and timestamp() of them")
+    matchers = {}
+    for part in filter(str.strip, (found[3] or "").split(",")):
+        matcher = _MATCHER.fullmatch(part)
+        if not matcher:
+            raise BadQuery(f'the simulated Prometheus knows matchers such as a="b", not {part!r}')
+        matchers[matcher[1]] = matcher[2]
+    return _Query(found[2], bool(found[1]), matchers)
+
+
+def _sample(at: float, value: float, asked: _Query, now: float) -> list[Any]:
+    return [at, repr(min(at, now) if asked.wants_time else value)]
+
+
+def _is_there(node: Node, at: float) -> bool:
+    return node.created_at <= at and (node.deleted_at is None or at < node.deleted_at)
+
+
+def _series(cluster: Cluster, asked: _Query) -> Iterator[tuple[Node, dict[str, str], float]]:
+    for node in (*cluster.fleet.cpu_nodes, *cluster.fleet.history):
+        found = _labels(cluster, node, asked.metric)
+        if found is None:
+            continue
+        labels, value = found
+        labels |= {"node": node.name} | _OF_THE_SCRAPE
+        if all(labels.get(name, "") == wanted for name, wanted in asked.matchers.items()):
+            name = {} if asked.wants_time else {"__name__": asked.metric}
+            yield node, name | labels, value
+
+
+def _labels(cluster: Cluster, node: Node, metric: str) -> tuple[dict[str, str], float] | None:
+    """Labels and value of a metric of kube-state-metrics 2; None for any other."""
+    settings = cluster.settings
+    if metric == "kube_node_created":
+        return {}, float(int(node.created_at))  # Kubernetes tells it to the second
+    if metric == "kube_node_info":
+        return {"provider_id": f"gce://simulated/{settings.region}-a/{node.name}"}, 1.0
+    if metric == "kube_node_status_capacity":
+        count = 1.0 if node.accelerator else 0.0
+        return {"resource": "nvidia_com_gpu", "unit": "integer"}, count
+    if metric == "kube_node_labels":
+        labels = {
+            "label_node_kubernetes_io_instance_type": node.machine_type,
+            "label_topology_kubernetes_io_region": settings.region,
+            "label_topology_kubernetes_io_zone": f"{settings.region}-a",
+        }
+        if node.accelerator:
+            labels["label_cloud_google_com_gke_accelerator"] = node.accelerator
+            if settings.spot:
+                labels["label_cloud_google_com_gke_spot"] = "true"
+        return labels, 1.0
+    return None

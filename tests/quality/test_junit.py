@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as ET
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk_locust.quality.figures import Figure
+from kiosk_locust.quality.grammar import parse
+from kiosk_locust.quality.junit import write
+from kiosk_locust.quality.thresholds import evaluate
+
+#: What Jenkins' junit-10.xsd says of the elements used here: attributes, which of them are
+#: needed, children.
+SCHEMA: dict[str, tuple[set[str], set[str], set[str]]] = {
+    "testsuites": ({"name", "time", "tests", "failures", "errors"}, set(), {"testsuite"}),
+    "testsuite": (
+        {"name", "tests", "failures", "errors", "time", "skipped", "timestamp"},
+        {"name", "tests", "failures", "errors"},
+        {"testcase"},
+    ),
+    "testcase": (
+        {"name", "time", "classname"},
+        {"name"},
+        {"error", "failure", "system-out"},
+    ),
+    "failure": ({"type", "message"}, set(), set()),
+    "error": ({"type", "message"}, set(), set()),
+    "system-out": (set(), set(), set()),
+}
+TIME = re.compile(r"(([0-9]{0,3},)*[0-9]{3}|[0-9]{0,3})*(\.[0-9]*)?")
+
+THRESHOLDS = [parse(t) for t in ("job.p95 < 60s", "failed < 1%", "cost.total < 1")]
+ROWS = evaluate(THRESHOLDS, {"job.p95": Figure(50.0), "failed": Figure(0.5)})
+
+
+def check(element: ET.Element) -> None:
+    allowed, needed, children = SCHEMA[element.tag]
+    assert needed <= set(element.attrib) <= allowed
+    for child in element:
+        assert child.tag in children
+        check(child)
+
+
+def test_the_document_conforms_to_the_schema_of_jenkins() -> None:
+    root = ET.fromstring(write(ROWS, name="r", reasons=["late"], started_at=1e9, took_s=1234.5))
+    check(root)
+    (suite,) = root
+    assert TIME.fullmatch(suite.attrib["time"])
+    assert suite.attrib["timestamp"] == "2001-09-09T01:46:40"
+
+
+def test_a_miss_is_a_failure_and_what_was_not_measured_an_error() -> None:
+    (suite,) = ET.fromstring(write(ROWS, name="r"))
+    cases = {case.attrib["name"]: [child.tag for child in case] for case in suite}
+    assert cases == {
+        "job.p95 < 60s": ["system-out"],
+        "failed < 1%": ["failure"],
+        "cost.total < 1": ["error"],
+        "the run is valid": [],
+    }
+    counted = [suite.attrib[name] for name in ("tests", "failures", "errors")]
+    assert counted == ["4", "1", "1"]
+
+
+def test_wanted_and_measured_stand_in_the_message() -> None:
+    failure = ET.fromstring(write(ROWS, name="r")).find(".//failure")
+    assert failure is not None
+    assert failure.attrib["message"] == "wanted < 1%, measured 50%"
+
+
+def test_an_invalid_run_is_an_error_with_its_reasons() -> None:
+    error = ET.fromstring(write([], name="r", reasons=["late", "lost"])).find(".//error")
+    assert error is not None
+    assert error.text == "late\nlost"
+
+
+@given(st.text("a<&>\"'\x00\x1b\ud800\uffff\U0001f600]", max_size=40))
+def test_any_text_makes_a_document_that_can_be_read(text: str) -> None:
+    root = ET.fromstring(write([], name=text, reasons=[text]))
+    assert root.tag == "testsuites"

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from kiosk_locust.quality.regime import Regime, Stay, classify, plateau_per_s
+from tests.quality.queues import moments
+
+
+def run(count: int, rate: float, servers: int, seed: int) -> tuple[list[Stay], Regime]:
+    came, ended = moments(count, rate, servers, random.Random(seed))
+    stays = [Stay(a, e) for a, e in zip(came, ended, strict=True)]
+    # The first tenth is warm-up: it fills the empty system.
+    return stays, classify(stays, came[count // 10], came[-1], max(ended))
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("load", [0.3, 0.5, 0.7])
+def test_a_queue_that_keeps_up_is_steady(load: float, seed: int) -> None:
+    _, found = run(2000, load * 4, 4, seed)
+    assert found.kind == "steady", found.why
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("load", [1.2, 1.5, 3.0])
+def test_a_queue_that_grows_is_a_batch(load: float, seed: int) -> None:
+    _, found = run(2000, load * 4, 4, seed)
+    assert found.kind == "batch"
+    assert "piled up" in found.why
+
+
+def test_the_share_that_piles_up_is_told() -> None:
+    _, found = run(3000, 6.0, 4, 1)
+    assert found.growth == pytest.approx(1 - 1 / 1.5, abs=0.05)  # a third is left over
+
+
+def test_the_figures_are_those_of_the_path_sampled_finely() -> None:
+    stays, found = run(300, 3.0, 4, 7)
+    came = sorted(stay.submitted_at for stay in stays)
+    start, end = came[30], came[-1]
+    times = np.linspace(start, end, 200_001)
+    begun = np.searchsorted(np.array(came), times, side="right")
+    gone = np.searchsorted(np.array(sorted(s.ended_at or 0.0 for s in stays)), times, side="right")
+    inside = begun - gone
+    slope = np.polyfit(times, inside, 1)[0]
+    assert found.in_system == pytest.approx(float(inside.mean()), rel=1e-3)
+    assert found.arrivals_per_s is not None
+    assert found.growth == pytest.approx(slope / found.arrivals_per_s, abs=1e-4)
+
+
+def test_all_at_once_is_a_batch() -> None:
+    found = classify([Stay(5.0, 6.0), Stay(5.0, 7.0)], 5.0, 5.0, 7.0)
+    assert (found.kind, found.why) == ("batch", "all jobs were submitted at once")
+
+
+def test_a_run_no_longer_than_its_jobs_is_a_batch() -> None:
+    stays = [Stay(float(n), n + 60.0) for n in range(100)]
+    assert classify(stays, 0.0, 99.0, 160.0).kind == "batch"
+
+
+def test_jobs_of_equal_length_that_overlap_evenly_are_steady() -> None:
+    stays = [Stay(n * 0.1, n * 0.1 + 2.0) for n in range(2000)]
+    found = classify(stays, 20.0, 199.0, 202.0)
+    assert found.kind == "steady"
+    assert found.in_system == pytest.approx(20.0, rel=0.01)
+    assert found.littles_error == pytest.approx(0.0, abs=0.01)
+
+
+def test_a_job_that_did_not_end_stays_until_the_run_was_over() -> None:
+    found = classify([Stay(0.0, None)], 0.0, 10.0, 30.0)
+    assert (found.in_system, found.stay_s) == (1.0, 30.0)
+
+
+def test_without_jobs_there_are_no_figures() -> None:
+    assert classify([], 0.0, 10.0, 10.0).littles_error is None
+
+
+def test_the_plateau_leaves_out_the_first_and_the_last_tenth() -> None:
+    slow_start = [100.0 + 10 * n for n in range(10)]
+    plateau = [190.0 + 0.5 * n for n in range(1, 81)]
+    slow_end = [230.0 + 10 * n for n in range(1, 11)]
+    ends = slow_start + plateau + slow_end
+    assert plateau_per_s(ends) == pytest.approx(2.0)
+    assert plateau_per_s(ends, [100.0] * 100) == pytest.approx(200.0)
+
+
+def test_few_ends_or_all_at_once_have_no_plateau() -> None:
+    assert plateau_per_s([1.0] * 9) is None
+    assert plateau_per_s([1.0] * 100) is None
