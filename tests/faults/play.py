@@ -28,7 +28,8 @@ TURN_S = 0.05
 #: A run that is not at its end by then hangs.
 LIMIT_S = 300.0
 #: After its end, its workers have so long to end, and everybody to fall silent.
-LEAVE_S = 40.0
+#: A worker that joined in the last moments ends a minute later, when it misses its master.
+LEAVE_S = 75.0
 #: A worker whose master has answered so long before the end is told of it.
 MET_S = 3.0
 SILENCE_S = 1.5
