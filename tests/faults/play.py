@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import json
 import shutil
 import signal
 import socket
@@ -12,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -90,8 +91,9 @@ def play(plan: Plan, folder: Path) -> Outcome:
         try:
             run.to_its_end()
             run.until_silence()
-            witness = Witness(kiosk.log()["predicts"], kiosk.polls)
         finally:
+            witness = Witness(kiosk.log()["predicts"], kiosk.polls)
+            (folder / "witness.json").write_text(json.dumps(asdict(witness)))
             run.kill_all()
     judgement = judge(plan, run.ledger, witness)
     more = (*about_results(plan, run.ledger.parent), *run.said_amiss())
