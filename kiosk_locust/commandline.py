@@ -194,4 +194,4 @@ def _in_force(setting: Setting, layers: Layers) -> str:
     try:
         return form_text(boolean(text))
     except ValueError:
-        return setting.default
+        return setting.default or "false"  # empty: it follows other settings until it is set

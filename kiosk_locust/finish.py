@@ -9,7 +9,10 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import gevent
+
 from kiosk_locust import report, results, units
+from kiosk_locust.archive import Archive, Archived
 from kiosk_locust.clock import Clock
 from kiosk_locust.cost.annotations import RunNote
 from kiosk_locust.cost.stored import RunCost
@@ -38,7 +41,8 @@ class Finish:
 
     Whatever goes wrong in one step, the others are done; ``problems`` has a line for each. A step
     that writes a file adds it to ``files``. ``output_dir`` is where the run's files go, and
-    ``costing`` asks what the run cost, if anybody shall.
+    ``costing`` asks what the run cost, if anybody shall; ``archive``, if there is one, is where
+    they go then.
     """
 
     def __init__(
@@ -47,7 +51,9 @@ class Finish:
         ledger: Ledger,
         output_dir: Path,
         clock: Clock,
+        *,
         costing: Costing | None = None,
+        archive: Archive | None = None,
     ) -> None:
         self.run = run
         self.files = [ledger.path]
@@ -55,6 +61,8 @@ class Finish:
         self.picture: Picture | None = None  # of the run as its page shows it, once it is read
         self.cost: RunCost | None = None
         self.problems: list[str] = [run.trouble] if run.trouble else []
+        self.archived = Archived()
+        self._archive = archive
         self._ledger = ledger
         self._path = ledger.path
         self._output_dir = output_dir
@@ -64,7 +72,8 @@ class Finish:
     @property
     def steps(self) -> tuple[Step, ...]:
         """What every run ends with, in order; after the first, the ledger lacks but the cost."""
-        return self.record_end, self.ask_cost, self.close_ledger, self.write_results
+        written = self.write_results, self.write_report
+        return self.record_end, self.ask_cost, self.close_ledger, *written, self.upload
 
     def carry_out(self, steps: Iterable[Step]) -> None:
         """Do each of ``steps``; what one raises is a problem of the run, and the next is done."""
@@ -90,13 +99,22 @@ class Finish:
 
     def advice(self, run_name: str, *, simulated: bool) -> list[str]:
         """How to go on with an interrupted run, and what it left in the Kiosk."""
+        later = self._to_upload_later()
         if self.run.finished or simulated:
-            return []
+            return later
         left = left_in_the_kiosk(self._path)
         words = [f"left in the Kiosk: {units.count(left, 'job')} of this run"] if left else []
         is_there = self._path.parent.absolute() == self._output_dir.absolute()
         resumable_as = run_name if is_there else self._path
-        return [*words, f"to go on with it: locust … --resume {resumable_as}"]
+        return [*later, *words, f"to go on with it: locust … --resume {resumable_as}"]
+
+    def _to_upload_later(self) -> list[str]:
+        if not self.archived.missed:
+            return []
+        return [
+            f"not uploaded: {self.archived.reason}",
+            f"to upload it later: python -m kiosk_locust upload-results {self._path}",
+        ]
 
     # -- the steps
 
@@ -111,13 +129,22 @@ class Finish:
         )
 
     def ask_cost(self) -> None:
-        """Ask what the run cost, and keep it in the ledger: results come from there alone."""
+        """Ask what the run cost, and keep it in the ledger: results come from there alone.
+
+        Raises nothing: a run whose cost is not known is none the worse.
+        """
         if self._costing is None:
             return
+        try:
+            self._ask_cost(self._costing)
+        except Exception:
+            logger.exception("a fault while the cost was asked for; the run's end goes on")
+
+    def _ask_cost(self, costing: Costing) -> None:
         with contextlib.suppress(LedgerError):  # the disk may be full: to close it tells
             self._ledger.settle()
         if self.run.ended_by == signal.SIGTERM.name:
-            self._costing.hurry()
+            costing.hurry()
         with opened(self._path) as db:
             run = facts(db)
         verdict = self.verdict()
@@ -131,9 +158,9 @@ class Finish:
             told=verdict.why,
         )
         was_signalled = "SIG" in self.run.ended_by
-        self.cost = self._costing.ask(Ended(self._path, note, was_signalled=was_signalled))
-        if self.cost is not None:
-            self._ledger.set_meta(cost=self.cost.as_text())
+        self.cost = costing.ask(Ended(self._path, note, was_signalled=was_signalled))
+        if self.cost or run.cost:  # what an earlier session found is no longer true
+            self._ledger.set_meta(cost=self.cost.as_text() if self.cost else "")
 
     def close_ledger(self) -> None:
         """Close the ledger; it is complete."""
@@ -152,6 +179,7 @@ class Finish:
 
     def write_report(self) -> None:
         """The report, in a real thread; what is known of problems by now stands in it."""
+        self.note_interruption()
         verdict = self.verdict().line
         path = self._output_dir / f"{self._path.stem}.html"
 
@@ -168,3 +196,22 @@ class Finish:
                 f" python -m kiosk_locust report {self._path}"
             ) from error
         self.files.append(path)
+
+    def upload(self) -> None:
+        """Bring the files to the bucket; that this fails is no problem of the run.
+
+        A second Ctrl-C ends it, too.
+        """
+        if self._archive is None:
+            return
+        uploading = gevent.spawn(self._archive.keep, list(self.files))
+        gevent.wait([uploading, self.run.given_up], count=1)
+        if uploading.successful():
+            self.archived = uploading.value
+        else:
+            fault = uploading.exception
+            uploading.kill()
+            reason = f"a fault of kiosk_locust: {fault!r}" if fault else "it was interrupted"
+            self.archived = Archived(missed=[(path, reason) for path in self.files])
+        for path, reason in self.archived.missed:
+            logger.warning("%s was not uploaded: %s", path, reason)

@@ -23,8 +23,8 @@ from locust.stats import CSV_STATS_INTERVAL_SEC
 from locust.web import WebUI
 from rich.console import Console
 
-from kiosk_locust import commandline, form, results, resuming
-from kiosk_locust.active import ActiveRun, ledger_of
+from kiosk_locust import commandline, form, names, results, resuming
+from kiosk_locust.active import ActiveRun
 from kiosk_locust.cost.credentials import secrets
 from kiosk_locust.dispatch import AtOnceDispatcher
 from kiosk_locust.errors import (
@@ -33,6 +33,7 @@ from kiosk_locust.errors import (
     Mistake,
     OptionsError,
 )
+from kiosk_locust.inputs.finding import tell_skipped
 from kiosk_locust.logfile import open_log
 from kiosk_locust.options import Options, draft, resolve
 from kiosk_locust.patience import PatientMaster
@@ -172,6 +173,8 @@ class Plugin:
         self._signals.install()
         hub = gevent.get_hub()  # Locust says in a line why a test stopped; spare the traceback
         hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)
+        # Locust sets its timer for -t next, by a time that gevent read before all the imports.
+        hub.loop.update_now()
 
     @property
     def _classes(self) -> list[type[KioskUser]]:
@@ -201,14 +204,16 @@ class Plugin:
             class_host=self._class_host,
             headless=self._headless,
             rng=self._rng,
+            planned=self._resumption.found if self._resumption else None,
         )
         if tell:
+            tell_skipped(resolved.skipped)
             for notice in resolved.notices:
                 logger.warning("%s", notice)
         if self._resumption:
             return self._resumption.options(resolved, given, self._class_host)
         options = resolved.options
-        if options.run_name and (ledger := ledger_of(options, options.run_name)).exists():
+        if options.run_name and (ledger := names.ledger_of(options, options.run_name)).exists():
             source = resolved.sources.get("run_name", "--run-name")
             raise OptionsError(
                 [Mistake(source, options.run_name, f"{ledger} is there already; choose another")]

@@ -10,6 +10,7 @@ import gevent
 
 from kiosk_locust import events, schedule
 from kiosk_locust.clock import Clock
+from kiosk_locust.delivery import Uploader
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.options import Options
@@ -17,6 +18,7 @@ from kiosk_locust.record import Outcome, Record, Ticket
 from kiosk_locust.remains import Remains
 from kiosk_locust.share import Share
 from kiosk_locust.tickets import Tickets
+from kiosk_locust.transfers.downloads import Downloads
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ class Run(Share):
         rng: random.Random,
         on_end: Callable[[], None],
         remains: Remains | None = None,
+        uploader: Uploader | None = None,
+        downloads: Downloads | None = None,
     ) -> None:
         remains = remains or Remains(options)
         self._tickets = Tickets(remains.tickets)
@@ -53,6 +57,8 @@ class Run(Share):
             clock=clock,
             rng=rng,
             on_end=on_end,
+            uploader=uploader,
+            downloads=downloads,
         )
         self.ledger = ledger
         self.outcomes += remains.earlier.outcomes
@@ -105,6 +111,7 @@ class Run(Share):
             self.ledger.end_cycle(cycle, now)
             logger.info("cycle %d of %d is over", cycle, self.options.num_cycles)
             started_at = now + self.options.cycle_interval_s + CYCLE_LEAD_S
+        self._finish_downloads(self.options.drain_timeout_s)
         self._before_all_closed()
         self.ended_by = ALL_CLOSED
         self.all_closed.set()

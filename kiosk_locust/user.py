@@ -37,12 +37,19 @@ RUNS: WeakKeyDictionary[Environment, Work] = WeakKeyDictionary()
 UNTIL_THEN_S = 0.1
 
 
-def request_from(options: Options, file: str) -> JobRequest:
-    """What the settings say is to be submitted for ``file``."""
+def request_from(options: Options, ticket: Ticket) -> JobRequest:
+    """What the settings say is to be submitted for ``ticket``.
+
+    Where its file is yet to be uploaded, ``uploaded_name`` is empty: the upload sets it.
+    """
+    image_name = ticket.file
+    uploaded_name = f"{options.upload_prefix}/{image_name}".removeprefix("/")
+    if options.transfers.upload:
+        image_name, uploaded_name = options.transfers.input_of(ticket.number).image_name, ""
     return JobRequest(
         job_type=options.job_type,
-        image_name=file,
-        uploaded_name=f"{options.upload_prefix}/{file}" if options.upload_prefix else file,
+        image_name=image_name,
+        uploaded_name=uploaded_name,
         model_name=options.model_name,
         model_version=options.model_version,
         preprocess=options.preprocess,
@@ -89,7 +96,7 @@ class KioskUser(User):
 
     def request_for(self, ticket: Ticket, options: Options) -> JobRequest:
         """What ``request`` says; raises TypeError if that is no JobRequest, and what it raises."""
-        request: object = self.request(ticket, request_from(options, ticket.file))
+        request: object = self.request(ticket, request_from(options, ticket))
         if not isinstance(request, JobRequest):
             raise TypeError(f"it must return a JobRequest, not {request!r}")
         for name, value in asdict(request).items():

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import signal
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,16 +21,25 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, WorkerRunner
 
 from kiosk_locust import events
 from kiosk_locust.clock import SystemClock
+from kiosk_locust.errors import BucketError, InputError, KioskLocustError
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.job import Interrupted
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.link import Link
-from kiosk_locust.options import CostOptions, GrafanaOptions, Options, Ramp
+from kiosk_locust.options import (
+    CostOptions,
+    FilesOptions,
+    GrafanaOptions,
+    Options,
+    Ramp,
+    TransferOptions,
+)
 from kiosk_locust.record import Record
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.relay.worker import WorkerEnd
 from kiosk_locust.remote import RemoteShare
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
+from kiosk_locust.transfers.movers import Movers, from_facts, movers
 from kiosk_locust.user import RUNS
 
 logger = logging.getLogger(__name__)
@@ -79,6 +91,10 @@ class WorkerPlugin:
         register("kiosk_welcome", self._on_welcome)
         register("kiosk_reply", self._on_reply)
         gevent.signal_handler(signal.SIGINT, self._on_interrupt)
+        if self._runner.last_heartbeat_timestamp is None:
+            # Locust's worker ends a minute after its master's last heartbeat, but waits for ever
+            # for the first; and a "quit" that comes with the master's first words is lost on it.
+            self._runner.last_heartbeat_timestamp = time.time()
         if self._runner.worker_state in (STATE_SPAWNING, STATE_RUNNING):
             self._on_test_start()  # joined in mid-run: Locust has fired the event before our time
         hub = gevent.get_hub()  # jobs that are dropped before they begin are no error
@@ -107,6 +123,11 @@ class WorkerPlugin:
             raise RuntimeError("welcome before hello")
         facts = link.welcome_facts.facts
         options = _options(json.loads(facts["options"]))
+        fault: KioskLocustError | None = None
+        try:
+            options = replace(options, transfers=from_facts(options.transfers, facts))
+        except InputError as error:
+            fault = error
         clock = ShiftedClock(self._clock, end.skew.seconds)
         transport = Transport(
             facts["host"],
@@ -115,13 +136,22 @@ class WorkerPlugin:
             clock=clock,
             on_request=partial(tell_of_request, self._environment),
         )
+        kiosk = Kiosk(transport)
+        moving = Movers()
+        try:
+            if fault is None:
+                moving = movers(options, kiosk, clock, random.Random(), facts["run_name"])
+        except BucketError as error:
+            fault = error
         share = RemoteShare(
             end,
             options=options,
-            kiosk=Kiosk(transport),
+            kiosk=kiosk,
             clock=clock,
             own_clock=self._clock.now,
             on_fault=self._on_fault,
+            uploader=moving.uploader,
+            downloads=moving.downloads,
         )
         recorder = Recorder(share.ledger)
         recorder.attach()
@@ -132,11 +162,16 @@ class WorkerPlugin:
                 statistics.on_closed(record)
 
         events.job_closed.add_listener(on_closed, critical=True)
+        events.job_downloaded.add_listener(statistics.on_downloaded, critical=True)
         self._closers += [
+            moving.close,
+            lambda: events.job_downloaded.remove_listener(statistics.on_downloaded),
             transport.close,
             recorder.detach,
             lambda: events.job_closed.remove_listener(on_closed),
         ]
+        if fault is not None:
+            share.fail(fault)
         logger.info("this worker takes part; its clock is %.3f s off", end.skew.seconds)
         return share
 
@@ -173,6 +208,8 @@ def _options(values: dict[str, Any]) -> Options:
     """The master's options; what only the master needs of them is left empty."""
     values["arrival_offsets_s"] = ()
     values["ramp"] = values["ramp"] and Ramp(**values["ramp"])
+    values["files"] = FilesOptions(**values["files"])
+    values["transfers"] = TransferOptions.from_json(values["transfers"], ())
     for name in ("output_dir", "log_file"):
         values[name] = Path(values[name])
     values["cost"], values["grafana"] = CostOptions(), GrafanaOptions()  # the master asks

@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Callable
 
+from kiosk_locust.simulator import storage as stored
 from kiosk_locust.simulator.answers import (
     BAD_JSON,
     HOME,
@@ -17,6 +18,7 @@ from kiosk_locust.simulator.answers import (
     SERVER_ERROR,
     TOO_LARGE,
     Answer,
+    Message,
     Receive,
     Scope,
     Send,
@@ -27,6 +29,7 @@ from kiosk_locust.simulator.cluster import Cluster
 from kiosk_locust.simulator.control import control_app
 from kiosk_locust.simulator.faults import Fault, FaultPlan, FaultRule
 from kiosk_locust.simulator.grafana import Grafana
+from kiosk_locust.simulator.storage import Storage
 from kiosk_locust.simulator.strike import abort, hang, replacement
 from kiosk_locust.simulator.traffic import Predict, Traffic
 from kiosk_locust.simulator.upload import receive_upload
@@ -34,6 +37,7 @@ from kiosk_locust.simulator.upload import receive_upload
 BODY_LIMIT = 1 << 20  # bytes of a JSON body
 PREDICT = ("POST", "/api/predict")
 UPLOAD = ("POST", "/api/upload")
+POLLS = {("POST", "/api/redis"), ("POST", "/api/status")}
 logger = logging.getLogger(__name__)
 
 
@@ -41,12 +45,17 @@ class KioskApp:
     """An ASGI application; ``clock`` gives epoch seconds that never go back."""
 
     def __init__(
-        self, cluster: Cluster, clock: Callable[[], float], faults: list[FaultRule]
+        self,
+        cluster: Cluster,
+        clock: Callable[[], float],
+        faults: list[FaultRule],
+        storage: Storage,
     ) -> None:
         self.cluster = cluster
         self.clock = clock
         self.traffic = Traffic()
         self.faults = FaultPlan(faults, cluster.settings.seed)
+        self.storage = storage
         self._api = Api(cluster)
         self.grafana = Grafana(cluster)
         self._control = control_app(self)
@@ -63,7 +72,8 @@ class KioskApp:
             return
         method: str = scope["method"]
         at: float = scope.get("kiosk.received_at") or self.clock()
-        self.traffic.count(method, path)
+        is_stored = path.startswith(stored.PATH)
+        self.traffic.count(method, stored.PATH if is_stored else path)
         predict = None
         if (method, path) == PREDICT:
             predict = Predict(at)
@@ -98,6 +108,8 @@ class KioskApp:
         """The answer of a request that a fault has struck; None: there will be none."""
         rule = fault.rule
         if fault.latency_s:
+            if scope["path"] != UPLOAD[1]:  # which may be large
+                receive = await received(receive)
             await asyncio.sleep(fault.latency_s)
         if rule is None:
             return await self._answer(scope, receive, predict)
@@ -122,10 +134,12 @@ class KioskApp:
         """What a Kiosk without faults answers."""
         target = (scope["method"], scope["path"])
         if target == UPLOAD:
-            return await receive_upload(scope, receive)
+            return await receive_upload(scope, receive, self.storage)
         raw = await read_body(receive)
         if predict:
             predict.body = raw
+        if scope["path"].startswith(stored.PATH):
+            return self.storage.answer(scope)
         if raw is None:
             return TOO_LARGE
         if self.grafana.serves(scope["path"]):
@@ -136,11 +150,26 @@ class KioskApp:
         if predict:
             answer, predict.hash = self._api.predict(body, self.clock())
             return answer
+        if target in POLLS and body.get("hash"):
+            self.traffic.polled(str(body["hash"]), self.clock())
         call = self._api.calls.get(target)
         if call:
             return call(body, self.clock())
         is_page = scope["method"] == "GET" and not scope["path"].startswith("/api/")
         return HOME if is_page else NOT_FOUND
+
+
+async def received(receive: Receive) -> Receive:
+    """The whole request, to be handed out later: it is carried out though its client has gone."""
+    messages = [await receive()]
+    while messages[-1].get("more_body"):
+        messages.append(await receive())
+    messages.reverse()
+
+    async def hand_out() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return hand_out
 
 
 async def read_body(receive: Receive) -> bytes | None:

@@ -18,6 +18,7 @@ from kiosk_locust.reading import facts, opened
 from kiosk_locust.web import imported
 from kiosk_locust.web.pages import Current, Pages
 
+USAGE = "usage: python -m kiosk_locust view LEDGER_OR_RESULTS [--port PORT] [--no-browser]\n"
 HOST = "127.0.0.1"
 
 

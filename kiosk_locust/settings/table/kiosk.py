@@ -27,8 +27,8 @@ SETTINGS = (
         "file",
         "FILE",
         "",
-        "The image, or ZIP of images, in the bucket's upload folder that each job works on; "
-        "required with a real Kiosk.",
+        "The image, or ZIP of images, in the bucket's upload folder that each job works on; where "
+        "files are uploaded, a local file or folder. Required with a real Kiosk.",
         derived="image.png with the simulated Kiosk",
         hint="image or ZIP in the bucket's upload folder; needed with a real Kiosk",
     ),

@@ -1,0 +1,87 @@
+"""The steps of a run's end, one by one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from kiosk_locust.cost.stored import RunCost
+from kiosk_locust.costing import Costing, Ended
+from kiosk_locust.finish import Finish
+from kiosk_locust.ledger import Ledger
+from kiosk_locust.reading import facts, opened
+from kiosk_locust.record import Outcome
+from kiosk_locust.run import ALL_CLOSED, Run
+from tests.clocks import ManualClock
+
+META = {"run_id": "0" * 32, "run_name": "a-run", "options": '{"job_type": "mesmer"}'}
+
+
+class Asked:
+    """In place of `Costing`: answers, or raises, as told."""
+
+    def __init__(self, answer: RunCost | Exception | None) -> None:
+        self._answer = answer
+        self.ended: list[Ended] = []
+        self.hurries = 0
+
+    def hurry(self) -> None:
+        self.hurries += 1
+
+    def ask(self, ended: Ended) -> RunCost | None:
+        self.ended.append(ended)
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+def finished(folder: Path, asked: Asked, ended_by: str = ALL_CLOSED, **meta: str) -> Finish:
+    ledger = Ledger.create(folder / "run.db", META | {"started_at": "900.0"} | meta)
+    ledger.begin_session(1, 900.0)
+    outcomes = Counter({Outcome.DONE: 2})
+    run: Any = SimpleNamespace(ended_by=ended_by, outcomes=outcomes, finished=True, trouble="")
+    clock = ManualClock(1000.0)
+    finish = Finish(cast(Run, run), ledger, folder, clock, costing=cast(Costing, asked))
+    finish.carry_out(finish.steps)
+    return finish
+
+
+def stored(folder: Path) -> RunCost | None:
+    with opened(folder / "run.db") as db:
+        return facts(db).cost
+
+
+def test_the_cost_is_asked_for_the_run_s_window_and_kept_in_the_ledger(tmp_path: Path) -> None:
+    asked = Asked(RunCost("GRAFANA_HOST (http://g)", "it is away"))
+    finish = finished(tmp_path, asked)
+    assert stored(tmp_path) == finish.cost == RunCost("GRAFANA_HOST (http://g)", "it is away")
+    (ended,) = asked.ended
+    assert (ended.window.start_at, ended.window.end_at) == (900.0, 1000.0)
+    assert (ended.note.job_type, ended.note.outcome) == ("mesmer", "done")
+    assert (asked.hurries, ended.was_signalled) == (0, False)
+
+
+def test_a_fault_while_the_cost_is_asked_for_is_no_problem_of_the_run(tmp_path: Path) -> None:
+    finish = finished(tmp_path, Asked(ZeroDivisionError()))
+    assert finish.problems == []
+    assert finish.verdict().code == 0
+    assert len(finish.files) == 2
+
+
+def test_what_an_earlier_session_found_does_not_stay(tmp_path: Path) -> None:
+    finished(tmp_path, Asked(None), cost=RunCost("GRAFANA_HOST (http://g)", "x").as_text())
+    assert stored(tmp_path) is None
+
+
+def test_after_sigterm_nothing_is_waited_for(tmp_path: Path) -> None:
+    asked = Asked(None)
+    finished(tmp_path, asked, ended_by="SIGTERM")
+    assert (asked.hurries, asked.ended[0].was_signalled) == (1, True)
+
+
+def test_after_ctrl_c_only_the_scale_down_is_not_waited_for(tmp_path: Path) -> None:
+    asked = Asked(None)
+    finished(tmp_path, asked, ended_by="Ctrl-C (SIGINT)")
+    assert (asked.hurries, asked.ended[0].was_signalled) == (0, True)
