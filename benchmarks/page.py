@@ -9,6 +9,7 @@ flight; a viewer asks for the page's data every 2 s, as the page does.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import socket
 import statistics
@@ -54,13 +55,15 @@ def cpu_share(pid: int, seconds: float) -> float:
     return (cpu_s(pid) - before) / (time.perf_counter() - begun)
 
 
-def wait_until_in_flight(url: str, jobs: int) -> None:
+def wait_until_in_flight(url: str, jobs: int, process: subprocess.Popen[bytes]) -> None:
     """Wait until so many jobs are in flight."""
-    while True:
-        found = requests.get(f"{url}/kiosk/data.json", timeout=30).json()
-        if found.get("in_flight", 0) >= jobs:
-            return
+    while process.poll() is None:
+        with contextlib.suppress(requests.ConnectionError):  # it does not listen yet
+            found = requests.get(f"{url}/kiosk/data.json", timeout=30).json()
+            if found.get("in_flight", 0) >= jobs:
+                return
         time.sleep(1)
+    raise SystemExit(f"locust ended with code {process.returncode}")
 
 
 def measure(url: str, pid: int, rounds: int, seconds: float, viewers: int) -> None:
@@ -110,8 +113,7 @@ def main() -> None:
             stderr=subprocess.DEVNULL,
         )
         try:
-            time.sleep(5)
-            wait_until_in_flight(url, asked.jobs)
+            wait_until_in_flight(url, asked.jobs, process)
             measure(url, process.pid, asked.rounds, asked.seconds, asked.viewers)
         finally:
             process.terminate()

@@ -173,7 +173,7 @@ def test_the_tab_has_the_runs_rows_and_a_stopped_run_says_so(
     assert re.search(r"Closed\s+\d+ of 300\s+.*stopped, running", text), text
     assert re.search(r"Time: duration\s+\d+\s+\d+ ms", text), text
     assert seen.told["link"] == "./kiosk"
-    assert "Interrupted. ended by: Stop. exit code 2" in seen.told["state"]
+    assert "Interrupted. Ended by: Stop. Exit code 2" in seen.told["state"]
     counted = web.sql("stopped", "SELECT outcome, count(*) FROM tickets GROUP BY 1 ORDER BY 2 DESC")
     assert seen.told["outcomes"] == [[outcome, f"{number:,}"] for outcome, number in counted]
 

@@ -50,9 +50,14 @@ const Cost = (() => {
     Tables.fill(box("cost-figures"), "Cost", [{ title: "figure" }, { title: "what it counts" }, right("total"), right("CPU nodes"), right("GPU nodes"), right("network"), right("an image"), right("a million images")], figures(cost));
     Tables.fill(box("cost-nodes"), "Cost by node", [{ title: "node" }, { title: "machine" }, { title: "GPUs" }, { title: "kind" }, right("in the run"), right("an hour"), right("cost"), { title: "price from" }], nodeRows(cost));
     Tables.fill(box("cost-story"), "The autoscaler", [{ title: "what" }, { title: "how long" }], story(cost.autoscaler || {}));
-    const asked = cost.asked ? [`Asked: ${cost.asked}`] : [];
-    const words = [...asked, ...list(cost.reasons), ...list(cost.notes), ...list(cost.left_out), ...list(cost.sources)];
-    Tables.fill(box("cost-words"), "What the figures rest on", [{ title: "note" }], words.map((text) => [text]));
+    const words = [
+      ...(cost.asked ? [["asked", cost.asked]] : []),
+      ...list(cost.reasons).map((text) => ["lacking", text]),
+      ...list(cost.notes).map((text) => ["to know", text]),
+      ...list(cost.left_out).map((text) => ["left out", text]),
+      ...list(cost.sources).map((text) => ["prices from", text]),
+    ];
+    Tables.fill(box("cost-words"), "What the figures rest on", [{ title: "what" }, { title: "note" }], words);
   }
 
   return { show };

@@ -23,8 +23,8 @@
     document.title = p.run_name;
     at("simulated").hidden = !p.simulated;
     const parts = [STATES[p.state] || p.state];
-    if (p.ended_by) parts.push(`ended by: ${p.ended_by}`);
-    if (p.verdict) parts.push(p.verdict);
+    if (p.ended_by && p.state !== "finished") parts.push(`Ended by: ${p.ended_by}`);
+    if (p.verdict) parts.push(p.verdict[0].toUpperCase() + p.verdict.slice(1));
     const text = `${parts.join(". ")}.`;
     if (at("state").textContent !== text) at("state").textContent = text; // read aloud when new
   }
