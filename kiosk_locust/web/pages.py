@@ -17,7 +17,7 @@ from kiosk_locust.web import assets, files, folder, programs
 from kiosk_locust.web.picture import Picture
 
 #: Viewers within it share one answer.
-FRESH_S = 1.0
+FRESH_S = 1.9
 #: So many pictures of past runs are kept.
 MOST_KEPT = 8
 
