@@ -43,7 +43,7 @@ def finished(folder: Path, asked: Asked, ended_by: str = ALL_CLOSED, **meta: str
     outcomes = Counter({Outcome.DONE: 2})
     run: Any = SimpleNamespace(ended_by=ended_by, outcomes=outcomes, finished=True, trouble="")
     clock = ManualClock(1000.0)
-    finish = Finish(cast(Run, run), ledger, folder, clock, cast(Costing, asked))
+    finish = Finish(cast(Run, run), ledger, folder, clock, costing=cast(Costing, asked))
     finish.carry_out(finish.steps)
     return finish
 
