@@ -158,6 +158,8 @@ class Job:
                 if not self._may_submit_again():
                     return Ending(Outcome.ERROR, f"perhaps submitted: {error}")
                 self._clock.wait(self._alarm, self._maybe_backoff.delay(error))
+                if self._may_submit():
+                    self._book.settle()  # whoever takes over if we die must know of this request
             else:
                 self._backoff.reset()
                 return None

@@ -6,6 +6,7 @@ import json
 import logging
 import random
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -90,6 +91,10 @@ class WorkerPlugin:
         register("kiosk_welcome", self._on_welcome)
         register("kiosk_reply", self._on_reply)
         gevent.signal_handler(signal.SIGINT, self._on_interrupt)
+        if self._runner.last_heartbeat_timestamp is None:
+            # Locust's worker ends a minute after its master's last heartbeat, but waits for ever
+            # for the first; and a "quit" that comes with the master's first words is lost on it.
+            self._runner.last_heartbeat_timestamp = time.time()
         if self._runner.worker_state in (STATE_SPAWNING, STATE_RUNNING):
             self._on_test_start()  # joined in mid-run: Locust has fired the event before our time
         hub = gevent.get_hub()  # jobs that are dropped before they begin are no error

@@ -53,6 +53,11 @@ class Simulator:
         return [s for s in self.log()["predicts"] if s["hash"]]
 
     @property
+    def polls(self) -> dict[str, dict[str, float]]:
+        """By hash: ``count``, ``first_at`` and ``last_at`` of its polls, as the server saw them."""
+        return dict(requests.get(f"{self.url}/simulator/polls", timeout=10).json())
+
+    @property
     def requests(self) -> Counter[str]:
         return Counter(self.log()["requests"])
 
@@ -121,6 +126,7 @@ class Locust:
         headless: bool = True,
         stdin: int = subprocess.DEVNULL,
         start_new_session: bool = False,
+        log: str = "output.txt",
         **environment: str,
     ) -> None:
         self.folder = folder
@@ -129,7 +135,7 @@ class Locust:
         settings = {"UPDATE_INTERVAL": "0.2", "FILE": "image.png"} | environment
         if host:
             settings["API_HOST"] = host
-        self._output = folder / "output.txt"
+        self._output = folder / log
         with self._output.open("w") as output:
             self.process = subprocess.Popen(
                 [

@@ -236,6 +236,12 @@ def test_what_may_have_arrived_is_sent_again_and_marked_ambiguous(
     assert "attempt maybe" in scene.log
 
 
+def test_what_may_have_arrived_is_on_record_before_the_next_request_is_sent(scene: Scene) -> None:
+    scene.kiosk.predicts = [NoAnswer("reset"), KEY]
+    scene.live()
+    assert scene.log[:5] == ["settle 7", "predict", "attempt maybe", "settle", "predict"]
+
+
 def test_on_ambiguous_close_never_submits_twice(scene: Scene) -> None:
     scene.kiosk.predicts = [NoAnswer("reset"), KEY]
     record = scene.live(on_ambiguous="close")

@@ -18,6 +18,7 @@ from kiosk_locust.simulator.answers import (
     SERVER_ERROR,
     TOO_LARGE,
     Answer,
+    Message,
     Receive,
     Scope,
     Send,
@@ -36,6 +37,7 @@ from kiosk_locust.simulator.upload import receive_upload
 BODY_LIMIT = 1 << 20  # bytes of a JSON body
 PREDICT = ("POST", "/api/predict")
 UPLOAD = ("POST", "/api/upload")
+POLLS = {("POST", "/api/redis"), ("POST", "/api/status")}
 logger = logging.getLogger(__name__)
 
 
@@ -106,6 +108,8 @@ class KioskApp:
         """The answer of a request that a fault has struck; None: there will be none."""
         rule = fault.rule
         if fault.latency_s:
+            if scope["path"] != UPLOAD[1]:  # which may be large
+                receive = await received(receive)
             await asyncio.sleep(fault.latency_s)
         if rule is None:
             return await self._answer(scope, receive, predict)
@@ -146,11 +150,26 @@ class KioskApp:
         if predict:
             answer, predict.hash = self._api.predict(body, self.clock())
             return answer
+        if target in POLLS and body.get("hash"):
+            self.traffic.polled(str(body["hash"]), self.clock())
         call = self._api.calls.get(target)
         if call:
             return call(body, self.clock())
         is_page = scope["method"] == "GET" and not scope["path"].startswith("/api/")
         return HOME if is_page else NOT_FOUND
+
+
+async def received(receive: Receive) -> Receive:
+    """The whole request, to be handed out later: it is carried out though its client has gone."""
+    messages = [await receive()]
+    while messages[-1].get("more_body"):
+        messages.append(await receive())
+    messages.reverse()
+
+    async def hand_out() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return hand_out
 
 
 async def read_body(receive: Receive) -> bytes | None:

@@ -23,6 +23,9 @@ def control_app(kiosk: KioskApp) -> Starlette:
     async def log(_request: Request) -> JSONResponse:
         return JSONResponse(kiosk.traffic.report())
 
+    async def polls(_request: Request) -> JSONResponse:
+        return JSONResponse(kiosk.traffic.polls_report())
+
     async def state(_request: Request) -> JSONResponse:
         return JSONResponse(state_of(kiosk))
 
@@ -42,6 +45,7 @@ def control_app(kiosk: KioskApp) -> Starlette:
     return Starlette(
         routes=[
             Route("/simulator/log", log),
+            Route("/simulator/polls", polls),
             Route("/simulator/state", state),
             Route("/simulator/faults", faults, methods=["POST"]),
             Route("/simulator/flush", flush, methods=["POST"]),

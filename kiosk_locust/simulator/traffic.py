@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 KEPT_PREDICTS = 1_000_000
 KEPT_PATHS = 1_000
+KEPT_HASHES = 1_000_000
 
 
 @dataclass(slots=True)
@@ -21,8 +22,17 @@ class Predict:
     fault: str | None = None  # the rule that struck
 
 
+@dataclass(slots=True)
+class Polls:
+    """The readings of one hash that were carried out; times in epoch seconds."""
+
+    first_at: float
+    last_at: float
+    count: int = 1
+
+
 class Traffic:
-    """Counts of requests and connections, and every submission.
+    """Counts of requests and connections, every submission, and how each hash was polled.
 
     A connection counts from its first request that is not for ``/simulator/``, so that
     whoever looks does not change what is seen.
@@ -30,6 +40,7 @@ class Traffic:
 
     def __init__(self) -> None:
         self.predicts: deque[Predict] = deque(maxlen=KEPT_PREDICTS)
+        self.polls: dict[str, Polls] = {}
         self.requests: Counter[str] = Counter()
         self.connections_accepted = 0
         self.connections_open = 0
@@ -41,6 +52,15 @@ class Traffic:
         if name not in self.requests and len(self.requests) >= KEPT_PATHS:
             name = "others"
         self.requests[name] += 1
+
+    def polled(self, key: str, at: float) -> None:
+        """Count one reading of a hash, whether it is there or not."""
+        polls = self.polls.get(key)
+        if polls:
+            polls.count += 1
+            polls.last_at = at
+        elif len(self.polls) < KEPT_HASHES:
+            self.polls[key] = Polls(at, at)
 
     def opened(self) -> None:
         """A connection has sent its first request."""
@@ -72,6 +92,10 @@ class Traffic:
                 "most_open": self.connections_most_open,
             },
         }
+
+    def polls_report(self) -> dict[str, object]:
+        """The polls of each hash, as JSON has it."""
+        return {key: asdict(polls) for key, polls in self.polls.items()}
 
 
 def _readable(body: bytes | None) -> object:

@@ -60,6 +60,17 @@ def test_a_refused_job_is_in_the_log_without_a_hash(client: Client) -> None:
     assert entry["body"]["imageName"] == "refused.png"
 
 
+def test_the_polls_of_each_hash_are_counted_whether_it_is_there_or_not(client: Client) -> None:
+    key = client.post("/api/predict", JOB).json["hash"]
+    before = time.time()
+    for _ in range(3):
+        client.post("/api/redis", {"hash": key, "key": ["status"]})
+    client.post("/api/status", {"hash": "unknown"})
+    polls = client.get("/simulator/polls").json
+    assert (polls[key]["count"], polls["unknown"]["count"]) == (3, 1)
+    assert before - 0.01 <= polls[key]["first_at"] < polls[key]["last_at"] <= time.time() + 0.01
+
+
 def test_requests_are_counted_by_method_and_path_and_looking_at_them_is_not(
     client: Client,
 ) -> None:

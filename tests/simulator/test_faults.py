@@ -130,6 +130,17 @@ def test_latency_delays_the_true_answer(client: Client) -> None:
     assert time.monotonic() - begun >= 0.2
 
 
+def test_a_delayed_request_is_carried_out_though_its_client_has_gone(client: Client) -> None:
+    client.faults("POST /api/predict latency=0.2")
+    before = len(client.log()["predicts"])
+    with pytest.raises(TimeoutError):
+        Client(client.url, timeout_s=0.05).post("/api/predict", JOB)
+    until = time.monotonic() + 5
+    while not (made := [p["hash"] for p in client.log()["predicts"][before:] if p["hash"]]):
+        assert time.monotonic() < until
+    assert len(made) == 1
+
+
 def test_a_hang_says_nothing_and_the_simulator_goes_on(client: Client) -> None:
     client.faults("GET /api/health-check hang")
     patient = Client(client.url, timeout_s=0.2)

@@ -1,0 +1,15 @@
+"""The image of each job is named after its ticket, so that the server's log tells which it is."""
+
+from dataclasses import replace
+
+from kiosk_locust.plugin import attach
+from kiosk_locust.record import JobRequest, Ticket
+from kiosk_locust.user import KioskUser
+
+attach()
+
+
+class Named(KioskUser):
+    def request(self, ticket: Ticket, default: JobRequest) -> JobRequest:
+        name = f"{ticket.cycle}-{ticket.number}.tif"
+        return replace(default, image_name=name, uploaded_name=f"uploads/{name}")

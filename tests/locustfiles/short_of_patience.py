@@ -1,0 +1,13 @@
+"""A worker that misses its master sooner than Locust's minute."""
+
+from locust import runners
+
+from kiosk_locust.plugin import attach
+from kiosk_locust.user import KioskUser
+
+runners.MASTER_HEARTBEAT_TIMEOUT = 2
+attach()
+
+
+class Kiosk(KioskUser):
+    pass

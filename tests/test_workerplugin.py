@@ -1,0 +1,23 @@
+"""A worker as a process, beside a master that is made up here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from locust.rpc import Message, zmqrpc
+
+from tests.real import ROOT, Locust
+
+LOCUSTFILE = ROOT / "tests" / "locustfiles" / "short_of_patience.py"
+
+
+def test_a_worker_whose_master_was_gone_before_its_first_heartbeat_ends(tmp_path: Path) -> None:
+    master = zmqrpc.Server("127.0.0.1", 0)
+    arguments = ("--worker", "--master-port", str(master.port))
+    worker = Locust(tmp_path, *arguments, headless=False, locustfile=LOCUSTFILE)
+    node, message = master.recv_from_client()
+    assert message.type == "client_ready"
+    for answer in (Message("ack", {"index": 0}, node), Message("quit", None, node)):
+        master.send_to_client(answer)
+    assert worker.finish(timeout_s=20).code == 0, worker.output
+    master.close()
