@@ -49,7 +49,8 @@ class Secrets:
 def secrets(*sources: Mapping[str, str]) -> Secrets:
     """What the sources (the environment, ``.env``) have; those that come first win.
 
-    A login is a whole: a password in the environment wins over a token in ``.env``, too. Raises OptionsError, without the value, for what no HTTP header can carry.
+    A login is a whole: a password in the environment wins over a token in ``.env``, too. Raises
+    OptionsError, without the value, for what no HTTP header can carry.
     """
     mistakes: list[Mistake] = []
 
