@@ -176,14 +176,14 @@ def test_a_run_to_which_no_worker_comes_back_ends_with_everything_written(seen: 
     everything_is_written(seen)
     why = "exit code 2: the last worker went and none came back within 3 s (--worker-wait)"
     assert why in seen.finished.output
-    assert 3 <= seen.took_s < 8
+    assert 3 <= seen.took_s < 20  # Locust misses a worker after 5 s
 
 
 @sees(sigterm)
 def test_sigterm_ends_a_run_that_waits_for_a_worker_at_once(seen: Ended) -> None:
     everything_is_written(seen)
     assert "exit code 2: interrupted by SIGTERM" in seen.finished.output
-    assert seen.took_s < 5
+    assert seen.took_s < 15  # not the 60 s of --worker-wait
 
 
 # -- with the web UI
