@@ -16,7 +16,7 @@ from kiosk_locust.archive import Archive, Archived
 from kiosk_locust.clock import Clock
 from kiosk_locust.cost.annotations import RunNote
 from kiosk_locust.cost.stored import RunCost
-from kiosk_locust.costing import Costing, Ended
+from kiosk_locust.costing import SIGTERM_LIMIT_S, Costing, Ended
 from kiosk_locust.errors import KioskLocustError, LedgerError
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.reading import facts, opened
@@ -144,7 +144,7 @@ class Finish:
         with contextlib.suppress(LedgerError):  # the disk may be full: to close it tells
             self._ledger.settle()
         if self.run.ended_by == signal.SIGTERM.name:
-            costing.hurry()
+            costing.hurry(SIGTERM_LIMIT_S)
         with opened(self._path) as db:
             run = facts(db)
         verdict = self.verdict()

@@ -107,7 +107,8 @@ def _counts(summary: Summary, run_name: str) -> Table:
         table.add_row("arrivals", f"wanted: {wanted}{achieved}")
     if summary.waited_for_user:
         waited = units.count(summary.waited_for_user, "job")
-        table.add_row("broken promise", f"{waited} waited for a free user (raise -u)")
+        cure = "raise -u; or were workers away?"
+        table.add_row("broken promise", f"{waited} waited for a free user ({cure})")
     for name, text in _moved(summary.moved).items():
         table.add_row(name, text)
     if summary.expire_errors:
@@ -142,8 +143,11 @@ def _cost(cost: RunCost) -> Iterator[tuple[str, str]]:
     if run["total_usd"] is None:
         yield "cost", "not known"
     else:
-        shares = [(run["usd_per_image"], "an image")]
-        shares.append((run["usd_per_million_images"], "for a million images"))
+        shares = [
+            (run["usd_per_job"] if run["usd_per_job"] != run["usd_per_image"] else None, "a job"),
+            (run["usd_per_image"], "an image"),
+            (run["usd_per_million_images"], "for a million images"),
+        ]
         told = [f"{at_least}{units.usd(usd)} {what}" for usd, what in shares if usd is not None]
         yield "cost", ", ".join([f"{at_least}{units.usd(run['total_usd'])}", *told])
     for name in ("fully_loaded", "marginal"):
@@ -155,7 +159,9 @@ def _cost(cost: RunCost) -> Iterator[tuple[str, str]]:
     if estimate["sources"]:
         yield "prices", "; ".join(estimate["sources"])
     for reason in estimate["reasons"]:
-        yield "not priced", reason
+        yield "at least", reason
+    for note in estimate["notes"]:
+        yield "cost note", note
 
 
 def _percentiles(summary: Summary) -> Table:
