@@ -99,3 +99,20 @@ def test_a_changed_byte_never_breaks_the_look(
     path.write_bytes(content)
     found = kind_or_reason(path)
     assert found is Kind.TIFF or "is " in found
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_a_damaged_zip_is_told_however_it_was_packed(tmp_path: Path, method: int) -> None:
+    image = pictures.png(tmp_path / "a.png").read_bytes()
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.png", image)
+    content = path.read_bytes()
+    for at in range(len(content)):
+        damaged = bytearray(content)
+        damaged[at] ^= 0xFF
+        path.write_bytes(damaged)
+        found = kind_or_reason(path)
+        assert found is Kind.ZIP or "is a ZIP " in found or "is neither" in found, at
