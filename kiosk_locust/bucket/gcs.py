@@ -88,6 +88,11 @@ class GoogleBucket:
             raise BucketMissing(
                 f"{self.url}: there is no such bucket: correct STORAGE_BUCKET"
             ) from error
+        except BucketUnreachable as error:
+            cure = "start the emulator that STORAGE_EMULATOR_HOST names, or unset it"
+            if not has_emulator():
+                cure = "look at the network (HTTPS_PROXY counts), or unset STORAGE_BUCKET"
+            raise BucketUnreachable(f"{error}: {cure}") from error
         lacking = [permission for permission in wanted if permission not in granted]
         if lacking:
             roles = " and ".join(_ROLES[permission] for permission in lacking)

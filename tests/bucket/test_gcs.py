@@ -211,6 +211,8 @@ def test_nobody_at_the_address_is_unreachable(
     ):
         with pytest.raises(BucketUnreachable, match="cannot be reached"):
             ask()
+    with pytest.raises(BucketUnreachable, match="start the emulator that STORAGE_EMULATOR_HOST"):
+        bucket.check()
 
 
 def test_a_bucket_that_is_missing_is_found_before_the_run(proxy: Proxy) -> None:
