@@ -220,7 +220,7 @@ def test_a_resumed_run_has_the_files_that_it_was_planned_with(seen: Seen) -> Non
     assert {job["outcome"] for job in others} == {"done"}, seen.said
     assert last["outcome"] == "error"
     assert "cannot be uploaded: No such file or directory" in last["reason"]
-    assert "1 file of the plan are gone or changed" in seen.said
+    assert "1 file of the plan gone or changed" in seen.said
     assert seen.finished.code == 2
     seen.good.pop()
     twice = seen.submitted - seen.expected

@@ -52,19 +52,8 @@ def look_at(path: Path) -> tuple[Kind, int]:
     return kind, 1
 
 
-def images_in(path: Path) -> int | None:
-    """How many images a job on ``path`` has: the files of a ZIP, 1 for an image.
-
-    None where that cannot be told, since it is not there or is neither.
-    """
-    try:
-        return look_at(path)[1]
-    except (NoInput, OSError):
-        return None
-
-
 def images_in_zip(file: BinaryIO) -> int | None:
-    """The same of a ZIP that is not a file here, but can be sought in."""
+    """How many images a ZIP has that is no file here, but can be sought in; None: it is none."""
     try:
         return _images_in(file)
     except (NoInput, OSError):

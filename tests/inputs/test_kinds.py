@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk_locust.inputs.file import Kind
-from kiosk_locust.inputs.kinds import NoInput, images_in, look_at
+from kiosk_locust.inputs.kinds import NoInput, images_in_zip, look_at
 from tests.inputs import pictures
 
 
@@ -26,8 +27,9 @@ def test_images_are_told_whatever_their_names(tmp_path: Path) -> None:
 
 def test_a_zip_has_as_many_images_as_files_that_archivers_did_not_add(tmp_path: Path) -> None:
     assert look_at(pictures.zipped(tmp_path / "a.bin", images=7)) == (Kind.ZIP, 7)
-    assert images_in(tmp_path / "a.bin") == 7
-    assert images_in(tmp_path / "nowhere.zip") is None
+    with (tmp_path / "a.bin").open("rb") as archive:
+        assert images_in_zip(archive) == 7
+    assert images_in_zip(io.BytesIO(b"no ZIP")) is None
 
 
 @pytest.mark.parametrize("variant", pictures.TIFFS)
