@@ -8,6 +8,7 @@ import logging
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from kiosk_locust import units
 from kiosk_locust.bucket import Bucket, open_bucket
@@ -61,13 +62,18 @@ def movers(
     downloads = None
     if moved.download:
         downloads = Downloads(
-            options.output_dir / f"{run_name}_results",
+            results_folder(options.output_dir, run_name),
             at_once=moved.concurrent_downloads,
             timeout_s=options.request_timeout_s,
             clock=clock,
             rng=rng,
         )
     return Movers(uploader, downloads, bucket)
+
+
+def results_folder(output_dir: Path, run_name: str) -> Path:
+    """Where a run's downloads go."""
+    return output_dir / f"{run_name}_results"
 
 
 def gone(options: TransferOptions, numbers: Iterable[int]) -> dict[int, str]:
