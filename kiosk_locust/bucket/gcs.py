@@ -9,6 +9,7 @@ belong to another hub.
 from __future__ import annotations
 
 import logging
+import mimetypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -176,6 +177,7 @@ class GoogleBucket:
     def _blob(self, name: str, checksum: str) -> Blob:
         blob = self._bucket.blob(name)
         blob.crc32c = checksum  # the bucket refuses what does not match it
+        blob.content_type = mimetypes.guess_type(name)[0]  # so that browsers show a report
         return blob
 
     def get(self, name: str, path: Path) -> None:
