@@ -122,7 +122,8 @@ def _moved(moved: Moved) -> dict[str, str]:
     if moved.uploads or moved.upload_errors:
         rows["uploaded"] = f"{units.count(moved.uploads, 'file')}, {moved.uploaded_bytes:,} bytes"
         if moved.upload_errors:
-            rows["uploaded"] += f"; {moved.upload_errors:,} tries failed"
+            tries = "1 try" if moved.upload_errors == 1 else f"{moved.upload_errors:,} tries"
+            rows["uploaded"] += f"; {tries} failed"
     if moved.downloads or moved.results_missing:
         rows["downloaded"] = (
             f"{units.count(moved.downloads, 'result')}, {moved.downloaded_bytes:,} bytes"
