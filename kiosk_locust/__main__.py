@@ -1,14 +1,23 @@
-"""``python -m kiosk_locust expire LEDGER``: tidy up what an interrupted run left in the Kiosk."""
+"""``python -m kiosk_locust COMMAND``: look at a run that is over, or tidy up after it."""
 
 from __future__ import annotations
 
 import sys
 
-from kiosk_locust import expire
+from kiosk_locust import expire, report, upload_results
+from kiosk_locust.web import view
+
+COMMANDS = {
+    "view": view,
+    "report": report,
+    "expire": expire,
+    upload_results.COMMAND: upload_results,
+}
 
 if __name__ == "__main__":
-    command, *arguments = sys.argv[1:] or [""]
-    if command != "expire":
-        sys.stderr.write(expire.USAGE)
+    name, *arguments = sys.argv[1:] or [""]
+    command = COMMANDS.get(name)
+    if command is None:
+        sys.stderr.write("".join(each.USAGE for each in COMMANDS.values()))
         sys.exit(2)
-    sys.exit(expire.main(arguments))
+    sys.exit(command.main(arguments))

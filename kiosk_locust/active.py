@@ -9,8 +9,6 @@ import logging
 import os
 import platform
 import random
-import re
-import time
 import uuid
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -22,12 +20,20 @@ from rich.console import Console
 
 import kiosk_locust
 from kiosk_locust import events, names
+from kiosk_locust.archive import Archive
+from kiosk_locust.bucket import Address
+from kiosk_locust.bucket_preflight import open_for
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.costing import Costing
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
-from kiosk_locust.errors import KioskError, LedgerExistsError
+from kiosk_locust.errors import (
+    KioskError,
+    KioskLocustError,
+    LedgerExistsError,
+    PreflightError,
+)
 from kiosk_locust.finish import Finish
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
@@ -45,7 +51,9 @@ from kiosk_locust.run import Run
 from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
+from kiosk_locust.transfers.movers import Movers, facts, movers, not_needed_of
 from kiosk_locust.verdict import Verdict
+from kiosk_locust.web.live import LiveRun
 
 logger = logging.getLogger(__name__)
 
@@ -80,17 +88,22 @@ class ActiveRun:
         self.options = options
         self._resumed = resumed
         self.simulated = options.host is None
-        self.name = names.marked(options.run_name or _name(options), simulated=self.simulated)
+        self.name = names.marked(options.run_name or names.made(options), simulated=self.simulated)
         self.verdict = Verdict(2, "the run was not finished")
         self._environment = environment
         self._console = console
         self._on_end = on_end
         self._clock: Clock = SystemClock()
         self._started_at = self._clock.now()
-        self._embedded = EmbeddedKiosk() if self.simulated else None
+        self._embedded = None
+        if self.simulated:
+            folder = Address.parse(options.files.storage_bucket).folder
+            self._embedded = EmbeddedKiosk("--folder", str(folder))
+        self._archive: Archive | None = None
         self._closers: list[Callable[[], None]] = []
         self._detachers: list[Callable[[], None]] = []
         self._finish: Finish | None = None
+        self.live: LiveRun | None = None  # once it is open
         self._secrets = secrets or Secrets()
         self._costing: Costing | None = None
 
@@ -102,7 +115,7 @@ class ActiveRun:
     @property
     def path(self) -> Path:
         """Where the ledger is."""
-        return self._resumed.path if self._resumed else ledger_of(self.options, self.name)
+        return self._resumed.path if self._resumed else names.ledger_of(self.options, self.name)
 
     @property
     def files(self) -> list[Path]:
@@ -123,25 +136,50 @@ class ActiveRun:
             raise
 
     def _open(self, requests: Iterable[JobRequest]) -> Run:
-        host = self._reach()
+        requests = list(requests)
+        refusals = []
+        for opening in (self._open_bucket, self._open_kiosk):  # what ails both is told at once
+            try:
+                opening(requests)
+            except KioskLocustError as error:
+                refusals.append(error)
+        if len(refusals) == 1:
+            raise refusals[0]
+        if refusals:
+            raise PreflightError("\n".join(str(error) for error in refusals))
+        self._check_pool(self._kiosk)
+        url = self._host if self.simulated else ""
+        self._costing = Costing(self.options, self._secrets, self._clock, os.environ, url)
+        self.run = self._make_run(self._kiosk, self._host)
+        return self.run
+
+    def _open_bucket(self, requests: Iterable[JobRequest]) -> None:
+        """Look at the bucket, and note where the run's files go at its end."""
+        bucket = open_for(self.options, requests)
+        if bucket is None:
+            return
+        self._closers.append(bucket.close)
+        files = self.options.files
+        if files.upload_results:
+            address = Address.parse(files.storage_bucket)
+            self._archive = Archive(bucket, address, public=files.public_results)
+
+    def _open_kiosk(self, requests: Iterable[JobRequest]) -> None:
+        """Reach the Kiosk, and ask whether it can run ``requests``."""
+        self._host = self._reach()
         transport = Transport(
-            host,
+            self._host,
             pool_size=self.options.pool_size,
             request_timeout_s=self.options.request_timeout_s,
             clock=self._clock,
             on_request=partial(tell_of_request, self._environment),
         )
         self._closers.append(transport.close)
-        kiosk = Kiosk(transport)
+        self._kiosk = Kiosk(transport)
         wanted = {(r.job_type, r.model_name, r.model_version) for r in requests}
         for job_type, model, version in sorted(wanted):
-            for warning in check_kiosk(kiosk, job_type, model, version):
+            for warning in check_kiosk(self._kiosk, job_type, model, version):
                 logger.warning("%s", warning)
-        self._check_pool(kiosk)
-        simulated_url = host if self.simulated else ""
-        self._costing = Costing(self.options, self._secrets, self._clock, os.environ, simulated_url)
-        self.run = self._make_run(kiosk, host)
-        return self.run
 
     def _check_pool(self, kiosk: Kiosk) -> None:
         """Warn of a pool too small, by one request's time; one that fails tells nothing."""
@@ -164,6 +202,11 @@ class ActiveRun:
         self._ledger, remains = self._open_ledger(host)
         runner = self._environment.runner
         is_master = isinstance(runner, PatientMaster)
+        moving = Movers()
+        if not is_master:  # workers have theirs
+            rng = random.Random(f"{self.options.arrival_seed}/downloads")
+            moving = movers(self.options, kiosk, self._clock, rng, self.name)
+            self._closers.append(moving.close)
         run = (MasterRun if is_master else Run)(
             self.options,
             ledger=self._ledger,
@@ -172,9 +215,14 @@ class ActiveRun:
             rng=random.Random(f"{self.options.arrival_seed}/polls"),
             on_end=self._on_end,
             remains=remains,
+            uploader=moving.uploader,
+            downloads=moving.downloads,
         )
+        not_needed = not_needed_of(self.options, remains) if self._resumed else set()
         if isinstance(run, MasterRun) and isinstance(runner, PatientMaster):
-            run.attach(runner.send_message, self._meta(host))
+            all_facts = self._meta(host) | facts(self.options.transfers, not_needed)
+            awaited = runner.worker_count if self.options.transfers.inputs else 0
+            run.attach(runner.send_message, all_facts, awaited)
             runner.serve(run, self._clock)
         recorder = Recorder(self._ledger)
         recorder.attach()
@@ -192,6 +240,18 @@ class ActiveRun:
         self._listen(events.job_closed, self._metrics.on_closed)
         if not is_master:  # workers send theirs
             self._listen(events.job_closed, statistics.on_closed)
+            self._listen(events.job_downloaded, statistics.on_downloaded)
+        self.live = LiveRun(
+            self._clock,
+            self._metrics,
+            run,
+            name=self.name,
+            host=host,
+            simulated=self.simulated,
+            options=options_as_json(self.options),
+            ledger=self.path,
+        )
+        self._detachers.append(self.live.attach())
         self._progress = Progress(
             self._metrics.view, self.options.refresh_s, self._clock, self._console
         )
@@ -201,6 +261,7 @@ class ActiveRun:
         """The ledger, locked, and what is left to do by it."""
         if self._resumed is None:
             ledger = self._make_ledger(host)
+            ledger.plan(self.options.transfers.inputs)
             ledger.begin_session(1, self._started_at)
             return ledger, Remains(self.options)
         ledger = Ledger.open(self.path, self._ledger_failed, self._clock.now)
@@ -258,6 +319,8 @@ class ActiveRun:
             "run %s: the first job is due in %.2g s; ledger: %s", self.name, lead, self.path
         )
         self._progress.start()
+        if self.live:
+            self.live.begin(zero_at)
         self.run.start(zero_at)
 
     # -- the end
@@ -284,10 +347,19 @@ class ActiveRun:
             self._metrics.on_never_leased(Outcome.UNFINISHED, unfinished)
         self._detach()  # a run that is started while this one writes is none of its business
         finish = self._finish = Finish(
-            self.run, self._ledger, self.options.output_dir, self._clock, self._costing
+            self.run,
+            self._ledger,
+            self.options.output_dir,
+            self._clock,
+            costing=self._costing,
+            archive=self._archive,
         )
+        if self.live:
+            self.live.end()
         finish.carry_out((self._progress.stop, *finish.steps, self._close_all))
         finish.note_interruption()
+        if self.live:
+            self.live.final = finish.picture
         try:
             events.run_closed.fire(run=self)
         except Exception as error:  # noqa: BLE001  the files are written, the end goes on
@@ -307,6 +379,7 @@ class ActiveRun:
             run_name=self.name,
             simulated=self.simulated,
             files=self.files,
+            uploaded=self._finish.archived.urls,
             cost=self._finish.cost,
             advice=self._finish.advice(self.name, simulated=self.simulated),
         )
@@ -322,15 +395,3 @@ class ActiveRun:
 
     def _ledger_failed(self, error: Exception) -> None:
         self.run.fail(error)
-
-
-def ledger_of(options: Options, run_name: str) -> Path:
-    """Where the ledger of a run of that name is."""
-    name = names.marked(run_name, simulated=options.host is None)
-    return options.output_dir / f"{name}.db"
-
-
-def _name(options: Options) -> str:
-    """A run's name where none was given: when it began (local time), and the job type."""
-    job_type = re.sub(r"[^A-Za-z0-9._-]", "_", options.job_type)  # it becomes part of a path
-    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}_{job_type}"

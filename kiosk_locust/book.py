@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from kiosk_locust.record import Attempt, Record, StatusChange, Ticket
+from kiosk_locust.record import Attempt, Download, Record, StatusChange, Ticket, Upload
 
 
 class JobBook(Protocol):
     """What a job says of itself at once, and waits for; the rest goes by events."""
+
+    def uploaded(self, record: Record, upload: Upload) -> None:
+        """An upload of its file is over, or has failed."""
 
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """One request to submit it has ended."""
@@ -54,6 +57,9 @@ class EventBook(Protocol):
 
     def close_ticket(self, record: Record) -> None:
         """The ticket is closed with the record's outcome."""
+
+    def downloaded(self, record: Record, download: Download) -> None:
+        """What it made was downloaded, or could not be."""
 
 
 class TicketSource(Protocol):

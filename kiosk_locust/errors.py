@@ -11,6 +11,16 @@
     ├── WorkerError           a worker cannot go on with its part of the run
     ├── SimulatorError        the simulated Kiosk did not start
     ├── ListenerError         one of the plugin's own listeners raised
+    ├── InputError            a file to upload is gone, or not as it was planned
+    ├── DownloadError         what a job made did not arrive whole
+    ├── BucketError           the bucket did not do what it was asked for
+    │   ├── BucketMissing     there is no such bucket, or no such folder
+    │   ├── NotPermitted      the bucket may not be used like that (403)
+    │   ├── NoCredentials     there are none, or they are not accepted (401)
+    │   ├── NoSuchObject      the bucket has nothing of that name
+    │   ├── NameTaken         something else has that name, and it is kept (412)
+    │   ├── DamagedObject     what arrived is not what was sent
+    │   └── BucketUnreachable no answer, or faults that did not pass in time
     ├── CostError             what the run cost cannot be asked for; the run ends as it would have
     │   └── CostRefused       an answer came, but an error status
     ├── PriceFileError        a price file cannot be used; lists every mistake
@@ -124,6 +134,50 @@ class Timing:
     socket_at: float | None  # had one of the pool's places
     sent_at: float | None  # right before the first byte was given to the socket
     received_at: float | None  # the whole answer was there
+
+
+class InputError(KioskLocustError):
+    """A file that is to be uploaded is gone, cannot be read, or is not as it was planned."""
+
+
+class DownloadError(KioskLocustError):
+    """What a job made did not arrive whole; ``may_pass``: another try may do better."""
+
+    def __init__(self, message: str, *, may_pass: bool) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
+
+
+class BucketError(KioskLocustError):
+    """The bucket did not do what it was asked for."""
+
+
+class BucketMissing(BucketError):
+    """There is no such bucket, or no such folder."""
+
+
+class NotPermitted(BucketError):
+    """The bucket may not be used like that by whoever asks."""
+
+
+class NoCredentials(BucketError):
+    """There are no credentials, or they are not accepted."""
+
+
+class NoSuchObject(BucketError):
+    """The bucket has nothing of that name."""
+
+
+class NameTaken(BucketError):
+    """Something else has that name already; it was not touched."""
+
+
+class DamagedObject(BucketError):
+    """What arrived is not what was sent: checksums differ."""
+
+
+class BucketUnreachable(BucketError):
+    """No answer came, or faults did not pass in time; it may work later."""
 
 
 class KioskError(KioskLocustError):

@@ -84,5 +84,9 @@ job_status = EventHook("job_status")
 job_closed = EventHook("job_closed")
 """``record``: the ticket is closed, and its record is durable."""
 
+job_downloaded = EventHook("job_downloaded")
+"""``record``, ``download``: what a closed job made was downloaded, or could not be; in the process
+that ran the job."""
+
 run_closed = EventHook("run_closed")
 """``run``: every ticket is closed; the results are written."""

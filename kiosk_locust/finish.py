@@ -9,9 +9,10 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from gevent.threadpool import ThreadPool
+import gevent
 
-from kiosk_locust import results, units
+from kiosk_locust import report, results, units
+from kiosk_locust.archive import Archive, Archived
 from kiosk_locust.clock import Clock
 from kiosk_locust.cost.annotations import RunNote
 from kiosk_locust.cost.stored import RunCost
@@ -19,10 +20,13 @@ from kiosk_locust.costing import Costing, Ended
 from kiosk_locust.errors import KioskLocustError, LedgerError
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.reading import facts, opened
+from kiosk_locust.realthread import in_thread
 from kiosk_locust.remains import left_in_the_kiosk
 from kiosk_locust.run import ALL_CLOSED, Run
 from kiosk_locust.summary import Summary
 from kiosk_locust.verdict import Verdict, exit_code
+from kiosk_locust.web import past
+from kiosk_locust.web.picture import Picture
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +41,8 @@ class Finish:
 
     Whatever goes wrong in one step, the others are done; ``problems`` has a line for each. A step
     that writes a file adds it to ``files``. ``output_dir`` is where the run's files go, and
-    ``costing`` asks what the run cost, if anybody shall.
+    ``costing`` asks what the run cost, if anybody shall; ``archive``, if there is one, is where
+    they go then.
     """
 
     def __init__(
@@ -46,13 +51,18 @@ class Finish:
         ledger: Ledger,
         output_dir: Path,
         clock: Clock,
+        *,
         costing: Costing | None = None,
+        archive: Archive | None = None,
     ) -> None:
         self.run = run
         self.files = [ledger.path]
         self.summary: Summary | None = None
+        self.picture: Picture | None = None  # of the run as its page shows it, once it is read
         self.cost: RunCost | None = None
         self.problems: list[str] = [run.trouble] if run.trouble else []
+        self.archived = Archived()
+        self._archive = archive
         self._ledger = ledger
         self._path = ledger.path
         self._output_dir = output_dir
@@ -62,7 +72,8 @@ class Finish:
     @property
     def steps(self) -> tuple[Step, ...]:
         """What every run ends with, in order; after the first, the ledger lacks but the cost."""
-        return self.record_end, self.ask_cost, self.close_ledger, self.write_results
+        written = self.write_results, self.write_report
+        return self.record_end, self.ask_cost, self.close_ledger, *written, self.upload
 
     def carry_out(self, steps: Iterable[Step]) -> None:
         """Do each of ``steps``; what one raises is a problem of the run, and the next is done."""
@@ -88,13 +99,22 @@ class Finish:
 
     def advice(self, run_name: str, *, simulated: bool) -> list[str]:
         """How to go on with an interrupted run, and what it left in the Kiosk."""
+        later = self._to_upload_later()
         if self.run.finished or simulated:
-            return []
+            return later
         left = left_in_the_kiosk(self._path)
         words = [f"left in the Kiosk: {units.count(left, 'job')} of this run"] if left else []
         is_there = self._path.parent.absolute() == self._output_dir.absolute()
         resumable_as = run_name if is_there else self._path
-        return [*words, f"to go on with it: locust … --resume {resumable_as}"]
+        return [*later, *words, f"to go on with it: locust … --resume {resumable_as}"]
+
+    def _to_upload_later(self) -> list[str]:
+        if not self.archived.missed:
+            return []
+        return [
+            f"not uploaded: {self.archived.reason}",
+            f"to upload it later: python -m kiosk_locust upload-results {self._path}",
+        ]
 
     # -- the steps
 
@@ -148,21 +168,50 @@ class Finish:
 
     def write_results(self) -> None:
         """Results and summary, in a real thread: a million jobs take a while."""
-        thread = ThreadPool(1)
         try:
-            written = thread.apply(self._try_to_write_results)
-        finally:
-            thread.kill()
-        if isinstance(written, Exception):
+            found = in_thread(lambda: results.write_all(self._path, self._output_dir))
+        except (KioskLocustError, OSError, sqlite3.Error) as error:
             raise LedgerError(
-                f"the results could not be written: {written}; the records are in {self._path}"
-            )
-        files, self.summary = written
+                f"the results could not be written: {error}; the records are in {self._path}"
+            ) from error
+        files, self.summary = found
         self.files += files
 
-    def _try_to_write_results(self) -> results.Written | Exception:
-        """Write in the thread; what is raised there, gevent would print with a traceback."""
+    def write_report(self) -> None:
+        """The report, in a real thread; what is known of problems by now stands in it."""
+        self.note_interruption()
+        verdict = self.verdict().line
+        path = self._output_dir / f"{self._path.stem}.html"
+
+        def make() -> Picture:
+            picture = past.read(self._path, self.summary, verdict, also=path)
+            report.write(picture, path)
+            return picture
+
         try:
-            return results.write_all(self._path, self._output_dir)
+            self.picture = in_thread(make)
         except (KioskLocustError, OSError, sqlite3.Error) as error:
-            return error
+            raise LedgerError(
+                f"the report could not be written: {error}; when that is mended, run:"
+                f" python -m kiosk_locust report {self._path}"
+            ) from error
+        self.files.append(path)
+
+    def upload(self) -> None:
+        """Bring the files to the bucket; that this fails is no problem of the run.
+
+        A second Ctrl-C ends it, too.
+        """
+        if self._archive is None:
+            return
+        uploading = gevent.spawn(self._archive.keep, list(self.files))
+        gevent.wait([uploading, self.run.given_up], count=1)
+        if uploading.successful():
+            self.archived = uploading.value
+        else:
+            fault = uploading.exception
+            uploading.kill()
+            reason = f"a fault of kiosk_locust: {fault!r}" if fault else "it was interrupted"
+            self.archived = Archived(missed=[(path, reason) for path in self.files])
+        for path, reason in self.archived.missed:
+            logger.warning("%s was not uploaded: %s", path, reason)

@@ -12,6 +12,7 @@ from gevent.event import Event
 from kiosk_locust import events
 from kiosk_locust.book import JobBook
 from kiosk_locust.clock import Clock
+from kiosk_locust.delivery import Delivery, Uploader
 from kiosk_locust.errors import (
     BadAnswer,
     Busy,
@@ -56,7 +57,7 @@ class Job:
     """One job; ``run`` lives it. A record that has a job id is polled on, never submitted.
 
     ``leased`` is what the book gave for its lease; ``may_submit`` says whether new submissions
-    are still wanted.
+    are still wanted; ``uploader`` brings its file to the Kiosk first.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Job:
         clock: Clock,
         rng: random.Random,
         may_submit: Callable[[], bool],
+        uploader: Uploader | None = None,
     ) -> None:
         self.record = record
         self._kiosk = kiosk
@@ -79,6 +81,7 @@ class Job:
         self._clock = clock
         self._rng = rng
         self._may_submit = may_submit
+        self._uploader = uploader
         self._backoff = Backoff(rng)
         self._maybe_backoff = Backoff(rng, base_s=MAYBE_BASE_S)
         self._is_adopted = bool(record.job_id)
@@ -98,7 +101,7 @@ class Job:
     def run(self) -> None:
         """Submit, poll until final, close, expire; raises only what critical listeners raise."""
         try:
-            ending = self._submit() or self._poll()
+            ending = self._deliver() or self._submit() or self._poll()
         except Interrupted as stop:
             ending = Ending(Outcome.UNFINISHED, str(stop))
         except LedgerError as error:
@@ -115,6 +118,22 @@ class Job:
                 self._book.expire_failed(self.record)
 
     # -- submit
+
+    def _deliver(self) -> Ending | None:
+        """Upload the job's file, if it is to be; None once that is durable."""
+        if self.record.job_id or self._uploader is None:
+            return None
+        self._book.settle(self._leased)
+        way = Delivery(
+            self._uploader,
+            self._book,
+            clock=self._clock,
+            backoff=Backoff(self._rng),
+            alarm=self._alarm,
+            budget_s=self._options.retry_budget_s,
+        )
+        ended = way.make(self.record, self._may_submit)
+        return ended and Ending(*ended)
 
     def _submit(self) -> Ending | None:
         """Submit the job; None once it has an id. Each request is an attempt on the record."""

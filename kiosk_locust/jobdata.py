@@ -29,6 +29,8 @@ _JOBS = """SELECT tickets.*, requests.body FROM tickets
     WHERE :cycle IS NULL OR cycle = :cycle ORDER BY tickets.id"""
 _ATTEMPTS = "SELECT * FROM attempts ORDER BY ticket_id, number"
 _CHANGES = "SELECT * FROM changes ORDER BY ticket_id, observed_at"
+_UPLOADS = "SELECT * FROM uploads ORDER BY ticket_id, number"
+_DOWNLOADS = "SELECT * FROM downloads ORDER BY ticket_id"
 _OPTIONAL = ("due_at", "taken_at", "submitted_at", "observed_after", "observed_at", "closed_at")
 
 
@@ -36,13 +38,17 @@ def jobs(db: sqlite3.Connection, run: Facts, cycle: int | None) -> Iterator[dict
     """The jobs in order of their tickets, one at a time; all cycles' with None."""
     attempts = _Companion(db, _ATTEMPTS)
     changes = _Companion(db, _CHANGES)
+    uploads = _Companion(db, _UPLOADS)
+    downloads = _Companion(db, _DOWNLOADS)
     planned = json.dumps({name: run.options.get(name, "") for name in _REQUESTED})
     for row in _rows(db, _JOBS, {"cycle": cycle}):
         request = _request(row["body"] or planned)
         yield {
             **_legacy(row, request),
-            **_ours(row),
+            **_ours(row, request),
             "attempts": [_attempt(attempt) for attempt in attempts.of(row["id"])],
+            "uploads": [_upload(upload) for upload in uploads.of(row["id"])],
+            "download": next((_download(found) for found in downloads.of(row["id"])), None),
             "status_changes": [_change(change) for change in changes.of(row["id"])],
         }
 
@@ -71,12 +77,14 @@ def _legacy(row: sqlite3.Row, request: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _ours(row: sqlite3.Row) -> dict[str, Any]:
+def _ours(row: sqlite3.Row, request: Mapping[str, str]) -> dict[str, Any]:
     return {
         "ticket": row["number"],
         "cycle": row["cycle"],
         "outcome": row["outcome"],
         "user_class": row["user_class"],
+        "file": row["file"],
+        "uploaded_name": row["uploaded_name"] or request.get("uploaded_name") or None,
         **{name: row[name] for name in _OPTIONAL},
         "ambiguous": bool(row["ambiguous"]),
         "polls": row["polls"],
@@ -101,6 +109,30 @@ def _attempt(row: sqlite3.Row) -> dict[str, Any]:
         "http_status": row["http_status"],
         "error": row["error"] or None,
         "job_id": row["job_id"] or None,
+    }
+
+
+def _upload(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "number": row["number"],
+        "began_at": row["began_at"],
+        "ended_at": row["ended_at"],
+        "seconds": row["ended_at"] - row["began_at"],
+        "bytes": row["bytes"],
+        "name": row["name"],
+        "error": row["error"],
+    }
+
+
+def _download(row: sqlite3.Row) -> dict[str, Any]:
+    return {
+        "began_at": row["began_at"],
+        "ended_at": row["ended_at"],
+        "seconds": row["ended_at"] - row["began_at"],
+        "bytes": row["bytes"],
+        "tries": row["tries"],
+        "path": row["path"],
+        "error": row["error"],
     }
 
 

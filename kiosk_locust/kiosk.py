@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kiosk_locust.http.answers import bad_answer, json_object
+from kiosk_locust.http.body import FileForm
 from kiosk_locust.http.exchange import Exchange
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.record import JobRequest
@@ -56,6 +57,20 @@ class Kiosk:
         if not isinstance(job_id, str) or not job_id or _storable(job_id) != job_id:
             raise bad_answer(exchange, self._where(exchange), "no job's hash")
         return Submission(job_id, exchange)
+
+    def upload(
+        self, form: FileForm, wanted: Callable[[], bool] = lambda: True
+    ) -> tuple[str, Exchange]:
+        """Upload a file; where it then is in the bucket. Idempotent: it is named by its content.
+
+        ``wanted`` is asked before and while it is sent; Withdrawn is raised where it says no.
+        Raises InputError where the file is not as it was planned.
+        """
+        exchange = self.transport.request("POST", "/api/upload", form, wanted=wanted)
+        name = json_object(exchange, self._where(exchange)).get("uploadedName")
+        if not isinstance(name, str) or not name or _storable(name) != name:
+            raise bad_answer(exchange, self._where(exchange), "no uploadedName")
+        return name, exchange
 
     def read(self, job_id: str) -> Reading:
         """Read all of a job's fields that are of interest; an unknown job has none."""

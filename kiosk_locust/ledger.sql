@@ -29,6 +29,15 @@ CREATE TABLE requests (
     body TEXT NOT NULL                -- JSON of a JobRequest
 );
 
+-- The files that the run uploads, in the order of its tickets.
+CREATE TABLE inputs (
+    number INTEGER PRIMARY KEY,       -- from 0
+    path   TEXT NOT NULL,             -- below options.transfers.root
+    size   INTEGER NOT NULL,          -- bytes
+    kind   TEXT NOT NULL,             -- PNG | JPEG | TIFF | ZIP
+    images INTEGER NOT NULL           -- 1, or the files in a ZIP
+);
+
 -- A ticket gets its row when it is leased or closed; before that it stands in the plan alone.
 CREATE TABLE tickets (
     id              INTEGER PRIMARY KEY,
@@ -41,6 +50,7 @@ CREATE TABLE tickets (
     request_id      INTEGER REFERENCES requests (id),
     taken_at        REAL,
     job_id          TEXT,
+    uploaded_name   TEXT,              -- what it is submitted for, once its upload is over
     submitted_at    REAL,
     ambiguous       INTEGER NOT NULL DEFAULT 0,
     polls           INTEGER NOT NULL DEFAULT 0,
@@ -72,6 +82,27 @@ CREATE TABLE attempts (
     job_id      TEXT,
     PRIMARY KEY (ticket_id, number)
 ) WITHOUT ROWID;
+
+CREATE TABLE uploads (                 -- of the tickets' files, those that failed too
+    ticket_id   INTEGER NOT NULL,
+    number      INTEGER NOT NULL,      -- from 1
+    began_at    REAL NOT NULL,         -- the first byte was given to the socket, or to the bucket
+    ended_at    REAL NOT NULL,         -- the answer was there, or it failed
+    bytes       INTEGER NOT NULL,      -- of the file
+    name        TEXT,                  -- where it is in the bucket; NULL: it failed
+    error       TEXT,
+    PRIMARY KEY (ticket_id, number)
+) WITHOUT ROWID;
+
+CREATE TABLE downloads (               -- of what jobs made: the last try of each
+    ticket_id   INTEGER PRIMARY KEY,
+    began_at    REAL NOT NULL,
+    ended_at    REAL NOT NULL,
+    bytes       INTEGER NOT NULL,      -- of the file
+    tries       INTEGER NOT NULL,
+    path        TEXT,                  -- on the machine whose process ran the job; NULL: it failed
+    error       TEXT
+);
 
 CREATE TABLE changes (                 -- the statuses seen, in order
     ticket_id   INTEGER NOT NULL,

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 TURN_S = 0.03
 #: After their grace, workers only close records and expire hashes.
 DRAIN_SLACK_S = 15.0
+#: Workers look for the files of the plan before they take part; a million take some seconds.
+AWAIT_LIMIT_S = 120.0
 
 Send = Callable[[str, Any, str], None]
 
@@ -36,10 +38,12 @@ Send = Callable[[str, Any, str], None]
 class MasterRun(Run):
     """Deals leases and takes in news; ``send(type, data, worker)`` is Locust's."""
 
-    def attach(self, send: Send, facts: Mapping[str, str]) -> None:
+    def attach(self, send: Send, facts: Mapping[str, str], workers: int = 0) -> None:
         """Set how workers are reached, and what they are told of the run.
 
         Its id is this session's, so that nothing which workers of an earlier one say is heard.
+        No ticket is dealt before so many ``workers`` have reported, and so said whether they can
+        take part.
         """
         self._send = send
         self._run_id = facts["run_id"]
@@ -47,6 +51,7 @@ class MasterRun(Run):
         self._woken = Event()
         self._end: MasterEnd | None = None
         self._met: set[str] = set()  # workers that have reported
+        self._awaited = workers
         self.has_workers = True  # set by whoever looks whether any is connected
 
     def start(self, zero_at: float) -> None:
@@ -54,18 +59,25 @@ class MasterRun(Run):
 
         Workers may go on for a lease without their master: a resume must know it.
         """
-        terms = Terms()
+        terms = Terms(uploads=self.options.transfers.upload)
         self.ledger.set_meta(sendable_s=repr(terms.lease_s + terms.horizon_s))
         self._end = MasterEnd(
             self._run_id,
             terms,
-            Pool(self._tickets.take_due),
+            Pool(self._take_due),
             self,
             zero_at=zero_at,
             facts=self._facts,
         )
+        self._await_until = zero_at + AWAIT_LIMIT_S
         self._server = gevent.spawn(self._serve, self._end)
         super().start(zero_at)
+
+    def _take_due(self, before: float) -> Ticket | None:
+        """The next ticket, once all workers have said whether they can take part."""
+        if len(self._met) < self._awaited and self._clock.now() < self._await_until:
+            return None
+        return self._tickets.take_due(before)
 
     def _adopt(self, record: Record) -> None:
         if self._end is not None:
@@ -129,6 +141,8 @@ class MasterRun(Run):
         """Tell the ledger and the listeners, as a job in this process would."""
         if news.kind is Kind.TAKEN and not record.job_id:
             self._lease_again(record)
+        elif news.uploaded:
+            self.ledger.uploaded(record, news.uploaded)
         elif isinstance(added, Attempt):
             self.ledger.attempt(record, added)
         elif news.kind is Kind.SUBMITTED:
@@ -158,6 +172,8 @@ class MasterRun(Run):
         if news.kind is Kind.EXPIRE_FAILED:
             record = Record(ticket, "", UNKNOWN, 0.0, expire_error=news.text)
             self.ledger.expire_failed(record)
+        elif news.downloaded:
+            self.ledger.downloaded(Record(ticket, "", UNKNOWN, 0.0), news.downloaded)
         elif news.kind in (Kind.SUBMITTED, Kind.CLOSED):
             part = news.submitted or news.closed
             text = f"worker {worker} said too late: {news.kind.value}, {part}"
@@ -191,7 +207,8 @@ class MasterRun(Run):
 
     def _before_all_closed(self) -> None:
         """Workers may still expire hashes and report that."""
-        self._drain_workers(ALL_CLOSED, 60.0)
+        downloads_s = self.options.drain_timeout_s if self.options.transfers.download else 0.0
+        self._drain_workers(ALL_CLOSED, max(60.0, downloads_s))
         self._server.kill()
 
     def _wait_for_jobs(self, grace_s: float) -> None:

@@ -10,23 +10,29 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from kiosk_locust.errors import Mistake, OptionsError
+from kiosk_locust.inputs.file import Kind
+from kiosk_locust.inputs.finding import Found, Skipped
 from kiosk_locust.settings import parsing
 from kiosk_locust.settings.cost import CostOptions, cost
+from kiosk_locust.settings.files import FilesOptions, files
 from kiosk_locust.settings.folders import check_file, check_folder
 from kiosk_locust.settings.grafana import GrafanaOptions, grafana
 from kiosk_locust.settings.plan import Arrival, Ramp, Workload, plan
 from kiosk_locust.settings.sources import FORM, Layers
 from kiosk_locust.settings.target import target
+from kiosk_locust.settings.transfers import TransferOptions, is_uploading, transfers
 from kiosk_locust.settings.validation import Checker
 
 __all__ = [
     "Arrival",
     "CostOptions",
     "Draft",
+    "FilesOptions",
     "GrafanaOptions",
     "Options",
     "Ramp",
     "Resolved",
+    "TransferOptions",
     "Workload",
     "draft",
     "options_as_json",
@@ -77,6 +83,8 @@ class Options:
     run_time_s: float | None
     on_ambiguous: Literal["resubmit", "close"]
     num_gpus: int
+    files: FilesOptions
+    transfers: TransferOptions
     output_dir: Path
     run_name: str  # empty: made from time and job type
     log_enabled: bool
@@ -93,44 +101,60 @@ class Resolved:
     options: Options
     notices: tuple[str, ...]
     sources: Mapping[str, str]
+    skipped: tuple[Skipped, ...] = ()  # files that FILE holds, and that make no job
 
 
 @dataclass(frozen=True, slots=True)
 class Draft(Resolved):
     """Options that may have mistakes, with something harmless in place of what was wrong."""
 
-    mistakes: tuple[Mistake, ...]
+    mistakes: tuple[Mistake, ...] = ()
 
 
 def resolve(
-    layers: Layers, *, class_host: str | None = None, headless: bool, rng: random.Random
+    layers: Layers,
+    *,
+    class_host: str | None = None,
+    headless: bool,
+    rng: random.Random,
+    planned: Found | None = None,
 ) -> Resolved:
     """Make options of what was given; ``class_host`` is the ``host`` of the user class.
 
     ``headless`` means that no form will be filled in before the run; ``rng`` draws the seed of
-    random arrivals where none is given. Raises OptionsError with all mistakes.
+    random arrivals where none is given; ``planned`` are the files of a plan that is there already.
+    Raises OptionsError with all mistakes.
     """
-    drafted = draft(layers, class_host=class_host, headless=headless, rng=rng)
+    drafted = draft(layers, class_host=class_host, headless=headless, rng=rng, planned=planned)
     if drafted.mistakes:
         raise OptionsError(list(drafted.mistakes))
     return drafted
 
 
 def draft(
-    layers: Layers, *, class_host: str | None = None, headless: bool, rng: random.Random
+    layers: Layers,
+    *,
+    class_host: str | None = None,
+    headless: bool,
+    rng: random.Random,
+    planned: Found | None = None,
 ) -> Draft:
     """As `resolve`, but mistakes are returned: the start form may still mend them."""
     check = Checker(layers)
     where_to_ask = grafana(check)
-    kiosk = target(check, class_host)
-    plan_ = plan(check, headless=headless, rng=rng)
+    kiosk = target(check, class_host, file_is_local=is_uploading(check))
+    moved = transfers(check, kiosk.file, planned)
+    one_each = moved.options.mode == "upload"
+    files_found = len(moved.options.inputs) if one_each else None
+    plan_ = plan(check, headless=headless, rng=rng, files=files_found)
     arrivals = plan_.arrivals
     model_name, model_version = check.take("model", parsing.model, ("", ""))
     log_enabled = check.take("log_enabled", parsing.boolean, otherwise=True)
+    output_dir = check.take("output_dir", _checked(check_folder), Path())
     drafted = Options(
         host=kiosk.host,
         simulate=kiosk.simulate,
-        file=kiosk.file,
+        file=moved.file,
         count=plan_.count,
         users=plan_.users,
         job_type=check.take("job_type", parsing.name, ""),
@@ -170,19 +194,21 @@ def draft(
             check.take("on_ambiguous", parsing.choice("resubmit", "close"), "close"),
         ),
         num_gpus=check.take("num_gpus", parsing.whole(0), 0),
-        output_dir=check.take("output_dir", _checked(check_folder), Path()),
+        files=files(check, simulated=kiosk.host is None, output_dir=output_dir),
+        transfers=moved.options,
+        output_dir=output_dir,
         run_name=check.take_if_given("run_name", parsing.run_name) or "",
         log_enabled=log_enabled,
         log_level=check.take("log_level", _log_level, "INFO"),
         log_file=check.take(
             "log_file", _checked(check_file) if log_enabled else parsing.path, Path()
         ),
-        cost=cost(check),
+        cost=_with_images(cost(check), moved.options),
         grafana=where_to_ask,
     )
     _check_resuming(check)
     _note_emptied_fields(check)
-    return Draft(drafted, tuple(check.notices), check.sources, tuple(check.mistakes))
+    return Draft(drafted, tuple(check.notices), check.sources, moved.skipped, tuple(check.mistakes))
 
 
 _log_level = parsing.choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -195,6 +221,16 @@ def _checked(can_be_written: Callable[[Path], None]) -> Callable[[str], Path]:
         return path
 
     return parse
+
+
+def _with_images(costs: CostOptions, moved: TransferOptions) -> CostOptions:
+    """Where every job uploads the same ZIP, IMAGES_PER_JOB is what is in it, unless it is given."""
+    if costs.images_per_job is not None or moved.mode == "upload" or not moved.inputs:
+        return costs
+    (file,) = moved.inputs
+    if file.kind is not Kind.ZIP:
+        return costs
+    return dataclasses.replace(costs, images_per_job=file.images)
 
 
 def _check_resuming(check: Checker) -> None:
@@ -217,8 +253,11 @@ def _note_emptied_fields(check: Checker) -> None:
 
 
 def options_as_json(options: Options) -> dict[str, Any]:
-    """The options as JSON has them; there are no secrets in them."""
-    found: dict[str, Any] = _as_json(dataclasses.asdict(options))
+    """The options as JSON has them, without the files of the plan; there are no secrets in them."""
+    light = dataclasses.replace(options.transfers, inputs=())  # they may be very many
+    values = dataclasses.asdict(dataclasses.replace(options, transfers=light))
+    values["transfers"] = options.transfers.as_json()
+    found: dict[str, Any] = _as_json(values)
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.errors import LedgerError
+from kiosk_locust.inputs.file import InputFile, Kind
 from kiosk_locust.sessions import Session, sessions
 
 #: A worker of a distributed run has a fact of its own, under a key that begins so.
@@ -44,6 +45,11 @@ class Facts:
         return int(self.options.get("num_cycles", 1))
 
     @property
+    def is_downloading(self) -> bool:
+        """Whether what jobs made was to be downloaded."""
+        return bool((self.options.get("transfers") or {}).get("download"))
+
+    @property
     def is_open(self) -> bool:
         """Whether jobs were due by a schedule, whatever became of the ones before."""
         return bool(self.options.get("workload", "open") == "open")
@@ -67,6 +73,12 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     finally:
         if db is not None:
             db.close()
+
+
+def inputs(db: sqlite3.Connection) -> tuple[InputFile, ...]:
+    """The files of the plan, in its order; none where it uploads nothing."""
+    rows = db.execute("SELECT path, size, kind, images FROM inputs ORDER BY number")
+    return tuple(InputFile(path, size, Kind(kind), images) for path, size, kind, images in rows)
 
 
 def facts(db: sqlite3.Connection) -> Facts:

@@ -88,6 +88,29 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """One upload of a ticket's file; times in epoch seconds. It failed if it has no ``name``."""
+
+    began_at: float  # when the first byte was given to the socket, or to the bucket
+    ended_at: float  # when the answer was there, or it failed
+    size: int  # bytes of the file
+    name: str = ""  # where it is in the bucket
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """The download of what a job made, with all its tries; it failed if it has no ``path``."""
+
+    began_at: float
+    ended_at: float
+    size: int  # bytes of the file
+    tries: int
+    path: str = ""  # on the machine whose process ran the job
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StatusChange:
     """A status seen for the first time by a poll.
 
@@ -112,6 +135,7 @@ class Record:
     taken_at: float
     attempts: list[Attempt] = field(default_factory=list)
     ambiguous: bool = False
+    upload: Upload | None = None  # of its file, once that is over
     job_id: str = ""
     submitted_at: float | None = None  # sent_at of the attempt that was accepted
     changes: list[StatusChange] = field(default_factory=list)

@@ -6,7 +6,7 @@ from typing import Any
 
 from kiosk_locust import events
 from kiosk_locust.book import EventBook
-from kiosk_locust.record import Record, StatusChange
+from kiosk_locust.record import Download, Record, StatusChange
 
 
 class Recorder:
@@ -20,12 +20,14 @@ class Recorder:
         events.job_submitted.add_listener(self.on_submitted, critical=True)
         events.job_status.add_listener(self.on_status, critical=True)
         events.job_closed.add_listener(self.on_closed, critical=True)
+        events.job_downloaded.add_listener(self.on_downloaded, critical=True)
 
     def detach(self) -> None:
         """Listen no more."""
         events.job_submitted.remove_listener(self.on_submitted)
         events.job_status.remove_listener(self.on_status)
         events.job_closed.remove_listener(self.on_closed)
+        events.job_downloaded.remove_listener(self.on_downloaded)
 
     def on_submitted(self, record: Record, **_: Any) -> None:
         """A job has its id."""
@@ -38,3 +40,7 @@ class Recorder:
     def on_closed(self, record: Record, **_: Any) -> None:
         """A ticket is closed."""
         self._book.close_ticket(record)
+
+    def on_downloaded(self, record: Record, download: Download, **_: Any) -> None:
+        """What a job made is here, or not."""
+        self._book.downloaded(record, download)

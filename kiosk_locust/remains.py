@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk_locust import schedule
-from kiosk_locust.ledger import ALIVE_BOUND_S
+from kiosk_locust.journal import ALIVE_BOUND_S
 from kiosk_locust.options import Options
 from kiosk_locust.reading import opened
 from kiosk_locust.record import (
@@ -41,13 +41,16 @@ _HAS_NO_JOB = (
     "job_id IS NULL AND (state IN ('open', 'leased') OR outcome IN ('unfinished', 'error'))"
 )
 
-#: A lease that is due later than the last sign of life and its bound was surely not sent.
+#: A lease that is due later than the last sign of life and its bound was surely not sent; nor was,
+#: in a run that uploads (the last parameter), one whose upload is not known to be over.
 _ADD_MAYBE = """INSERT INTO attempts (ticket_id, number, asked_at, result, error)
     SELECT id, (SELECT count(*) FROM attempts WHERE ticket_id = id) + 1,
     max(coalesce(due_at, taken_at), taken_at), 'maybe', ? FROM tickets
-    WHERE state = 'leased' AND coalesce(due_at, taken_at) <= ?"""
+    WHERE state = 'leased' AND coalesce(due_at, taken_at) <= ?
+    AND (uploaded_name IS NOT NULL OR NOT ?)"""
 _MARK_AMBIGUOUS = """UPDATE tickets SET ambiguous = 1
-    WHERE state = 'leased' AND coalesce(due_at, taken_at) <= ?"""
+    WHERE state = 'leased' AND coalesce(due_at, taken_at) <= ?
+    AND (uploaded_name IS NOT NULL OR NOT ?)"""
 _CLOSE_AMBIGUOUS = f"""UPDATE tickets SET state = 'closed', outcome = 'error',
     reason = coalesce(reason, ?), closed_at = coalesce(closed_at, ?)
     WHERE {_HAS_NO_JOB} AND ambiguous <> 0"""
@@ -137,6 +140,18 @@ class Remains:
             for row in rows.execute(_ADOPTED):
                 yield _record(db, row)
 
+    def is_settled(self, ticket_id: int) -> bool:
+        """Whether nothing is left to submit for a ticket."""
+        return self._flag(ticket_id) == _SETTLED
+
+    def inputs_left(self) -> list[int]:
+        """Numbers of the plan's files that a ticket is left for."""
+        options = self._options
+        files = len(options.transfers.inputs)
+        tickets = range(options.count * options.num_cycles)
+        left = {n % options.count % files for n in tickets if not self.is_settled(n)}
+        return sorted(left)
+
     def recall(self, record: Record) -> None:
         """Give the record of a ticket that was tried before what it had by then."""
         if self._flag(record.ticket.id) != _TRIED or self._path is None:
@@ -181,8 +196,8 @@ def take_up(
     """
     died_at = _alive_at(db)
     sendable_until = died_at + _sendable_s(db)
-    db.execute(_ADD_MAYBE, (MAYBE, sendable_until))
-    db.execute(_MARK_AMBIGUOUS, (sendable_until,))
+    db.execute(_ADD_MAYBE, (MAYBE, sendable_until, options.transfers.upload))
+    db.execute(_MARK_AMBIGUOUS, (sendable_until, options.transfers.upload))
     kept = ""
     if options.on_ambiguous == "close":
         db.execute(_CLOSE_AMBIGUOUS, (GIVEN_UP, now))

@@ -12,14 +12,16 @@ import gevent
 from gevent.event import Event
 
 from kiosk_locust.clock import Clock
+from kiosk_locust.delivery import Uploader
 from kiosk_locust.job import Interrupted
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.options import Options
-from kiosk_locust.record import Attempt, Outcome, Record, StatusChange, Ticket
+from kiosk_locust.record import Attempt, Download, Outcome, Record, StatusChange, Ticket, Upload
 from kiosk_locust.relay.news import Closed, Kind, News, Submitted, Taken, Tried
 from kiosk_locust.relay.worker import URGENT, WorkerEnd
 from kiosk_locust.share import INTERRUPT_LIMIT_S, Share
 from kiosk_locust.tickets import Hand
+from kiosk_locust.transfers.downloads import Downloads
 
 logger = logging.getLogger(__name__)
 
@@ -111,6 +113,10 @@ class RemoteLedger:
     def reopen(self, ticket: Ticket) -> None:
         """It stays here: Tickets.give_back decides."""
 
+    def uploaded(self, record: Record, upload: Upload) -> None:
+        """An upload of its file is over."""
+        self._say(Kind.UPLOADED, record.ticket, uploaded=upload)
+
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """One request to submit it has ended."""
         self._say(Kind.TRIED, record.ticket, tried=Tried(attempt, record.ambiguous))
@@ -144,6 +150,10 @@ class RemoteLedger:
     def is_returned(self, record: Record) -> bool:
         """Whether an end here is none: the run goes on without this worker."""
         return record.outcome is Outcome.UNFINISHED and not self._end.draining
+
+    def downloaded(self, record: Record, download: Download) -> None:
+        """The download of what a closed job made is over."""
+        self._say(Kind.DOWNLOADED, record.ticket, downloaded=download)
 
     def expire_failed(self, record: Record) -> None:
         """Its hash could not be told to expire."""
@@ -198,6 +208,8 @@ class RemoteShare(Share):
         clock: Clock,
         own_clock: Callable[[], float],
         on_fault: Callable[[], None],
+        uploader: Uploader | None = None,
+        downloads: Downloads | None = None,
     ) -> None:
         self.tickets = RemoteTickets(end)
         self.ledger = RemoteLedger(end, self.tickets, own_clock)
@@ -209,6 +221,8 @@ class RemoteShare(Share):
             clock=clock,
             rng=random.Random(),
             on_end=on_fault,
+            uploader=uploader,
+            downloads=downloads,
         )
         self._end = end
         self._own_clock = own_clock

@@ -10,8 +10,10 @@ from typing import Any
 
 from kiosk_locust import names, opening
 from kiosk_locust.errors import LedgerError, Mistake, OptionsError
+from kiosk_locust.inputs.file import InputFile
+from kiosk_locust.inputs.finding import Found
 from kiosk_locust.options import Options, Resolved, options_as_json
-from kiosk_locust.reading import Facts, facts, opened
+from kiosk_locust.reading import Facts, facts, inputs, opened
 from kiosk_locust.record import Outcome
 from kiosk_locust.settings import parsing, planned
 from kiosk_locust.settings.sources import Given, Layer, Layers
@@ -29,6 +31,13 @@ class Resumption:
 
     path: Path
     run: Facts
+    inputs: tuple[InputFile, ...] = ()  # the files of its plan, where it uploads some
+
+    @property
+    def found(self) -> Found:
+        """The files of its plan, as if they had just been looked for."""
+        root = (self.run.options.get("transfers") or {}).get("root", "")
+        return Found(root, self.inputs)
 
     @property
     def place(self) -> str:
@@ -56,7 +65,7 @@ class Resumption:
         mistakes = list(planned.contradictions(before, now, given, self.run.host, self.place))
         if mistakes:
             raise OptionsError(mistakes)
-        plan = {field: before[field] for field in planned.PLAN}
+        plan = {field: before[field] for field in planned.PLAN if field in before}
         plan["ramp"] = resolved.options.ramp
         return dataclasses.replace(
             resolved.options,
@@ -143,6 +152,7 @@ def _judge(path: Path, *, finished_is_well: bool) -> Resumption | Finished:
             "SELECT outcome, count(*) FROM tickets GROUP BY 1 HAVING outcome <> ''"
         )
         outcomes = Counter({Outcome(outcome): number for outcome, number in counted})
+        planned_inputs = inputs(db)
     if run.finished and finished_is_well:
         return Finished(path, run, outcomes)
     if run.finished:
@@ -156,7 +166,7 @@ def _judge(path: Path, *, finished_is_well: bool) -> Resumption | Finished:
             " ended with its process; start a new run (python -m kiosk_locust.simulator runs one"
             " that stays)"
         )
-    return Resumption(path, run)
+    return Resumption(path, run, planned_inputs)
 
 
 def _output_dir(given: Layers) -> Path:

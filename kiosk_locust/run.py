@@ -10,6 +10,7 @@ import gevent
 
 from kiosk_locust import events, schedule
 from kiosk_locust.clock import Clock
+from kiosk_locust.delivery import Uploader
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.options import Options
@@ -17,6 +18,7 @@ from kiosk_locust.record import Outcome, Record, Ticket
 from kiosk_locust.remains import Remains
 from kiosk_locust.share import Share
 from kiosk_locust.tickets import Tickets
+from kiosk_locust.transfers.downloads import Downloads
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ class Run(Share):
         rng: random.Random,
         on_end: Callable[[], None],
         remains: Remains | None = None,
+        uploader: Uploader | None = None,
+        downloads: Downloads | None = None,
     ) -> None:
         remains = remains or Remains(options)
         self._tickets = Tickets(remains.tickets)
@@ -53,11 +57,14 @@ class Run(Share):
             clock=clock,
             rng=rng,
             on_end=on_end,
+            uploader=uploader,
+            downloads=downloads,
         )
         self.ledger = ledger
         self.outcomes += remains.earlier.outcomes
         self.never_leased = 0  # closed as unfinished without a job
         self._remains = remains
+        self.cycle_begun: tuple[int, float] | None = None  # the last one, and when it began
         self._cycle = remains.begun
         self._cycles: gevent.Greenlet | None = None
 
@@ -85,12 +92,17 @@ class Run(Share):
         """Whether every ticket was closed by what the Kiosk did."""
         return self.all_closed.is_set() and all(o.is_the_kiosks for o in self.outcomes)
 
+    def planned(self, cycle: int, started_at: float) -> Iterator[Ticket]:
+        """The tickets of a cycle that began at that moment (epoch seconds), in order."""
+        return self._remains.tickets(cycle, started_at)
+
     # -- while it goes on
 
     def _run_cycles(self, started_at: float) -> None:
         for cycle in self._remains.cycles:
             self._cycle = cycle
             self.ledger.begin_cycle(cycle, started_at)
+            self.cycle_begun = (cycle, started_at)
             self._tickets.begin(cycle, started_at)
             self._tickets.wait_idle()
             if self._stopping.is_set():
@@ -99,6 +111,7 @@ class Run(Share):
             self.ledger.end_cycle(cycle, now)
             logger.info("cycle %d of %d is over", cycle, self.options.num_cycles)
             started_at = now + self.options.cycle_interval_s + CYCLE_LEAD_S
+        self._finish_downloads(self.options.drain_timeout_s)
         self._before_all_closed()
         self.ended_by = ALL_CLOSED
         self.all_closed.set()

@@ -39,7 +39,8 @@ def tickets(options: Options, cycle: int, started_at: float) -> Iterator[Ticket]
     first_id = (cycle - 1) * options.count
     for number, offset in enumerate(offsets(options, cycle)):
         due_at = None if offset is None else started_at + offset
-        yield Ticket(first_id + number, cycle, number, due_at, options.file)
+        file = options.transfers.file_of(number, options.file)
+        yield Ticket(first_id + number, cycle, number, due_at, file)
 
 
 def _constant(gap_s: float) -> Iterator[float]:

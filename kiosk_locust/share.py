@@ -14,10 +14,12 @@ from gevent.pool import Group
 
 from kiosk_locust.book import TicketBook, TicketSource
 from kiosk_locust.clock import Clock
+from kiosk_locust.delivery import Uploader
 from kiosk_locust.job import Ending, Interrupted, Job, close
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.options import Options
 from kiosk_locust.record import JobRequest, Outcome, Record, Ticket
+from kiosk_locust.transfers.downloads import Downloads
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ class _Leased(NamedTuple):
 class Share:
     """The part of a run that lives in this process, whether ``book`` and ``tickets`` do or not.
 
+    ``uploader`` and ``downloads`` move the files of jobs, where that is wanted.
     ``on_end`` is called when it is over by itself, or when it cannot go on: ``trouble`` then says
     why.
     """
@@ -55,6 +58,8 @@ class Share:
         clock: Clock,
         rng: random.Random,
         on_end: Callable[[], None],
+        uploader: Uploader | None = None,
+        downloads: Downloads | None = None,
     ) -> None:
         self.options = options
         self.outcomes: Counter[Outcome] = Counter()
@@ -67,6 +72,8 @@ class Share:
         self._clock = clock
         self._rng = rng
         self._on_end = on_end
+        self._uploader = uploader
+        self._downloads = downloads
         self._jobs = Group()
         self._lives: dict[int, Job] = {}  # jobs in flight by ticket
         # Jobs whose user was ended, or that an earlier session submitted.
@@ -205,6 +212,8 @@ class Share:
         finally:
             self._lives.pop(record.ticket.id, None)
             self.outcomes[record.outcome or Outcome.ERROR] += 1
+            if self._downloads:
+                self._downloads.begin(record)
             self._source.closed(record.ticket)
 
     def _job(self, leased: _Leased) -> Job:
@@ -217,6 +226,7 @@ class Share:
             clock=self._clock,
             rng=self._rng,
             may_submit=lambda: self._may_submit(leased.record.ticket),
+            uploader=self._uploader,
         )
         return job
 
@@ -224,6 +234,11 @@ class Share:
         return not self._stopping.is_set()
 
     # -- the end
+
+    @property
+    def given_up(self) -> Event:
+        """Set once nothing more is to be waited for."""
+        return self._give_up
 
     def give_up(self) -> None:
         """Wait no longer for jobs in flight."""
@@ -245,9 +260,14 @@ class Share:
             self._wait_for_jobs(grace_s)
             interrupted = Interrupted(f"the run was ended by {ended_by}")
             self._jobs.kill(interrupted, timeout=INTERRUPT_LIMIT_S)
+            self._finish_downloads(grace_s)
             self._close_the_rest()
         finally:
             self.all_closed.set()
+
+    def _finish_downloads(self, within_s: float) -> None:
+        if self._downloads:
+            self._downloads.finish(within_s, self._give_up)
 
     def _stop_submitting(self) -> None:
         """No ticket is taken or sent from now on; who waits to do so does not any longer."""

@@ -15,7 +15,7 @@ from locust.stats import RequestStats, StatsEntry, StatsError
 
 from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.measures import measure, stages
-from kiosk_locust.record import Outcome, Record
+from kiosk_locust.record import Download, Outcome, Record
 
 JOB = "JOB"
 STAGE = "STAGE"
@@ -46,9 +46,21 @@ class LocustStatistics:
         _log(entry, found.duration_s)
         if record.outcome is not Outcome.DONE:
             self._log_failure(entry, self._text(record))
+        if record.upload:
+            took_s = record.upload.ended_at - record.upload.began_at
+            _log(self._stats.entries[("file upload", STAGE)], took_s)
         for stage, times in stages(record, found).items():
             for time_s in times:
                 _log(self._stats.entries[(stage.replace("_", " "), STAGE)], time_s)
+
+    def on_downloaded(self, download: Download, **_: Any) -> None:
+        """Log one download; one that failed counts, with no response time."""
+        entry = self._stats.entries[("result download", STAGE)]
+        if download.error:
+            _log(entry, None)
+            self._log_failure(entry, "the result was not downloaded")
+        else:
+            _log(entry, download.ended_at - download.began_at)
 
     def _log_failure(self, entry: StatsEntry, text: str) -> None:
         """What RequestStats.log_error does, without its count in the Aggregated row."""

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust import percentiles
+from kiosk_locust import moved, percentiles
 from kiosk_locust.measures import ENDED, STAGE_FIELDS, is_zip, stage_times
+from kiosk_locust.moved import Moved
 from kiosk_locust.percentiles import Percentiles
 from kiosk_locust.reading import Facts, facts, opened
 from kiosk_locust.record import Outcome
@@ -27,7 +28,7 @@ _COLUMNS = {
     "duration": f"SELECT duration_s AS value FROM tickets WHERE {_ENDED}",
     "queue_wait": f"SELECT queue_wait_s AS value FROM tickets WHERE {_ENDED}",
     "detection_bound": f"SELECT observed_at - observed_after AS value FROM tickets WHERE {_ENDED}",
-    "submission_lag": f"SELECT submitted_at - due_at AS value FROM tickets WHERE {_CHOSEN}",
+    "submission_lag": f"SELECT {moved.BEGUN_AT} - due_at AS value FROM tickets WHERE {_CHOSEN}",
 }
 _ACCEPTED = f"""FROM attempts JOIN tickets ON tickets.id = ticket_id
     WHERE {_CHOSEN} AND result = 'accepted'"""
@@ -73,6 +74,7 @@ class Summary:
     waited_for_user: int | None  # of an open workload: tickets taken after they were due
     duration_from: Mapping[str, int]  # how many durations came from which source
     percentiles_s: Mapping[str, Percentiles]
+    moved: Moved
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain dicts and numbers."""
@@ -125,13 +127,14 @@ def summarise_open(db: sqlite3.Connection, run: Facts, cycle: int | None) -> Sum
         waited_for_user=(waited or 0) if is_open else None,
         duration_from=_tally(db, "duration_from", given),
         percentiles_s=_percentiles(db, given),
+        moved=moved.count(db, given, is_downloading=run.is_downloading),
     )
 
 
 def _percentiles(db: sqlite3.Connection, given: Mapping[str, object]) -> dict[str, Percentiles]:
     _collect_stages(db, given)
     stages = {stage: f"SELECT value FROM temp.sample_{stage}" for stage in STAGE_FIELDS}
-    queries = {**_COLUMNS, **stages, **_ATTEMPTS}
+    queries = {**_COLUMNS, **stages, **_ATTEMPTS, **moved.TIMES}
     return {name: percentiles.of(db, sql, given) for name, sql in queries.items()}
 
 

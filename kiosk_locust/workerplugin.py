@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import random
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,16 +21,25 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, WorkerRunner
 
 from kiosk_locust import events
 from kiosk_locust.clock import SystemClock
+from kiosk_locust.errors import BucketError, InputError, KioskLocustError
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.job import Interrupted
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.link import Link
-from kiosk_locust.options import CostOptions, GrafanaOptions, Options, Ramp
+from kiosk_locust.options import (
+    CostOptions,
+    FilesOptions,
+    GrafanaOptions,
+    Options,
+    Ramp,
+    TransferOptions,
+)
 from kiosk_locust.record import Record
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.relay.worker import WorkerEnd
 from kiosk_locust.remote import RemoteShare
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
+from kiosk_locust.transfers.movers import Movers, from_facts, movers
 from kiosk_locust.user import RUNS
 
 logger = logging.getLogger(__name__)
@@ -112,6 +123,11 @@ class WorkerPlugin:
             raise RuntimeError("welcome before hello")
         facts = link.welcome_facts.facts
         options = _options(json.loads(facts["options"]))
+        fault: KioskLocustError | None = None
+        try:
+            options = replace(options, transfers=from_facts(options.transfers, facts))
+        except InputError as error:
+            fault = error
         clock = ShiftedClock(self._clock, end.skew.seconds)
         transport = Transport(
             facts["host"],
@@ -120,13 +136,22 @@ class WorkerPlugin:
             clock=clock,
             on_request=partial(tell_of_request, self._environment),
         )
+        kiosk = Kiosk(transport)
+        moving = Movers()
+        try:
+            if fault is None:
+                moving = movers(options, kiosk, clock, random.Random(), facts["run_name"])
+        except BucketError as error:
+            fault = error
         share = RemoteShare(
             end,
             options=options,
-            kiosk=Kiosk(transport),
+            kiosk=kiosk,
             clock=clock,
             own_clock=self._clock.now,
             on_fault=self._on_fault,
+            uploader=moving.uploader,
+            downloads=moving.downloads,
         )
         recorder = Recorder(share.ledger)
         recorder.attach()
@@ -137,12 +162,21 @@ class WorkerPlugin:
                 statistics.on_closed(record)
 
         events.job_closed.add_listener(on_closed, critical=True)
+        events.job_downloaded.add_listener(statistics.on_downloaded, critical=True)
         self._closers += [
+            moving.close,
+            lambda: events.job_downloaded.remove_listener(statistics.on_downloaded),
             transport.close,
             recorder.detach,
             lambda: events.job_closed.remove_listener(on_closed),
         ]
-        logger.info("this worker takes part; its clock is %.3f s off", end.skew.seconds)
+        if fault is not None:
+            share.fail(fault)
+        logger.info(
+            "this worker takes part; its clock is %.3f s off, give or take %.3f s",
+            end.skew.seconds,
+            end.skew.bound_s,
+        )
         return share
 
     def _on_fault(self) -> None:
@@ -178,6 +212,8 @@ def _options(values: dict[str, Any]) -> Options:
     """The master's options; what only the master needs of them is left empty."""
     values["arrival_offsets_s"] = ()
     values["ramp"] = values["ramp"] and Ramp(**values["ramp"])
+    values["files"] = FilesOptions(**values["files"])
+    values["transfers"] = TransferOptions.from_json(values["transfers"], ())
     for name in ("output_dir", "log_file"):
         values[name] = Path(values[name])
     values["cost"], values["grafana"] = CostOptions(), GrafanaOptions()  # the master asks

@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust.options import CostOptions, GrafanaOptions, Options
+from kiosk_locust.options import (
+    CostOptions,
+    FilesOptions,
+    GrafanaOptions,
+    Options,
+    TransferOptions,
+)
 from kiosk_locust.record import JobRequest, Record, Ticket
 
 DEFAULTS: dict[str, Any] = {
@@ -48,6 +54,16 @@ DEFAULTS: dict[str, Any] = {
     "run_time_s": None,
     "on_ambiguous": "resubmit",
     "num_gpus": 0,
+    "files": FilesOptions(storage_bucket="", upload_results=True, public_results=False),
+    "transfers": TransferOptions(
+        mode="benchmark",
+        upload=False,
+        upload_via="frontend",
+        download=False,
+        concurrent_downloads=8,
+        root="",
+        inputs=(),
+    ),
     "output_dir": Path("results"),
     "run_name": "",
     "log_enabled": False,

@@ -340,7 +340,7 @@ def test_other_greenlets_run_while_it_is_asked_and_estimated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def slow(*args: Any, **how: Any) -> Any:
-        until = time.monotonic() + 0.5
+        until = time.monotonic() + 1.5
         while time.monotonic() < until:  # of the processor
             pass
         return estimate(*args, **how)
@@ -357,4 +357,4 @@ def test_other_greenlets_run_while_it_is_asked_and_estimated(
     ticking = gevent.spawn(tick)
     assert ask(tmp_path, clock, monitoring.url).run is not None
     ticking.kill()
-    assert max(gaps) < 0.3
+    assert max(gaps) < 1.0  # a busy machine's own pauses are shorter

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kiosk_locust import events
+from kiosk_locust.delivery import Uploader
 from kiosk_locust.errors import (
     BadAnswer,
     Busy,
@@ -23,7 +24,7 @@ from kiosk_locust.errors import (
 from kiosk_locust.http.transport import Exchange
 from kiosk_locust.job import Interrupted, Job
 from kiosk_locust.kiosk import Reading, Submission
-from kiosk_locust.record import Attempt, AttemptResult, JobRequest, Outcome, Record
+from kiosk_locust.record import Attempt, AttemptResult, JobRequest, Outcome, Record, Upload
 from kiosk_locust.snapshot import Snapshot
 from tests.clocks import ManualClock
 from tests.scenarios import make_options, make_record
@@ -42,6 +43,9 @@ class Book:
     def __init__(self, log: list[str]) -> None:
         self.log = log
         self.alive = True
+
+    def uploaded(self, record: Record, upload: Upload) -> None:
+        self.log.append(f"uploaded {upload.name}" if upload.name else "not uploaded")
 
     def attempt(self, record: Record, attempt: Attempt) -> None:
         self.log.append(f"attempt {attempt.result}")
@@ -106,7 +110,7 @@ class Scene:
         self.record = make_record()
         self.submitting = True
 
-    def live(self, **options: Any) -> Record:
+    def live(self, uploader: Uploader | None = None, **options: Any) -> Record:
         Job(
             self.record,
             kiosk=self.kiosk,  # type: ignore[arg-type]  # it has the calls that a job makes
@@ -116,6 +120,7 @@ class Scene:
             clock=self.clock,
             rng=random.Random(1),
             may_submit=lambda: self.submitting,
+            uploader=uploader,
         ).run()
         return self.record
 

@@ -15,8 +15,7 @@ import gevent
 import gevent.monkey
 import pytest
 
-from kiosk_locust import ledger as ledger_module
-from kiosk_locust import rescue
+from kiosk_locust import journal, rescue
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.record import Attempt, AttemptResult, Outcome, Record, StatusChange, Ticket
@@ -247,7 +246,7 @@ def test_other_greenlets_run_on_while_the_disk_is_slow(
         real_sleep(0.3)  # blocks its thread, as an fsync does
         written(connection, group)
 
-    monkeypatch.setattr(ledger_module, "write", slow)
+    monkeypatch.setattr(journal, "write", slow)
     ledger.lease(make_record())
     ticks = 0
     settled = gevent.spawn(ledger.settle)

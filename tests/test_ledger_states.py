@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from kiosk_locust.ledger import ALIVE_BOUND_S, Ledger
+from kiosk_locust.journal import ALIVE_BOUND_S
+from kiosk_locust.ledger import Ledger
 from kiosk_locust.record import Attempt, AttemptResult, Outcome
 from kiosk_locust.remains import take_up
 from tests.scenarios import make_options, make_record

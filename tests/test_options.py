@@ -12,7 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiosk_locust.errors import OptionsError
-from kiosk_locust.options import CostOptions, GrafanaOptions, Options, Ramp, options_as_json
+from kiosk_locust.options import (
+    CostOptions,
+    FilesOptions,
+    GrafanaOptions,
+    Options,
+    Ramp,
+    TransferOptions,
+    options_as_json,
+)
 from kiosk_locust.settings.sources import FORM, Given, Layer, Layers
 from kiosk_locust.settings.table import SETTINGS
 from tests.layered import make_layers, mistakes, mistakes_in, resolve, resolve_layers
@@ -64,6 +72,20 @@ def test_the_defaults_are_those_of_the_older_client() -> None:
         run_time_s=None,
         on_ambiguous="resubmit",
         num_gpus=0,
+        files=FilesOptions(
+            storage_bucket=(Path.cwd() / "results" / "simulated_bucket").as_uri(),
+            upload_results=True,
+            public_results=False,
+        ),
+        transfers=TransferOptions(
+            mode="benchmark",
+            upload=False,
+            upload_via="frontend",
+            download=False,
+            concurrent_downloads=8,
+            root="",
+            inputs=(),
+        ),
         output_dir=Path("results"),
         run_name="",
         log_enabled=True,

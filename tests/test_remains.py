@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from kiosk_locust.ledger import ALIVE_BOUND_S, Ledger
+from kiosk_locust.journal import ALIVE_BOUND_S
+from kiosk_locust.ledger import Ledger
 from kiosk_locust.options import Options
 from kiosk_locust.record import Attempt, AttemptResult, Outcome, Record, Ticket
 from kiosk_locust.remains import Remains, take_up

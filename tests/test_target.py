@@ -139,8 +139,8 @@ def test_it_can_be_asked_for_plainly() -> None:
 @pytest.mark.parametrize(
     ("env", "dotenv", "source"),
     [
-        ({"STORAGE_BUCKET": "gs://b"}, {}, "STORAGE_BUCKET in the environment"),
-        ({}, {"STORAGE_BUCKET": "gs://b"}, "STORAGE_BUCKET in .env"),
+        ({"STORAGE_BUCKET": "gs://real"}, {}, "STORAGE_BUCKET in the environment"),
+        ({}, {"STORAGE_BUCKET": "gs://real"}, "STORAGE_BUCKET in .env"),
         ({"GRAFANA_HOST": "grafana"}, {}, "GRAFANA_HOST in the environment"),
         ({}, {"PROMETHEUS_URL": "http://p:9090"}, "PROMETHEUS_URL in .env"),
         ({}, {"MODEL": "Mesmer:1"}, "MODEL in .env"),
@@ -158,7 +158,7 @@ def test_what_speaks_of_a_real_kiosk_refuses_the_simulated_one(
 
 
 def test_every_sign_is_reported() -> None:
-    env = {"STORAGE_BUCKET": "b", "GRAFANA_HOST": "me:s3cret@g", "MODEL": "m:1"}
+    env = {"STORAGE_BUCKET": "real", "GRAFANA_HOST": "me:s3cret@g", "MODEL": "m:1"}
     found = mistakes(env=env)
     assert len(found) == 3
     assert "s3cret" not in str(found)

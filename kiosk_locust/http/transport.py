@@ -25,8 +25,10 @@ from kiosk_locust.errors import (
     Unreachable,
     Withdrawn,
 )
+from kiosk_locust.http.body import JSON, Body
 from kiosk_locust.http.exchange import Exchange, RequestSample
 from kiosk_locust.http.faults import connect_advice, plain, read_advice
+from kiosk_locust.http.limit import Limit
 from kiosk_locust.http.sockets import CarefulPool, CarefulTlsPool, Places
 from kiosk_locust.http.wire import Answer, Oversized
 
@@ -134,7 +136,7 @@ class Transport:
         self,
         method: str,
         path: str,
-        body: bytes | None = None,
+        body: bytes | Body | None = None,
         *,
         wanted: Callable[[], bool] = lambda: True,
     ) -> Exchange:
@@ -142,6 +144,11 @@ class Transport:
 
         ``wanted`` is asked right before the first byte is sent, after all waiting: if it says
         no, Withdrawn is raised, and ``on_request`` is not told.
+
+        A Body is sent in its pieces, and the time limit begins anew with each of them: then it
+        limits how long a connection may stand still; for the answer, the time that the sending
+        took is added. ``wanted`` is asked before each piece, and Withdrawn then means that the
+        request was broken off. What its ``pieces`` raises, is raised.
 
         Raises Unreachable (surely not sent), NoAnswer (may have arrived), BadAnswer (a 2xx
         answer that is too large or compressed); each has its ``timing``. An exception that is
@@ -180,25 +187,28 @@ class Transport:
                 RequestSample(call.method, call.path, took_s, length, error, call.socket_at)
             )
 
-    def _within_limit(self, call: _Call, body: bytes | None) -> Exchange:
-        limit = gevent.Timeout.start_new(self.request_timeout_s)
+    def _within_limit(self, call: _Call, body: bytes | Body | None) -> Exchange:
+        limit = Limit(self.request_timeout_s)
         try:
-            return self._exchange(call, body)
+            return self._exchange(call, body, limit)
         except gevent.Timeout as expired:
-            if expired is not limit:
+            if not limit.is_that(expired):
                 raise  # the caller's own
-            within = f"within {self.request_timeout_s:g} s (REQUEST_TIMEOUT)"
+            within = f"within {limit.seconds:.3g} s (REQUEST_TIMEOUT)"
             raise self._failed(call, f"no whole answer came {within}", within) from None
         finally:
             limit.close()
 
-    def _exchange(self, call: _Call, body: bytes | None) -> Exchange:
+    def _exchange(self, call: _Call, body: bytes | Body | None, limit: Limit) -> Exchange:
         sock = self._connected(call)
         answer = Answer(call.method)
         try:
             self._check_wanted(call)
-            self._send(sock, call, body)
-            self._receive(sock, call, answer)
+            if body is None or isinstance(body, bytes):
+                self._send(sock, call, body)
+                self._receive(sock, call, answer)
+            else:
+                self._stream(sock, call, body, limit, answer)
             received_at = self.clock.now()
         except BaseException:
             self._pool.release_socket(sock)
@@ -220,11 +230,42 @@ class Transport:
 
     def _send(self, sock: Any, call: _Call, body: bytes | None) -> None:
         """Give the whole request to the socket; what fails at its first bytes was not sent."""
-        request = self._head(call.method, call.path)
+        request = self._head(call.method, call.path, JSON)
         if body is None:
             request += b"\r\n"
         else:
             request += b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+        self._send_first(sock, call, request)
+
+    def _stream(self, sock: Any, call: _Call, body: Body, limit: Limit, answer: Answer) -> None:
+        """Send a body in pieces and read the answer; who breaks it off may have said why."""
+        pieces = body.pieces()
+        first = next(pieces)  # what is wrong with it is known before anything is sent
+        head = self._head(call.method, call.path, body.content_type)
+        self._send_first(sock, call, head + b"Content-Length: %d\r\n\r\n%b" % (body.length, first))
+        broke: OSError | None = None
+        try:
+            for piece in pieces:
+                self._check_wanted(call)
+                limit.renew()
+                sock.sendall(piece)
+        except OSError as error:
+            broke = error
+        finally:
+            pieces.close()  # type: ignore[attr-defined]  # a generator holds its file open
+        # Who passes a file on answers only when that is over; it may take as long again.
+        took_s = self.clock.now() - (call.sent_at or call.socket_at)
+        limit.renew(self.request_timeout_s + took_s)
+        try:
+            self._receive(sock, call, answer)
+        except KioskError as error:
+            if broke is None:
+                raise
+            raise self._failed(call, f"the connection broke: {plain(broke)}") from error
+        if broke is not None:
+            answer.closed = True
+
+    def _send_first(self, sock: Any, call: _Call, request: bytes) -> None:
         sent_at = self.clock.now()
         try:
             # One TLS record at most: a part of it is of no use to the server.
@@ -277,15 +318,16 @@ class Transport:
             received_at,
         )
 
-    def _head(self, method: str, path: str) -> bytes:
-        """The request without its length and body; made once for each method and path."""
+    def _head(self, method: str, path: str, content_type: str) -> bytes:
+        """The request without its length and body; of JSON, made once for each method and path."""
         head = self._heads.get((method, path))
-        if head is None:
+        if head is None or content_type != JSON:
             head = (
                 f"{method} {self._prefix}{path} HTTP/1.1\r\nHost: {self._host_header}\r\n"
                 f"User-Agent: kiosk-locust/{__version__}\r\nAccept: application/json\r\n"
-                "Content-Type: application/json\r\nConnection: keep-alive\r\n"
+                f"Content-Type: {content_type}\r\nConnection: keep-alive\r\n"
             ).encode("ascii")
+        if content_type == JSON:
             self._heads[method, path] = head
         return head
 

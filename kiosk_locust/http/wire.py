@@ -42,7 +42,7 @@ class Answer(HTTPResponse):
     @property
     def may_be_kept(self) -> bool:
         """Whether the connection can carry another request."""
-        return self.complete and not self._surplus and self._keep_alive
+        return self.complete and not self.closed and not self._surplus and self._keep_alive
 
     @property
     def kept_s(self) -> float | None:

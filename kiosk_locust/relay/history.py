@@ -18,6 +18,8 @@ def add(record: Record, news: News) -> Attempt | StatusChange | None:
         record.user_class = news.taken.user_class
         record.request = news.taken.request
         record.taken_at = news.taken.taken_at
+    if news.uploaded:
+        record.upload = news.uploaded if news.uploaded.name else None
     if news.tried:
         record.ambiguous |= news.tried.ambiguous
         return add_attempt(record, news.tried.attempt)

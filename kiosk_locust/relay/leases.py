@@ -149,6 +149,8 @@ class Leases:
     def _fate(self, session: Session, record: Record) -> Fate:
         if record.job_id:
             return Fate.ADOPT
+        if self._terms.uploads and record.upload is None:
+            return Fate.REOPEN
         due_at = record.ticket.due_at
         last_moment = session.expires_at + self._terms.margin_s + session.skew_bound_s
         if due_at is not None and due_at > last_moment:

@@ -151,7 +151,7 @@ class MasterEnd:
         owner = self.leases.owner(ticket_id)
         record = owner.held[ticket_id] if owner else waiting
         if record is None:
-            return news.kind in (Kind.TAKEN, Kind.RETURNED, Kind.CHANGED)
+            return news.kind in (Kind.TAKEN, Kind.UPLOADED, Kind.RETURNED, Kind.CHANGED)
         if news.tried:
             self._book.happened(record, news, add(record, news))
         elif news.submitted and waiting and not record.job_id:
@@ -170,6 +170,8 @@ class MasterEnd:
     def _lose(self, lost: list[Lost], now: float) -> None:
         for one in lost:
             attempt = None
+            if one.fate is not Fate.ADOPT:
+                one.record.upload = None  # whoever gets it next uploads it again
             if one.fate is Fate.MAYBE:
                 one.record.ambiguous = True
                 attempt = add_attempt(one.record, lost_attempt(one.worker, now))

@@ -22,6 +22,7 @@ class Terms:
     resend_s: float = 1.0  # what was not acknowledged by then is sent again
     linger_s: float = 0.2  # news that are not urgent wait so long for company
     horizon_s: float = 1.0  # tickets are granted so long before they are due
+    uploads: bool = False  # a job is submitted only after the master holds that it was uploaded
 
 
 @dataclass(frozen=True, slots=True)

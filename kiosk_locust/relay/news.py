@@ -6,18 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kiosk_locust.record import Attempt, JobRequest, Outcome, StatusChange
+from kiosk_locust.record import Attempt, Download, JobRequest, Outcome, StatusChange, Upload
 
 
 class Kind(StrEnum):
     """Which part of a ticket's life a piece of news tells."""
 
     TAKEN = "taken"  # a user has it, and knows what it will submit
+    UPLOADED = "uploaded"  # an upload of its file is over
     TRIED = "tried"  # one request to submit it has ended
     SUBMITTED = "submitted"  # it has a job id
     CHANGED = "changed"  # a poll saw a new status
     CLOSED = "closed"
     RETURNED = "returned"  # the worker gives it up: open, or for somebody to adopt
+    DOWNLOADED = "downloaded"  # a closed job's result, or not
     EXPIRE_FAILED = "expire failed"
 
 
@@ -73,6 +75,8 @@ class News:
     changed: StatusChange | None = None
     closed: Closed | None = None
     text: str = ""
+    uploaded: Upload | None = None
+    downloaded: Download | None = None
 
 
 @dataclass(frozen=True, slots=True)

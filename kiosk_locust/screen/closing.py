@@ -11,6 +11,7 @@ from rich.text import Text
 
 from kiosk_locust import units
 from kiosk_locust.cost.stored import RunCost
+from kiosk_locust.moved import Moved
 from kiosk_locust.percentiles import Percentiles
 from kiosk_locust.screen.printable import printable
 from kiosk_locust.summary import Summary
@@ -31,6 +32,8 @@ LABELS = {
     "upload": "upload",
     "children_upload": "children upload",
     "cleanup": "cleanup",
+    "file_upload": "file upload",
+    "result_download": "result download",
     "submission_lag": "submission lag",
     "socket_wait": "socket wait",
     "submission_http": "submission HTTP",
@@ -46,6 +49,7 @@ def show(
     run_name: str,
     simulated: bool,
     files: Sequence[Path],
+    uploaded: Sequence[str] = (),
     advice: Sequence[str] = (),
     cost: RunCost | None = None,
 ) -> None:
@@ -61,6 +65,8 @@ def show(
         console.print(_percentiles(summary))
     for path in files:
         _say(console, f"written: {path}")
+    for url in uploaded:
+        _say(console, f"uploaded: {url}")
     for line in advice:
         _say(console, line)
     _say(console, verdict.line, "bold green" if verdict.code == 0 else "bold red")
@@ -102,10 +108,27 @@ def _counts(summary: Summary, run_name: str) -> Table:
     if summary.waited_for_user:
         waited = units.count(summary.waited_for_user, "job")
         table.add_row("broken promise", f"{waited} waited for a free user (raise -u)")
+    for name, text in _moved(summary.moved).items():
+        table.add_row(name, text)
     if summary.expire_errors:
         hashes = units.count(summary.expire_errors, "hash").replace("hashs", "hashes")
         table.add_row("left behind", f"{hashes} could not be told to expire")
     return table
+
+
+def _moved(moved: Moved) -> dict[str, str]:
+    rows = {}
+    if moved.uploads or moved.upload_errors:
+        rows["uploaded"] = f"{units.count(moved.uploads, 'file')}, {moved.uploaded_bytes:,} bytes"
+        if moved.upload_errors:
+            rows["uploaded"] += f"; {moved.upload_errors:,} tries failed"
+    if moved.downloads or moved.results_missing:
+        rows["downloaded"] = (
+            f"{units.count(moved.downloads, 'result')}, {moved.downloaded_bytes:,} bytes"
+        )
+        if moved.results_missing:
+            rows["downloaded"] += f"; {moved.results_missing:,} missing (see the results)"
+    return rows
 
 
 def _cost(cost: RunCost) -> Iterator[tuple[str, str]]:

@@ -52,12 +52,15 @@ class Plan:
     run_time_s: float | None
 
 
-def plan(check: Checker, *, headless: bool, rng: random.Random) -> Plan:
-    """The plan that the settings make together; ``rng`` draws the seed where none is given."""
+def plan(check: Checker, *, headless: bool, rng: random.Random, files: int | None = None) -> Plan:
+    """The plan that the settings make together; ``rng`` draws the seed where none is given.
+
+    ``files`` is how many there are where each makes a job of its own.
+    """
     arrivals = _arrivals(check, rng)
     run_time_s = check.take_if_given("run_time", parsing.timespan) or None
     num_cycles = check.take("num_cycles", parsing.whole(1), 1)
-    count, users = _count_and_users(check, arrivals, headless=headless)
+    count, users = _count_and_users(check, arrivals, headless=headless, files=files)
     if not count and check.layers.get("count") is not None and not arrivals.offsets_s:
         _check_open_end(check, run_time_s, num_cycles, headless=headless)
     workload = _workload(check, arrivals, count, users)
@@ -115,7 +118,9 @@ def _kind(check: Checker, trace: Given | None, ramp: Given | None) -> tuple[Arri
     return cast("Arrival", named), given
 
 
-def _count_and_users(check: Checker, arrivals: Arrivals, *, headless: bool) -> tuple[int, int]:
+def _count_and_users(
+    check: Checker, arrivals: Arrivals, *, headless: bool, files: int | None
+) -> tuple[int, int]:
     """Jobs a cycle and users; each stands in for the other where only one is given."""
     count = check.take_if_given("count", parsing.whole(0))
     users = check.take_if_given("num_users", parsing.whole(1))
@@ -129,6 +134,8 @@ def _count_and_users(check: Checker, arrivals: Arrivals, *, headless: bool) -> t
             )
         count, count_given = lines, trace
         check.sources["count"] = trace.source
+    if files is not None:
+        return _count_and_users_of_files(check, files, count, users)
     if not count_given and not users_given:
         if headless:
             check.notice("neither -u nor COUNT is given: 1 job, 1 user")
@@ -140,6 +147,24 @@ def _count_and_users(check: Checker, arrivals: Arrivals, *, headless: bool) -> t
         check.sources["count"] = f"as many as users, by {users_given.source}"
         return users or 1, users or 1
     return 1 if count is None else count, users or 1
+
+
+def _count_and_users_of_files(
+    check: Checker, files: int, count: int | None, users: int | None
+) -> tuple[int, int]:
+    """A job for each file; COUNT, or a trace, may only say that fewer are wanted."""
+    given = check.layers.get("arrival_trace") or check.layers.get("count")
+    if count == 0:
+        check.refuse(given, "means no end of jobs, but there is one for each file; leave it out")
+    if given is None or not count:
+        check.sources["count"] = "as many as files, by FILE"
+        count = files
+    elif count > files and files:
+        check.notice(f"{given.shown}, but there are {files:,} files: so many jobs")
+        count = files
+    if users is None:
+        check.sources["num_users"] = "as many as jobs"
+    return max(count, 1), users or max(1, min(count, MAX_DERIVED_USERS))
 
 
 def _users_from(check: Checker, count: int | None, given: Given, headless: bool) -> int:  # noqa: FBT001

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kiosk_locust.errors import Mistake
-from kiosk_locust.settings import cost, grafana, parsing
+from kiosk_locust.settings import cost, files, grafana, parsing, transfers
 from kiosk_locust.settings.pacing import TOLERANCE
 from kiosk_locust.settings.plan import Ramp
 from kiosk_locust.settings.sources import Given, Layer, Layers
@@ -41,6 +41,8 @@ PLAN: Mapping[str, tuple[str, ...]] = {
     "channels": ("channels",),
     "segmentation_type": ("segmentation_type",),
     "upload_prefix": ("upload_prefix",),
+    "transfers.mode": ("mode",),
+    "transfers.upload": ("upload",),
 }
 #: Settings whose text is the value of one field, whatever its type.
 _PLAIN: Mapping[str, str] = {
@@ -90,7 +92,7 @@ def texts(planned: Mapping[str, Any]) -> dict[str, str]:
         found["arrival"] = planned["arrival"]
     for group, texts_of in (("cost", cost.texts), ("grafana", grafana.texts)):
         found |= texts_of(planned[group]) if group in planned else {}
-    return found
+    return found | files.texts(planned) | transfers.texts(planned)
 
 
 def layer(planned: Mapping[str, Any], place: str, **more: str) -> Layer:
@@ -116,7 +118,7 @@ def contradictions(
     """
     told: set[tuple[str, str]] = set()
     for field, names in PLAN.items():
-        before, now = planned.get(field), resolved.get(field)
+        before, now = _value(planned, field), _value(resolved, field)
         if field in NOT_READ_AGAIN:
             now = _given_arrivals(field, given, before)
         culprit = _first(given, names)
@@ -130,6 +132,12 @@ def contradictions(
                 f"{place} has {_shown(field, before)}, and that cannot change while a run is "
                 "resumed: leave it out, or start a new run",
             )
+
+
+def _value(options: Mapping[str, Any], field: str) -> Any:
+    group, _, name = field.rpartition(".")
+    found = (options.get(group) or {}) if group else options
+    return found.get(name)
 
 
 def _given_arrivals(field: str, given: Layers, before: Any) -> Any:
@@ -175,7 +183,8 @@ def _address(host: str) -> tuple[str, str | None, int | None, str]:
 def _shown(field: str, value: Any) -> str:
     if field == "ramp" and isinstance(value, dict):
         value = Ramp(**value)
-    if value in (None, ""):
+    field = field.rpartition(".")[2]
+    if value in (None, "", False):
         return f"no {field}"
     unit = " s" if field.endswith("_s") else ""
     return f"{field.removesuffix('_s')} {value}{unit}"

@@ -17,8 +17,6 @@ from dotenv import dotenv_values
 from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.settings.table import SECRETS, SETTINGS
 
-#: Names that speak of a real Kiosk where no host is given. Some settings do, too: see `target`.
-SIGNS = ("STORAGE_BUCKET",)
 CLUSTER_SIGN = "KUBERNETES_SERVICE_HOST"
 
 DOTENV = ".env"
@@ -155,12 +153,7 @@ def environment_layers(
     """The layers of the environment and of ``.env``, and the signs found in them."""
     sources = (("the environment", environ), (DOTENV, dotenv))
     above, below = (_environment_layer(place, names) for place, names in sources)
-    signs = [
-        Given(names[name], name, place)
-        for name in SIGNS
-        for place, names in sources
-        if names.get(name)
-    ]
+    signs = []
     if environ.get(CLUSTER_SIGN):
         signs.append(Given(environ[CLUSTER_SIGN], CLUSTER_SIGN, "the environment"))
     return (above, below), tuple(signs)

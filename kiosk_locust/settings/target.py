@@ -10,7 +10,7 @@ from kiosk_locust.settings.validation import DEFAULT, Checker
 
 SIMULATED_FILE = "image.png"
 #: Settings that speak of a real Kiosk where no host is given; MODEL does where it names one.
-SIGNS = ("grafana_host", "prometheus_url")
+SIGNS = ("storage_bucket", "grafana_host", "prometheus_url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,11 @@ class Target:
     file: str
 
 
-def target(check: Checker, class_host: str | None) -> Target:
-    """The Kiosk that the settings name; ``class_host`` is the user class's, which comes last."""
+def target(check: Checker, class_host: str | None, *, file_is_local: bool = False) -> Target:
+    """The Kiosk that the settings name; ``class_host`` is the user class's, which comes last.
+
+    ``file_is_local``: FILE is a path on this machine, and none stands in for it.
+    """
     given = _host_given(check, class_host)
     host = _read(check, given) if given else None
     check.sources["host"] = given.source if given else DEFAULT
@@ -35,7 +38,11 @@ def target(check: Checker, class_host: str | None) -> Target:
         )
     if not given and not simulate:
         _refuse_by_signs(check)
-    return Target(host, simulate, _file(check, is_real=given is not None))
+    if file_is_local:
+        file = check.take_if_given("file", parsing.plain) or ""
+    else:
+        file = _file(check, is_real=given is not None)
+    return Target(host, simulate, file)
 
 
 def _host_given(check: Checker, class_host: str | None) -> Given | None:

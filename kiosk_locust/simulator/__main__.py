@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
 
 from kiosk_locust.simulator.arguments import parse_arguments
+from kiosk_locust.simulator.settings import ClusterSettings
+from kiosk_locust.simulator.storage import PATH, Storage
 
 logger = logging.getLogger("kiosk_locust.simulator")
 
@@ -39,12 +44,17 @@ def main(words: list[str]) -> int:
             error.strerror,
         )
         return 2
+    settings = arguments.settings
+    if settings.bucket_url == ClusterSettings().bucket_url:
+        settings = replace(settings, bucket_url=url_of(bound) + PATH.rstrip("/"))
     logger.info("a simulated Kiosk at %s, --seed %d", url_of(bound), arguments.settings.seed)
-    serve(
-        bound,
-        lambda clock: KioskApp(Cluster(arguments.settings, clock()), clock, arguments.faults),
-        until_stdin_closes=arguments.until_stdin_closes,
-    )
+    with tempfile.TemporaryDirectory(prefix="kiosk-simulator-") as own:
+        storage = Storage(arguments.folder or Path(own), settings.output_bytes)
+        serve(
+            bound,
+            lambda clock: KioskApp(Cluster(settings, clock()), clock, arguments.faults, storage),
+            until_stdin_closes=arguments.until_stdin_closes,
+        )
     return 0
 
 

@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Callable
 
+from kiosk_locust.simulator import storage as stored
 from kiosk_locust.simulator.answers import (
     BAD_JSON,
     HOME,
@@ -28,6 +29,7 @@ from kiosk_locust.simulator.cluster import Cluster
 from kiosk_locust.simulator.control import control_app
 from kiosk_locust.simulator.faults import Fault, FaultPlan, FaultRule
 from kiosk_locust.simulator.grafana import Grafana
+from kiosk_locust.simulator.storage import Storage
 from kiosk_locust.simulator.strike import abort, hang, replacement
 from kiosk_locust.simulator.traffic import Predict, Traffic
 from kiosk_locust.simulator.upload import receive_upload
@@ -43,12 +45,17 @@ class KioskApp:
     """An ASGI application; ``clock`` gives epoch seconds that never go back."""
 
     def __init__(
-        self, cluster: Cluster, clock: Callable[[], float], faults: list[FaultRule]
+        self,
+        cluster: Cluster,
+        clock: Callable[[], float],
+        faults: list[FaultRule],
+        storage: Storage,
     ) -> None:
         self.cluster = cluster
         self.clock = clock
         self.traffic = Traffic()
         self.faults = FaultPlan(faults, cluster.settings.seed)
+        self.storage = storage
         self._api = Api(cluster)
         self.grafana = Grafana(cluster)
         self._control = control_app(self)
@@ -65,7 +72,8 @@ class KioskApp:
             return
         method: str = scope["method"]
         at: float = scope.get("kiosk.received_at") or self.clock()
-        self.traffic.count(method, path)
+        is_stored = path.startswith(stored.PATH)
+        self.traffic.count(method, stored.PATH if is_stored else path)
         predict = None
         if (method, path) == PREDICT:
             predict = Predict(at)
@@ -126,10 +134,12 @@ class KioskApp:
         """What a Kiosk without faults answers."""
         target = (scope["method"], scope["path"])
         if target == UPLOAD:
-            return await receive_upload(scope, receive)
+            return await receive_upload(scope, receive, self.storage)
         raw = await read_body(receive)
         if predict:
             predict.body = raw
+        if scope["path"].startswith(stored.PATH):
+            return self.storage.answer(scope)
         if raw is None:
             return TOO_LARGE
         if self.grafana.serves(scope["path"]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import secrets
 from dataclasses import Field, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from kiosk_locust.errors import OptionsError
@@ -25,6 +26,7 @@ class Arguments:
     host: str
     port: int
     until_stdin_closes: bool
+    folder: Path | None  # that stands for the bucket; None: one of its own, for its time only
     settings: ClusterSettings
     faults: list[FaultRule]
 
@@ -42,7 +44,9 @@ def parse_arguments(words: list[str]) -> Arguments:
         faults = [parse_fault(text) for text in given["fault"]]
     except OptionsError as error:
         parser.error(str(error))
-    return Arguments(given["host"], given["port"], given["until_stdin_closes"], settings, faults)
+    return Arguments(
+        given["host"], given["port"], given["until_stdin_closes"], given["folder"], settings, faults
+    )
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -58,6 +62,11 @@ def make_parser() -> argparse.ArgumentParser:
         "--until-stdin-closes",
         action="store_true",
         help="end when the standard input does, because the parent has died",
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        help="folder that stands for the bucket (a new one, deleted at the end)",
     )
     parser.add_argument(
         "--fault",

@@ -162,7 +162,7 @@ def _written(attempt: Attempt, key: str, now: float, settings: ClusterSettings) 
     if attempt.result == "done":
         output = f"output/{key.rsplit(':', 1)[-1]}.zip"
         found |= {
-            "output_url": f"https://storage.googleapis.com/simulated-kiosk/{output}",
+            "output_url": f"{settings.bucket_url}/{output}",
             "output_file_name": output,
             "total_jobs": "1",
             "total_time": seconds(attempt.over_at - attempt.started_at),

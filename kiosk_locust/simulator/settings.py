@@ -28,6 +28,12 @@ class ClusterSettings:
     models: tuple[str, ...] = _setting(
         (), "models that /api/models lists, as name:version with commas between them", "Jobs"
     )
+    bucket_url: str = _setting(
+        "https://storage.googleapis.com/simulated-kiosk",
+        "output URLs begin so; python -m kiosk_locust.simulator serves them itself instead",
+        "Jobs",
+    )
+    output_bytes: int = _setting(10_000, "size of what each job makes", "Jobs")
     images_per_zip: int = _setting(100, "images in every ZIP", "Jobs")
     stage_times: bool = _setting(
         default=True,

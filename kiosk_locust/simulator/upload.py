@@ -1,12 +1,13 @@
-"""POST /api/upload: a file is read to its end, and only its MD5 is kept."""
+"""POST /api/upload: a file is read to its end, hashed, and kept in the simulated bucket."""
 
 from __future__ import annotations
 
 import hashlib
-import os.path
 import re
+from typing import BinaryIO
 
 from kiosk_locust.simulator.answers import NO_FILE, Answer, Receive, Scope, json_answer
+from kiosk_locust.simulator.storage import Storage, suffix_of
 
 _BOUNDARY = re.compile(rb'multipart/form-data\b.*?;\s*boundary="?([^";]+)"?', re.IGNORECASE)
 _FILE_NAME = re.compile(rb'name="file"[^\r\n]*?\bfilename="([^"]*)"', re.IGNORECASE)
@@ -16,7 +17,8 @@ _HEADERS_LIMIT = 65_536  # bytes of multipart headers before the file
 class FilePart:
     """Finds the part ``file`` in a multipart body that is fed in pieces of any size."""
 
-    def __init__(self, boundary: bytes) -> None:
+    def __init__(self, boundary: bytes, sink: BinaryIO | None = None) -> None:
+        self._sink = sink
         self._end = b"\r\n--" + boundary
         self._held = b"\r\n"  # so that the first boundary looks like all others
         self._in_file = False
@@ -55,28 +57,50 @@ class FilePart:
     def _hash(self) -> None:
         end = self._held.find(self._end)
         if end >= 0:
-            self._md5.update(self._held[:end])
+            self._take(self._held[:end])
             self._over = True
             self._held = b""
             return
         sure = max(0, len(self._held) - len(self._end))
-        self._md5.update(self._held[:sure])
+        self._take(self._held[:sure])
         self._held = self._held[sure:]
 
+    def _take(self, content: bytes) -> None:
+        self._md5.update(content)
+        if self._sink:
+            self._sink.write(content)
 
-async def receive_upload(scope: Scope, receive: Receive) -> Answer:
-    """Read a multipart body without keeping it, and answer as the frontend does."""
+    @property
+    def is_whole(self) -> bool:
+        """Whether the file has come to its end."""
+        return self._in_file and self._over
+
+
+async def receive_upload(scope: Scope, receive: Receive, storage: Storage) -> Answer:
+    """Read a multipart body, keep its file, and answer as the frontend does."""
+    file, path = storage.begin_upload()
+    try:
+        with file:
+            part = await _read(scope, receive, file)
+        if part is None or part.name is None or not part.is_whole:
+            return NO_FILE
+        name = f"uploads/{part.md5}{suffix_of(part.name)}"
+        storage.end_upload(path, name)
+    finally:
+        path.unlink(missing_ok=True)
+    url = f"https://storage.googleapis.com/simulated-kiosk/{name}"
+    return json_answer({"imageURL": url, "uploadedName": name})
+
+
+async def _read(scope: Scope, receive: Receive, file: BinaryIO) -> FilePart | None:
+    """Read a body to its end; None if it is no multipart form."""
     headers = dict(scope["headers"])
     boundary = _BOUNDARY.search(headers.get(b"content-type", b""))
-    part = FilePart(boundary[1]) if boundary else None
+    part = FilePart(boundary[1], file) if boundary else None
     more = True
     while more:
         message = await receive()
         more = bool(message.get("more_body"))
         if part:
             part.feed(message.get("body", b""))
-    if part is None or part.name is None:
-        return NO_FILE
-    name = f"uploads/{part.md5}{os.path.splitext(part.name)[1]}"
-    url = f"https://storage.googleapis.com/simulated-kiosk/{name}"
-    return json_answer({"imageURL": url, "uploadedName": name})
+    return part

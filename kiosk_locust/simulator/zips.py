@@ -105,7 +105,7 @@ class ZipJob:
         output = f"output/{self.key.rsplit(':', 1)[-1]}.zip"
         return {
             "finished_at": consumer_time(done_at),
-            "output_url": f"https://storage.googleapis.com/simulated-kiosk/{output}",
+            "output_url": f"{settings.bucket_url}/{output}",
             "output_file_name": output,
             "total_jobs": str(len(self.children)),
             "cleanup_time": seconds(self.cleanup_s),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kiosk_locust.record import Record, Ticket
+from dataclasses import replace
+
+from kiosk_locust.record import Record, Ticket, Upload
 from kiosk_locust.relay.leases import Fate, Leases, Session
 from kiosk_locust.relay.messages import Report, Terms
 from kiosk_locust.relay.pool import UNKNOWN
@@ -30,8 +32,8 @@ def report(sent_at: float, session: int = 1, ask: int = 1, bound_s: float = 0.0)
     )
 
 
-def leases(*records: Record, bound_s: float = 0.0) -> tuple[Leases, Session]:
-    made = Leases(TERMS)
+def leases(*records: Record, bound_s: float = 0.0, terms: Terms = TERMS) -> tuple[Leases, Session]:
+    made = Leases(terms)
     session = made.hello("w", 0.0)
     made.heard("w", report(0.0, bound_s=bound_s), 0.0)
     made.grant(session, records, 0.0)
@@ -79,6 +81,13 @@ def test_the_bound_of_the_workers_clock_counts_against_it() -> None:
 def test_a_ticket_without_a_due_time_may_have_been_submitted() -> None:
     made, _ = leases(record(1, due_at=None))
     assert fates(made, LOST_AT) == [Fate.MAYBE]
+
+
+def test_where_files_are_uploaded_a_ticket_without_its_upload_was_surely_not_submitted() -> None:
+    uploaded, known = record(2), record(3, job_id="k")
+    uploaded.upload = known.upload = Upload(1.0, 2.0, 3, "uploads/a.png")
+    made, _ = leases(record(1), uploaded, known, terms=replace(TERMS, uploads=True))
+    assert fates(made, LOST_AT) == [Fate.REOPEN, Fate.MAYBE, Fate.ADOPT]
 
 
 def test_a_session_that_is_over_cannot_be_renewed_and_a_new_hello_makes_another() -> None:

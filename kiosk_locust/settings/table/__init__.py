@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from kiosk_locust.settings.table import cost, grafana, kiosk, locusts, output, plan, waiting
+from kiosk_locust.settings.table import (
+    cost,
+    files,
+    grafana,
+    kiosk,
+    locusts,
+    output,
+    plan,
+    transfers,
+    waiting,
+)
 from kiosk_locust.settings.table.secrets import SECRETS, Secret
 from kiosk_locust.settings.table.setting import Setting
 
@@ -21,6 +31,8 @@ GROUPS: tuple[tuple[str, tuple[Setting, ...]], ...] = (
     ("The Kiosk and its jobs", kiosk.SETTINGS),
     ("How many jobs, and when", plan.SETTINGS),
     ("Polling and waiting", waiting.SETTINGS),
+    ("Uploads and downloads", transfers.SETTINGS),
+    ("Files", files.SETTINGS),
     ("Progress and files", output.SETTINGS),
     ("Cost", cost.SETTINGS),
     ("Where the cost is asked for", grafana.SETTINGS),

@@ -1,0 +1,140 @@
+"""A run's files in the bucket, under ``output/``: results as they are, the ledger compressed."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import logging
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from gevent.threadpool import ThreadPool
+
+from kiosk_locust.bucket import Address, Bucket
+from kiosk_locust.errors import BucketError, KioskLocustError, LedgerError, NameTaken
+from kiosk_locust.locking import Lock
+
+logger = logging.getLogger(__name__)
+
+#: Names tried for a file: its own, and the same with a number.
+NAMES_TRIED = 20
+_COMPRESSED = ".gz"
+_SPEED = 6  # of gzip; a ledger shrinks to a sixth
+
+
+@dataclass
+class Archived:
+    """What was kept, by its address, and what was not, with the reason."""
+
+    urls: list[str] = field(default_factory=list)
+    missed: list[tuple[Path, str]] = field(default_factory=list)
+
+    @property
+    def reason(self) -> str:
+        """Why the first that was missed was; empty if none was."""
+        return self.missed[0][1] if self.missed else ""
+
+
+class Archive:
+    """Keeps files in ``bucket``; ``address`` says below which prefix.
+
+    ``public`` lets everybody read them, where the bucket allows that.
+    """
+
+    def __init__(self, bucket: Bucket, address: Address, *, public: bool = False) -> None:
+        self._bucket = bucket
+        self._address = address
+        self._public = public
+
+    def keep(self, files: Iterable[Path]) -> Archived:
+        """Upload each file unless it is there already; what fails keeps none of the others away.
+
+        Nothing is overwritten: a name that something else has gets a number. Once the bucket
+        cannot be used at all, the rest is not tried.
+        """
+        done = Archived()
+        lost = ""
+        for path in files:
+            if lost:
+                done.missed.append((path, lost))
+                continue
+            try:
+                done.urls.append(self._keep(path))
+            except NameTaken as error:
+                done.missed.append((path, str(error)))
+            except BucketError as error:
+                lost = str(error)
+                done.missed.append((path, lost))
+            except (KioskLocustError, OSError, sqlite3.Error) as error:
+                done.missed.append((path, f"{path}: {error}"))
+        return done
+
+    def _keep(self, path: Path) -> str:
+        if path.suffix != ".db":
+            return self._put(path, path.stem, path.suffix)
+        with _compressed(path) as packed:
+            return self._put(packed, path.stem, path.suffix + _COMPRESSED)
+
+    def _put(self, path: Path, stem: str, suffix: str) -> str:
+        """Upload under the first name that is free, or holds this very file already."""
+        for number in count(1):
+            name = self._address.results(
+                f"{stem}{suffix}" if number == 1 else f"{stem}_{number}{suffix}"
+            )
+            try:
+                return self._bucket.put(path, name, public=self._public)
+            except NameTaken:
+                if number == NAMES_TRIED:
+                    raise
+        raise AssertionError("count() has no end")
+
+
+@contextlib.contextmanager
+def _compressed(ledger: Path) -> Iterator[Path]:
+    """The ledger, compressed, in a file beside it that is gone afterwards.
+
+    The same ledger makes the same bytes. It is packed in a real thread: that is work for seconds
+    or minutes, and others go on. Raises LedgerError where it is in use, OSError and sqlite3.Error.
+    """
+    packed = ledger.with_name(f".{ledger.name}{_COMPRESSED}.{os.getpid()}.part")
+    thread = ThreadPool(1)
+    try:
+        error = thread.apply(_pack, (ledger, packed))
+        if error is not None:
+            raise error
+        yield packed
+    finally:
+        thread.kill()
+        packed.unlink(missing_ok=True)
+
+
+def _pack(ledger: Path, packed: Path) -> Exception | None:
+    """Do it; what is raised in the thread, gevent would print with a traceback."""
+    try:
+        lock = Lock(ledger)
+        try:
+            _settle(ledger)
+            with (
+                ledger.open("rb") as source,
+                packed.open("wb") as target,
+                gzip.GzipFile("", "wb", _SPEED, target, mtime=0) as stream,
+            ):
+                shutil.copyfileobj(source, stream, 1 << 20)
+        finally:
+            lock.release()
+    except (LedgerError, OSError, sqlite3.Error) as error:
+        return error
+    return None
+
+
+def _settle(ledger: Path) -> None:
+    """Have what a process that died left beside the ledger in the ledger itself."""
+    if not ledger.with_name(ledger.name + "-wal").exists():
+        return
+    with contextlib.closing(sqlite3.connect(ledger)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,0 +1,100 @@
+"""A folder that stands in for a bucket: the simulated Kiosk's."""
+
+from __future__ import annotations
+
+import contextlib
+import filecmp
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote
+
+from kiosk_locust.errors import BucketError, BucketMissing, NameTaken, NoSuchObject, NotPermitted
+
+
+class FolderBucket:
+    """Objects are files below ``folder``, which is made with the first of them.
+
+    See `kiosk_locust.bucket.protocol.Bucket` for what its methods promise.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def url(self) -> str:
+        """The folder's address."""
+        return self._folder.absolute().as_uri()
+
+    def url_of(self, name: str) -> str:
+        """The address of an object."""
+        return f"{self.url}/{quote(name)}"
+
+    def check(self, *, reading: str = "", writing: str = "") -> None:
+        """Raise BucketMissing or NotPermitted where files cannot be read or written there."""
+        if not self._folder.is_dir():
+            if reading or self._folder.exists():
+                raise BucketMissing(f"{self.url} is no folder: make it, or name another")
+            return
+        if reading and not os.access(self._folder, os.R_OK | os.X_OK):
+            raise NotPermitted(f"{self.url} may not be read by this user")
+        if writing and not os.access(self._folder, os.W_OK | os.X_OK):
+            raise NotPermitted(f"{self.url} may not be written to by this user")
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a file."""
+        return self._path(name).is_file()
+
+    def put(self, path: Path, name: str, *, public: bool = False) -> str:  # noqa: ARG002  no ACLs
+        """Copy ``path``; see the protocol."""
+        target = self._path(name)
+        part = target.with_name(f".{secrets.token_hex(8)}.part")  # names may be as long as allowed
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                shutil.copyfile(path, part)
+                os.link(part, target)  # unlike a rename, it overwrites nothing
+            finally:
+                part.unlink(missing_ok=True)
+        except FileExistsError:
+            if not target.is_file() or not filecmp.cmp(path, target, shallow=False):
+                raise NameTaken(f"{self.url_of(name)} is there already, and another") from None
+        except OSError as error:
+            if error.filename == str(path):
+                raise  # it is the file here that cannot be read
+            raise self._error(name, error) from error
+        return self.url_of(name)
+
+    def get(self, name: str, path: Path) -> None:
+        """Copy to ``path``; see the protocol."""
+        part = path.with_name(f"{path.name}.part")
+        with self.open(name) as source, part.open("wb") as file:
+            shutil.copyfileobj(source, file)
+        part.replace(path)
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file to read; raises NoSuchObject."""
+        try:
+            return self._path(name).open("rb")
+        except OSError as error:
+            raise self._error(name, error) from error
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _path(self, name: str) -> Path:
+        """Where an object is; raises BucketError for names that lead elsewhere."""
+        parts = name.split("/")
+        if any(part in ("", ".", "..") for part in parts) or "\0" in name:
+            raise BucketError(f"{name!r} cannot be the name of an object in {self.url}")
+        return self._folder.joinpath(*parts)
+
+    def _error(self, name: str, error: OSError) -> BucketError:
+        with contextlib.suppress(BucketError):
+            if isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError):
+                return NoSuchObject(f"{name} is not in {self.url}")
+            if isinstance(error, PermissionError):
+                return NotPermitted(f"{self.url_of(name)}: {error.strerror}")
+        return BucketError(f"{self.url_of(name)}: {error.strerror}")

@@ -1,0 +1,109 @@
+"""A ticket's file on its way to the Kiosk, before its job is submitted.
+
+Uploading is idempotent up to the submission: whatever befalls it, the file is uploaded once more.
+So it is tried again after every fault that may pass, and a job is submitted only when it is
+durable that the upload is over; whoever takes a ticket up without that knows that it was not
+submitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from gevent.event import Event
+
+from kiosk_locust.clock import Clock
+from kiosk_locust.errors import (
+    BucketError,
+    BucketUnreachable,
+    InputError,
+    KioskError,
+    Redirected,
+    Refused,
+    Withdrawn,
+)
+from kiosk_locust.record import Outcome, Record, Upload
+from kiosk_locust.retry import Backoff, Budget
+
+
+class Uploader(Protocol):
+    """What brings a file to the Kiosk."""
+
+    def upload(self, record: Record, wanted: Callable[[], bool]) -> Upload:
+        """Upload the file of a record's ticket.
+
+        Raises KioskError, BucketError, InputError, and Withdrawn once ``wanted`` says no.
+        """
+
+
+class Book(Protocol):
+    """What is told of it."""
+
+    def uploaded(self, record: Record, upload: Upload) -> None:
+        """An upload is over, or has failed."""
+
+    def settle(self, until: int | None = None) -> None:
+        """Return when what was said is durable."""
+
+
+class Delivery:
+    """One file's way; ``alarm`` ends a rest early, ``budget_s`` is how long it may take."""
+
+    def __init__(
+        self,
+        uploader: Uploader,
+        book: Book,
+        *,
+        clock: Clock,
+        backoff: Backoff,
+        alarm: Event,
+        budget_s: float,
+    ) -> None:
+        self._uploader = uploader
+        self._book = book
+        self._clock = clock
+        self._backoff = backoff
+        self._alarm = alarm
+        self._budget_s = budget_s
+
+    def make(self, record: Record, wanted: Callable[[], bool]) -> tuple[Outcome, str] | None:
+        """Upload the record's file, and return once that is durable; else how its ticket ends."""
+        budget = Budget(self._clock, self._budget_s)
+        while wanted():
+            began_at = self._clock.now()
+            try:
+                upload = self._uploader.upload(record, wanted)
+            except Withdrawn:
+                break
+            except (KioskError, BucketError, InputError) as error:
+                self._keep(record, Upload(began_at, self._clock.now(), 0, error=str(error)))
+                if ending := _ending(error, budget):
+                    return ending
+                self._clock.wait(self._alarm, self._backoff.delay(error))
+            else:
+                record.upload = upload
+                record.request = replace(record.request, uploaded_name=upload.name)
+                self._keep(record, upload)
+                self._book.settle()
+                self._backoff.reset()
+                return None
+        return Outcome.UNFINISHED, "the run ended before its file was uploaded"
+
+    def _keep(self, record: Record, upload: Upload) -> None:
+        self._book.uploaded(record, upload)
+
+
+def _ending(
+    error: KioskError | BucketError | InputError, budget: Budget
+) -> tuple[Outcome, str] | None:
+    """How a ticket ends whose upload failed; None: another try may do better."""
+    if isinstance(error, Refused):
+        return Outcome.REJECTED, f"its file was refused: {error}"
+    lasts = isinstance(error, Redirected | InputError)
+    if isinstance(error, BucketError) and not isinstance(error, BucketUnreachable):
+        lasts = True
+    if lasts or budget.is_spent:
+        return Outcome.ERROR, f"not uploaded: {error}"
+    return None

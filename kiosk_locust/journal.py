@@ -1,0 +1,209 @@
+"""What is said of a run, written in groups by one real thread, each a transaction that is synced.
+
+An fsync never stalls the greenlets. Whoever needs to know that what was said so far is durable
+calls :meth:`Journal.settle`.
+
+With each group, and several times a second where there is none, the moment is written, too: the
+sign of life. A job is sent only while the last durable one is fresh, so that whoever resumes a
+run whose process died knows which jobs cannot have been sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import gevent
+from gevent.event import Event
+from gevent.threadpool import ThreadPool
+
+from kiosk_locust.errors import LedgerError
+from kiosk_locust.locking import Lock
+from kiosk_locust.rescue import Value, Write, save, write
+from kiosk_locust.statements import META
+
+T = TypeVar("T")
+
+#: How long news wait for company before they are written; a commit takes some ms more.
+LINGER_S = 0.01
+#: The longest time between two signs of life, but for the time that a commit takes.
+HEARTBEAT_S = 0.1
+#: A job is sent only while the last durable sign of life is younger than this. What was due in
+#: so long a time before a crash may have been sent, so a longer one makes more jobs ambiguous;
+#: a shorter one makes jobs wait for a slow disk.
+ALIVE_BOUND_S = 0.5
+
+
+class Journal:
+    """Statements on their way into one file.
+
+    ``on_failure`` is called once, with a LedgerError, when the disk takes no more; ``now`` gives
+    epoch seconds, for the signs of life.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        lock: Lock,
+        connection: sqlite3.Connection,
+        on_failure: Callable[[LedgerError], None],
+        now: Callable[[], float],
+    ) -> None:
+        self.path = path
+        self.failure: LedgerError | None = None
+        self._lock = lock
+        self._now = now
+        self._alive_at = -math.inf
+        self._connection = connection
+        self._on_failure = on_failure
+        self._thread = ThreadPool(1)
+        self._pending: list[Write] = []
+        self._said = 0
+        self._durable = 0
+        self._news = Event()
+        self._written = Event()
+        self._writer = gevent.spawn(self._write_for_ever)
+
+    def within(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What ``work`` returns, done in the writer's thread in one transaction, all or nothing.
+
+        What was said before is written before. Raises LedgerError, and what ``work`` raises.
+        """
+        self.settle()
+        try:
+            result: T = self._thread.apply(_in_transaction, (self._connection, work))
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger {self.path} cannot be changed: {error}") from error
+        return result
+
+    # -- durability
+
+    def settle(self, until: int | None = None) -> None:
+        """Return when what was said is on the disk: all so far, or ``until`` a lease.
+
+        Raises LedgerError if it cannot be written.
+        """
+        wanted = self._said if until is None else until
+        while self._durable < wanted:
+            if self.failure:
+                raise self.failure
+            self._written.wait()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the last durable sign of life is fresh, so that a job may be sent."""
+        return self._now() - self._alive_at < ALIVE_BOUND_S
+
+    def await_alive(self) -> None:
+        """Return when a job may be sent; raises LedgerError if the disk takes no more."""
+        while not self.is_alive:
+            if self.failure:
+                raise self.failure
+            self._news.set()
+            self._written.wait()
+
+    def close(self) -> None:
+        """Write what waits, once more if the disk had refused it, and close the file.
+
+        Raises LedgerError, with the path of a rescue file, where the disk still refuses.
+        """
+        with contextlib.suppress(LedgerError):  # the last try tells
+            self.settle()
+        self._writer.kill()
+        try:
+            self._last_try()
+        finally:
+            self._thread.apply(_leave, (self._connection,))
+            self._thread.kill()
+            self._lock.release()
+
+    def discard(self) -> None:
+        """Let go of the file, whatever waits; for an end that never came to ``close``."""
+        self._writer.kill()
+        self._thread.kill()
+        self._connection.close()
+        self._lock.release()
+
+    def _last_try(self) -> None:
+        if not self._pending:
+            return
+        error = self._thread.apply(self._write, (self._pending,))
+        if error is not None:
+            try:
+                where = save(self.path, self._pending)
+            except OSError as second:
+                raise LedgerError(
+                    f"{self.path} took no more ({error}), nor could what it lacks be kept "
+                    f"elsewhere ({second}): {len(self._pending):,} statements are lost; make room "
+                    "where OUTPUT_DIR is, or set TMPDIR to a folder with room"
+                ) from second
+            raise LedgerError(
+                f"{self.path} took no more ({error}); what it lacks is in {where}: when there is "
+                f"room again, run: python -m kiosk_locust.rescue {where} {self.path}"
+            ) from error
+        self.failure = None
+
+    def _say(self, sql: str, *values: Value) -> None:
+        self._pending.append(Write(sql, values))
+        self._said += 1
+        self._news.set()
+
+    def _write_for_ever(self) -> None:
+        while not self.failure:
+            if self._news.wait(HEARTBEAT_S):
+                gevent.sleep(LINGER_S)
+            self._news.clear()
+            group = self._pending
+            self._pending = []
+            now = self._now()
+            sign = Write(META, ("alive_at", repr(now)))
+            error = self._thread.apply(self._write, ([*group, sign],))
+            if error is None:
+                self._durable += len(group)
+                self._alive_at = now
+            else:
+                self._pending = group + self._pending
+                self.failure = LedgerError(
+                    f"the ledger {self.path} cannot be written: {error}; no more jobs are submitted"
+                )
+                gevent.spawn(self._on_failure, self.failure)
+            self._wake()
+
+    def _wake(self) -> None:
+        """Let all who settle look again; who comes later waits for the next time."""
+        written, self._written = self._written, Event()
+        written.set()
+
+    def _write(self, group: list[Write]) -> Exception | None:
+        """Write in the thread; what is raised there, gevent would print with a traceback.
+
+        Whatever it is, the run must hear of it: nobody who settles may wait for ever.
+        """
+        try:
+            write(self._connection, group)
+        except Exception as error:  # noqa: BLE001
+            return error
+        return None
+
+
+def _leave(connection: sqlite3.Connection) -> None:
+    """Close the file so that it stands alone, and opens from where nothing can be written."""
+    with contextlib.suppress(sqlite3.Error):  # on a full disk, or while somebody reads it
+        connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+
+
+def _in_transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result

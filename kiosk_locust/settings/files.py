@@ -1,0 +1,52 @@
+"""The bucket, and files that go in and come out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kiosk_locust.bucket.address import Address
+from kiosk_locust.settings import parsing
+from kiosk_locust.settings.validation import Checker
+
+
+@dataclass(frozen=True, slots=True)
+class FilesOptions:
+    """What becomes of files."""
+
+    storage_bucket: str  # as Address.parse takes it; empty: none is known; a simulated run's own
+    upload_results: bool
+    public_results: bool
+
+
+#: The simulated Kiosk's bucket, a folder in OUTPUT_DIR.
+SIMULATED_BUCKET = "simulated_bucket"
+
+
+def files(check: Checker, *, simulated: bool, output_dir: Path) -> FilesOptions:
+    """The options of files; notes mistakes. A simulated run has a bucket of its own."""
+    upload = check.take("upload_results", parsing.boolean, otherwise=True)
+    not_at_all = check.take("no_upload_results", parsing.boolean, otherwise=False)
+    bucket = check.take_if_given("storage_bucket", _bucket) or ""
+    if simulated:
+        if given := check.layers.get("storage_bucket"):
+            check.notice(f"{given.shown} is left alone: these jobs are simulated")
+        bucket = (output_dir.absolute() / SIMULATED_BUCKET).as_uri()
+    return FilesOptions(
+        storage_bucket=bucket,
+        upload_results=upload and not not_at_all,
+        public_results=check.take("public_results", parsing.boolean, otherwise=False),
+    )
+
+
+def texts(planned: Mapping[str, Any]) -> dict[str, str]:
+    """Settings, as people write them, that make a ledger's options of files again."""
+    found = planned.get("files") or {}
+    names = ("storage_bucket", "upload_results", "public_results")
+    return {name: str(found[name]) for name in names if name in found}
+
+
+def _bucket(text: str) -> str:
+    return str(Address.parse(parsing.plain(text)))

@@ -1,0 +1,53 @@
+"""Settings of what is uploaded before a job, and downloaded after it."""
+
+from __future__ import annotations
+
+from kiosk_locust.settings.table.setting import Setting
+
+SETTINGS = (
+    Setting(
+        "mode",
+        "MODE",
+        "benchmark",
+        "benchmark: COUNT jobs on one FILE; upload: a job for every image and ZIP that FILE, a "
+        "local file or folder, is or holds.",
+        choices=("benchmark", "upload"),
+    ),
+    Setting(
+        "upload",
+        "UPLOAD",
+        "false",
+        "In benchmark mode, have each job upload FILE, a local file, before it is submitted.",
+        is_flag=True,
+    ),
+    Setting(
+        "upload_via",
+        "UPLOAD_VIA",
+        "frontend",
+        "How files are uploaded: through the Kiosk's frontend, or straight to STORAGE_BUCKET.",
+        choices=("frontend", "bucket"),
+    ),
+    Setting(
+        "download_results",
+        "DOWNLOAD_RESULTS",
+        "",
+        "Download what each job made into OUTPUT_DIR.",
+        derived="true in upload mode, else false",
+        is_flag=True,
+    ),
+    Setting(
+        "no_download_results",
+        "",
+        "false",
+        "Download nothing, as DOWNLOAD_RESULTS=false does.",
+        is_flag=True,
+    ),
+    Setting(
+        "concurrent_downloads",
+        "CONCURRENT_DOWNLOADS",
+        "8",
+        "Results that a process downloads at once.",
+        unit="downloads",
+        in_form=False,
+    ),
+)

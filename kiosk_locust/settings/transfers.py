@@ -1,0 +1,182 @@
+"""What is uploaded before a job, and downloaded after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import gevent
+
+from kiosk_locust.inputs.file import InputFile
+from kiosk_locust.inputs.finding import Found, Skipped, find
+from kiosk_locust.settings import parsing
+from kiosk_locust.settings.sources import Given
+from kiosk_locust.settings.validation import Checker
+
+Mode = Literal["benchmark", "upload"]
+Via = Literal["frontend", "bucket"]
+
+#: So many files that were skipped are told one by one in a mistake; the log has all.
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TransferOptions:
+    """What goes to the Kiosk before its jobs, and what comes back.
+
+    ``inputs`` are the files of the plan, in the order of its tickets; ticket n has file n, and
+    where there are fewer files than tickets, it begins with the first again. There are none
+    where FILE is in the bucket already.
+    """
+
+    mode: Mode
+    upload: bool  # each job uploads its file first
+    upload_via: Via
+    download: bool
+    concurrent_downloads: int
+    root: str  # absolute; the paths of ``inputs`` are below it
+    inputs: tuple[InputFile, ...]
+
+    def input_of(self, number: int) -> InputFile:
+        """The file that a cycle's ticket ``number`` uploads."""
+        return self.inputs[number % len(self.inputs)]
+
+    def file_of(self, number: int, otherwise: str) -> str:
+        """The file of a cycle's ticket ``number``, below the root; ``otherwise`` if none is."""
+        return self.input_of(number).path if self.inputs else otherwise
+
+    def as_json(self) -> dict[str, Any]:
+        """The options but the files, of which there may be many: they have a place of their own."""
+        return {
+            "mode": self.mode,
+            "upload": self.upload,
+            "upload_via": self.upload_via,
+            "download": self.download,
+            "concurrent_downloads": self.concurrent_downloads,
+            "root": self.root,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], inputs: tuple[InputFile, ...]) -> TransferOptions:
+        """What ``as_json`` made, with the files of the plan."""
+        return cls(**values, inputs=inputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Transfers:
+    """The options, FILE as it then counts, and what of a folder was skipped."""
+
+    options: TransferOptions
+    file: str
+    skipped: tuple[Skipped, ...] = ()
+
+
+def is_uploading(check: Checker) -> bool:
+    """Whether FILE is a local file or folder; says nothing of mistakes, which others note."""
+    if check.layers.text("mode").strip().lower() == "upload":
+        return True
+    try:
+        return parsing.boolean(check.layers.text("upload") or "false")
+    except ValueError:
+        return False
+
+
+def transfers(check: Checker, file: str, planned: Found | None = None) -> Transfers:
+    """The options of transfers; notes mistakes.
+
+    ``file`` is FILE as it was given; ``planned`` are the files of a plan that is there already,
+    which are not looked for again.
+    """
+    mode = cast("Mode", check.take("mode", parsing.choice("benchmark", "upload"), "benchmark"))
+    upload = check.take("upload", parsing.boolean, otherwise=False) or mode == "upload"
+    via = check.take("upload_via", parsing.choice("frontend", "bucket"), "frontend")
+    if upload and via == "bucket" and not check.layers.get("storage_bucket"):
+        check.refuse(check.layers.get("upload_via"), "needs a bucket: set STORAGE_BUCKET")
+    found = Found("")
+    if upload:
+        found = planned or _find(check, file, mode)
+    options = TransferOptions(
+        mode=mode,
+        upload=upload,
+        upload_via=cast("Via", via),
+        download=_download(check, mode),
+        concurrent_downloads=check.take("concurrent_downloads", parsing.whole(1), 1),
+        root=found.root,
+        inputs=found.files,
+    )
+    shown = str(_path(file)) if upload and file else file
+    return Transfers(options, shown, found.skipped)
+
+
+def texts(planned: Mapping[str, Any]) -> dict[str, str]:
+    """Settings, as people write them, that make a ledger's options of transfers again."""
+    found = planned.get("transfers") or {}
+    named = {
+        "mode": "mode",
+        "upload": "upload",
+        "upload_via": "upload_via",
+        "download_results": "download",
+        "concurrent_downloads": "concurrent_downloads",
+    }
+    return {name: str(found[field]) for name, field in named.items() if field in found}
+
+
+def _download(check: Checker, mode: Mode) -> bool:
+    wanted = check.take_if_given("download_results", parsing.boolean)
+    if check.take("no_download_results", parsing.boolean, otherwise=False):
+        return False
+    return mode == "upload" if wanted is None else wanted
+
+
+def _find(check: Checker, file: str, mode: Mode) -> Found:
+    """The files of the plan; a mistake where there are none."""
+    given = check.layers.get("file")
+    if not file or given is None:
+        if "file" not in check.failed:
+            what = "file or folder" if mode == "upload" else "file"
+            advice = f"is required here: name the local {what} to upload"
+            check.refuse(None, advice, source="FILE (--file)")
+        return Found("")
+    path = _path(file)
+    if not path.exists():
+        check.refuse(given, f"is to be uploaded, but there is no {path} on this machine")
+    elif mode == "benchmark" and path.is_dir():
+        check.refuse(given, "is a folder; --mode upload makes a job for every file in it")
+    else:
+        found = _looked_through(check, given, path)
+        if not found.files and "file" not in check.failed:
+            check.refuse(given, f"has nothing to upload: {_reasons(found)}")
+        return found
+    return Found("")
+
+
+def _path(file: str) -> Path:
+    return parsing.path(file).absolute()
+
+
+def _looked_through(check: Checker, given: Given, path: Path) -> Found:
+    """What is there, looked for in a real thread: a large folder takes a while."""
+    found: Found | OSError = gevent.get_hub().threadpool.apply(_find_or_error, (path,))
+    if isinstance(found, OSError):
+        check.failed.add("file")
+        check.refuse(given, f"cannot be read: {found.strerror}")
+        return Found("")
+    return found
+
+
+def _find_or_error(path: Path) -> Found | OSError:
+    """What is raised in the thread, gevent would print with a traceback."""
+    try:
+        return find(path)
+    except OSError as error:
+        return error
+
+
+def _reasons(found: Found) -> str:
+    if not found.skipped:
+        return "the folder is empty"
+    more = len(found.skipped) - _SHOWN
+    told = "; ".join(map(str, found.skipped[:_SHOWN]))
+    return f"{told}; and {more:,} more" if more > 0 else told

@@ -1,0 +1,95 @@
+"""The simulated Kiosk's bucket, a folder: uploads are kept, results made when asked for."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import secrets
+import struct
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+from kiosk_locust.simulator.answers import NOT_FOUND, Answer, Scope
+
+#: Where it is served, below the Kiosk's address.
+PATH = "/storage/"
+_OUTPUT = re.compile(r"output/([0-9a-f-]{36})\.zip")
+_RANGE = re.compile(rb"bytes=(\d+)-(\d*)")
+_LONG_AGO = (2020, 1, 1, 0, 0, 0)
+ZIP = b"application/zip"
+
+
+class Storage:
+    """Files in ``folder``; each result has an image of ``output_bytes`` pixels in it."""
+
+    def __init__(self, folder: Path, output_bytes: int) -> None:
+        self._folder = folder
+        self._output_bytes = output_bytes
+
+    def begin_upload(self) -> tuple[BinaryIO, Path]:
+        """A file to write an upload to, before its name is known; and where it is."""
+        folder = self._folder / "uploads"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f".{secrets.token_hex(8)}.part"
+        return path.open("wb"), path
+
+    def end_upload(self, part: Path, name: str) -> None:
+        """Keep an upload under its name in the bucket; the same name has the same content."""
+        part.replace(self._folder / name)
+
+    def answer(self, scope: Scope) -> Answer:
+        """What GET of an object answers, whole or, if asked for a range, the rest of it."""
+        found = _OUTPUT.fullmatch(scope["path"].removeprefix(PATH))
+        if scope["method"] != "GET" or not found:
+            return NOT_FOUND
+        body = self._output(found[1])
+        etag = f'"{found[1]}"'.encode()
+        headers = dict(scope["headers"])
+        extra = ((b"etag", etag), (b"accept-ranges", b"bytes"))
+        asked = _RANGE.fullmatch(headers.get(b"range", b""))
+        if asked is None or headers.get(b"if-range", etag) != etag:
+            return Answer(200, body, ZIP, extra)
+        begin, end = int(asked[1]), min(int(asked[2] or len(body)), len(body) - 1)
+        if begin > end:
+            return Answer(416, b"", ZIP, ((b"content-range", b"bytes */%d" % len(body)),))
+        told = b"bytes %d-%d/%d" % (begin, end, len(body))
+        return Answer(206, body[begin : end + 1], ZIP, (*extra, (b"content-range", told)))
+
+    def _output(self, job: str) -> bytes:
+        """What a job has made, kept from the first time it is asked for."""
+        path = self._folder / "output" / f"{job}.zip"
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            content = result(job, self._output_bytes)
+            path.write_bytes(content)
+            return content
+
+
+def result(job: str, pixels: int) -> bytes:
+    """A ZIP with one labelled image, as the segmentation consumer makes it; always the same."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(f"{job}_feature_0.tif", _LONG_AGO), tiff(max(1, pixels)))
+    return packed.getvalue()
+
+
+def tiff(pixels: int) -> bytes:
+    """A grey 8-bit TIFF of one line."""
+    entries = [
+        (256, 4, pixels), (257, 4, 1), (258, 3, 8), (259, 3, 1), (262, 3, 1),
+        (273, 4, 8), (277, 3, 1), (278, 4, 1), (279, 4, pixels),
+    ]  # fmt: skip
+    fields = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    head = struct.pack("<2sHI", b"II", 42, 8 + pixels + pixels % 2)
+    data = bytes(pixels + pixels % 2)
+    return head + data + struct.pack("<H", len(entries)) + fields + bytes(4)
+
+
+def suffix_of(name: str) -> str:
+    """The ending of an uploaded file's name, with nothing that could lead elsewhere."""
+    suffix = os.path.splitext(name)[1]
+    return suffix if "/" not in suffix and "\0" not in suffix else ""

@@ -1,0 +1,188 @@
+"""One file over HTTP: into a ``.part``, resumed where it broke off, renamed when it is whole."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import gevent
+import requests
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
+
+from kiosk_locust.errors import DownloadError
+from kiosk_locust.excerpt import excerpt
+
+CHUNK_BYTES = 256 * 1024
+_PASSES = frozenset({408, 425, 429, 500, 502, 503, 504})
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+
+T = TypeVar("T")
+
+
+class NoAuth(AuthBase):
+    """Keeps requests from sending what stands in ~/.netrc to whatever host the Kiosk names."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add nothing."""
+        return request
+
+
+def session(connections: int) -> requests.Session:
+    """What downloads share."""
+    made = requests.Session()
+    made.auth = NoAuth()
+    made.headers["Accept-Encoding"] = "identity"
+    adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=connections)
+    made.mount("http://", adapter)
+    made.mount("https://", adapter)
+    return made
+
+
+class Fetch:
+    """One file's way from ``url`` to ``path``; to be called until it succeeds.
+
+    ``timeout_s`` is how long the connection may stand still.
+    """
+
+    def __init__(self, http: requests.Session, url: str, path: Path, *, timeout_s: float) -> None:
+        self._http = http
+        self._url = url
+        self._path = path
+        self._part = path.with_name(f"{path.name}.part")
+        self._timeout_s = timeout_s
+        self._validator = ""  # what tells that the rest is of the same file
+        self._total: int | None = None
+
+    def __call__(self) -> int:
+        """Try once, going on from where the last try broke off; the file's bytes.
+
+        Raises DownloadError. The file appears whole or not at all.
+        """
+        try:
+            with self._asked() as answer:
+                self._take(answer)
+            self._check(answer)
+            _in_thread(lambda: _finish(self._part, self._path))
+        except (requests.RequestException, HTTPError) as error:
+            raise self._error(f"broke off ({_plain(error)})") from error
+        except OSError as error:
+            message = f"{self._part} cannot be written: {error.strerror or error}"
+            raise DownloadError(message, may_pass=False) from error
+        return self._path.stat().st_size
+
+    def _asked(self) -> requests.Response:
+        have = self._part.stat().st_size if self._validator and self._part.exists() else 0
+        headers = {"Range": f"bytes={have}-", "If-Range": self._validator} if have else {}
+        return self._http.get(
+            self._url, headers=headers, stream=True, timeout=(self._timeout_s, self._timeout_s)
+        )
+
+    def _take(self, answer: requests.Response) -> None:
+        """Add what comes to the part."""
+        at = self._beginning(answer)
+        validator = answer.headers.get("ETag", "")
+        self._validator = "" if validator.startswith("W/") else validator
+        self._part.parent.mkdir(parents=True, exist_ok=True)
+        with self._part.open("r+b" if at else "wb") as file:
+            file.seek(at)
+            file.truncate()
+            while piece := answer.raw.read(CHUNK_BYTES, decode_content=False):
+                file.write(piece)
+
+    def _beginning(self, answer: requests.Response) -> int:
+        """From which byte on the answer has the file; learns its whole length."""
+        if answer.status_code == 206:
+            found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+            have = self._part.stat().st_size
+            if found and int(found[1]) == have and int(found[3]) == self._total:
+                return have
+            self._forget()
+            raise self._error("answered with another part of the file than was asked for")
+        if answer.status_code == 416:
+            self._forget()
+        if answer.status_code != 200:
+            passes = answer.status_code in _PASSES or answer.status_code == 416
+            raise self._error(f"answered {answer.status_code}", may_pass=passes)
+        if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise self._error("answered in an encoding that was not asked for", may_pass=False)
+        length = answer.headers.get("Content-Length", "")
+        self._total = int(length) if length.isascii() and length.isdigit() else None
+        chunked = answer.headers.get("Transfer-Encoding", "").lower() == "chunked"
+        if self._total is None and not chunked:
+            raise self._error("does not tell how long the file is", may_pass=False)
+        return 0
+
+    def _check(self, answer: requests.Response) -> None:
+        """Compare what came with what was promised."""
+        size = self._part.stat().st_size
+        if self._total is not None and size != self._total:
+            raise self._error(f"broke off after {size:,} of {self._total:,} bytes")
+        found = re.search(r"md5=([\w+/]+={0,2})", answer.headers.get("x-goog-hash", ""))
+        if found and _in_thread(lambda: _md5(self._part)) != found[1]:
+            self._forget()
+            raise self._error("sent a file whose MD5 is not the one that it told")
+        if self._path.suffix == ".zip" and not _in_thread(lambda: _is_whole_zip(self._part)):
+            self._forget()
+            raise self._error("sent a ZIP that is not whole")
+
+    def _forget(self) -> None:
+        """Begin anew with the next try."""
+        self._validator = ""
+        self._total = None
+
+    def _error(self, what: str, *, may_pass: bool = True) -> DownloadError:
+        return DownloadError(f"{excerpt(self._url)} {what}", may_pass=may_pass)
+
+
+def _finish(part: Path, path: Path) -> None:
+    descriptor = os.open(part, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    part.replace(path)
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+    return base64.b64encode(digest.digest()).decode()
+
+
+def _is_whole_zip(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            archive.infolist()
+    except (zipfile.BadZipFile, ValueError):
+        return False
+    return True
+
+
+def _in_thread(work: Callable[[], T]) -> T:
+    """What ``work`` returns, done in a real thread, since it takes a while; raises OSError."""
+
+    def caught() -> T | OSError:  # what is raised there, gevent would print with a traceback
+        try:
+            return work()
+        except OSError as error:
+            return error
+
+    result: T | OSError = gevent.get_hub().threadpool.apply(caught)
+    if isinstance(result, OSError):
+        raise result
+    return result
+
+
+def _plain(error: Exception) -> str:
+    """The words of the innermost error; those around it repeat the address."""
+    inner: BaseException = error
+    while inner.args and isinstance(inner.args[-1], BaseException):
+        inner = inner.args[-1]
+    return excerpt(str(inner)) or type(error).__name__

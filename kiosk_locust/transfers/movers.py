@@ -1,0 +1,134 @@
+"""What moves a run's files in one process, and what master and workers tell each other of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from kiosk_locust import units
+from kiosk_locust.bucket import Bucket, open_bucket
+from kiosk_locust.clock import Clock
+from kiosk_locust.delivery import Uploader
+from kiosk_locust.errors import InputError
+from kiosk_locust.inputs.file import InputFile
+from kiosk_locust.kiosk import Kiosk
+from kiosk_locust.options import Options, TransferOptions
+from kiosk_locust.remains import Remains
+from kiosk_locust.transfers.downloads import Downloads
+from kiosk_locust.transfers.uploading import BucketUploader, FrontendUploader, path_of
+
+logger = logging.getLogger(__name__)
+
+#: Keys of the facts that workers are told.
+INPUTS, NOT_NEEDED = "inputs", "inputs_not_needed"
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Movers:
+    """What uploads and downloads; None where nothing is to be."""
+
+    uploader: Uploader | None = None
+    downloads: Downloads | None = None
+    bucket: Bucket | None = None
+
+    def close(self) -> None:
+        """Close their connections."""
+        if self.downloads:
+            self.downloads.close()
+        if self.bucket:
+            self.bucket.close()
+
+
+def movers(
+    options: Options, kiosk: Kiosk, clock: Clock, rng: random.Random, run_name: str
+) -> Movers:
+    """What the options want moved; raises BucketError."""
+    moved = options.transfers
+    uploader: Uploader | None = None
+    bucket = None
+    if moved.upload and moved.upload_via == "bucket":
+        bucket = open_bucket(options.files.storage_bucket)
+        bucket.check(writing=f"{options.upload_prefix}/")
+        uploader = BucketUploader(bucket, moved, options.upload_prefix, clock)
+    elif moved.upload:
+        uploader = FrontendUploader(kiosk, moved)
+    downloads = None
+    if moved.download:
+        downloads = Downloads(
+            options.output_dir / f"{run_name}_results",
+            at_once=moved.concurrent_downloads,
+            timeout_s=options.request_timeout_s,
+            clock=clock,
+            rng=rng,
+        )
+    return Movers(uploader, downloads, bucket)
+
+
+def gone(options: TransferOptions, numbers: Iterable[int]) -> dict[int, str]:
+    """Files of the plan, by number, that are not here as they were planned, and what they are."""
+    found = {}
+    for number in numbers:
+        file = options.inputs[number]
+        path = path_of(options, file)
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            found[number] = f"{path} ({error.strerror})"
+            continue
+        if size != file.size:
+            found[number] = f"{path} ({size:,} bytes; {file.size:,} in the plan)"
+    return found
+
+
+def told(found: Mapping[int, str]) -> str:
+    """The first of them, for a message."""
+    more = len(found) - _SHOWN
+    shown = ", ".join(list(found.values())[:_SHOWN])
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+def not_needed_of(options: Options, remains: Remains) -> set[int]:
+    """Files that a resumed run's workers need not have: done with, or not as they were planned.
+
+    The latter are told; their jobs will end with an error.
+    """
+    moved = options.transfers
+    left = remains.inputs_left() if moved.inputs else []
+    if found := gone(moved, left):
+        logger.warning(
+            "%s of the plan are gone or changed, so that their jobs will end with an error: %s",
+            *(units.count(len(found), "file"), told(found)),
+        )
+    return set(range(len(moved.inputs))) - set(left) | set(found)
+
+
+def facts(options: TransferOptions, not_needed: Iterable[int]) -> dict[str, str]:
+    """What workers are told of the files."""
+    if not options.inputs:
+        return {}
+    return {
+        INPUTS: json.dumps([file.as_json() for file in options.inputs]),
+        NOT_NEEDED: json.dumps(sorted(not_needed)),
+    }
+
+
+def from_facts(options: TransferOptions, given: Mapping[str, str]) -> TransferOptions:
+    """The options with the files, of which this worker must have all that its master has.
+
+    Raises InputError where it has not.
+    """
+    files = tuple(InputFile.from_json(tuple(one)) for one in json.loads(given.get(INPUTS, "[]")))
+    options = dataclasses.replace(options, inputs=files)
+    known = set(json.loads(given.get(NOT_NEEDED, "[]")))
+    if missing := gone(options, (n for n in range(len(files)) if n not in known)):
+        raise InputError(
+            f"{len(missing):,} of {len(files):,} files to upload are not on this worker's machine"
+            f" as they are on the master's: {told(missing)}; give all machines the same files"
+            " under the same path"
+        )
+    return options

@@ -1,0 +1,57 @@
+"""How a ticket's file gets to the Kiosk: through its frontend, or straight into its bucket."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from kiosk_locust.bucket.protocol import Bucket
+from kiosk_locust.clock import Clock
+from kiosk_locust.http.body import FileForm, open_input
+from kiosk_locust.inputs.file import InputFile
+from kiosk_locust.kiosk import Kiosk
+from kiosk_locust.options import TransferOptions
+from kiosk_locust.record import Record, Upload
+
+
+class FrontendUploader:
+    """Uploads through the frontend, which names a file by its content's MD5."""
+
+    def __init__(self, kiosk: Kiosk, options: TransferOptions) -> None:
+        self._kiosk = kiosk
+        self._options = options
+
+    def upload(self, record: Record, wanted: Callable[[], bool]) -> Upload:
+        """Upload a ticket's file; raises KioskError, InputError, and Withdrawn if not wanted."""
+        file = self._options.input_of(record.ticket.number)
+        form = FileForm(path_of(self._options, file), record.request.image_name, file.size)
+        name, exchange = self._kiosk.upload(form, wanted)
+        return Upload(exchange.sent_at, exchange.received_at, file.size, name)
+
+
+class BucketUploader:
+    """Uploads into the bucket, under a name below ``prefix`` that nothing else has."""
+
+    def __init__(self, bucket: Bucket, options: TransferOptions, prefix: str, clock: Clock) -> None:
+        self._bucket = bucket
+        self._options = options
+        self._prefix = prefix
+        self._clock = clock
+
+    def upload(self, record: Record, wanted: Callable[[], bool]) -> Upload:  # noqa: ARG002
+        """Upload a ticket's file; raises BucketError and InputError."""
+        file = self._options.input_of(record.ticket.number)
+        path = path_of(self._options, file)
+        os.close(open_input(path, file.size))  # it is there, and as it was planned
+        suffix = PurePosixPath(record.request.image_name).suffix
+        name = "/".join(part for part in (self._prefix, f"{uuid.uuid4().hex}{suffix}") if part)
+        began_at = self._clock.now()
+        self._bucket.put(path, name)
+        return Upload(began_at, self._clock.now(), file.size, name)
+
+
+def path_of(options: TransferOptions, file: InputFile) -> Path:
+    """Where a file of the plan is on this machine."""
+    return Path(options.root, file.path)

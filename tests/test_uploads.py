@@ -1,0 +1,296 @@
+"""Upload mode in real processes: the right jobs, whatever befalls workers, files and the run."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import signal
+import sqlite3
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import plays
+from tests.inputs import pictures
+from tests.plays import sees
+from tests.real import LOCUSTFILE, Finished, Locust, Simulator, run_locust, simulator, wait_until
+from tests.test_distributed import cluster
+
+FILES = 200
+
+
+@pytest.fixture(scope="module")
+def all_plays(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[plays.Play, Future[Any]]]:
+    yield from plays.started(request, tmp_path_factory)
+
+
+@pytest.fixture
+def seen(request: pytest.FixtureRequest, all_plays: dict[plays.Play, Future[Any]]) -> Any:
+    return plays.look(request, all_plays)
+
+
+def told_name(path: Path) -> str:
+    """What the Kiosk names a file, worked out here: by its content and its own ending."""
+    suffix = path.suffix if path.suffix else ""
+    return f"uploads/{hashlib.md5(path.read_bytes()).hexdigest()}{suffix}"
+
+
+@dataclass
+class Seen:
+    """What a run left behind, and what the server received."""
+
+    finished: Finished
+    root: Path
+    bucket: Path
+    good: list[str]
+    submitted: Counter[tuple[str, str]]  # imageName, uploadedName
+    hashes: set[str]
+    uploads: int
+    said: str = ""
+    uploaded: frozenset[int] = frozenset()  # leased and uploaded when the process died
+
+    @property
+    def expected(self) -> Counter[tuple[str, str]]:
+        paths = [self.root / name for name in self.good]
+        return Counter((path.name, told_name(path)) for path in paths)
+
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
+        return self.finished.sql(query)
+
+
+def look_at(
+    finished: Finished, kiosk: Simulator, root: Path, bucket: Path, good: list[str], said: str = ""
+) -> Seen:
+    jobs = kiosk.submissions
+    pairs = Counter((job["body"]["imageName"], job["body"]["uploadedName"]) for job in jobs)
+    hashes = {job["hash"] for job in jobs}
+    uploads = kiosk.requests["POST /api/upload"]
+    return Seen(finished, root, bucket, good, pairs, hashes, uploads, said or finished.output)
+
+
+def inputs(folder: Path, files: int) -> tuple[Path, list[str]]:
+    root = folder / "in"
+    root.mkdir()
+    return root, pictures.folder_of(root, files)[0]
+
+
+# -- 200 files, three workers, one of them killed
+
+
+def three_workers(folder: Path) -> Seen:
+    root, good = inputs(folder, FILES)
+    arguments = ("--mode", "upload", "--file", str(root), "-r", "40")
+    slow = ("--fault", "POST /api/upload latency=0.3")
+    with (
+        simulator("--folder", str(folder / "bucket"), *slow) as kiosk,
+        cluster(folder, kiosk, *arguments, workers=3, locustfile=LOCUSTFILE) as run,
+    ):
+        wait_until(lambda: len(kiosk.submissions) >= 60, 40, what="60 submissions")
+        run.workers[0].process.kill()
+        finished = run.master.finish()
+        for worker in run.workers[1:]:
+            worker.finish(timeout_s=20)
+        return look_at(finished, kiosk, root, folder / "bucket", good, run.said)
+
+
+@sees(three_workers)
+def test_each_file_of_a_folder_is_one_job_though_a_worker_dies_in_mid_upload(seen: Seen) -> None:
+    assert seen.finished.code == 0, seen.said
+    assert seen.finished.outcomes == {"done": len(seen.good)}
+    assert [job["file"] for job in seen.finished.jobs] == seen.good
+    ambiguous = [job for job in seen.finished.jobs if job["ambiguous"]]
+    twice = seen.submitted - seen.expected
+    assert not seen.expected - seen.submitted
+    assert twice.total() <= len(ambiguous)  # never a second job in silence
+    assert twice <= Counter((job["input_file"], job["uploaded_name"]) for job in ambiguous)
+    assert {job["job_id"] for job in seen.finished.jobs} <= seen.hashes
+
+
+@sees(three_workers)
+def test_a_worker_that_dies_in_mid_upload_costs_a_second_upload_and_not_a_second_job(
+    seen: Seen,
+) -> None:
+    again = seen.uploads - len(seen.good)
+    ambiguous = sum(job["ambiguous"] for job in seen.finished.jobs)
+    assert again >= 3  # a third of the some 12 uploads that were on their way
+    assert ambiguous < again
+    assert "worker" not in "".join(job["reason"] or "" for job in seen.finished.jobs)
+
+
+@sees(three_workers)
+def test_what_was_uploaded_is_what_was_in_the_folder(seen: Seen) -> None:
+    stored = {path.name: path for path in (seen.bucket / "uploads").iterdir()}
+    assert {f"uploads/{name}" for name in stored} == {name for _, name in seen.expected}
+    for name, path in stored.items():
+        assert hashlib.md5(path.read_bytes()).hexdigest() == path.stem, name
+
+
+@sees(three_workers)
+def test_workers_download_what_their_jobs_made_and_the_rest_is_counted(seen: Seen) -> None:
+    jobs = seen.finished.jobs
+    loaded = [job for job in jobs if job["download"] and job["download"]["path"]]
+    (results,) = seen.finished.results
+    assert results["summary"]["moved"]["downloads"] == len(loaded)
+    assert results["summary"]["moved"]["results_missing"] == len(jobs) - len(loaded)
+    assert len(loaded) >= len(jobs) - 40  # a dead worker's last ones
+    assert len({job["download"]["path"] for job in loaded}) == len(loaded)
+    folder = seen.finished.folder.parent
+    for job in loaded:
+        (path,) = folder.glob(f"worker*/{job['download']['path']}")
+        assert path.stat().st_size == job["download"]["bytes"]
+        assert zipfile.is_zipfile(path)
+        assert job["job_id"].rsplit(":", 1)[-1] in path.name
+    assert not list(folder.glob("worker[12]/results/*/*.part"))  # the dead one could not tidy up
+
+
+@sees(three_workers)
+def test_the_junk_is_skipped_and_told(seen: Seen) -> None:
+    assert "11 files skipped" in seen.said
+    assert "skipped: notes.txt is neither PNG, JPEG, TIFF nor ZIP" in seen.said
+
+
+# -- a worker that has not the same files
+
+
+def blind_worker(folder: Path) -> Seen:
+    for name in ("master", "worker0"):
+        (folder / name / "in").mkdir(parents=True)
+        pictures.png(folder / name / "in" / "a.png")
+    shutil.copy(folder / "master" / "in" / "a.png", folder / "worker0" / "in" / "a.png")
+    # The same path for all of them, and something else for each.
+    arguments = ("--mode", "upload", "--file", "/proc/self/cwd/in", "-u", "1")
+    with (
+        simulator() as kiosk,
+        cluster(folder, kiosk, *arguments, workers=2, locustfile=LOCUSTFILE) as run,
+    ):
+        finished = run.master.finish()
+        for worker in run.workers:
+            worker.finish(timeout_s=20)
+        return look_at(finished, kiosk, folder, folder, [], run.said)
+
+
+@sees(blind_worker)
+def test_a_file_that_a_worker_cannot_see_ends_the_run_before_anything_is_sent(seen: Seen) -> None:
+    assert seen.finished.code == 2
+    assert "1 of 1 files to upload are not on this worker's machine" in seen.finished.output
+    assert "/proc/self/cwd/in/a.png (No such file or directory)" in seen.finished.output
+    assert (seen.uploads, seen.submitted.total()) == (0, 0)
+
+
+# -- one process: killed and resumed
+
+
+def killed_and_resumed(folder: Path) -> Seen:
+    root, good = inputs(folder, 40)
+    arguments = ("--mode", "upload", "--file", str(root), "-r", "20")
+    slow = ("--fault", "POST /api/upload latency=0.3")
+    with simulator("--folder", str(folder / "bucket"), *slow) as kiosk:
+        first = Locust(folder, *arguments, "--run-name", "r", host=kiosk.url)
+        wait_until(lambda: len(kiosk.submissions) >= 15, 40, what="15 submissions")
+        first.signal(signal.SIGKILL)
+        first.process.wait()
+        uploaded = leased_and_uploaded(folder)
+        (root / good[-1]).unlink()
+        pictures.png(root / "new.png")
+        finished = run_locust(folder, "--resume", "r", host=kiosk.url, FILE="")
+        return replace(look_at(finished, kiosk, root, folder / "bucket", good), uploaded=uploaded)
+
+
+def leased_and_uploaded(folder: Path) -> frozenset[int]:
+    """By a copy of the ledger, so that it is not touched."""
+    shutil.copytree(folder / "results", folder / "copy")
+    with closing(sqlite3.connect(folder / "copy" / "r.db")) as ledger:
+        sql = "SELECT number FROM tickets WHERE state = 'leased' AND uploaded_name IS NOT NULL"
+        return frozenset(number for (number,) in ledger.execute(sql))
+
+
+@sees(killed_and_resumed)
+def test_a_resumed_run_has_the_files_that_it_was_planned_with(seen: Seen) -> None:
+    assert [job["file"] for job in seen.finished.jobs] == seen.good
+    *others, last = seen.finished.jobs
+    assert {job["outcome"] for job in others} == {"done"}, seen.said
+    assert last["outcome"] == "error"
+    assert "cannot be uploaded: No such file or directory" in last["reason"]
+    assert "1 file of the plan are gone or changed" in seen.said
+    assert seen.finished.code == 2
+    seen.good.pop()
+    twice = seen.submitted - seen.expected
+    assert not seen.expected - seen.submitted
+    ambiguous = {job["ticket"] for job in others if job["ambiguous"]}
+    assert twice.total() <= len(ambiguous)
+    assert ambiguous <= seen.uploaded
+
+
+@sees(killed_and_resumed)
+def test_what_was_on_its_way_when_the_process_died_is_uploaded_again(seen: Seen) -> None:
+    assert seen.uploads >= 39 + 3
+
+
+# -- the whole way, without a host
+
+
+def embedded(folder: Path) -> Finished:
+    (folder / "in" / "a").mkdir(parents=True)
+    (folder / "in" / "b").mkdir()
+    for name in ("a/x.png", "b/x.png", "b/y.png"):
+        pictures.png(folder / "in" / name)
+    arguments = ("--mode", "upload", "--file", "in", "--count", "2", "--start-delay", "0")
+    return run_locust(folder, *arguments, FILE="")
+
+
+@sees(embedded)
+def test_two_files_of_one_name_are_two_jobs_with_two_results(seen: Finished) -> None:
+    assert seen.code == 0, seen.output
+    found = {job["file"]: job for job in seen.jobs}
+    assert list(found) == ["a/x.png", "b/x.png"]  # COUNT takes the first ones
+    assert {job["input_file"] for job in seen.jobs} == {"x.png"}
+    files = list(seen.folder.glob("results/*_results/*.zip"))
+    assert len(files) == 2
+    assert all(zipfile.is_zipfile(file) for file in files)
+
+
+@sees(embedded)
+def test_uploads_and_downloads_are_stages_of_their_own(seen: Finished) -> None:
+    percentiles = seen.results[0]["summary"]["percentiles_s"]
+    assert percentiles["file_upload"]["count"] == percentiles["result_download"]["count"] == 2
+    for job in seen.jobs:
+        (upload,) = job["uploads"]
+        assert upload["ended_at"] <= job["submitted_at"]
+        assert job["closed_at"] <= job["download"]["began_at"]
+    assert "file upload" in seen.output
+    assert "result download" in seen.output
+
+
+# -- benchmark mode with uploads
+
+
+def benchmark_with_uploads(folder: Path) -> tuple[Finished, Counter[str], list[dict[str, Any]]]:
+    pictures.zipped(folder / "set.zip")
+    with simulator() as kiosk:
+        finished = run_locust(
+            folder, "--upload", "--count", "12", "--start-delay", "0", host=kiosk.url,
+            FILE="set.zip",
+        )  # fmt: skip
+        return finished, kiosk.requests, kiosk.submissions
+
+
+@sees(benchmark_with_uploads)
+def test_in_benchmark_mode_each_job_uploads_the_file_first(
+    seen: tuple[Finished, Counter[str], list[dict[str, Any]]],
+) -> None:
+    finished, requests, submissions = seen
+    assert finished.code == 0, finished.output
+    assert requests["POST /api/upload"] == requests["POST /api/predict"] == 12
+    name = told_name(finished.folder / "set.zip")
+    bodies = [(job["body"]["imageName"], job["body"]["uploadedName"]) for job in submissions]
+    assert bodies == [("set.zip", name)] * 12
+    assert not list(finished.folder.glob("results/*_results"))  # unless it is asked for
