@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
 import hashlib
 import os
@@ -81,17 +82,28 @@ def _within_data(text: str) -> str:
     return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
 
 
+def _name(picture: Picture, given: Path) -> str:
+    """The run's name where it is one of a file, whoever made the ledger; else the file's own."""
+    name = picture.run_name
+    return name if name and Path(name).name == name else given.stem
+
+
 def main(arguments: list[str]) -> int:
     """Write the report of a run that is over; returns the exit code."""
-    if len(arguments) not in (1, 2):
-        sys.stderr.write(USAGE)
-        return 2
-    given = Path(arguments[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m kiosk_locust report",
+        description="Write the report of a run again, from its ledger or its results file.",
+    )
+    parser.add_argument("path", type=Path, help="<run>.db, or a results file (.json)")
+    parser.add_argument(
+        "file", type=Path, nargs="?", help="the report; without it <run>.html beside PATH"
+    )
+    asked = parser.parse_args(arguments)
+    given: Path = asked.path
     try:
         with imported.as_ledger(given) as ledger:
             picture = past.read(ledger)
-        default = given.with_name(f"{picture.run_name or given.stem}.html")
-        path = write(picture, Path(arguments[1]) if len(arguments) == 2 else default)
+        path = write(picture, asked.file or given.with_name(f"{_name(picture, given)}.html"))
     except (KioskLocustError, OSError) as error:
         sys.stderr.write(f"the report of {given} was not written: {error}\n")
         return 2

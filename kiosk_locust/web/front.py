@@ -22,15 +22,23 @@ _HINTS = {
     "runTime": "After it no new job begins; empty: until all are done.",
 }
 _STYLE = """
+/* The page's own colours, light or dark as the switch there says. */
 #kiosk-links { display: flex; flex-wrap: wrap; gap: 4px 20px; padding: 6px 24px;
-  background: #eef2f5; color: #1b2733; font: 14px/1.5 system-ui, sans-serif; }
-#kiosk-links a { color: #0b5cad; }
+  font: 14px/1.5 system-ui, sans-serif; }
+#kiosk-links a { color: inherit; }
 #kiosk-links strong { color: #5a4300; background: #fff3cd; padding: 0 8px; border-radius: 4px; }
 /* Several mistakes are shown in a line each. */
 .MuiAlert-message { white-space: pre-line; overflow-wrap: anywhere; }
-/* A list's label is always above it, also where its first choice is empty. */
-.MuiInputBase-root:has(select) fieldset legend { max-width: 100%; }
+/* Our labels stand above their fields, in as many lines as they need, also on a phone. */
+.MuiAccordion-root .MuiInputLabel-root { position: static; transform: none; white-space: normal;
+  max-width: 100%; font-size: 13px; line-height: 1.4; padding-bottom: 3px; }
+.MuiAccordion-root .MuiOutlinedInput-notchedOutline { top: 0; }
+.MuiAccordion-root .MuiOutlinedInput-notchedOutline legend { display: none; }
 """
+
+
+#: Locust would ask for a host where none is needed: ours is simulated then.
+_NO_WARNING = ('"missing_host_warning": true', '"missing_host_warning": false')
 
 
 def add(app: Flask, notice: Callable[[], str]) -> None:
@@ -41,6 +49,7 @@ def add(app: Flask, notice: Callable[[], str]) -> None:
         if is_front and answer.mimetype == "text/html":
             page = answer.get_data(as_text=True)
             page = page.replace("</head>", f"<style>{style()}</style></head>", 1)
+            page = page.replace(*_NO_WARNING, 1)
             links = _links(notice())
             answer.set_data(page.replace('<div id="root">', f'{links}<div id="root">', 1))
         return answer

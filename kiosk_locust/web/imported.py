@@ -40,7 +40,10 @@ def as_ledger(path: Path) -> Iterator[Path]:
     found = _load(path)
     with tempfile.TemporaryDirectory(prefix="kiosk-page-") as folder:
         made = Path(folder) / f"{path.stem}.db"
-        _fill(made, found, path.stem)
+        try:
+            _fill(made, found, path.stem)
+        except (AttributeError, KeyError, TypeError, ValueError, sqlite3.Error) as error:
+            raise LedgerError(f"{path} is no results file: {error!r}") from error
         yield made
 
 

@@ -152,7 +152,10 @@ class LiveRun:
         self._waited += due_at is not None and record.taken_at > due_at
         self._ambiguous += record.ambiguous
         self._observed += found.duration_from == "observed"
-        if record.outcome is not Outcome.DONE:
+        if record.outcome is Outcome.UNFINISHED:  # nothing failed: it gives way to what did
+            if len(self._failures) < MOST_FAILURES:
+                self._failures.append(_failure(record, at))
+        elif record.outcome is not Outcome.DONE:
             self._failures.appendleft(_failure(record, at))
 
     def _catch_up(self) -> None:

@@ -48,7 +48,8 @@ _TICKETS = f"""SELECT due_at, submitted_at, closed_at, outcome, duration_s, queu
     CASE WHEN {_ENDED} THEN fields END, job_id, file FROM tickets WHERE taken_at IS NOT NULL"""  # noqa: S608  a constant
 _FAILURES = """SELECT closed_at, number, cycle, job_id, outcome, reason,
     json_extract(fields, '$.output_url') FROM tickets
-    WHERE outcome <> 'done' AND taken_at IS NOT NULL ORDER BY closed_at DESC, id DESC LIMIT ?"""
+    WHERE outcome <> 'done' AND taken_at IS NOT NULL
+    ORDER BY outcome = 'unfinished', closed_at DESC, id DESC LIMIT ?"""
 _STATUSES = """SELECT coalesce(status, 'submitted'), count(*) FROM tickets
     WHERE state = 'submitted' GROUP BY 1"""
 

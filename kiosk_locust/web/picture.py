@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from kiosk_locust import units
 from kiosk_locust.percentiles import Percentiles
+from kiosk_locust.screen.closing import LABELS
 from kiosk_locust.web.spread import Spread
 from kiosk_locust.web.timeline import Course
 
@@ -87,7 +88,7 @@ class Picture:
     durations: Histogram
     percentiles_s: Mapping[str, Percentiles]
     exact: bool  # whether the percentiles are; else within 0.1 %
-    failures: tuple[Failure, ...]  # the last ones, newest first
+    failures: tuple[Failure, ...]  # the last ones, newest first; behind them jobs that did not end
     problems: tuple[str, ...]  # what is wrong with the measurement
     verdict: str  # the exit code and why; empty while it is not known
     pauses: tuple[Pause, ...]
@@ -96,8 +97,9 @@ class Picture:
     configuration: Mapping[str, Any]
 
     def as_json(self) -> str:
-        """The same as JSON text; what is no finite number there is null."""
-        return json.dumps(_finite(asdict(self)), separators=(",", ":"), allow_nan=False)
+        """The same as JSON text, with what times are called; what is no finite number is null."""
+        told = asdict(self) | {"labels": LABELS}
+        return json.dumps(_finite(told), separators=(",", ":"), allow_nan=False)
 
 
 def histogram(spread: Spread) -> Histogram:

@@ -11,7 +11,7 @@ from kiosk_locust.web import front, tab
 from kiosk_locust.web.live import LiveRun
 from kiosk_locust.web.pages import Pages
 
-SIMULATED = "SIMULATED: no host is set, so jobs run on a simulated Kiosk"
+SIMULATED = "SIMULATED: the jobs run on the simulated Kiosk"
 
 
 class Site:

@@ -11,24 +11,21 @@ from locust.web import WebUI
 
 from kiosk_locust import units
 from kiosk_locust.percentiles import Percentiles
+from kiosk_locust.record import Outcome
+from kiosk_locust.screen.closing import LABELS
 from kiosk_locust.web.pages import Source
 from kiosk_locust.web.picture import Picture
 
 KEY = "kiosk"
 #: Locust sorts by ``name``, which is no column: it keeps the rows in our order.
 _STRUCTURE = (
-    ("what", "Kiosk"),
-    ("jobs", "Jobs"),
+    ("what", "What"),
+    ("jobs", "Count"),
     ("median", "Median"),
     ("p95", "95 %"),
     ("p99", "99 %"),
-    ("told", "What of it"),
+    ("told", "Details"),
 )
-_STATES = {
-    "starting": "starting",
-    "running": "running",
-    "ending": "ending: files are being written",
-}
 #: So many of the last failures stand in the tab.
 FAILURES = 10
 
@@ -78,25 +75,30 @@ def rows(source: Source) -> list[Row]:
 def _of(picture: Picture) -> Iterator[dict[str, str]]:
     if picture.simulated:
         yield {"what": "SIMULATED", "told": "these jobs run on the simulated Kiosk"}
+    yield {"what": "Run", "told": picture.run_name}
     of = "" if picture.total is None else f" of {picture.total:,}"
     yield {"what": "Closed", "jobs": f"{picture.closed:,}{of}", "told": _progress(picture)}
     for status, number in sorted(picture.statuses.items(), key=lambda item: -item[1]):
         yield {"what": f"In flight: {status}", "jobs": f"{number:,}"}
     for outcome, number in picture.outcomes.items():
         yield {"what": f"Closed as {outcome}", "jobs": f"{number:,}"}
-    for name, found in picture.percentiles_s.items():
-        if found.count:
-            yield _times(name, found)
+    for name, label in LABELS.items():
+        found = picture.percentiles_s.get(name)
+        if found is not None and found.count:
+            yield _times(label, found)
     for problem in picture.problems:
         yield {"what": "Wrong with the measurement", "told": problem}
     for failure in picture.failures[:FAILURES]:
         told = f"{failure.outcome}: {failure.reason}"
-        yield {"what": f"Failed: job {failure.number} of cycle {failure.cycle}", "told": told}
+        what = "Not ended" if failure.outcome == Outcome.UNFINISHED else "Failed"
+        yield {"what": f"{what}: job {failure.number} of cycle {failure.cycle}", "told": told}
 
 
 def _progress(picture: Picture) -> str:
-    state = _STATES.get(picture.state, picture.state)
-    parts = [picture.run_name, picture.verdict or state]
+    state: str = picture.state
+    if state == "ending":
+        state += "; jobs in flight may still end" if picture.in_flight else "; files are written"
+    parts = [picture.verdict or state]
     if picture.rate_per_s is not None and picture.state == "running":
         parts.append(units.rate(picture.rate_per_s, "jobs"))
         if picture.left_s:
@@ -104,9 +106,9 @@ def _progress(picture: Picture) -> str:
     return ", ".join(parts)
 
 
-def _times(name: str, found: Percentiles) -> dict[str, Any]:
+def _times(label: str, found: Percentiles) -> dict[str, Any]:
     return {
-        "what": f"Time: {name.replace('_', ' ')}",
+        "what": f"Time: {label}",
         "jobs": f"{found.count:,}",
         "median": units.seconds(found.p50),
         "p95": units.seconds(found.p95),

@@ -39,6 +39,7 @@ class _OneLedger:
 def make(ledger: Path, port: int) -> tuple[BaseWSGIServer, str]:
     """A server on loopback alone, and the address of the ledger's page; raises OSError."""
     app = Flask("kiosk_locust.web")
+    app.config["TRUSTED_HOSTS"] = [HOST, "localhost"]  # no name of another site that leads here
     first = f"/kiosk/runs/{quote(ledger.stem, safe='')}"
     pages = Pages(_OneLedger(ledger.parent), lambda view: view)
     app.register_blueprint(pages.blueprint(""))

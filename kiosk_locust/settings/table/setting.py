@@ -41,10 +41,16 @@ class Setting:
     @property
     def form_hint(self) -> str:
         """What stands in its label beside its name: the unit and the meaning, in few words."""
-        text = self.hint or self.meaning[0].lower() + self.meaning[1:].rstrip(".")
+        text = self.hint or _within_a_line(self.meaning).rstrip(".")
         return f"{self.unit}: {text}" if self.unit and ":" not in self.unit else text
 
     @property
     def default_shown(self) -> str:
         """The default, in words where it is made from other settings."""
         return self.default or self.derived or "(empty)"
+
+
+def _within_a_line(sentence: str) -> str:
+    """It without its capital letter, unless that begins an abbreviation or a name."""
+    first = sentence.split(maxsplit=1)[0]
+    return sentence if first[1:] != first[1:].lower() else first[0].lower() + sentence[1:]

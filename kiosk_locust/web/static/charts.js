@@ -5,6 +5,7 @@ const Charts = (() => {
     queue_wait: "queue wait", download: "download", predict: "predict",
     postprocess: "postprocess", upload: "upload", other: "the rest",
   };
+  const PRINTED_PX = 680; // fits between the margins of A4 and of Letter
   const drawn = new Map(); // by chart: what it shows, so that nothing is drawn twice
 
   function color(name) {
@@ -30,12 +31,23 @@ const Charts = (() => {
   function times(picture) {
     const { course } = picture;
     const [unit, size] = unitOf(course.due.length * course.width_s);
-    return { unit, x: course.due.map((_, place) => (place * course.width_s) / size), size };
+    const moved = (share) => course.due.map((_, place) => ((place + share) * course.width_s) / size);
+    return { unit, size, x: moved(0), middles: moved(0.5), ends: moved(1) };
+  }
+
+  // A level an interval, from its begin to its end.
+  function steps({ x, ends }, y, name, colour, dash) {
+    const made = line([...x, ...ends.slice(-1)], [...y, ...y.slice(-1)], name, colour);
+    return { ...made, line: { color: color(colour), shape: "hv", dash } };
   }
 
   function line(x, y, name, colour, more = {}) {
     const { dash, ...rest } = more;
     return { type: "scatter", mode: "lines", x, y, name, line: { color: color(colour), dash }, ...rest };
+  }
+
+  function isOver(picture) {
+    return ["finished", "interrupted", "died"].includes(picture.state);
   }
 
   // The last interval of a run that is on is not over: its counts are over its part.
@@ -54,12 +66,12 @@ const Charts = (() => {
     {
       id: "rates", title: "Jobs a second", y: "jobs/s", x: "since the start",
       note: "Due by the schedule, submitted, and closed.",
-      traces: (p, { x }) => [
-        ...(p.course.due.some(Boolean)
-          ? [line(x, perSecond(p, p.course.due), "wanted", "c6", { dash: "dot", line: { shape: "hvh", color: color("c6"), dash: "dot" } })]
+      traces: (p, time) => [
+        steps(time, perSecond(p, p.course.closed), "closed", "c3"),
+        steps(time, perSecond(p, p.course.submitted), "achieved", "c1"),
+        ...(p.course.due.some(Boolean) // last, so that it is seen where it is kept
+          ? [steps(time, perSecond(p, p.course.due), "wanted", "c2", "dot")]
           : []),
-        line(x, perSecond(p, p.course.submitted), "achieved", "c1", { line: { shape: "hvh", color: color("c1") } }),
-        line(x, perSecond(p, p.course.closed), "closed", "c3", { line: { shape: "hvh", color: color("c3") } }),
       ],
       columns: (p) => ({ due_jobs: p.course.due, submitted_jobs: p.course.submitted, closed_jobs: p.course.closed, not_done_jobs: p.course.failed }),
       words: (p) => `wanted ${Text.rate(p.rate_wanted_per_s, "jobs")}, achieved ${Text.rate(p.rate_achieved_per_s, "jobs")} over the run`,
@@ -67,14 +79,15 @@ const Charts = (() => {
     {
       id: "in-flight", title: "Jobs in flight", y: "jobs", x: "since the start",
       note: "Submitted and not closed, at the end of each interval.",
-      traces: (p, { x }) => [line(x, p.course.in_flight, "in flight", "c1", { fill: "tozeroy" })],
+      traces: (p, { ends }) => [line(ends, p.course.in_flight, "in flight", "c1", { fill: "tozeroy" })],
       columns: (p) => ({ in_flight_jobs: p.course.in_flight }),
-      words: (p) => `${Text.count(p.in_flight, "job")} now, at most ${Text.grouped(Math.max(0, ...p.course.in_flight))}`,
+      words: (p) => `${Text.count(p.in_flight, "job")} ${isOver(p) ? "at the end" : "now"}, at most ${Text.grouped(Math.max(0, ...p.course.in_flight))}`,
     },
     {
       id: "times", title: "Queue wait and job duration", y: "s", x: "since the start",
       note: "Of jobs that ended in each interval: median and 95th percentile, within 2.2 %.",
-      traces: (p, { x }) => [
+      empty: (p) => last(p.course.duration_p50_s) === null && last(p.course.queue_wait_p50_s) === null,
+      traces: (p, { middles: x }) => [
         line(x, p.course.duration_p50_s, "job, median", "c1", { connectgaps: true }),
         line(x, p.course.duration_p95_s, "job, 95 %", "c1", { dash: "dot", connectgaps: true }),
         line(x, p.course.queue_wait_p50_s, "queue, median", "c2", { connectgaps: true }),
@@ -84,24 +97,28 @@ const Charts = (() => {
         duration_p50_s: p.course.duration_p50_s, duration_p95_s: p.course.duration_p95_s,
         queue_wait_p50_s: p.course.queue_wait_p50_s, queue_wait_p95_s: p.course.queue_wait_p95_s,
       }),
-      words: (p) => `at last a median of ${Text.seconds(last(p.course.duration_p50_s))} a job, ${Text.seconds(last(p.course.queue_wait_p50_s))} of it in the queue`,
+      words: (p) => [["a job", p.course.duration_p50_s], ["in the queue", p.course.queue_wait_p50_s]]
+        .filter(([, values]) => last(values) !== null)
+        .map(([what, values], place) => `${place ? "" : "at last a median "}of ${Text.seconds(last(values))} ${what}`).join(" and "),
     },
     {
       id: "stages", title: "Where the time goes", y: "s", x: "since the start",
       note: "Mean time in each stage, of jobs that ended in each interval; of a ZIP, a child's.",
       layout: { barmode: "stack", bargap: 0 },
-      traces: (p, { x }) => Object.entries(p.course.parts_s).map(([name, values], place) => ({
+      empty: (p) => Object.keys(p.course.parts_s).length === 0,
+      traces: (p, { x, ends }) => Object.entries(p.course.parts_s).map(([name, values], place) => ({
         type: "bar", x, y: values, name: PARTS[name] || plain(name), offset: 0,
-        width: x.length > 1 ? x[1] - x[0] : undefined, marker: { color: color(`c${place + 1}`) },
+        width: ends[0] - x[0], marker: { color: color(`c${place + 1}`) },
       })),
       columns: (p) => Object.fromEntries(Object.entries(p.course.parts_s).map(([name, values]) => [`${name}_mean_s`, values])),
-      words: (p) => Object.entries(p.course.parts_s).map(([name, values]) => `${PARTS[name] || name} ${Text.seconds(last(values))}`).join(", ") || "no job ended yet",
+      words: (p) => Object.entries(p.course.parts_s).map(([name, values]) => `${PARTS[name] || name} ${Text.seconds(last(values))}`).join(", "),
     },
     {
       id: "histogram", title: "Durations of jobs", y: "jobs", x: "duration, s",
       note: "Each class is a few percent wide; lines mark percentiles.",
       layout: { bargap: 0, showlegend: false },
       axis: { type: "log" },
+      empty: (p) => p.durations.counts.length === 0,
       traces: (p) => [{
         type: "bar", y: p.durations.counts, marker: { color: color("c1") }, name: "jobs",
         x: p.durations.counts.map((_, n) => (p.durations.edges_s[n] + p.durations.edges_s[n + 1]) / 2),
@@ -115,7 +132,6 @@ const Charts = (() => {
       rows: (p) => [["from_s", "to_s", "jobs"], ...p.durations.counts.map((number, n) => [p.durations.edges_s[n], p.durations.edges_s[n + 1], number])],
       words: (p) => {
         const found = p.percentiles_s.duration;
-        if (!found || !found.count) return "no job ended yet";
         return `median ${Text.seconds(found.p50)}, 95 % within ${Text.seconds(found.p95)}, 99 % within ${Text.seconds(found.p99)}`;
       },
     },
@@ -124,8 +140,8 @@ const Charts = (() => {
       note: "What ran in the cluster, by machine type.",
       wanted: (p) => nodes(p).length > 0,
       traces: (p, { size }) => nodeTypes(p).map((type, place) => line(
-        nodes(p).map((count) => (count.at - p.begun_at) / size),
-        nodes(p).map((count) => count.nodes[type] || 0),
+        lasting(p).map((count) => (count.at - p.begun_at) / size),
+        lasting(p).map((count) => count.nodes[type] || 0),
         plain(type), `c${(place % 6) + 1}`,
         { stackgroup: "nodes", line: { shape: "hv", color: color(`c${(place % 6) + 1}`) } },
       )),
@@ -137,6 +153,14 @@ const Charts = (() => {
   function nodes(picture) {
     const found = picture.cost && picture.cost.autoscaler && picture.cost.autoscaler.nodes;
     return Array.isArray(found) ? found.filter((count) => count && count.nodes) : [];
+  }
+
+  // They are told at each change, and stay so until the next one, or the end of the run.
+  function lasting(picture) {
+    const found = nodes(picture);
+    const end = picture.begun_at + picture.elapsed_s;
+    const final = found[found.length - 1];
+    return final.at < end ? [...found, { ...final, at: end }] : found;
   }
 
   function nodeTypes(picture) {
@@ -186,11 +210,14 @@ const Charts = (() => {
   function layout(chart, picture, time) {
     const axis = { gridcolor: color("line"), zerolinecolor: color("line"), automargin: true };
     const isTime = chart.x === "since the start";
+    const whole = chart.columns ? { range: [0, time.ends[time.ends.length - 1] || 1] } : {}; // one under the other
+    const isPrinted = window.matchMedia("print").matches;
     return {
+      ...(isPrinted ? { width: PRINTED_PX, autosize: false } : { autosize: true }),
       margin: { l: 52, r: 12, t: 8, b: 40 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { color: color("ink"), size: 12 }, legend: { orientation: "h", y: 1.02, yanchor: "bottom" },
       showlegend: true, dragmode: false, hovermode: "x",
-      xaxis: { ...axis, title: { text: isTime ? `${chart.x}, ${time.unit}` : chart.x }, ...chart.axis },
+      xaxis: { ...axis, title: { text: isTime ? `${chart.x}, ${time.unit}` : chart.x }, ...whole, ...chart.axis },
       yaxis: { ...axis, title: { text: chart.y }, rangemode: "tozero" },
       ...chart.layout,
       ...(isTime ? { shapes: pauses(picture, time.size) } : marks(chart, picture)),
@@ -205,13 +232,16 @@ const Charts = (() => {
       if (!document.getElementById(`figure-${chart.id}`)) box.append(figure(chart, latest));
     }
     for (const chart of wanted) {
-      const words = chart.words(picture);
+      const isEmpty = Boolean(chart.empty && chart.empty(picture));
+      const words = isEmpty ? `no job ended${isOver(picture) ? "" : " yet"}` : chart.words(picture);
       document.getElementById(`words-${chart.id}`).textContent = `In words: ${words}.`;
       if (!window.Plotly) continue;
       const key = JSON.stringify(rows(chart, picture));
       if (!again && drawn.get(chart.id) === key) continue;
       drawn.set(chart.id, key);
       const place = document.getElementById(`chart-${chart.id}`);
+      place.hidden = isEmpty; // no axes of nothing
+      if (isEmpty) continue;
       place.setAttribute("aria-label", `${chart.title}: ${words}`);
       window.Plotly.react(place, chart.traces(picture, time), layout(chart, picture, time), { displayModeBar: false, responsive: true, scrollZoom: false });
     }

@@ -15,13 +15,13 @@ const Cost = (() => {
     return list(cost.nodes).map((node) => [
       node.name || "", node.machine_type || "not known",
       node.gpus ? `${node.gpus} ${node.accelerator || ""}` : "none", node.spot ? "spot" : "on demand",
-      node.hours === undefined ? "-" : `${Number(node.hours).toFixed(2)} h`, Text.dollars(node.usd_per_hour),
+      Text.seconds(node.hours === undefined ? null : node.hours * 3600), Text.dollars(node.usd_per_hour),
       node.lacks ? `not known: ${node.lacks}` : Text.dollars(node.usd), node.price_source || "",
     ]);
   }
 
   function story(scaler) {
-    const hours = (value) => (value === null || value === undefined ? null : `${Number(value).toFixed(2)} node hours`);
+    const hours = (value) => (value === null || value === undefined ? null : `${Number(Number(value).toPrecision(3))} node hours`);
     return [
       ["first GPU node", scaler.first_gpu_node_s === 0 ? "was there already" : scaler.first_gpu_node_s && `${Text.seconds(scaler.first_gpu_node_s)} after the first submission`],
       ["scale-down", scaler.scale_down_s && `${Text.seconds(scaler.scale_down_s)} after the last job's end`],
@@ -47,8 +47,8 @@ const Cost = (() => {
     none.textContent = cost && cost.trouble ? cost.trouble : "Not known.";
     if (!cost) return;
     const right = (title) => ({ title, number: true });
-    Tables.fill(box("cost-figures"), "Cost", [{ title: "figure" }, { title: "what it counts" }, right("total"), right("CPU nodes"), right("GPU nodes"), right("network"), right("an image"), right("a million images")], figures(cost));
-    Tables.fill(box("cost-nodes"), "Cost by node", [{ title: "node" }, { title: "machine" }, { title: "GPUs" }, { title: "kind" }, right("in the run"), right("an hour"), right("cost"), { title: "price from" }], nodeRows(cost));
+    Tables.fill(box("cost-figures"), "Cost", [{ title: "figure" }, { title: "what it counts" }, right("total"), right("CPU nodes"), right("GPU nodes"), right("network"), right("per image"), right("per million images")], figures(cost));
+    Tables.fill(box("cost-nodes"), "Cost by node", [{ title: "node" }, { title: "machine" }, { title: "GPUs" }, { title: "kind" }, right("in the run"), right("per hour"), right("cost"), { title: "price from" }], nodeRows(cost));
     Tables.fill(box("cost-story"), "The autoscaler", [{ title: "what" }, { title: "how long" }], story(cost.autoscaler || {}));
     const words = [
       ...(cost.asked ? [["asked", cost.asked]] : []),

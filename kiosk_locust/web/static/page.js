@@ -2,14 +2,8 @@
 // Fills the page from a picture of the run: once for one that is over, every 2 s for one that is on.
 (() => {
   const EVERY_MS = 2000;
-  const LABELS = {
-    duration: "whole job", queue_wait: "queue wait", total: "without queue", download: "download",
-    predict: "predict", postprocess: "postprocess", upload: "upload",
-    children_upload: "children upload", cleanup: "cleanup", submission_lag: "submission lag",
-    socket_wait: "socket wait", submission_http: "submission HTTP", detection_bound: "end seen within",
-  };
   const STATES = {
-    starting: "Starting", running: "Running", ending: "Ending; files are being written",
+    starting: "Starting", running: "Running", ending: "Ending",
     finished: "Finished", interrupted: "Interrupted", died: "Its process died; it can be resumed",
   };
   const { root, source, live } = document.body.dataset;
@@ -23,7 +17,8 @@
     document.title = p.run_name;
     at("simulated").hidden = !p.simulated;
     const parts = [STATES[p.state] || p.state];
-    if (p.ended_by && p.state !== "finished") parts.push(`Ended by: ${p.ended_by}`);
+    if (p.state === "ending") parts[0] += p.in_flight ? "; jobs in flight may still end" : "; files are being written";
+    if (p.ended_by && p.state !== "finished" && !p.verdict) parts.push(`Ended by: ${p.ended_by}`);
     if (p.verdict) parts.push(p.verdict[0].toUpperCase() + p.verdict.slice(1));
     const text = `${parts.join(". ")}.`;
     if (at("state").textContent !== text) at("state").textContent = text; // read aloud when new
@@ -44,7 +39,7 @@
       ["Rate wanted", p.workload === "open" ? Text.rate(p.rate_wanted_per_s, "jobs") : "closed workload"],
       ["Rate achieved", Text.rate(p.rate_achieved_per_s, "jobs")],
       ["Images", `${Text.grouped(p.images_done)} done, ${Text.grouped(p.images_failed)} failed`],
-      ["Time", Text.seconds(p.elapsed_s)],
+      ["Time taken", Text.seconds(p.elapsed_s)],
     ];
     if (p.rate_per_s !== null) tiles.push(["Closed lately", Text.rate(p.rate_per_s, "jobs")]);
     if (p.left_s) tiles.push(["Time left", Text.about(p.left_s)]);
@@ -63,7 +58,7 @@
     const columns = (what) => [{ title: what }, { title: "jobs", number: true }];
     Tables.fill("outcomes", "Closed, by outcome", columns("outcome"), counted(p.outcomes));
     Tables.fill("statuses", "In flight, by status", columns("status"), counted(p.statuses));
-    const rows = Object.entries(LABELS).filter(([name]) => p.percentiles_s[name] && p.percentiles_s[name].count)
+    const rows = Object.entries(p.labels).filter(([name]) => p.percentiles_s[name] && p.percentiles_s[name].count)
       .map(([name, label]) => {
         const found = p.percentiles_s[name];
         const values = [found.p50, found.p90, found.p95, found.p99, found.max].map(Text.seconds);
@@ -96,10 +91,17 @@
     at("files").replaceChildren(...links);
   }
 
+  // A line for each setting; those of a group have its name before their own.
+  function settings([name, value]) {
+    if (value === null) return [[name, ""]];
+    if (Array.isArray(value)) return [[name, value.map((one) => (typeof one === "object" ? JSON.stringify(one) : one)).join(", ")]];
+    if (typeof value !== "object") return [[name, value]];
+    return Object.entries(value).flatMap(([part, within]) => settings([`${name}.${part}`, within]));
+  }
+
   function showConfiguration(p) {
-    const rows = Object.entries(p.configuration).map(([name, value]) =>
-      [name, value === null ? "" : typeof value === "object" ? JSON.stringify(value) : value]);
-    Tables.fill("configuration", "Configuration", [{ title: "setting" }, { title: "value" }], rows);
+    const titles = [{ title: "setting" }, { title: "value" }];
+    Tables.fill("configuration", "Configuration", titles, Object.entries(p.configuration).flatMap(settings));
   }
 
   function show(picture) {

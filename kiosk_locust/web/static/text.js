@@ -34,9 +34,13 @@ const Text = (() => {
     return `about ${whole < 120 ? `${whole} s` : seconds(whole)}`;
   }
 
+  // "$12.34", "$1,234", "$0.0123", "$0.0000547"; "-" for null.
   function dollars(value) {
     if (value === null || value === undefined) return "-";
-    return value && Math.abs(value) < 1 ? `$${Number(value.toPrecision(3))}` : `$${value.toFixed(2)}`;
+    const size = Math.abs(value);
+    if (size >= 999.5) return `$${grouped(Math.round(value))}`;
+    if (size >= 0.995 || !value) return `$${value.toFixed(2)}`;
+    return `$${value.toFixed(Math.min(100, 2 - Math.floor(Math.log10(size))))}`;
   }
 
   function moment(epochSeconds) {
