@@ -97,7 +97,9 @@ def _of(picture: Picture) -> Iterator[dict[str, str]]:
 def _progress(picture: Picture) -> str:
     state: str = picture.state
     if state == "ending":
-        state += "; jobs in flight may still end" if picture.in_flight else "; files are written"
+        state += (
+            "; jobs in flight may still end" if picture.in_flight else "; files are being written"
+        )
     parts = [picture.verdict or state]
     if picture.rate_per_s is not None and picture.state == "running":
         parts.append(units.rate(picture.rate_per_s, "jobs"))

@@ -159,3 +159,40 @@ def test_the_tab_has_texts_and_numbers_alone_in_their_order(on: On) -> None:
     assert shown["Closed as failed"]["jobs"] == "1"
     assert shown["SIMULATED"]
     assert shown["Failed: job 1 of cycle 1"]["told"] == "failed: <img src=x onerror=alert(1)>"
+
+
+def test_jobs_that_did_not_end_push_no_failure_out_of_the_list(on: On) -> None:
+    for number in range(25):
+        on.close(on.job(number, Outcome.UNFINISHED))
+    on.close(on.job(30, Outcome.FAILED, HOSTILE))
+    for number in range(40, 70):
+        on.close(on.job(number, Outcome.UNFINISHED))
+    failures = on.current.picture().failures
+    assert [failure.outcome for failure in failures] == ["failed", *["unfinished"] * 19]
+    shown = [str(row["what"]) for row in tab.rows(on)]
+    assert shown.index("Failed: job 30 of cycle 1") < shown.index("Not ended: job 0 of cycle 1")
+
+
+def test_the_tab_tells_the_runs_name_apart_from_how_it_goes(on: On) -> None:
+    job = on.job(0)
+    on.submit(job)
+
+    def shown() -> dict[str, str]:
+        return {str(row["what"]): str(row["told"]) for row in tab.rows(on)}
+
+    assert shown()["Run"] == "now"
+    assert shown()["Closed"].startswith("running")
+    on.plan.ended_by = "Stop"
+    assert shown()["Closed"] == "ending; jobs in flight may still end"
+    on.close(job)
+    assert shown()["Closed"] == "ending; files are being written"
+
+
+def test_the_tab_calls_times_as_the_closing_table_does(on: On) -> None:
+    job = on.job(0)
+    on.submit(job)
+    on.clock.time += 1
+    on.close(job)
+    shown = {str(row["what"]) for row in tab.rows(on)}
+    assert "Time: whole job" in shown
+    assert not [what for what in shown if what.startswith("Time: duration")]

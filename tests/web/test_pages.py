@@ -94,3 +94,16 @@ def test_before_the_first_run_the_page_says_so_and_a_refusal_is_told(folder: Pat
     source.refusal = "the Kiosk is away"
     assert client(source).get("/base/kiosk/data.json").get_json()["refusal"] == "the Kiosk is away"
     assert [row["told"] for row in tab.rows(source)] == ["the Kiosk is away"]
+
+
+def test_no_page_is_shown_to_whom_the_guard_refuses(folder: Path) -> None:
+    app = Flask("test")
+    shut = Pages(Shown(folder), lambda view: lambda **_: ("Who are you?", 401))
+    app.register_blueprint(shut.blueprint("/base"))
+    browser = app.test_client()
+    rules = [rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("kiosk.")]
+    assert len(rules) == 9
+    for rule in rules:
+        path = rule.replace("<name>", "one").replace("<file>", "one.db")
+        answer = browser.get(path)
+        assert (answer.status_code, answer.text) == (401, "Who are you?"), path

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from kiosk_locust.cost.stored import Priced, RunCost
+from kiosk_locust.errors import LedgerError
 from kiosk_locust.web import imported, past, programs
 from kiosk_locust.web.picture import MOST_FAILURES, Picture
 from tests.ledgers import T0, Row, make, never_leased
@@ -157,3 +158,43 @@ def test_a_results_file_of_the_older_client_can_be_shown(tmp_path: Path) -> None
     assert picture.outcomes == {"done": 1, "failed": 1}
     assert picture.percentiles_s["duration"].p50 == 5.0
     assert picture.run_name == path.stem
+
+
+def test_every_time_has_a_name_on_the_page(ledger: Path) -> None:
+    told = json.loads(past.read(ledger).as_json())
+    assert set(told["percentiles_s"]) <= set(told["labels"])
+    assert {"file_upload", "result_download"} <= set(told["labels"])
+
+
+def test_jobs_that_did_not_end_push_no_failure_out_of_the_list(tmp_path: Path) -> None:
+    failed = Row(outcome="failed", closed_at=T0 + 1)
+    late = [
+        Row(number=n, outcome="unfinished", closed_at=T0 + 100 + n)
+        for n in range(1, MOST_FAILURES + 9)
+    ]
+    failures = past.read(make(tmp_path / "a-run.db", [failed, *late])).failures
+    assert (failures[0].number, failures[0].outcome) == (0, "failed")
+    assert {failure.outcome for failure in failures[1:]} == {"unfinished"}
+    assert len(failures) == MOST_FAILURES
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"job_data": [1]},
+        {"job_data": [{}], "started_at": "yesterday"},
+        {"job_data": [{"attempts": [{}]}]},
+        {"job_data": [{"ticket": {}}]},
+        {"job_data": [{}], "sessions": [{}]},
+    ],
+)
+def test_a_file_that_only_looks_like_results_is_told_to_be_none(
+    tmp_path: Path, told: dict[str, Any]
+) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(told))
+    with (
+        pytest.raises(LedgerError, match=r"x\.json is no results file"),
+        imported.as_ledger(path),
+    ):
+        pass

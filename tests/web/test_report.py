@@ -122,3 +122,18 @@ def test_the_command_builds_it_again_from_a_ledger_and_says_what_is_none(hostile
     assert missing.returncode == 2
     assert "cannot be read" in missing.stderr
     assert run().returncode == 2
+
+
+def test_a_name_that_leads_elsewhere_makes_no_file_there(tmp_path: Path) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    ledger = make(folder / "given.db", [Row()], run_name="../elsewhere")
+    assert report.main([str(ledger)]) == 0
+    assert [path.name for path in tmp_path.rglob("*.html")] == ["given.html"]
+
+
+def test_it_tells_how_it_is_used(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        report.main(["--help"])
+    assert ended.value.code == 0
+    assert "FILE" in capsys.readouterr().out.upper()

@@ -111,3 +111,47 @@ def test_a_results_file_is_shown_and_what_is_none_is_told(tmp_path: Path) -> Non
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "cannot be shown" in done.stderr
+
+
+def test_it_answers_to_this_machines_names_alone(tmp_path: Path) -> None:
+    with viewed(make(tmp_path / "run.db", [Row()])) as url:
+        evil = requests.get(f"{url}/data.json", headers={"Host": "evil.example"}, timeout=20)
+        local = url.replace("127.0.0.1", "localhost")
+        assert evil.status_code == 400
+        assert requests.get(f"{local}/data.json", timeout=20).json()["run_name"] == "a-run"
+
+
+def test_where_no_job_ended_there_are_no_axes_of_nothing(tmp_path: Path) -> None:
+    refused = Row(
+        outcome="rejected",
+        job_id=None,
+        submitted_at=None,
+        duration_s=None,
+        duration_from=None,
+        queue_wait_s=None,
+        fields=None,
+    )
+    options = {"cost": {"tail_s": 0}, "names": ["a", "b"]}
+    ledger = make(tmp_path / "run.db", [refused], options=options, finished="false")
+    with viewed(ledger) as url, chromium() as browser:
+        seen = browser.visit(
+            url,
+            ("until", "document.querySelectorAll('.chart .main-svg').length > 0"),
+            ("tell", "words", "document.querySelector('#words-histogram').textContent"),
+            (
+                "tell",
+                "hidden",
+                "[...document.querySelectorAll('.chart')].filter((c) => c.hidden).map((c) => c.id)",
+            ),
+            ("tell", "state", "document.querySelector('#state').textContent"),
+            (
+                "tell",
+                "settings",
+                "[...document.querySelectorAll('#configuration tbody tr')].map((r) => [...r.children].map((c) => c.textContent))",
+            ),
+        )
+    assert seen.errors == []
+    assert seen.told["words"] == "In words: no job ended."
+    assert seen.told["hidden"] == ["chart-times", "chart-stages", "chart-histogram"]
+    assert ["cost.tail_s", "0"] in seen.told["settings"]
+    assert ["names", "a, b"] in seen.told["settings"]

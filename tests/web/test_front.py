@@ -1,0 +1,40 @@
+"""What is added to Locust's front page."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from kiosk_locust.settings.table import GROUPS
+from kiosk_locust.web import front
+
+PAGE = (
+    "<html><head></head><body>"
+    '<script>window.templateArgs = {"missing_host_warning": true, "host": null}</script>'
+    '<div id="root"></div></body></html>'
+)
+
+
+def shown(notice: str = "") -> str:
+    app = Flask("test")
+    app.add_url_rule("/", "locust.index", lambda: PAGE)
+    app.add_url_rule("/other", "locust.other", lambda: PAGE)
+    front.add(app, lambda: notice)
+    assert app.test_client().get("/other").text == PAGE
+    return app.test_client().get("/").text
+
+
+def test_nobody_is_asked_for_a_host_where_none_is_needed() -> None:
+    assert '"missing_host_warning": false, "host": null' in shown()
+
+
+def test_links_lead_to_the_pages_and_a_notice_is_text() -> None:
+    text = shown("<b>SIMULATED</b>")
+    assert 'href="./kiosk"' in text
+    assert 'href="./kiosk/runs"' in text
+    assert "&lt;b&gt;SIMULATED" in text
+
+
+def test_a_label_begins_small_but_for_what_is_an_abbreviation() -> None:
+    hints = {each.name: each.form_hint for _, settings in GROUPS for each in settings}
+    assert hints["prices"].startswith("CSV file")
+    assert hints["images_per_job"].startswith("images: images that")
