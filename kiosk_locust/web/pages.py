@@ -53,8 +53,11 @@ class Source(Protocol):
 class Pages:
     """Makes the blueprint; ``guard`` wraps each view, as for a login."""
 
-    def __init__(self, source: Source, guard: Callable[[View], View]) -> None:
+    def __init__(
+        self, source: Source, guard: Callable[[View], View], *, in_locust: bool = True
+    ) -> None:
         self._source = source
+        self._in_locust = in_locust  # whether there is a live page to lead to
         self._guard = guard
         self._live: tuple[float, bytes] = (0.0, b"")
         self._past: dict[Path, tuple[float, bytes]] = {}
@@ -116,13 +119,15 @@ class Pages:
             for run in folder.listed(self._source.output_dir)
         ]
         shown = assets.templates.get_template("runs.html")
-        return shown.render(runs=found, folder=str(self._source.output_dir))
+        return shown.render(
+            runs=found, folder=str(self._source.output_dir), in_locust=self._in_locust
+        )
 
     def past(self, name: str) -> str:
         """The page of one of them."""
         self._ledger(name)
         data = f"runs/{quote(name, safe='')}/data.json"
-        return page(root="../", data=data, title=name, is_live=False)
+        return page(root="../", data=data, title=name, is_live=False, in_locust=self._in_locust)
 
     def past_data(self, name: str) -> Response:
         """What its page shows."""
@@ -174,7 +179,7 @@ class Pages:
         return Response(assets.text(file), mimetype=kind)
 
 
-def page(*, root: str, data: str, title: str, is_live: bool) -> str:
+def page(*, root: str, data: str, title: str, is_live: bool, in_locust: bool = True) -> str:
     """The page of a run; ``root`` leads from it to ``/kiosk/``, ``data`` from there on."""
     has_plotly = assets.plotly() is not None
     return assets.templates.get_template("page.html").render(
@@ -182,6 +187,7 @@ def page(*, root: str, data: str, title: str, is_live: bool) -> str:
         data=data,
         title=title,
         is_live=is_live,
+        in_locust=in_locust,
         scripts=assets.SCRIPTS,
         has_plotly=has_plotly,
         no_plotly=assets.NO_PLOTLY,

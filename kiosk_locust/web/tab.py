@@ -97,9 +97,8 @@ def _of(picture: Picture) -> Iterator[dict[str, str]]:
 def _progress(picture: Picture) -> str:
     state: str = picture.state
     if state == "ending":
-        state += (
-            "; jobs in flight may still end" if picture.in_flight else "; files are being written"
-        )
+        what = "jobs in flight may still end" if picture.in_flight else "files are being written"
+        state = f"{state}; {what}"
     parts = [picture.verdict or state]
     if picture.rate_per_s is not None and picture.state == "running":
         parts.append(units.rate(picture.rate_per_s, "jobs"))

@@ -41,7 +41,7 @@ def make(ledger: Path, port: int) -> tuple[BaseWSGIServer, str]:
     app = Flask("kiosk_locust.web")
     app.config["TRUSTED_HOSTS"] = [HOST, "localhost"]  # no name of another site that leads here
     first = f"/kiosk/runs/{quote(ledger.stem, safe='')}"
-    pages = Pages(_OneLedger(ledger.parent), lambda view: view)
+    pages = Pages(_OneLedger(ledger.parent), lambda view: view, in_locust=False)
     app.register_blueprint(pages.blueprint(""))
 
     def home() -> Response:

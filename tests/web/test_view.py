@@ -28,6 +28,9 @@ COST = {
     "notes": [HOSTILE],
 }
 
+SETTINGS = """[...document.querySelectorAll("#configuration tbody tr")].map(
+    (row) => [...row.children].map((cell) => cell.textContent))"""
+
 
 @contextmanager
 def viewed(path: Path) -> Iterator[str]:
@@ -106,6 +109,9 @@ def test_a_results_file_is_shown_and_what_is_none_is_told(tmp_path: Path) -> Non
     (path,) = results.write_all(ledger, tmp_path / "out").paths
     with viewed(path) as url:
         data = requests.get(f"{url}/data.json", timeout=20).json()
+        page = requests.get(url, timeout=20).text
+    assert ">All runs</a>" in page
+    assert ">Live</a>" not in page  # nothing runs here
     assert (data["run_name"], data["outcomes"]) == ("a-run", {"done": 1})
     command = [sys.executable, "-m", "kiosk_locust", "view", __file__, "--no-browser"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -138,17 +144,8 @@ def test_where_no_job_ended_there_are_no_axes_of_nothing(tmp_path: Path) -> None
             url,
             ("until", "document.querySelectorAll('.chart .main-svg').length > 0"),
             ("tell", "words", "document.querySelector('#words-histogram').textContent"),
-            (
-                "tell",
-                "hidden",
-                "[...document.querySelectorAll('.chart')].filter((c) => c.hidden).map((c) => c.id)",
-            ),
-            ("tell", "state", "document.querySelector('#state').textContent"),
-            (
-                "tell",
-                "settings",
-                "[...document.querySelectorAll('#configuration tbody tr')].map((r) => [...r.children].map((c) => c.textContent))",
-            ),
+            ("tell", "hidden", "[...document.querySelectorAll('.chart[hidden]')].map((c) => c.id)"),
+            ("tell", "settings", SETTINGS),
         )
     assert seen.errors == []
     assert seen.told["words"] == "In words: no job ended."
