@@ -58,6 +58,12 @@ def timing(snapshot: Snapshot, name: str) -> tuple[float, ...]:
     text = snapshot.fields.get(name, "")
     if not text:
         return ()
+    if "," not in text:  # an image's: by far the most, so they are read without a list
+        try:
+            number = float(text)
+        except ValueError:
+            return ()
+        return (number,) if 0 <= number < math.inf else ()
     numbers = []
     for part in text.split(","):
         try:
