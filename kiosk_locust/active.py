@@ -9,8 +9,6 @@ import logging
 import os
 import platform
 import random
-import re
-import time
 import uuid
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -55,6 +53,7 @@ from kiosk_locust.screen.progress import Progress
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
 from kiosk_locust.transfers.movers import Movers, facts, movers, not_needed_of
 from kiosk_locust.verdict import Verdict
+from kiosk_locust.web.live import LiveRun
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +88,7 @@ class ActiveRun:
         self.options = options
         self._resumed = resumed
         self.simulated = options.host is None
-        self.name = names.marked(options.run_name or _name(options), simulated=self.simulated)
+        self.name = names.marked(options.run_name or names.made(options), simulated=self.simulated)
         self.verdict = Verdict(2, "the run was not finished")
         self._environment = environment
         self._console = console
@@ -104,6 +103,7 @@ class ActiveRun:
         self._closers: list[Callable[[], None]] = []
         self._detachers: list[Callable[[], None]] = []
         self._finish: Finish | None = None
+        self.live: LiveRun | None = None  # once it is open
         self._secrets = secrets or Secrets()
         self._costing: Costing | None = None
 
@@ -115,7 +115,7 @@ class ActiveRun:
     @property
     def path(self) -> Path:
         """Where the ledger is."""
-        return self._resumed.path if self._resumed else ledger_of(self.options, self.name)
+        return self._resumed.path if self._resumed else names.ledger_of(self.options, self.name)
 
     @property
     def files(self) -> list[Path]:
@@ -241,6 +241,17 @@ class ActiveRun:
         if not is_master:  # workers send theirs
             self._listen(events.job_closed, statistics.on_closed)
             self._listen(events.job_downloaded, statistics.on_downloaded)
+        self.live = LiveRun(
+            self._clock,
+            self._metrics,
+            run,
+            name=self.name,
+            host=host,
+            simulated=self.simulated,
+            options=options_as_json(self.options),
+            ledger=self.path,
+        )
+        self._detachers.append(self.live.attach())
         self._progress = Progress(
             self._metrics.view, self.options.refresh_s, self._clock, self._console
         )
@@ -308,6 +319,8 @@ class ActiveRun:
             "run %s: the first job is due in %.2g s; ledger: %s", self.name, lead, self.path
         )
         self._progress.start()
+        if self.live:
+            self.live.begin(zero_at)
         self.run.start(zero_at)
 
     # -- the end
@@ -341,8 +354,12 @@ class ActiveRun:
             costing=self._costing,
             archive=self._archive,
         )
+        if self.live:
+            self.live.end()
         finish.carry_out((self._progress.stop, *finish.steps, self._close_all))
         finish.note_interruption()
+        if self.live:
+            self.live.final = finish.picture
         try:
             events.run_closed.fire(run=self)
         except Exception as error:  # noqa: BLE001  the files are written, the end goes on
@@ -378,15 +395,3 @@ class ActiveRun:
 
     def _ledger_failed(self, error: Exception) -> None:
         self.run.fail(error)
-
-
-def ledger_of(options: Options, run_name: str) -> Path:
-    """Where the ledger of a run of that name is."""
-    name = names.marked(run_name, simulated=options.host is None)
-    return options.output_dir / f"{name}.db"
-
-
-def _name(options: Options) -> str:
-    """A run's name where none was given: when it began (local time), and the job type."""
-    job_type = re.sub(r"[^A-Za-z0-9._-]", "_", options.job_type)  # it becomes part of a path
-    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}_{job_type}"

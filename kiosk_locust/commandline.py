@@ -88,9 +88,11 @@ def _argument(setting: Setting, shown: Mapping[str, str] | None) -> dict[str, An
     """The keyword arguments of ``add_argument``."""
     named = f" Environment: {setting.env}." if setting.env else ""
     text = (shown or {}).get(setting.name, setting.default)
+    meant = f"{setting.meaning} Default: {setting.default_shown}.{named}"
+    # The form has one line for it, and shows the default as the field's value.
     argument: dict[str, Any] = {
         "dest": setting.name,
-        "help": f"{setting.meaning} Default: {setting.default_shown}.{named}",
+        "help": meant if shown is None else setting.form_hint,
     }
     if setting.is_flag:
         default = text == "true"
