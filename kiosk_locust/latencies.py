@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-from kiosk_locust.quality.figures import Figure
 from kiosk_locust.quality.latency import Latency, Lives
 from kiosk_locust.quality.regime import Regime, Stay, classify, plateau_per_s
 from kiosk_locust.quality.warmup import mser5
