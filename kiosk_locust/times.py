@@ -287,6 +287,7 @@ class _Job:
         start_at = row.taken_at if row.due_at is None else row.due_at
         if start_at is None:
             return None
+        totals = () if self._is_zip else self._stages.get("total", ())
         return parts(
             "taken" if row.due_at is None else "due",
             start_at=start_at,
@@ -295,7 +296,7 @@ class _Job:
             received_at=row.received_at,
             created_at=ours(self._created, self._frontend, row.sent_at, row.received_at),
             queue_s=queue_s,
-            processing_s=None if queue_s is None else self._stages["total"][0],
+            processing_s=totals[0] if totals and queue_s is not None else None,
             ended_at=ours(self._ended, self._consumer, row.observed_after, row.observed_at),
             observed_at=row.observed_at,
         )
