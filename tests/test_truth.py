@@ -32,7 +32,8 @@ def test_what_is_reported_is_what_happened(arrival: str, seed: int, tmp_path: Pa
         assert None not in known
         assert sum(known) == pytest.approx(each.job["since_due_s"], rel=0.01)
     gaps = [late.arrived_at - early.arrived_at for early, late in pairwise(jobs)]
-    is_exponential = kolmogorov_smirnov(gaps, 1 / float(ARRIVALS[arrival][1])) > 0.01
+    # Low, since a busy machine sends late and in clumps; even arrivals come to 1e-30.
+    is_exponential = kolmogorov_smirnov(gaps, 1 / float(ARRIVALS[arrival][1])) > 1e-4
     assert is_exponential == (arrival == "poisson")
 
 
