@@ -11,6 +11,7 @@ from kiosk_locust.options import (
     GrafanaOptions,
     Options,
     TransferOptions,
+    TrimOptions,
 )
 from kiosk_locust.record import JobRequest, Record, Ticket
 
@@ -69,6 +70,7 @@ DEFAULTS: dict[str, Any] = {
     "log_enabled": False,
     "log_level": "INFO",
     "log_file": Path("benchmark.log"),
+    "trim": TrimOptions(),
     "cost": CostOptions(),
     "grafana": GrafanaOptions(),
 }

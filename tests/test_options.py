@@ -19,6 +19,7 @@ from kiosk_locust.options import (
     Options,
     Ramp,
     TransferOptions,
+    TrimOptions,
     options_as_json,
 )
 from kiosk_locust.settings.sources import FORM, Given, Layer, Layers
@@ -91,6 +92,7 @@ def test_the_defaults_are_those_of_the_older_client() -> None:
         log_enabled=True,
         log_level="DEBUG",
         log_file=Path("benchmark.log"),
+        trim=TrimOptions(),
         cost=CostOptions(),
         grafana=GrafanaOptions(),
     )

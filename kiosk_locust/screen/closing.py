@@ -24,7 +24,13 @@ SIMULATED = "SIMULATED: these jobs ran on the simulated Kiosk; no figure here is
 #: What each measure of a summary is called on the screen.
 LABELS = {
     "duration": "whole job",
+    "since_due": "since it was due",
+    "lag": "begun late",
+    "creation": "sent to created",
     "queue_wait": "queue wait",
+    "processing": "processing",
+    "detection": "end to seen",
+    "unknown": "unknown",
     "total": "without queue",
     "download": "download",
     "predict": "predict",
@@ -38,6 +44,7 @@ LABELS = {
     "socket_wait": "socket wait",
     "submission_http": "submission HTTP",
     "detection_bound": "end seen within",
+    "duration_error": "duration's error",
 }
 
 
@@ -94,6 +101,7 @@ def _counts(summary: Summary, run_name: str) -> Table:
     table.add_row("run", f"{printable(run_name)}, {summary.workload} workload")
     table.add_row("jobs", f"{summary.tickets:,}: " + (", ".join(outcomes) or "none"))
     table.add_row("images", images)
+    table.add_row("in short", summary.headline)
     table.add_row("submitted", submitted)
     table.add_row("makespan", f"{units.seconds(summary.makespan_s)}, first submission to last end")
     table.add_row("throughput", ", ".join(rates))
@@ -107,7 +115,8 @@ def _counts(summary: Summary, run_name: str) -> Table:
         table.add_row("arrivals", f"wanted: {wanted}{achieved}")
     if summary.waited_for_user:
         waited = units.count(summary.waited_for_user, "job")
-        table.add_row("broken promise", f"{waited} waited for a free user (raise -u)")
+        cure = "raise -u; or were workers away?"
+        table.add_row("broken promise", f"{waited} waited for a free user ({cure})")
     for name, text in _moved(summary.moved).items():
         table.add_row(name, text)
     if summary.expire_errors:
@@ -121,7 +130,8 @@ def _moved(moved: Moved) -> dict[str, str]:
     if moved.uploads or moved.upload_errors:
         rows["uploaded"] = f"{units.count(moved.uploads, 'file')}, {moved.uploaded_bytes:,} bytes"
         if moved.upload_errors:
-            rows["uploaded"] += f"; {moved.upload_errors:,} tries failed"
+            tries = "1 try" if moved.upload_errors == 1 else f"{moved.upload_errors:,} tries"
+            rows["uploaded"] += f"; {tries} failed"
     if moved.downloads or moved.results_missing:
         rows["downloaded"] = (
             f"{units.count(moved.downloads, 'result')}, {moved.downloaded_bytes:,} bytes"
@@ -142,8 +152,11 @@ def _cost(cost: RunCost) -> Iterator[tuple[str, str]]:
     if run["total_usd"] is None:
         yield "cost", "not known"
     else:
-        shares = [(run["usd_per_image"], "an image")]
-        shares.append((run["usd_per_million_images"], "for a million images"))
+        shares = [
+            (run["usd_per_job"] if run["usd_per_job"] != run["usd_per_image"] else None, "a job"),
+            (run["usd_per_image"], "an image"),
+            (run["usd_per_million_images"], "for a million images"),
+        ]
         told = [f"{at_least}{units.usd(usd)} {what}" for usd, what in shares if usd is not None]
         yield "cost", ", ".join([f"{at_least}{units.usd(run['total_usd'])}", *told])
     for name in ("fully_loaded", "marginal"):
@@ -155,7 +168,9 @@ def _cost(cost: RunCost) -> Iterator[tuple[str, str]]:
     if estimate["sources"]:
         yield "prices", "; ".join(estimate["sources"])
     for reason in estimate["reasons"]:
-        yield "not priced", reason
+        yield "at least", reason
+    for note in estimate["notes"]:
+        yield "cost note", note
 
 
 def _percentiles(summary: Summary) -> Table:
