@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import json
 import logging
 import os
-import platform
 import random
-import re
-import time
-import uuid
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-import locust
 from locust.env import Environment
 from rich.console import Console
 
-import kiosk_locust
-from kiosk_locust import events, names
+from kiosk_locust import events
 from kiosk_locust.archive import Archive
 from kiosk_locust.bucket import Address
 from kiosk_locust.bucket_preflight import open_for
@@ -30,26 +22,20 @@ from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.costing import Costing
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
-from kiosk_locust.errors import (
-    KioskError,
-    KioskLocustError,
-    LedgerExistsError,
-    PreflightError,
-)
+from kiosk_locust.errors import KioskError, KioskLocustError, PreflightError
 from kiosk_locust.finish import Finish
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
-from kiosk_locust.ledger import Ledger
 from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.metrics import Metrics
-from kiosk_locust.options import Options, options_as_json
+from kiosk_locust.options import Options
 from kiosk_locust.patience import PatientMaster
 from kiosk_locust.preflight import check_kiosk, find_base_url, pool_warning
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
-from kiosk_locust.remains import Remains, take_up
 from kiosk_locust.resuming import Resumption
 from kiosk_locust.run import Run
+from kiosk_locust.runledger import RunLedger
 from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
@@ -60,12 +46,6 @@ logger = logging.getLogger(__name__)
 
 #: Workers get their users, say hello and get tickets before the first job is due.
 JOIN_LEAD_S = 1.0
-#: What a result was made with; it stands in the ledger and in the results.
-VERSIONS = {
-    "kiosk_locust": kiosk_locust.__version__,
-    "locust": locust.__version__,
-    "python": platform.python_version(),
-}
 
 
 class ActiveRun:
@@ -89,13 +69,15 @@ class ActiveRun:
         self.options = options
         self._resumed = resumed
         self.simulated = options.host is None
-        self.name = names.marked(options.run_name or _name(options), simulated=self.simulated)
         self.verdict = Verdict(2, "the run was not finished")
         self._environment = environment
         self._console = console
         self._on_end = on_end
         self._clock: Clock = SystemClock()
         self._started_at = self._clock.now()
+        self._run_ledger = RunLedger(
+            options, resumed, self._started_at, self._clock.now, self._ledger_failed
+        )
         self._embedded = None
         if self.simulated:
             folder = Address.parse(options.files.storage_bucket).folder
@@ -113,9 +95,14 @@ class ActiveRun:
         return self._clock.now() - self._started_at
 
     @property
+    def name(self) -> str:
+        """The run's name."""
+        return self._run_ledger.name
+
+    @property
     def path(self) -> Path:
         """Where the ledger is."""
-        return self._resumed.path if self._resumed else ledger_of(self.options, self.name)
+        return self._run_ledger.path
 
     @property
     def files(self) -> list[Path]:
@@ -199,7 +186,8 @@ class ActiveRun:
         return find_base_url(host, request_timeout_s=self.options.request_timeout_s)
 
     def _make_run(self, kiosk: Kiosk, host: str) -> Run:
-        self._ledger, remains = self._open_ledger(host)
+        self._ledger, remains = self._run_ledger.open(host)
+        self._closers.append(self._ledger.discard)
         runner = self._environment.runner
         is_master = isinstance(runner, PatientMaster)
         moving = Movers()
@@ -220,7 +208,7 @@ class ActiveRun:
         )
         not_needed = not_needed_of(self.options, remains) if self._resumed else set()
         if isinstance(run, MasterRun) and isinstance(runner, PatientMaster):
-            all_facts = self._meta(host) | facts(self.options.transfers, not_needed)
+            all_facts = self._run_ledger.meta(host) | facts(self.options.transfers, not_needed)
             awaited = runner.worker_count if self.options.transfers.inputs else 0
             run.attach(runner.send_message, all_facts, awaited)
             runner.serve(run, self._clock)
@@ -246,54 +234,9 @@ class ActiveRun:
         )
         return run
 
-    def _open_ledger(self, host: str) -> tuple[Ledger, Remains]:
-        """The ledger, locked, and what is left to do by it."""
-        if self._resumed is None:
-            ledger = self._make_ledger(host)
-            ledger.plan(self.options.transfers.inputs)
-            ledger.begin_session(1, self._started_at)
-            return ledger, Remains(self.options)
-        ledger = Ledger.open(self.path, self._ledger_failed, self._clock.now)
-        self._closers.append(ledger.discard)
-        changed = json.dumps(self._resumed.changed(self.options))
-        remains = ledger.within(
-            lambda db: take_up(db, self.path, self.options, now=self._started_at, changed=changed)
-        )
-        ledger.set_meta(options=json.dumps(options_as_json(self.options)))
-        logger.info("%s is resumed: %s", self.name, remains)
-        return ledger, remains
-
-    def _make_ledger(self, host: str) -> Ledger:
-        """The ledger; a name that was not given gives way to one that is taken."""
-        name = self.name
-        now = self._clock.now
-        for number in itertools.count(2):
-            try:
-                ledger = Ledger.create(self.path, self._meta(host), self._ledger_failed, now)
-            except LedgerExistsError:
-                if self.options.run_name:
-                    raise
-                self.name = f"{name}_{number}"
-            else:
-                self._closers.append(ledger.discard)
-                break
-        return ledger
-
     def _listen(self, hook: events.EventHook, listener: Callable[..., None]) -> None:
         hook.add_listener(listener, critical=True)
         self._detachers.append(lambda: hook.remove_listener(listener))
-
-    def _meta(self, host: str) -> dict[str, str]:
-        return {
-            "run_id": uuid.uuid4().hex,
-            "run_name": self.name,
-            "options": json.dumps(options_as_json(self.options)),
-            "host": host,
-            "versions": json.dumps(VERSIONS),
-            "simulated": "true" if self.simulated else "false",
-            "started_at": repr(self._started_at),
-            "finished": "false",
-        }
 
     def start(self) -> None:
         """Set time zero, a stated lead from now, and begin."""
@@ -378,15 +321,3 @@ class ActiveRun:
 
     def _ledger_failed(self, error: Exception) -> None:
         self.run.fail(error)
-
-
-def ledger_of(options: Options, run_name: str) -> Path:
-    """Where the ledger of a run of that name is."""
-    name = names.marked(run_name, simulated=options.host is None)
-    return options.output_dir / f"{name}.db"
-
-
-def _name(options: Options) -> str:
-    """A run's name where none was given: when it began (local time), and the job type."""
-    job_type = re.sub(r"[^A-Za-z0-9._-]", "_", options.job_type)  # it becomes part of a path
-    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}_{job_type}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import random
-import signal
 import sys
 from dataclasses import fields
 from functools import partial
@@ -25,9 +24,10 @@ from locust.web import WebUI
 from rich.console import Console
 
 from kiosk_locust import commandline, form, results, resuming
-from kiosk_locust.active import ActiveRun, ledger_of
+from kiosk_locust.active import ActiveRun
 from kiosk_locust.cost.credentials import secrets
 from kiosk_locust.dispatch import AtOnceDispatcher
+from kiosk_locust.endings import ending
 from kiosk_locust.errors import (
     KioskLocustError,
     LedgerError,
@@ -41,6 +41,7 @@ from kiosk_locust.options import Options, draft, resolve
 from kiosk_locust.patience import PatientMaster
 from kiosk_locust.record import JobRequest, Ticket
 from kiosk_locust.resuming import Finished, Resumption
+from kiosk_locust.runledger import ledger_of
 from kiosk_locust.settings.sources import Layers, locusts_own, lookalikes, read_dotenv
 from kiosk_locust.signals import Signals
 from kiosk_locust.user import RUNS, KioskUser
@@ -48,11 +49,6 @@ from kiosk_locust.verdict import Verdict, exit_code
 from kiosk_locust.workerplugin import WorkerPlugin
 
 logger = logging.getLogger(__name__)
-
-#: A cluster that sends SIGTERM kills soon after; by then everything is to be written.
-SIGTERM_GRACE_S = 10.0
-#: Locust's timer for -t and our clock may differ by so much.
-RUN_TIME_SLACK_S = 0.5
 
 _attached: list[dict[str, str]] = []  # what stood in .env, once attached
 _shown: dict[str, str] = {}  # what the start form shows, once a plugin is registered
@@ -336,18 +332,12 @@ class Plugin:
             self._log.handle(logger.makeRecord(__name__, logging.INFO, "", 0, text, (), None))
 
     def _reason(self, active: ActiveRun) -> tuple[str, float]:
-        """Why the run ends, and how long (seconds) jobs in flight may take."""
-        options = active.options
-        if active.run.trouble:
-            return "a fault", 0.0
-        if self._signals.first == signal.SIGTERM:
-            return self._signals.name, min(options.stop_timeout_s, SIGTERM_GRACE_S)
-        if self._signals.first is not None:
-            return self._signals.name, options.stop_timeout_s
-        limit_s = options.run_time_s
-        if limit_s and active.elapsed_s >= limit_s - RUN_TIME_SLACK_S:
-            return "-t", options.stop_timeout_s if options.count else options.drain_timeout_s
-        return "Stop", options.stop_timeout_s
+        return ending(
+            active.options,
+            self._signals,
+            trouble=active.run.trouble,
+            elapsed_s=active.elapsed_s,
+        )
 
     def _on_test_stopping(self, **_: Any) -> None:
         if self._end() is not None and self._active is not None:

@@ -21,6 +21,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, WorkerRunner
 
 from kiosk_locust import events
 from kiosk_locust.clock import SystemClock
+from kiosk_locust.endings import SIGTERM_GRACE_S
 from kiosk_locust.errors import BucketError, InputError, KioskLocustError
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.job import Interrupted
@@ -44,7 +45,6 @@ from kiosk_locust.user import RUNS
 
 logger = logging.getLogger(__name__)
 
-SIGTERM_GRACE_S = 10.0
 #: How long a worker that ends waits for its last words to be heard.
 LAST_WORDS_S = 10.0
 
