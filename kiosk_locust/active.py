@@ -7,7 +7,7 @@ import logging
 import os
 import random
 from collections.abc import Callable, Iterable
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 from locust.env import Environment
@@ -24,6 +24,9 @@ from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
 from kiosk_locust.errors import KioskError, KioskLocustError, PreflightError
 from kiosk_locust.finish import Finish
+from kiosk_locust.gate import ABORTED, Gate
+from kiosk_locust.generator import GeneratorWatch, Others
+from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.masterrun import MasterRun
@@ -75,6 +78,9 @@ class ActiveRun:
         self._on_end = on_end
         self._clock: Clock = SystemClock()
         self._started_at = self._clock.now()
+        is_master = isinstance(environment.runner, PatientMaster)
+        self.generator = GeneratorWatch(options, self._clock, "master" if is_master else "run")
+        self.aborted = ""  # the threshold that was missed, where that ended the run
         self._run_ledger = RunLedger(
             options, resumed, self._started_at, self._clock.now, self._ledger_failed
         )
@@ -159,7 +165,7 @@ class ActiveRun:
             pool_size=self.options.pool_size,
             request_timeout_s=self.options.request_timeout_s,
             clock=self._clock,
-            on_request=partial(tell_of_request, self._environment),
+            on_request=self._on_request,
         )
         self._closers.append(transport.close)
         self._kiosk = Kiosk(transport)
@@ -167,6 +173,10 @@ class ActiveRun:
         for job_type, model, version in sorted(wanted):
             for warning in check_kiosk(self._kiosk, job_type, model, version):
                 logger.warning("%s", warning)
+
+    def _on_request(self, sample: RequestSample) -> None:
+        self.generator.watch.on_request(sample)
+        tell_of_request(self._environment, sample)
 
     def _check_pool(self, kiosk: Kiosk) -> None:
         """Warn of a pool too small, by one request's time; one that fails tells nothing."""
@@ -229,10 +239,27 @@ class ActiveRun:
         if not is_master:  # workers send theirs
             self._listen(events.job_closed, statistics.on_closed)
             self._listen(events.job_downloaded, statistics.on_downloaded)
+        self._listen(events.job_submitted, self.generator.lateness.on_submitted)
+        self._gate = self._make_gate()
         self._progress = Progress(
             self._metrics.view, self.options.refresh_s, self._clock, self._console
         )
         return run
+
+    def _make_gate(self) -> Gate | None:
+        """What ends the run where a threshold is missed, if that is wanted."""
+        trust = self.options.trust
+        if trust.abort_after_s is None:
+            return None
+        gate = Gate(trust.thresholds, trust.abort_after_s, self._clock, self._on_miss)
+        self._listen(events.job_closed, gate.on_closed)
+        self._detachers.append(gate.stop)
+        return gate
+
+    def _on_miss(self, missed: str) -> None:
+        logger.error("%s ends the run: %s", ABORTED, missed)
+        self.aborted = missed
+        self._on_end()
 
     def _listen(self, hook: events.EventHook, listener: Callable[..., None]) -> None:
         hook.add_listener(listener, critical=True)
@@ -251,7 +278,20 @@ class ActiveRun:
             "run %s: the first job is due in %.2g s; ledger: %s", self.name, lead, self.path
         )
         self._progress.start()
+        self._start_watching(zero_at)
         self.run.start(zero_at)
+
+    def _start_watching(self, zero_at: float) -> None:
+        run, embedded = self.run, self._embedded
+        others = Others(simulator_cpu_s=(lambda: embedded.cpu_s) if embedded else None)
+        if isinstance(run, MasterRun):
+            others = replace(
+                others, workers=lambda: run.workers, workers_lost=lambda: run.workers_lost
+            )
+        self.generator.start(others)
+        self._detachers.append(self.generator.stop)
+        if self._gate is not None:
+            self._gate.start(zero_at)
 
     # -- the end
 
@@ -283,6 +323,8 @@ class ActiveRun:
             self._clock,
             costing=self._costing,
             archive=self._archive,
+            generator=self.generator.figures,
+            aborted=self.aborted,
         )
         finish.carry_out((self._progress.stop, *finish.steps, self._close_all))
         finish.note_interruption()
@@ -307,6 +349,7 @@ class ActiveRun:
             files=self.files,
             uploaded=self._finish.archived.urls,
             cost=self._finish.cost,
+            judgement=self._finish.judgement,
             advice=self._finish.advice(self.name, simulated=self.simulated),
         )
 

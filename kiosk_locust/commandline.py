@@ -90,7 +90,8 @@ def _argument(setting: Setting, shown: Mapping[str, str] | None) -> dict[str, An
     text = (shown or {}).get(setting.name, setting.default)
     argument: dict[str, Any] = {
         "dest": setting.name,
-        "help": f"{setting.meaning} Default: {setting.default_shown}.{named}",
+        # argparse reads % as the beginning of a name of its own.
+        "help": f"{setting.meaning} Default: {setting.default_shown}.{named}".replace("%", "%%"),
     }
     if setting.is_flag:
         default = text == "true"

@@ -21,6 +21,7 @@ from kiosk_locust.settings.plan import Arrival, Ramp, Workload, plan
 from kiosk_locust.settings.sources import FORM, Layers
 from kiosk_locust.settings.target import target
 from kiosk_locust.settings.transfers import TransferOptions, is_uploading, transfers
+from kiosk_locust.settings.trust import TrustOptions, trust
 from kiosk_locust.settings.validation import Checker
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Ramp",
     "Resolved",
     "TransferOptions",
+    "TrustOptions",
     "Workload",
     "draft",
     "options_as_json",
@@ -92,6 +94,7 @@ class Options:
     log_file: Path
     cost: CostOptions
     grafana: GrafanaOptions
+    trust: TrustOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +208,7 @@ def draft(
         ),
         cost=_with_images(cost(check), moved.options),
         grafana=where_to_ask,
+        trust=trust(check),
     )
     _check_resuming(check)
     _note_emptied_fields(check)

@@ -233,7 +233,7 @@ class Plugin:
         say(f"the run {found.run.run_name} is finished: nothing is left to do ({found.path})")
         for path in results.write_missing(found.path, found.path.parent):
             say(f"written: {path}")
-        verdict = exit_code(found.outcomes, finished=True)
+        verdict = exit_code(found.outcomes, finished=True, judgement=found.run.judgement)
         say(verdict.line)
         return verdict.code
 
@@ -337,6 +337,7 @@ class Plugin:
             self._signals,
             trouble=active.run.trouble,
             elapsed_s=active.elapsed_s,
+            aborted=bool(active.aborted),
         )
 
     def _on_test_stopping(self, **_: Any) -> None:

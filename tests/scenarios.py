@@ -11,6 +11,7 @@ from kiosk_locust.options import (
     GrafanaOptions,
     Options,
     TransferOptions,
+    TrustOptions,
 )
 from kiosk_locust.record import JobRequest, Record, Ticket
 
@@ -71,6 +72,7 @@ DEFAULTS: dict[str, Any] = {
     "log_file": Path("benchmark.log"),
     "cost": CostOptions(),
     "grafana": GrafanaOptions(),
+    "trust": TrustOptions(),
 }
 
 

@@ -18,6 +18,7 @@ from kiosk_locust.settings.table import (
     output,
     plan,
     transfers,
+    trust,
     waiting,
 )
 from kiosk_locust.settings.table.secrets import SECRETS, Secret
@@ -34,6 +35,7 @@ GROUPS: tuple[tuple[str, tuple[Setting, ...]], ...] = (
     ("Uploads and downloads", transfers.SETTINGS),
     ("Files", files.SETTINGS),
     ("Progress and files", output.SETTINGS),
+    ("Trust", trust.SETTINGS),
     ("Cost", cost.SETTINGS),
     ("Where the cost is asked for", grafana.SETTINGS),
 )
