@@ -1,12 +1,18 @@
-"""``python -m kiosk_locust COMMAND``: what there is to do after a run."""
+"""``python -m kiosk_locust COMMAND``: look at a run that is over, or tidy up after it."""
 
 from __future__ import annotations
 
 import sys
 
-from kiosk_locust import expire, upload_results
+from kiosk_locust import expire, report, upload_results
+from kiosk_locust.web import view
 
-COMMANDS = {"expire": expire, upload_results.COMMAND: upload_results}
+COMMANDS = {
+    "view": view,
+    "report": report,
+    "expire": expire,
+    upload_results.COMMAND: upload_results,
+}
 
 if __name__ == "__main__":
     name, *arguments = sys.argv[1:] or [""]

@@ -31,7 +31,7 @@ from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.metrics import Metrics
-from kiosk_locust.options import Options
+from kiosk_locust.options import Options, options_as_json
 from kiosk_locust.patience import PatientMaster
 from kiosk_locust.preflight import check_kiosk, find_base_url, pool_warning
 from kiosk_locust.record import JobRequest, Outcome
@@ -44,6 +44,7 @@ from kiosk_locust.screen.progress import Progress
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
 from kiosk_locust.transfers.movers import Movers, facts, movers, not_needed_of
 from kiosk_locust.verdict import Verdict
+from kiosk_locust.web.live import LiveRun
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ class ActiveRun:
         self._closers: list[Callable[[], None]] = []
         self._detachers: list[Callable[[], None]] = []
         self._finish: Finish | None = None
+        self.live: LiveRun | None = None  # once it is open
         self._secrets = secrets or Secrets()
         self._costing: Costing | None = None
 
@@ -239,6 +241,17 @@ class ActiveRun:
         if not is_master:  # workers send theirs
             self._listen(events.job_closed, statistics.on_closed)
             self._listen(events.job_downloaded, statistics.on_downloaded)
+        self.live = LiveRun(
+            self._clock,
+            self._metrics,
+            run,
+            name=self.name,
+            host=host,
+            simulated=self.simulated,
+            options=options_as_json(self.options),
+            ledger=self.path,
+        )
+        self._detachers.append(self.live.attach())
         self._listen(events.job_submitted, self.generator.lateness.on_submitted)
         self._gate = self._make_gate()
         self._progress = Progress(
@@ -278,6 +291,8 @@ class ActiveRun:
             "run %s: the first job is due in %.2g s; ledger: %s", self.name, lead, self.path
         )
         self._progress.start()
+        if self.live:
+            self.live.begin(zero_at)
         self._start_watching(zero_at)
         self.run.start(zero_at)
 
@@ -326,8 +341,12 @@ class ActiveRun:
             generator=self.generator.figures,
             aborted=self.aborted,
         )
+        if self.live:
+            self.live.end()
         finish.carry_out((self._progress.stop, *finish.steps, self._close_all))
         finish.note_interruption()
+        if self.live:
+            self.live.final = finish.picture
         try:
             events.run_closed.fire(run=self)
         except Exception as error:  # noqa: BLE001  the files are written, the end goes on

@@ -88,10 +88,12 @@ def _argument(setting: Setting, shown: Mapping[str, str] | None) -> dict[str, An
     """The keyword arguments of ``add_argument``."""
     named = f" Environment: {setting.env}." if setting.env else ""
     text = (shown or {}).get(setting.name, setting.default)
+    meant = f"{setting.meaning} Default: {setting.default_shown}.{named}"
+    # The form has one line for it, and shows the default as the field's value.
     argument: dict[str, Any] = {
         "dest": setting.name,
         # argparse reads % as the beginning of a name of its own.
-        "help": f"{setting.meaning} Default: {setting.default_shown}.{named}".replace("%", "%%"),
+        "help": meant.replace("%", "%%") if shown is None else setting.form_hint,
     }
     if setting.is_flag:
         default = text == "true"

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import gevent
-from gevent.threadpool import ThreadPool
 
-from kiosk_locust import judging, results, units
+from kiosk_locust import judging, report, results, units
 from kiosk_locust.archive import Archive, Archived
 from kiosk_locust.clock import Clock
 from kiosk_locust.cost.annotations import RunNote
@@ -30,6 +29,8 @@ from kiosk_locust.remains import left_in_the_kiosk
 from kiosk_locust.run import ALL_CLOSED, Run
 from kiosk_locust.summary import Summary
 from kiosk_locust.verdict import Verdict, exit_code
+from kiosk_locust.web import past
+from kiosk_locust.web.picture import Picture
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class Finish:
         self.run = run
         self.files = [ledger.path]
         self.summary: Summary | None = None
+        self.picture: Picture | None = None  # of the run as its page shows it, once it is read
         self.cost: RunCost | None = None
         self.problems: list[str] = [run.trouble] if run.trouble else []
         self.archived = Archived()
@@ -86,6 +88,7 @@ class Finish:
             self.judge,
             self.close_ledger,
             self.write_results,
+            self.write_report,
             self.write_junit,
             self.upload,
         )
@@ -228,17 +231,34 @@ class Finish:
 
     def write_results(self) -> None:
         """Results and summary, in a real thread: a million jobs take a while."""
-        thread = ThreadPool(1)
         try:
-            written = thread.apply(self._try_to_write_results)
-        finally:
-            thread.kill()
-        if isinstance(written, Exception):
+            found = in_thread(lambda: results.write_all(self._path, self._output_dir))
+        except (KioskLocustError, OSError, sqlite3.Error) as error:
             raise LedgerError(
-                f"the results could not be written: {written}; the records are in {self._path}"
-            )
-        files, self.summary = written
+                f"the results could not be written: {error}; the records are in {self._path}"
+            ) from error
+        files, self.summary = found
         self.files += files
+
+    def write_report(self) -> None:
+        """The report, in a real thread; what is known of problems by now stands in it."""
+        self.note_interruption()
+        verdict = self.verdict().line
+        path = self._output_dir / f"{self._path.stem}.html"
+
+        def make() -> Picture:
+            picture = past.read(self._path, self.summary, verdict, also=path)
+            report.write(picture, path)
+            return picture
+
+        try:
+            self.picture = in_thread(make)
+        except (KioskLocustError, OSError, sqlite3.Error) as error:
+            raise LedgerError(
+                f"the report could not be written: {error}; when that is mended, run:"
+                f" python -m kiosk_locust report {self._path}"
+            ) from error
+        self.files.append(path)
 
     def upload(self) -> None:
         """Bring the files to the bucket; that this fails is no problem of the run.
@@ -258,10 +278,3 @@ class Finish:
             self.archived = Archived(missed=[(path, reason) for path in self.files])
         for path, reason in self.archived.missed:
             logger.warning("%s was not uploaded: %s", path, reason)
-
-    def _try_to_write_results(self) -> results.Written | Exception:
-        """Write in the thread; what is raised there, gevent would print with a traceback."""
-        try:
-            return results.write_all(self._path, self._output_dir)
-        except (KioskLocustError, OSError, sqlite3.Error) as error:
-            return error

@@ -8,13 +8,13 @@ from flask import Response, jsonify, request
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, Runner
 from locust.web import WebUI
 
-from kiosk_locust.errors import OptionsError
+from kiosk_locust.errors import KioskLocustError
 
 Check = Callable[[dict[str, str]], None]
 
 
 def check_before_start(web_ui: WebUI, runner: Runner, check: Check) -> None:
-    """Let ``check`` refuse a posted form, by raising OptionsError, before Locust takes it over.
+    """Let ``check`` refuse a posted form, by raising what it likes, before Locust takes it over.
 
     Whoever clicked sees all mistakes at once. The same form edits the number of users of a
     test that is on; then nothing else of it counts.
@@ -23,7 +23,7 @@ def check_before_start(web_ui: WebUI, runner: Runner, check: Check) -> None:
     def answer() -> Response | None:
         try:
             check(dict(request.form.items()))
-        except OptionsError as error:
+        except KioskLocustError as error:
             host = web_ui.environment.host
             return jsonify({"success": False, "message": str(error), "host": host})
         if not request.form.get("run_time", "").strip():

@@ -31,21 +31,27 @@ _ATTEMPTS = "SELECT * FROM attempts ORDER BY ticket_id, number"
 _CHANGES = "SELECT * FROM changes ORDER BY ticket_id, observed_at"
 _UPLOADS = "SELECT * FROM uploads ORDER BY ticket_id, number"
 _DOWNLOADS = "SELECT * FROM downloads ORDER BY ticket_id"
+_TIMES = "SELECT * FROM temp.times ORDER BY ticket_id"
 _OPTIONAL = ("due_at", "taken_at", "submitted_at", "observed_after", "observed_at", "closed_at")
 
 
 def jobs(db: sqlite3.Connection, run: Facts, cycle: int | None) -> Iterator[dict[str, Any]]:
-    """The jobs in order of their tickets, one at a time; all cycles' with None."""
+    """The jobs in order of their tickets, one at a time; all cycles' with None.
+
+    `times.gather` has been called with the same connection.
+    """
     attempts = _Companion(db, _ATTEMPTS)
     changes = _Companion(db, _CHANGES)
     uploads = _Companion(db, _UPLOADS)
     downloads = _Companion(db, _DOWNLOADS)
+    times = _Companion(db, _TIMES)
     planned = json.dumps({name: run.options.get(name, "") for name in _REQUESTED})
     for row in _rows(db, _JOBS, {"cycle": cycle}):
         request = _request(row["body"] or planned)
         yield {
             **_legacy(row, request),
             **_ours(row, request),
+            **next((_times(found) for found in times.of(row["id"])), {}),
             "attempts": [_attempt(attempt) for attempt in attempts.of(row["id"])],
             "uploads": [_upload(upload) for upload in uploads.of(row["id"])],
             "download": next((_download(found) for found in downloads.of(row["id"])), None),
@@ -88,12 +94,30 @@ def _ours(row: sqlite3.Row, request: Mapping[str, str]) -> dict[str, Any]:
         **{name: row[name] for name in _OPTIONAL},
         "ambiguous": bool(row["ambiguous"]),
         "polls": row["polls"],
-        "duration_s": row["duration_s"],
-        "duration_from": row["duration_from"],
-        "queue_wait_s": row["queue_wait_s"],
         "images_done": row["images_done"] or 0,
         "images_failed": row["images_failed"] or 0,
         "expire_error": row["expire_error"],
+    }
+
+
+def _times(row: sqlite3.Row) -> dict[str, Any]:
+    has_ended = bool(row["ended"])
+    return {
+        "in_summary": bool(row["kept"]),
+        "duration_s": row["duration_s"] if has_ended else None,
+        "duration_from": row["duration_from"],
+        "duration_error_s": row["duration_error_s"],
+        "duration_corrected": bool(row["is_corrected"]),
+        "duration_flaw": row["flaw"] or None,
+        "since_due_s": row["since_due_s"] if row["ended_since_due"] else None,
+        "lag_s": row["lag_s"],
+        "socket_wait_s": row["socket_wait_s"],
+        "submission_http_s": row["submission_http_s"],
+        "creation_s": row["creation_s"],
+        "queue_wait_s": row["queue_wait_s"],
+        "processing_s": row["processing_s"],
+        "detection_s": row["detection_s"],
+        "unknown_s": row["unknown_s"],
     }
 
 

@@ -55,18 +55,22 @@ def timing(snapshot: Snapshot, name: str) -> tuple[float, ...]:
 
     Parts that are no finite number of at least 0 are left out.
     """
-    text = snapshot.fields.get(name, "")
+    text = snapshot.fields.get(name)
     if not text:
         return ()
-    numbers = []
-    for part in text.split(","):
-        try:
-            number = float(part)
-        except ValueError:
-            continue
-        if math.isfinite(number) and number >= 0:
-            numbers.append(number)
-    return tuple(numbers)
+    if "," not in text:  # most are
+        number = _number(text)
+        return () if number is None else (number,)
+    found = (_number(part) for part in text.split(","))
+    return tuple(number for number in found if number is not None)
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if 0 <= number < math.inf else None
 
 
 def stage_times(snapshot: Snapshot, *, zipped: bool) -> dict[str, tuple[float, ...]]:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import time
+from pathlib import Path
+
+from kiosk_locust.options import Options
+
 SIMULATED = "simulated_"
 
 
@@ -13,6 +19,18 @@ def marked(name: str, *, simulated: bool) -> str:
 def is_marked(name: str) -> bool:
     """Whether a file's name says that it is of a simulated run."""
     return name.startswith(SIMULATED)
+
+
+def made(options: Options) -> str:
+    """A run's name where none was given: when it began (local time), and the job type."""
+    job_type = re.sub(r"[^A-Za-z0-9._-]", "_", options.job_type)  # it becomes part of a path
+    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}_{job_type}"
+
+
+def ledger_of(options: Options, run_name: str) -> Path:
+    """Where the ledger of a run of that name is."""
+    name = marked(run_name, simulated=options.host is None)
+    return options.output_dir / f"{name}.db"
 
 
 def of_cycle(

@@ -21,6 +21,7 @@ from kiosk_locust.settings.plan import Arrival, Ramp, Workload, plan
 from kiosk_locust.settings.sources import FORM, Layers
 from kiosk_locust.settings.target import target
 from kiosk_locust.settings.transfers import TransferOptions, is_uploading, transfers
+from kiosk_locust.settings.trim import TrimOptions, trim
 from kiosk_locust.settings.trust import TrustOptions, trust
 from kiosk_locust.settings.validation import Checker
 
@@ -34,6 +35,7 @@ __all__ = [
     "Ramp",
     "Resolved",
     "TransferOptions",
+    "TrimOptions",
     "TrustOptions",
     "Workload",
     "draft",
@@ -92,6 +94,7 @@ class Options:
     log_enabled: bool
     log_level: str
     log_file: Path
+    trim: TrimOptions
     cost: CostOptions
     grafana: GrafanaOptions
     trust: TrustOptions
@@ -206,6 +209,7 @@ def draft(
         log_file=check.take(
             "log_file", _checked(check_file) if log_enabled else parsing.path, Path()
         ),
+        trim=trim(check),
         cost=_with_images(cost(check), moved.options),
         grafana=where_to_ask,
         trust=trust(check),

@@ -9,7 +9,6 @@ import logging
 import os
 import random
 import sys
-from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -23,7 +22,7 @@ from locust.stats import CSV_STATS_INTERVAL_SEC
 from locust.web import WebUI
 from rich.console import Console
 
-from kiosk_locust import commandline, form, results, resuming
+from kiosk_locust import commandline, form, names, results, resuming
 from kiosk_locust.active import ActiveRun
 from kiosk_locust.cost.credentials import secrets
 from kiosk_locust.dispatch import AtOnceDispatcher
@@ -33,19 +32,19 @@ from kiosk_locust.errors import (
     LedgerError,
     Mistake,
     OptionsError,
-    PreflightError,
 )
 from kiosk_locust.inputs.finding import tell_skipped
 from kiosk_locust.logfile import open_log
 from kiosk_locust.options import Options, draft, resolve
 from kiosk_locust.patience import PatientMaster
-from kiosk_locust.record import JobRequest, Ticket
+from kiosk_locust.preflight import check_host
+from kiosk_locust.record import JobRequest
 from kiosk_locust.resuming import Finished, Resumption
-from kiosk_locust.runledger import ledger_of
 from kiosk_locust.settings.sources import Layers, locusts_own, lookalikes, read_dotenv
 from kiosk_locust.signals import Signals
-from kiosk_locust.user import RUNS, KioskUser
+from kiosk_locust.user import RUNS, KioskUser, first_requests
 from kiosk_locust.verdict import Verdict, exit_code
+from kiosk_locust.web.site import Site
 from kiosk_locust.workerplugin import WorkerPlugin
 
 logger = logging.getLogger(__name__)
@@ -94,16 +93,6 @@ def _refuse(error: KioskLocustError) -> None:
     sys.exit(2)
 
 
-def _check_overrides(user_class: type[KioskUser]) -> None:
-    """Raise PreflightError where a class overrides what no request has."""
-    known = [field.name for field in fields(JobRequest)]
-    if unknown := sorted(set(user_class.overrides) - set(known)):
-        raise PreflightError(
-            f"{user_class.__name__}.overrides has {', '.join(unknown)}, which no request has; it"
-            f" has {', '.join(known)}"
-        )
-
-
 class Plugin:
     """The plugin in one Locust environment."""
 
@@ -127,6 +116,7 @@ class Plugin:
         self._active: ActiveRun | None = None
         self._is_starting = False
         self._refusal = ""  # why the last run did not start
+        self._site: Site | None = None
         self._ending: gevent.Greenlet | None = None
         self._log: logging.Handler | None = None
         self._console = Console(stderr=True)
@@ -173,6 +163,8 @@ class Plugin:
         hooks.quit.add_listener(self._on_quit)
         if self._web_ui is not None:
             form.check_before_start(self._web_ui, self._runner, self._check_form)
+            self._site = Site(options.output_dir)
+            self._site.add_to(self._web_ui)
         self._signals.install()
         hub = gevent.get_hub()  # Locust says in a line why a test stopped; spare the traceback
         hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)
@@ -216,7 +208,7 @@ class Plugin:
         if self._resumption:
             return self._resumption.options(resolved, given, self._class_host)
         options = resolved.options
-        if options.run_name and (ledger := ledger_of(options, options.run_name)).exists():
+        if options.run_name and (ledger := names.ledger_of(options, options.run_name)).exists():
             source = resolved.sources.get("run_name", "--run-name")
             raise OptionsError(
                 [Mistake(source, options.run_name, f"{ledger} is there already; choose another")]
@@ -224,8 +216,11 @@ class Plugin:
         return options
 
     def _check_form(self, posted: dict[str, str]) -> None:
-        """Raise OptionsError for a start form that a run cannot start from."""
-        self._resolve(self._given.with_form(posted, self._shown), tell=False)
+        """Raise KioskLocustError for a start form that a run cannot start from."""
+        options = self._resolve(self._given.with_form(posted, self._shown), tell=False)
+        picks = self._web_ui is not None and self._web_ui.userclass_picker_is_active
+        # Which classes were picked, Locust knows only once it has started.
+        check_host(options, [] if picks else self._first(options))
 
     def _tell_finished(self, found: Finished) -> int:
         """Say that nothing is left to do, write missing results, and return the exit code."""
@@ -249,7 +244,9 @@ class Plugin:
                 logger.exception("a fault of kiosk_locust")
             self._environment.process_exit_code = 2
             self._refusal = f"the run cannot start: {error}"
-            self._runner.log_exception("local", self._refusal, "")  # for the page
+            self._runner.log_exception("local", self._refusal, "")  # for Locust's page
+            if self._site is not None:
+                self._site.refusal = self._refusal
             raise StopTest(self._refusal) from None
         finally:
             self._is_starting = False
@@ -268,27 +265,18 @@ class Plugin:
             self._resumption,
             secrets=self._secrets,
         )
-        RUNS[self._environment] = active.open(self._requests(options))
+        RUNS[self._environment] = active.open(self._first(options))
         self._active = active
         self._environment.process_exit_code = 2  # until the run says better
+        if self._site is not None:
+            self._site.began(active.live, active.path.parent)
         active.start()
         self._given = resuming.for_new_runs(self._given, self._resumption)
         self._resumption = None
 
-    def _requests(self, options: Options) -> list[JobRequest]:
+    def _first(self, options: Options) -> list[JobRequest]:
         """What each user class would submit first, for the check before the start."""
-        if not self._classes:
-            raise PreflightError("no user class is a KioskUser, so that nobody would submit a job")
-        found = []
-        ticket = Ticket(0, 1, 0, None, options.file)
-        for user_class in self._classes:
-            _check_overrides(user_class)
-            try:
-                found.append(user_class(self._environment).request_for(ticket, options))
-            except Exception as error:  # noqa: BLE001  each of its tickets will say so again
-                name = user_class.__name__
-                logger.warning("what %s submits could not be checked: %r", name, error)
-        return found
+        return first_requests(self._classes, self._environment, options)
 
     def _on_run_over(self, active: ActiveRun) -> None:
         """All tickets are closed, or the run cannot go on: end Locust's test."""

@@ -27,12 +27,14 @@ from kiosk_locust.http.exchange import Exchange
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.options import Options
+from kiosk_locust.record import JobRequest
 from kiosk_locust.retry import Backoff
 
 logger = logging.getLogger(__name__)
 
 PROBE = "/api/health-check"
 PATIENCE_S = 5.0
+ASK_S = 4.0  # of somebody who waits at a form
 NAMES_SHOWN = 20
 POOL_SHARE = 0.8  # busier than this on average, a pool makes many requests wait
 
@@ -111,6 +113,26 @@ def check_kiosk(
             f" it knows {_listed(known)}"
         )
     return _check_model(kiosk, model_name, model_version) if model_name else []
+
+
+def check_host(options: Options, requests: Iterable[JobRequest]) -> None:
+    """Ask the Kiosk of ``options`` whether it is there and can run ``requests``.
+
+    For somebody who waits at a form: it takes a few seconds at most. Nothing is asked where no
+    host is set. Raises PreflightError.
+    """
+    if options.host is None:
+        return
+    limit_s = min(ASK_S, options.request_timeout_s)
+    base_url = find_base_url(options.host, request_timeout_s=limit_s, patience_s=ASK_S / 2)
+    transport = Transport(base_url, pool_size=1, request_timeout_s=limit_s, clock=SystemClock())
+    try:
+        for job_type, model, version in sorted(
+            {(r.job_type, r.model_name, r.model_version) for r in requests}
+        ):
+            check_kiosk(Kiosk(transport), job_type, model, version, patience_s=ASK_S / 2)
+    finally:
+        transport.close()
 
 
 def pool_warning(options: Options, read_s: float) -> str:

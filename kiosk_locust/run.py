@@ -64,6 +64,7 @@ class Run(Share):
         self.outcomes += remains.earlier.outcomes
         self.never_leased = 0  # closed as unfinished without a job
         self._remains = remains
+        self.cycle_begun: tuple[int, float] | None = None  # the last one, and when it began
         self._cycle = remains.begun
         self._cycles: gevent.Greenlet | None = None
 
@@ -91,12 +92,17 @@ class Run(Share):
         """Whether every ticket was closed by what the Kiosk did."""
         return self.all_closed.is_set() and all(o.is_the_kiosks for o in self.outcomes)
 
+    def planned(self, cycle: int, started_at: float) -> Iterator[Ticket]:
+        """The tickets of a cycle that began at that moment (epoch seconds), in order."""
+        return self._remains.tickets(cycle, started_at)
+
     # -- while it goes on
 
     def _run_cycles(self, started_at: float) -> None:
         for cycle in self._remains.cycles:
             self._cycle = cycle
             self.ledger.begin_cycle(cycle, started_at)
+            self.cycle_begun = (cycle, started_at)
             self._tickets.begin(cycle, started_at)
             self._tickets.wait_idle()
             if self._stopping.is_set():

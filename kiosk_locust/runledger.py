@@ -6,8 +6,6 @@ import itertools
 import json
 import logging
 import platform
-import re
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -52,13 +50,13 @@ class RunLedger:
         self._now = now
         self._on_error = on_error
         self.simulated = options.host is None
-        given = options.run_name or _name(options)
+        given = options.run_name or names.made(options)
         self.name = names.marked(given, simulated=self.simulated)
 
     @property
     def path(self) -> Path:
         """Where the ledger is."""
-        return self._resumed.path if self._resumed else ledger_of(self._options, self.name)
+        return self._resumed.path if self._resumed else names.ledger_of(self._options, self.name)
 
     def open(self, host: str) -> tuple[Ledger, Remains]:
         """The ledger, locked, and what is left to do by it; raises LedgerError.
@@ -112,15 +110,3 @@ class RunLedger:
             "started_at": repr(self._started_at),
             "finished": "false",
         }
-
-
-def ledger_of(options: Options, run_name: str) -> Path:
-    """Where the ledger of a run of that name is."""
-    name = names.marked(run_name, simulated=options.host is None)
-    return options.output_dir / f"{name}.db"
-
-
-def _name(options: Options) -> str:
-    """A run's name where none was given: when it began (local time), and the job type."""
-    job_type = re.sub(r"[^A-Za-z0-9._-]", "_", options.job_type)  # it becomes part of a path
-    return f"{time.strftime('%Y-%m-%dT%H-%M-%S')}_{job_type}"

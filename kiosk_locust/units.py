@@ -24,6 +24,12 @@ def seconds(value: float | None) -> str:
     return f"{hours:.2f} h" if hours < 99.995 else f"{hours:,.0f} h"
 
 
+def about(value: float) -> str:
+    """An estimate of a time to come (s): ``about 45 s``, in whole seconds or coarser."""
+    whole_s = max(1, round(value))
+    return f"about {whole_s} s" if whole_s < 120 else f"about {seconds(whole_s)}"
+
+
 def rate(value: float | None, what: str) -> str:
     """``12.3 jobs/s``, by the minute or the hour where so few come in a second."""
     if value is None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, replace
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, fields, replace
 from typing import ClassVar, Protocol
 from weakref import WeakKeyDictionary
 
@@ -11,8 +12,11 @@ import gevent
 from locust import User, constant, task
 from locust.env import Environment
 
+from kiosk_locust.errors import PreflightError
 from kiosk_locust.options import Options
 from kiosk_locust.record import JobRequest, Ticket
+
+logger = logging.getLogger(__name__)
 
 
 class Work(Protocol):
@@ -99,3 +103,33 @@ class KioskUser(User):
             if not isinstance(value, str):  # the frontend drops a numeric 0
                 raise TypeError(f"JobRequest.{name} must be a string, not {value!r}")
         return request
+
+
+def first_requests(
+    classes: Iterable[type[KioskUser]], environment: Environment, options: Options
+) -> list[JobRequest]:
+    """What each of ``classes`` would submit first, as far as it can say so.
+
+    Raises PreflightError where nobody would submit anything, or a class overrides what is none.
+    """
+    found, ticket, name = [], Ticket(0, 1, 0, None, options.file), ""
+    for user_class in classes:
+        name = user_class.__name__
+        _check_overrides(user_class)
+        try:
+            found.append(user_class(environment).request_for(ticket, options))
+        except Exception as error:  # noqa: BLE001  each of its tickets will say so again
+            logger.warning("what %s submits could not be checked: %r", name, error)
+    if not name:
+        raise PreflightError("no user class is a KioskUser, so that nobody would submit a job")
+    return found
+
+
+def _check_overrides(user_class: type[KioskUser]) -> None:
+    """Raise PreflightError where a class overrides what no request has."""
+    known = [field.name for field in fields(JobRequest)]
+    if unknown := sorted(set(user_class.overrides) - set(known)):
+        raise PreflightError(
+            f"{user_class.__name__}.overrides has {', '.join(unknown)}, which no request has; it"
+            f" has {', '.join(known)}"
+        )

@@ -53,6 +53,11 @@ class Simulator:
         return [s for s in self.log()["predicts"] if s["hash"]]
 
     @property
+    def lives(self) -> dict[str, dict[str, Any]]:
+        """By hash: what really became of each job that is still there."""
+        return dict(requests.get(f"{self.url}/simulator/jobs", timeout=10).json())
+
+    @property
     def polls(self) -> dict[str, dict[str, float]]:
         """By hash: ``count``, ``first_at`` and ``last_at`` of its polls, as the server saw them."""
         return dict(requests.get(f"{self.url}/simulator/polls", timeout=10).json())

@@ -67,7 +67,7 @@ def test_a_fault_while_the_cost_is_asked_for_is_no_problem_of_the_run(tmp_path: 
     finish = finished(tmp_path, Asked(ZeroDivisionError()))
     assert finish.problems == []
     assert finish.verdict().code == 0
-    assert len(finish.files) == 2
+    assert len(finish.files) == 3
 
 
 def test_what_an_earlier_session_found_does_not_stay(tmp_path: Path) -> None:

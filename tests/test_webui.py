@@ -347,18 +347,35 @@ def test_a_second_run_has_its_own_ledger_even_while_the_first_is_still_being_fin
     assert web.finish().code == 0
 
 
-def test_a_run_that_cannot_start_leaves_the_ui_usable(kiosk: Simulator, tmp_path: Path) -> None:
-    with RawServer(answering(html_answer())) as nowhere:  # one that refuses is asked for 5 s
+def test_a_kiosk_that_cannot_be_used_is_told_to_who_clicked_and_leaves_the_ui_usable(
+    kiosk: Simulator, tmp_path: Path
+) -> None:
+    with RawServer(answering(html_answer())) as nowhere:  # one that refuses is asked for 2 s
         web = WebUi(tmp_path, host=nowhere.url)
-        web.start("nowhere", users=3)
-        wait_until(lambda: "the run cannot start" in web.output, what="the refusal")
-        wait_until(lambda: web.state == "stopped", what="the UI's stop")
-        assert "does not seem to be a Kiosk" in web.output
+        answer = web.submit(3, run_name="nowhere")
+        assert answer["success"] is False
+        assert "does not seem to be a Kiosk" in answer["message"]
+        assert web.state == "ready"
         assert not web.ledger("nowhere").exists()
+        wrong = web.submit(3, host=kiosk.url, job_type="unheard-of")
+        assert "JOB_TYPE 'unheard-of'" in wrong["message"]
         web.start("somewhere", users=3, host=kiosk.url)
         assert web.written("somewhere") == {"done": 3}
         web.signal(signal.SIGINT)
         assert web.finish().code == 0
+
+
+def test_a_run_that_cannot_start_for_another_reason_is_told_on_the_pages(tmp_path: Path) -> None:
+    web = WebUi(tmp_path, KIOSK_SIMULATOR_ARGS="--no-such-argument")
+    web.start("none", users=3)
+    wait_until(lambda: "the run cannot start" in web.output, what="the refusal")
+    wait_until(lambda: web.get("/kiosk/data.json").json()["refusal"], what="the page's refusal")
+    assert "The simulated Kiosk ended" in web.get("/kiosk/data.json").json()["refusal"]
+    rows = web.get("/stats/requests").json()["extended_stats"][0]["data"]
+    wait_until(lambda: web.state == "stopped", what="the UI's stop")
+    assert rows
+    web.signal(signal.SIGINT)
+    web.finish()
 
 
 # -- the process

@@ -102,6 +102,10 @@ class Offset:
             min(self._high[index] + loss[index] for index in near),
         )
 
+    def middle(self) -> Bound | None:
+        """The bound at the middle one of the samples; None without any."""
+        return self.at(self._at[len(self._at) // 2]) if self._at else None
+
     def widest(self) -> Bound | None:
         """The widest bound at any sample; None without samples."""
         bounds = (bound for moment in self._at if (bound := self.at(moment)))

@@ -26,7 +26,13 @@ SIMULATED = "SIMULATED: these jobs ran on the simulated Kiosk; no figure here is
 #: What each measure of a summary is called on the screen.
 LABELS = {
     "duration": "whole job",
+    "since_due": "since it was due",
+    "lag": "begun late",
+    "creation": "sent to created",
     "queue_wait": "queue wait",
+    "processing": "processing",
+    "detection": "end to seen",
+    "unknown": "unknown",
     "total": "without queue",
     "download": "download",
     "predict": "predict",
@@ -40,6 +46,7 @@ LABELS = {
     "socket_wait": "socket wait",
     "submission_http": "submission HTTP",
     "detection_bound": "end seen within",
+    "duration_error": "duration's error",
 }
 
 
@@ -99,6 +106,7 @@ def _counts(summary: Summary, run_name: str) -> Table:
     table.add_row("run", f"{printable(run_name)}, {summary.workload} workload")
     table.add_row("jobs", f"{summary.tickets:,}: " + (", ".join(outcomes) or "none"))
     table.add_row("images", images)
+    table.add_row("in short", summary.headline)
     table.add_row("submitted", submitted)
     table.add_row("makespan", f"{units.seconds(summary.makespan_s)}, first submission to last end")
     table.add_row("throughput", ", ".join(rates))

@@ -145,5 +145,4 @@ def _left(view: View) -> list[str]:
         return [f"took {units.seconds(view.elapsed_s)}"]
     if view.left_s is None:
         return []
-    whole_s = max(1, round(view.left_s))  # an estimate has no fractions
-    return [f"about {whole_s} s left" if whole_s < 120 else f"about {units.seconds(whole_s)} left"]
+    return [f"{units.about(view.left_s)} left"]

@@ -18,6 +18,7 @@ from kiosk_locust.settings.table import (
     output,
     plan,
     transfers,
+    trim,
     trust,
     waiting,
 )
@@ -32,6 +33,7 @@ GROUPS: tuple[tuple[str, tuple[Setting, ...]], ...] = (
     ("The Kiosk and its jobs", kiosk.SETTINGS),
     ("How many jobs, and when", plan.SETTINGS),
     ("Polling and waiting", waiting.SETTINGS),
+    ("What summaries are over", trim.SETTINGS),
     ("Uploads and downloads", transfers.SETTINGS),
     ("Files", files.SETTINGS),
     ("Progress and files", output.SETTINGS),

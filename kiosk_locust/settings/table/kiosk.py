@@ -21,6 +21,7 @@ SETTINGS = (
         "false",
         "Ask plainly for the simulated Kiosk; without a host it is the default.",
         is_flag=True,
+        hint="use the simulated Kiosk, also where a host is known",
     ),
     Setting(
         "file",
@@ -29,6 +30,7 @@ SETTINGS = (
         "The image, or ZIP of images, in the bucket's upload folder that each job works on; where "
         "files are uploaded, a local file or folder. Required with a real Kiosk.",
         derived="image.png with the simulated Kiosk",
+        hint="image or ZIP in the bucket's upload folder; needed with a real Kiosk",
     ),
     Setting("job_type", "JOB_TYPE", "segmentation", "The type of job, as the Kiosk names it."),
     Setting(
@@ -36,6 +38,7 @@ SETTINGS = (
         "MODEL",
         "modelname:0",
         "The model as name:version; modelname:0 leaves the choice to the job type.",
+        hint="name:version; modelname:0 leaves the choice to the job type",
     ),
     Setting(
         "scale",
@@ -43,6 +46,7 @@ SETTINGS = (
         "1",
         "Factor to rescale images by; empty leaves the choice to the Kiosk.",
         empty_counts=True,
+        hint="factor to rescale by; empty: the Kiosk chooses",
     ),
     Setting(
         "label",
@@ -50,6 +54,7 @@ SETTINGS = (
         "",
         "Label type of the images; empty leaves the choice to the Kiosk.",
         empty_counts=True,
+        hint="label type of the images; empty: the Kiosk chooses",
     ),
     Setting("preprocess", "PREPROCESS", "", "Function to apply before the model."),
     Setting("postprocess", "POSTPROCESS", "", "Function to apply after the model."),
@@ -58,12 +63,14 @@ SETTINGS = (
         "DIMENSION_ORDER",
         "XYB",
         "Order of the image's axes, one letter an axis.",
+        hint="order of the image's axes, one letter each",
     ),
     Setting(
         "channels",
         "CHANNELS",
         "0,,",
         "Channels to use, by number: three, with commas between; empty for one not used.",
+        hint="three channel numbers with commas between; empty: not used",
     ),
     Setting(
         "segmentation_type", "SEGMENTATION_TYPE", "", "What to segment, as the Kiosk names it."
@@ -73,6 +80,7 @@ SETTINGS = (
         "UPLOAD_PREFIX",
         "uploads",
         "Folder in the bucket that holds FILE; slashes at its ends do not matter.",
+        hint="folder in the bucket that holds the file",
     ),
     Setting(
         "num_gpus",
@@ -80,5 +88,6 @@ SETTINGS = (
         "0",
         "GPUs that the Kiosk has, for the name of the results file; 0 leaves it out.",
         unit="GPUs",
+        hint="of the Kiosk, for the name of the results file; 0: left out",
     ),
 )

@@ -12,6 +12,7 @@ SETTINGS = (
         "Jobs in each cycle; 0 for as many as begin within the run time.",
         unit="jobs",
         derived="as many as users (-u)",
+        hint="in each cycle; empty: as many as users; 0: as many as begin in the run time",
     ),
     Setting(
         "num_cycles", "NUM_CYCLES", "1", "How often the whole plan is repeated.", unit="cycles"
@@ -32,6 +33,7 @@ SETTINGS = (
         "false",
         "Begin all jobs at once, as START_DELAY=0 does; the form's spawn rate cannot be 0.",
         is_flag=True,
+        hint="whatever the ramp-up says",
     ),
     Setting(
         "arrival",
@@ -40,6 +42,7 @@ SETTINGS = (
         "When jobs begin: evenly, at random (poisson), by a ramp or by a trace.",
         derived="constant, or what --ramp or --arrival-trace says",
         choices=("", "constant", "poisson", "ramp", "trace"),
+        hint="when jobs begin; empty: evenly, or as ramp or trace say",
     ),
     Setting(
         "arrival_seed",
@@ -47,6 +50,7 @@ SETTINGS = (
         "",
         "Seed of random arrivals; the same seed gives the same times.",
         derived="a random one, recorded",
+        hint="of random arrivals; empty: drawn and recorded",
     ),
     Setting(
         "arrival_trace",
@@ -54,6 +58,7 @@ SETTINGS = (
         "",
         "File with the time of each job after the cycle's start, in seconds, one a line.",
         derived="none",
+        hint="file with the time of each job in s, one a line",
     ),
     Setting(
         "ramp",
@@ -62,6 +67,7 @@ SETTINGS = (
         "FROM:TO:SECONDS: the rate goes from one to another (jobs/s) in that time, then stays.",
         unit="jobs/s:jobs/s:s",
         derived="none",
+        hint="FROM:TO:SECONDS, such as 1:10:60 for 1 to 10 jobs/s in 60 s",
     ),
     Setting(
         "workload",
@@ -71,6 +77,7 @@ SETTINGS = (
         "last one is closed.",
         derived="open where COUNT is at most -u (or 0), else closed",
         choices=("", "open", "closed"),
+        hint="open: jobs begin when due; closed: when a user's last one ends",
     ),
     Setting(
         "run_name",
@@ -78,6 +85,7 @@ SETTINGS = (
         "",
         "Name of the run and of its files.",
         derived="made from time and job type",
+        hint="of its files, too; empty: made from time and job type",
     ),
     Setting(
         "resume",

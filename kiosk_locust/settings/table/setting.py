@@ -24,6 +24,7 @@ class Setting:
     is_locusts: bool = False  # Locust adds it to its parser itself
     env_only: bool = False  # a second name for the environment and .env, without a flag
     form_name: str = ""  # what the start form calls it, where that is not its name
+    hint: str = ""  # the meaning in a few words, for a label of the form; empty: the meaning
 
     @property
     def flag(self) -> str:
@@ -36,6 +37,12 @@ class Setting:
     def form_label(self) -> str:
         """The name to use for its field in the start form."""
         return self.form_name or self.name.replace("_", " ").capitalize()
+
+    @property
+    def form_hint(self) -> str:
+        """What stands in its label beside its name: the unit and the meaning, in few words."""
+        text = self.hint or self.meaning[0].lower() + self.meaning[1:].rstrip(".")
+        return f"{self.unit}: {text}" if self.unit and ":" not in self.unit else text
 
     @property
     def default_shown(self) -> str:

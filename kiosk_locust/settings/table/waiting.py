@@ -14,6 +14,7 @@ SETTINGS = (
         "0",
         "Share of a job's age that its polls are apart at least, for long jobs; 0 for none.",
         unit="share",
+        hint="of a job's age that lies between its polls, for long jobs; 0: none",
     ),
     Setting(
         "expire_time",
@@ -22,6 +23,7 @@ SETTINGS = (
         "How long the Kiosk keeps a job's record after its end; whole seconds, rounded up; "
         "0 sets none.",
         unit="s",
+        hint="the Kiosk keeps an ended job's record so long; 0: sets none",
     ),
     Setting(
         "job_timeout",
@@ -29,6 +31,7 @@ SETTINGS = (
         "none",
         "A job that is not final after this time is closed as timeout; none for no limit.",
         unit="s",
+        hint="a job that takes longer is closed as timeout; none: no limit",
     ),
     Setting(
         "drain_timeout",
@@ -36,6 +39,7 @@ SETTINGS = (
         "600",
         "How long jobs in flight may go on after the end of -t.",
         unit="s",
+        hint="for jobs in flight at the end of the run time, without a count",
     ),
     Setting(
         "worker_wait",
@@ -76,5 +80,6 @@ SETTINGS = (
         "resubmit",
         "What to do with a job that may or may not have been submitted.",
         choices=("resubmit", "close"),
+        hint="a job that may or may not have been submitted",
     ),
 )

@@ -1,0 +1,46 @@
+"""What is added to Locust's web UI, and what it looks at: the plugin says which run is on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask.json.provider import DefaultJSONProvider
+from locust.web import WebUI
+
+from kiosk_locust.web import front, tab
+from kiosk_locust.web.live import LiveRun
+from kiosk_locust.web.pages import Pages
+
+SIMULATED = "SIMULATED: no host is set, so jobs run on a simulated Kiosk"
+
+
+class Site:
+    """The Kiosk's part of a web UI; attributes are set as runs come and go."""
+
+    def __init__(self, output_dir: Path) -> None:
+        self.output_dir = output_dir
+        self.current: LiveRun | None = None
+        self.refusal = ""  # why the last run did not start
+
+    def began(self, run: LiveRun | None, output_dir: Path) -> None:
+        """A run is on; its files go to that folder."""
+        self.current = run
+        self.output_dir = output_dir
+        self.refusal = ""
+
+    def add_to(self, web_ui: WebUI) -> None:
+        """Add pages, tab, and order in the form; before the UI's first request."""
+        app = web_ui.app
+        if app is None:
+            return
+        if isinstance(app.json, DefaultJSONProvider):
+            # The form's fields stand in the order of the settings.
+            app.json.sort_keys = False
+            app.jinja_env.policies["json.dumps_kwargs"] = {}
+        pages = Pages(self, web_ui.auth_required_if_enabled)
+        app.register_blueprint(pages.blueprint(app.blueprints["locust"].url_prefix or ""))
+        tab.add(web_ui, self)
+        front.add(app, self._notice)
+
+    def _notice(self) -> str:
+        return SIMULATED if self.current is not None and self.current.simulated else ""

@@ -1,0 +1,77 @@
+"""How times are spread: counts by size, in classes whose number does not grow with the times."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+#: Classes in a doubling of the time: each is 4.4 % wide, so that a middle is off by 2.2 % at most.
+CLASSES_PER_DOUBLING = 16
+#: Times (s) below it share the lowest class.
+LEAST_S = 1e-4
+_LOWEST = math.floor(math.log2(LEAST_S) * CLASSES_PER_DOUBLING)
+#: 60 days; what takes longer counts as that long.
+_HIGHEST = math.floor(math.log2(60 * 24 * 3600) * CLASSES_PER_DOUBLING)
+
+
+class Spread:
+    """Counts of times by class; merging two is adding their counts."""
+
+    __slots__ = ("_counts", "count", "total_s")
+
+    def __init__(self) -> None:
+        self._counts: dict[int, int] = {}
+        self.count = 0
+        self.total_s = 0.0
+
+    def add(self, time_s: float) -> None:
+        """Count one time."""
+        place = _LOWEST
+        if time_s > LEAST_S:
+            place = min(_HIGHEST, math.floor(math.log2(time_s) * CLASSES_PER_DOUBLING))
+        self._counts[place] = self._counts.get(place, 0) + 1
+        self.count += 1
+        self.total_s += time_s
+
+    def merge(self, other: Spread) -> None:
+        """Take in what another one counted."""
+        for place, number in other._counts.items():
+            self._counts[place] = self._counts.get(place, 0) + number
+        self.count += other.count
+        self.total_s += other.total_s
+
+    @property
+    def mean_s(self) -> float | None:
+        """The mean; exact. None of no times."""
+        return self.total_s / self.count if self.count else None
+
+    def quantiles_s(self, percents: Iterable[int]) -> list[float | None]:
+        """The middle of the class that each nearest rank falls into; ``percents`` ascend."""
+        places = sorted(self._counts)
+        found: list[float | None] = []
+        at, seen = 0, 0
+        for percent in percents:
+            if not self.count:
+                found.append(None)
+                continue
+            rank = max(1, -(-self.count * percent // 100))
+            while seen < rank:
+                seen += self._counts[places[at]]
+                at += 1
+            found.append(2 ** ((places[at - 1] + 0.5) / CLASSES_PER_DOUBLING))
+        return found
+
+    def classes(self, most: int = 60) -> tuple[list[float], list[int]]:
+        """Edges (s) and counts of a histogram without holes, of no more than ``most`` bars."""
+        if not self._counts:
+            return [], []
+        first, last = min(self._counts) - _LOWEST, max(self._counts) - _LOWEST
+        step = 1
+        while last // step - first // step + 1 > most:
+            step *= 2
+        begin, end = first // step, last // step
+        counts = [0] * (end - begin + 1)
+        for place, number in self._counts.items():
+            counts[(place - _LOWEST) // step - begin] += number
+        edges = ((_LOWEST + place * step) / CLASSES_PER_DOUBLING for place in range(begin, end + 2))
+        return [2**edge for edge in edges], counts

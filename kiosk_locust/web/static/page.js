@@ -1,0 +1,149 @@
+"use strict";
+// Fills the page from a picture of the run: once for one that is over, every 2 s for one that is on.
+(() => {
+  const EVERY_MS = 2000;
+  const LABELS = {
+    duration: "whole job", queue_wait: "queue wait", total: "without queue", download: "download",
+    predict: "predict", postprocess: "postprocess", upload: "upload",
+    children_upload: "children upload", cleanup: "cleanup", submission_lag: "submission lag",
+    socket_wait: "socket wait", submission_http: "submission HTTP", detection_bound: "end seen within",
+  };
+  const STATES = {
+    starting: "Starting", running: "Running", ending: "Ending; files are being written",
+    finished: "Finished", interrupted: "Interrupted", died: "Its process died; it can be resumed",
+  };
+  const { root, source, live } = document.body.dataset;
+  const isLive = live === "yes";
+  const frozen = document.getElementById("picture");
+  const at = (id) => document.getElementById(id);
+  let latest = null;
+
+  function showState(p) {
+    at("title").textContent = p.run_name;
+    document.title = p.run_name;
+    at("simulated").hidden = !p.simulated;
+    const parts = [STATES[p.state] || p.state];
+    if (p.ended_by && p.state !== "finished") parts.push(`Ended by: ${p.ended_by}`);
+    if (p.verdict) parts.push(p.verdict[0].toUpperCase() + p.verdict.slice(1));
+    const text = `${parts.join(". ")}.`;
+    if (at("state").textContent !== text) at("state").textContent = text; // read aloud when new
+  }
+
+  function showProgress(p) {
+    const bar = at("bar");
+    bar.hidden = p.total === null;
+    if (p.total !== null) {
+      bar.max = Math.max(1, p.total);
+      bar.value = p.closed;
+    }
+    const of = p.total === null ? "" : ` of ${Text.grouped(p.total)}`;
+    const tiles = [
+      ["Jobs closed", `${Text.grouped(p.closed)}${of}`],
+      ["In flight", Text.count(p.in_flight, "job")],
+      ["Submitted", Text.count(p.submitted, "job")],
+      ["Rate wanted", p.workload === "open" ? Text.rate(p.rate_wanted_per_s, "jobs") : "closed workload"],
+      ["Rate achieved", Text.rate(p.rate_achieved_per_s, "jobs")],
+      ["Images", `${Text.grouped(p.images_done)} done, ${Text.grouped(p.images_failed)} failed`],
+      ["Time", Text.seconds(p.elapsed_s)],
+    ];
+    if (p.rate_per_s !== null) tiles.push(["Closed lately", Text.rate(p.rate_per_s, "jobs")]);
+    if (p.left_s) tiles.push(["Time left", Text.about(p.left_s)]);
+    tiles.push(["Kiosk", p.simulated ? "simulated" : p.host]);
+    at("tiles").replaceChildren(...tiles.map(([label, value]) => Tables.tile(label, value)));
+  }
+
+  function showProblems(p) {
+    at("no-problem").hidden = p.problems.length > 0;
+    at("problem-list").replaceChildren(...p.problems.map((text) => Tables.element("li", text)));
+  }
+
+  function showJobs(p) {
+    const counted = (found) => Object.entries(found).sort((a, b) => b[1] - a[1])
+      .map(([name, number]) => [name, Text.grouped(number)]);
+    const columns = (what) => [{ title: what }, { title: "jobs", number: true }];
+    Tables.fill("outcomes", "Closed, by outcome", columns("outcome"), counted(p.outcomes));
+    Tables.fill("statuses", "In flight, by status", columns("status"), counted(p.statuses));
+    const rows = Object.entries(LABELS).filter(([name]) => p.percentiles_s[name] && p.percentiles_s[name].count)
+      .map(([name, label]) => {
+        const found = p.percentiles_s[name];
+        const values = [found.p50, found.p90, found.p95, found.p99, found.max].map(Text.seconds);
+        return [label, Text.grouped(found.count), ...values];
+      });
+    const titles = ["values", "50 %", "90 %", "95 %", "99 %", "max"];
+    Tables.fill("percentiles", "Percentiles", [{ title: "time" }, ...titles.map((title) => ({ title, number: true }))], rows);
+    at("exactness").textContent = p.exact ? "Exact, by the nearest rank." : "Within 0.1 % while the run goes on; exact in its results.";
+    at("no-failure").hidden = p.failures.length > 0;
+    Tables.fill("failures", "Last failures, newest first",
+      [{ title: "job" }, { title: "closed" }, { title: "outcome" }, { title: "reason" }, { title: "job id" }, { title: "output", link: true }],
+      p.failures.map((f) => [`${f.number} of cycle ${f.cycle}`, Text.moment(f.at), f.outcome, f.reason, f.job_id, f.output_url]));
+  }
+
+  function showFiles(p) {
+    const links = p.files.map((file) => {
+      const item = Tables.element("li");
+      const name = encodeURIComponent(file.name);
+      const past = source.endsWith("/data.json") ? source.slice(0, -"data.json".length) : `runs/${encodeURIComponent(p.run_name)}/`;
+      const href = frozen ? name : `${root}${past}files/${name}`;
+      item.append(Tables.element("a", file.name, { href }), ` ${file.what}`);
+      return item;
+    });
+    if (!frozen) {
+      const item = Tables.element("li");
+      const href = root + source.replace(/data\.json$/, "jobs.csv");
+      item.append(Tables.element("a", "jobs.csv", { href }), " all jobs, for a spreadsheet");
+      links.push(item);
+    }
+    at("files").replaceChildren(...links);
+  }
+
+  function showConfiguration(p) {
+    const rows = Object.entries(p.configuration).map(([name, value]) =>
+      [name, value === null ? "" : typeof value === "object" ? JSON.stringify(value) : value]);
+    Tables.fill("configuration", "Configuration", [{ title: "setting" }, { title: "value" }], rows);
+  }
+
+  function show(picture) {
+    latest = picture;
+    at("body").hidden = false;
+    at("fault").hidden = true;
+    showState(picture);
+    showProgress(picture);
+    showProblems(picture);
+    Charts.show(at("charts"), picture, () => latest);
+    showJobs(picture);
+    Cost.show(picture);
+    showFiles(picture);
+    showConfiguration(picture);
+  }
+
+  function wait(text, refusal) {
+    at("state").textContent = text;
+    at("fault").textContent = refusal || "";
+    at("fault").hidden = !refusal;
+  }
+
+  async function load() {
+    try {
+      const answer = await fetch(root + source, { cache: "no-store" });
+      if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+      const found = await answer.json();
+      if (found.waiting) wait(found.refusal ? "No run is on." : "No run was started yet.", found.refusal);
+      else show(found);
+    } catch (error) {
+      wait("What is shown may be old.", `It cannot be read anew: ${error.message}`);
+    }
+    if (isLive) setTimeout(load, EVERY_MS);
+  }
+
+  for (const query of ["(prefers-color-scheme: dark)", "print"]) {
+    window.matchMedia(query).addEventListener("change", () => {
+      if (latest) Charts.show(at("charts"), latest, () => latest, true);
+      Charts.resize();
+    });
+  }
+  window.addEventListener("beforeprint", () => {
+    for (const details of document.querySelectorAll("details")) details.open = true;
+  });
+  if (frozen) show(JSON.parse(frozen.textContent));
+  else load();
+})();

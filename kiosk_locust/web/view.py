@@ -1,0 +1,83 @@
+"""``python -m kiosk_locust view PATH``: the page of any ledger or results file, in a browser."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import webbrowser
+from pathlib import Path
+from urllib.parse import quote
+
+from flask import Flask, redirect
+from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.wrappers import Response
+
+from kiosk_locust.errors import KioskLocustError
+from kiosk_locust.reading import facts, opened
+from kiosk_locust.web import imported
+from kiosk_locust.web.pages import Current, Pages
+
+USAGE = "usage: python -m kiosk_locust view LEDGER_OR_RESULTS [--port PORT] [--no-browser]\n"
+HOST = "127.0.0.1"
+
+
+class _OneLedger:
+    """A folder of past runs, none of which is on."""
+
+    refusal = ""
+
+    def __init__(self, output_dir: Path) -> None:
+        self.output_dir = output_dir
+
+    @property
+    def current(self) -> Current | None:
+        """None: nothing runs here."""
+        return None
+
+
+def make(ledger: Path, port: int) -> tuple[BaseWSGIServer, str]:
+    """A server on loopback alone, and the address of the ledger's page; raises OSError."""
+    app = Flask("kiosk_locust.web")
+    first = f"/kiosk/runs/{quote(ledger.stem, safe='')}"
+    pages = Pages(_OneLedger(ledger.parent), lambda view: view)
+    app.register_blueprint(pages.blueprint(""))
+
+    def home() -> Response:
+        return redirect(first)
+
+    app.add_url_rule("/", "home", home)
+    server = make_server(HOST, port, app, threaded=True)
+    return server, f"http://{HOST}:{server.port}{first}"
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until Ctrl-C; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m kiosk_locust view",
+        description="Show the page of a run in a browser, from its ledger or its results file.",
+    )
+    parser.add_argument("path", type=Path, help="<run>.db, or a results file (.json)")
+    parser.add_argument("--port", type=int, default=0, help="0, the default: a free one")
+    parser.add_argument("--no-browser", action="store_true", help="open no browser")
+    asked = parser.parse_args(arguments)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # not a line for each request
+    try:
+        with imported.as_ledger(asked.path) as ledger:
+            with opened(ledger) as db:
+                facts(db)  # whether it is one
+            server, url = make(ledger, asked.port)
+            sys.stdout.write(f"{asked.path} is shown at {url} (Ctrl-C ends it)\n")
+            sys.stdout.flush()
+            if not asked.no_browser:
+                webbrowser.open(url)
+            try:
+                server.serve_forever()
+            except KeyboardInterrupt:
+                sys.stdout.write("\n")
+            finally:
+                server.server_close()
+    except (KioskLocustError, OSError) as error:
+        sys.stderr.write(f"{asked.path} cannot be shown: {error}\n")
+        return 2
+    return 0

@@ -1,0 +1,95 @@
+"""Runs whose truth is known: what the simulated Kiosk logged, beside what was reported."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.real import run_locust, simulator
+from tests.truth import beyond_their_bounds, duration_errors, kolmogorov_smirnov, told
+
+ARRIVALS = {
+    "constant": ("-r", "40"),
+    "poisson": ("-r", "40", "--arrival", "poisson", "--arrival-seed", "11"),
+    "ramp": ("--ramp", "20:60:1"),
+    "trace": ("--arrival-trace", "trace.txt"),
+}
+
+
+@pytest.mark.parametrize("arrival", ARRIVALS)
+def test_what_is_reported_is_what_happened(arrival: str, tmp_path: Path) -> None:
+    (tmp_path / "trace.txt").write_text("\n".join(str(i * i / 2000) for i in range(60)))
+    with simulator("--seed=5", "--spread=0.5", "--jobs-per-gpu=2") as kiosk:
+        finished = run_locust(tmp_path, "-u", "60", *ARRIVALS[arrival], host=kiosk.url)
+        assert finished.outcomes == {"done": 60}, finished.output
+        jobs = told(finished, kiosk)
+    assert max(duration_errors(jobs)) < 0.0011
+    assert beyond_their_bounds(jobs) == []
+    frontend = finished.results[0]["clocks"]["frontend"]
+    assert abs(frontend["offset_s"]) <= frontend["error_s"] + 1e-3
+    for each in jobs:
+        parts = ("lag_s", "socket_wait_s", "creation_s", "queue_wait_s", "processing_s")
+        known = [each.job[name] for name in (*parts, "detection_s")]
+        assert None not in known
+        assert sum(known) == pytest.approx(each.job["since_due_s"], rel=0.01, abs=0.002)
+
+
+def test_random_arrivals_are_exponential_as_the_server_received_them(tmp_path: Path) -> None:
+    arguments = ("-u", "200", "-r", "100", "--arrival", "poisson", "--arrival-seed", "3")
+    with simulator() as kiosk:
+        finished = run_locust(tmp_path, *arguments, host=kiosk.url)
+        arrived = sorted(each["at"] for each in kiosk.submissions)
+    assert finished.outcomes == {"done": 200}, finished.output
+    gaps = [late - early for early, late in pairwise(arrived)]
+    assert kolmogorov_smirnov(gaps, 1 / 100) > 0.01
+    even = [0.01 + 1e-6 * number for number in range(200)]  # the test can fail
+    assert kolmogorov_smirnov(even, 1 / 100) < 1e-6
+
+
+def test_a_frontend_whose_clock_is_30_s_off_is_found_and_durations_are_corrected(
+    tmp_path: Path,
+) -> None:
+    with simulator("--frontend-skew-s=30", "--predict-s=0.5") as kiosk:
+        finished = run_locust(tmp_path, "-u", "40", "-r", "40", host=kiosk.url)
+        jobs = told(finished, kiosk)
+    (found,) = finished.results
+    frontend = found["clocks"]["frontend"]
+    assert abs(frontend["offset_s"] - 30) <= frontend["error_s"] + 1e-3 < 0.1
+    assert found["summary"]["soundness"]["corrected"] == 40
+    assert {each.job["duration_flaw"] for each in jobs} == {
+        "it ended before it was created, by the Kiosk's clocks"
+    }
+    assert beyond_their_bounds(jobs) == []
+    assert max(duration_errors(jobs)) < 0.2  # polled every 0.2 s
+
+
+def test_consumers_whose_clocks_are_30_s_off_are_found(tmp_path: Path) -> None:
+    with simulator("--consumer-skew-s=-30", "--predict-s=0.5") as kiosk:
+        finished = run_locust(tmp_path, "-u", "40", "-r", "40", host=kiosk.url)
+        jobs = told(finished, kiosk)
+    consumers = finished.results[0]["clocks"]["consumers"]
+    assert consumers
+    for clock in consumers.values():
+        assert abs(clock["offset_s"] + 30) <= clock["error_s"] + 1e-3
+    assert beyond_their_bounds(jobs) == []
+
+
+def test_every_failed_image_of_a_zip_is_counted(tmp_path: Path) -> None:
+    with simulator("--seed=7", "--failure-rate=0.3", "--images-per-zip=20") as kiosk:
+        finished = run_locust(
+            tmp_path, "-u", "10", "-r", "20", "--warmup", "2 jobs", host=kiosk.url, FILE="a.zip"
+        )
+        lives = {each.job["job_id"]: each for each in told(finished, kiosk)}
+        truth = kiosk.lives
+    for name in ("images_done", "images_failed"):
+        wanted = {key: life[name] for key, life in truth.items()}
+        assert {key: each.job[name] for key, each in lives.items()} == wanted
+        assert finished.results[0]["summary"][name] == sum(wanted.values())
+    summary = finished.results[0]["summary"]
+    assert summary["images_failed"] > 10
+    assert summary["soundness"]["unknown_share_zips"] > 0.5  # its children overlap
+    assert {each.job["queue_wait_s"] for each in lives.values()} == {None}
+    assert (summary["trimmed"]["jobs"], summary["percentiles_s"]["duration"]["count"]) == (2, 8)
+    assert [job["in_summary"] for job in finished.jobs] == [False] * 2 + [True] * 8

@@ -1,0 +1,1 @@
+"""Tests of what people look at in a browser."""

@@ -1,0 +1,291 @@
+"""Real runs, looked at with a real browser; what it shows is compared with the ledger by SQL."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.chromium import Chromium, Seen, chromium
+from tests.real import Locust, Simulator, simulator, wait_until
+from tests.test_distributed import free_port
+from tests.test_webui import WebUi
+
+PICTURES = Path(__file__).parents[2] / ".pictures"
+TILES = """Object.fromEntries([...document.querySelectorAll("#tiles > div")].map(
+    (tile) => [tile.querySelector("dt").textContent, tile.querySelector("dd").textContent]))"""
+ROWS = """[...document.querySelectorAll("#{} tbody tr")].map(
+    (row) => [...row.children].map((cell) => cell.textContent))"""
+CLOSED = "Number(document.querySelector('#tiles dd').textContent.split(' of ')[0].replace(',', ''))"
+OVER = "/Finished|Interrupted/.test(document.querySelector('#state').textContent)"
+DRAWN = "document.querySelectorAll('.chart .main-svg').length >= 5"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chromium]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def kiosk() -> Iterator[Simulator]:
+    with simulator("--predict-s=0.3", "--jobs-per-gpu=16") as kiosk:
+        yield kiosk
+
+
+@pytest.fixture(scope="module")
+def web(kiosk: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUi]:
+    """A web UI in which one run follows another."""
+    ui = WebUi(tmp_path_factory.mktemp("page"), host=kiosk.url)
+    try:
+        yield ui
+    finally:
+        ui.signal(signal.SIGINT)
+        ui.finish()
+
+
+def rows(table: str) -> str:
+    return ROWS.format(table)
+
+
+def serious(seen: Seen, name: str = "axe") -> list[Any]:
+    return [found for found in seen.told[name] if found[0] in ("serious", "critical")]
+
+
+def shots() -> str:
+    PICTURES.mkdir(exist_ok=True)
+    return str(PICTURES)
+
+
+# -- the start form
+
+
+def test_a_run_is_started_from_the_form_and_the_live_page_fills_up(
+    web: WebUi, browser: Chromium
+) -> None:
+    seen = browser.visit(
+        web.url,
+        ("shot", f"{shots()}/form.png"),
+        ("fill", '[name="userCount"]', "40"),
+        ("fill", '[name="spawnRate"]', "10"),
+        ("click", "role=button[name='Custom parameters']"),
+        ("fill", '[name="runName"]', "from-form"),
+        ("tell", "fields", "[...document.querySelectorAll('form [name]')].map((f) => f.name)"),
+        ("click", "button[type=submit]"),
+        ("until", "[...document.querySelectorAll('button')].some((b) => b.innerText === 'STOP')"),
+        ("goto", f"{web.url}/kiosk"),
+        ("until", f"document.querySelector('#tiles dd') && {CLOSED} > 5"),
+        ("tell", "early", CLOSED),
+        ("tell", "running", "document.querySelector('#state').textContent"),
+        ("until", DRAWN),
+        ("shot", f"{shots()}/live.png"),
+        ("until", f"{CLOSED} >= 20"),
+        ("until", OVER),
+        ("tell", "tiles", TILES),
+        ("tell", "percentiles", rows("percentiles")),
+        ("tell", "outcomes", rows("outcomes")),
+    )
+    fields = seen.told["fields"]
+    assert fields.index("jobType") < fields.index("count") < fields.index("updateInterval")
+    assert not [name for name in fields if re.search("password|token|secret", name, re.I)]
+    assert seen.errors == []
+    assert 5 < seen.told["early"] < 40
+    assert seen.told["running"] == "Running."
+    assert seen.told["tiles"]["Jobs closed"] == "40 of 40"
+    assert seen.told["tiles"]["Rate wanted"] == "10 jobs/s"
+    assert web.sql("from-form", "SELECT count(*) FROM tickets WHERE outcome = 'done'") == [(40,)]
+    assert seen.told["outcomes"] == [["done", "40"]]
+    durations = sorted(d for (d,) in web.sql("from-form", "SELECT duration_s FROM tickets"))
+    shown = next(row for row in seen.told["percentiles"] if row[0] == "whole job")
+    assert shown[1] == "40"
+    assert shown[2] == seconds(durations[19])
+    assert shown[6] == seconds(durations[39])
+
+
+def seconds(value: float) -> str:
+    """As the page writes it, by another way."""
+    return f"{float(f'{value * 1000:.3g}'):g} ms" if value < 0.9995 else f"{value:.2f} s"
+
+
+def test_wrong_values_are_told_to_who_clicked_a_line_each(web: WebUi, browser: Chromium) -> None:
+    seen = browser.visit(
+        web.url,
+        ("click", "text=New"),
+        ("click", "role=button[name='Custom parameters']"),
+        ("fill", '[name="count"]', "many"),
+        ("fill", '[name="updateInterval"]', "-1"),
+        ("click", "button[type=submit]"),
+        ("until", "document.querySelector('.MuiAlert-message')"),
+        ("tell", "message", "document.querySelector('.MuiAlert-message').innerText"),
+    )
+    lines = seen.told["message"].splitlines()
+    assert lines[0] == "2 settings cannot be used:"
+    assert {name for name in ("Count", "Update interval") if name in seen.told["message"]} == {
+        "Count",
+        "Update interval",
+    }
+    assert len(lines) == 3
+
+
+def test_a_kiosk_that_is_away_is_told_to_who_clicked(web: WebUi, browser: Chromium) -> None:
+    seen = browser.visit(
+        web.url,
+        ("click", "text=New"),
+        ("fill", '[name="host"]', "http://127.0.0.1:9"),
+        ("click", "button[type=submit]"),
+        ("until", "document.querySelector('.MuiAlert-message')"),
+        ("tell", "message", "document.querySelector('.MuiAlert-message').innerText"),
+    )
+    assert seen.told["message"].startswith("the Kiosk cannot be reached")
+
+
+# -- a second run, its tab, and Stop
+
+
+def test_the_tab_has_the_runs_rows_and_a_stopped_run_says_so(
+    web: WebUi, browser: Chromium, kiosk: Simulator
+) -> None:
+    kiosk.set_faults("POST /api/predict status=400 rate=0.3")
+    web.start("stopped", users=300, rate=10)
+    wait_until(lambda: web.jobs_in_statistics() > 3, what="3 closed jobs")
+    seen = browser.visit(
+        f"{web.url}/?tab=kiosk",
+        ("until", "/Time: duration[^]*Failed: job/.test(document.body.innerText)"),
+        ("tell", "rows", "[...document.querySelectorAll('tbody tr')].map((r) => r.innerText)"),
+        ("tell", "link", "document.querySelector('#kiosk-links a').getAttribute('href')"),
+        ("shot", f"{shots()}/tab.png"),
+        ("click", "text=Stop"),
+        ("goto", f"{web.url}/kiosk"),
+        ("until", OVER),
+        ("tell", "state", "document.querySelector('#state').textContent"),
+        ("tell", "outcomes", rows("outcomes")),
+    )
+    kiosk.set_faults()
+    text = "\n".join(seen.told["rows"])
+    assert re.search(r"Failed: job \d+ of cycle 1\s+rejected: ", text), text
+    assert re.search(r"Closed\s+\d+ of 300\s+.*stopped, running", text), text
+    assert re.search(r"Time: duration\s+\d+\s+\d+ ms", text), text
+    assert seen.told["link"] == "./kiosk"
+    assert "Interrupted. Ended by: Stop. Exit code 2" in seen.told["state"]
+    counted = web.sql("stopped", "SELECT outcome, count(*) FROM tickets GROUP BY 1 ORDER BY 2 DESC")
+    assert seen.told["outcomes"] == [[outcome, f"{number:,}"] for outcome, number in counted]
+
+
+def test_the_run_before_is_still_there_with_its_files(
+    web: WebUi, browser: Chromium, tmp_path: Path
+) -> None:
+    seen = browser.visit(
+        f"{web.url}/kiosk/runs",
+        ("click", "text=from-form"),
+        ("until", DRAWN),
+        ("tell", "title", "document.title"),
+        ("tell", "files", "[...document.querySelectorAll('#files a')].map((a) => a.textContent)"),
+        ("keep", "csv", "text=jobs.csv", str(tmp_path / "jobs.csv")),
+        ("keep", "report", "text=from-form.html", str(tmp_path / "report.html")),
+        ("keep", "chart", "#figure-rates button", str(tmp_path / "rates.csv")),
+        ("axe", "axe"),
+    )
+    assert seen.told["title"] == "from-form"
+    assert serious(seen) == []
+    assert seen.errors == []
+    lines = list(csv.DictReader((tmp_path / "jobs.csv").open()))
+    ids = {job_id for (job_id,) in web.sql("from-form", "SELECT job_id FROM tickets")}
+    assert {line["job_id"] for line in lines} == ids
+    rates = list(csv.DictReader((tmp_path / "rates.csv").open()))
+    assert sum(int(line["submitted_jobs"]) for line in rates) == 40
+    assert sum(int(line["due_jobs"]) for line in rates) == 40
+    report = browser.visit(
+        (tmp_path / "report.html").as_uri(),
+        ("until", DRAWN),
+        ("tell", "tiles", TILES),
+        ("shot", f"{shots()}/report.png"),
+        ("axe", "axe"),
+        offline=True,
+    )
+    assert report.told["tiles"]["Jobs closed"] == "40 of 40"
+    assert serious(report) == []
+    assert report.errors == []
+    assert [url for url in report.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_on_a_phone_nothing_is_wider_than_the_page(
+    web: WebUi, browser: Chromium, dark: bool
+) -> None:
+    seen = browser.visit(
+        f"{web.url}/kiosk/runs/from-form",
+        ("until", DRAWN),
+        ("tell", "overflow", "document.documentElement.scrollWidth - window.innerWidth"),
+        ("tell", "paper", "getComputedStyle(document.body).backgroundColor"),
+        ("press", "Tab"),
+        ("tell", "first", "document.activeElement.textContent"),
+        ("axe", "axe"),
+        ("shot", f"{shots()}/phone-{'dark' if dark else 'light'}.png"),
+        width=360,
+        dark=dark,
+    )
+    assert seen.told["overflow"] <= 0
+    assert seen.told["paper"] == ("rgb(18, 24, 31)" if dark else "rgb(255, 255, 255)")
+    assert seen.told["first"] == "Skip to the run"
+    assert serious(seen) == []
+
+
+# -- other ways to serve it
+
+
+def test_with_master_and_worker_below_a_base_path_and_behind_a_login(
+    kiosk: Simulator, browser: Chromium, tmp_path: Path
+) -> None:
+    locustfile = Path(__file__).parents[1] / "locustfiles" / "login.py"
+    port = str(free_port())
+    folders = [tmp_path / "master", tmp_path / "worker"]
+    for folder in folders:
+        folder.mkdir()
+    web = WebUi(
+        folders[0],
+        *("--web-login", "--web-base-path", "/loc"),
+        *("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port),
+        host=kiosk.url,
+        locustfile=locustfile,
+    )
+    worker = Locust(folders[1], "--worker", "--master-port", port, headless=False)
+    try:
+        for path in ("data.json", "runs", "jobs.csv", "static/page.js", "../kiosk"):
+            answer = requests.get(f"{web.url}/loc/kiosk/{path}", allow_redirects=False, timeout=10)
+            assert (answer.status_code, "/loc/login" in answer.headers["Location"]) == (302, True)
+        wait_until(lambda: "1 workers connected" in web.output, what="the worker")
+        with requests.Session() as session:
+            session.get(f"{web.url}/let-me-in", timeout=10)
+            form = {"user_count": "30", "spawn_rate": "15", "run_name": "shared"}
+            assert session.post(f"{web.url}/loc/swarm", data=form, timeout=10).json()["success"]
+        seen = browser.visit(
+            f"{web.url}/loc/kiosk",
+            ("until", OVER),
+            ("until", DRAWN),
+            ("tell", "tiles", TILES),
+            ("tell", "outcomes", rows("outcomes")),
+            ("click", "text=All runs"),
+            ("tell", "runs", "document.querySelector('tbody').innerText"),
+            before=[f"{web.url}/let-me-in"],
+        )
+        assert seen.told["tiles"]["Jobs closed"] == "30 of 30"
+        assert seen.told["outcomes"] == [["done", "30"]]
+        assert "shared" in seen.told["runs"]
+        assert web.sql("shared", "SELECT count(*) FROM tickets WHERE outcome='done'") == [(30,)]
+    finally:
+        web.signal(signal.SIGINT)
+        web.finish()
+        worker.finish()
+
+
+def test_the_size_of_what_the_page_asks_for_does_not_grow_with_the_jobs(web: WebUi) -> None:
+    size = len(web.get("/kiosk/data.json").content)
+    assert size < 60_000
+    assert json.loads(web.get("/kiosk/data.json").text)["closed"] == 300

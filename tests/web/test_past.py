@@ -1,0 +1,159 @@
+"""A picture from a ledger, compared with what plain SQL says of the same ledger."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiosk_locust.cost.stored import Priced, RunCost
+from kiosk_locust.web import imported, past, programs
+from kiosk_locust.web.picture import MOST_FAILURES, Picture
+from tests.ledgers import T0, Row, make, never_leased
+
+
+def rows() -> list[Row]:
+    done = [
+        Row(number=n, due_at=T0 + n, submitted_at=T0 + n + 0.5, closed_at=T0 + n + 6)
+        for n in range(40)
+    ]
+    failed = [
+        Row(
+            number=40 + n,
+            due_at=T0 + 40 + n,
+            submitted_at=T0 + 40 + n,
+            closed_at=T0 + 50 + n,
+            outcome="failed",
+            status="failed",
+            reason=f"Traceback\n  line 1\nValueError: {n}",
+            images_done=0,
+            images_failed=1,
+        )
+        for n in range(30)
+    ]
+    return [*done, *failed, never_leased(70), never_leased(71)]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    return make(tmp_path / "a-run.db", rows(), options={"count": 72})
+
+
+def sql(ledger: Path, query: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(ledger)) as db:
+        return db.execute(query).fetchall()
+
+
+def test_counts_are_those_of_the_ledger(ledger: Path) -> None:
+    picture = past.read(ledger)
+    assert picture.outcomes == dict(sql(ledger, "SELECT outcome, count(*) FROM tickets GROUP BY 1"))
+    assert (picture.total, picture.closed, picture.submitted) == (72, 72, 70)
+    assert (picture.images_done, picture.images_failed, picture.in_flight) == (40, 30, 0)
+
+
+def test_the_course_adds_up_to_what_happened_to_taken_tickets(ledger: Path) -> None:
+    course = past.read(ledger).course
+    taken = sql(
+        ledger,
+        "SELECT count(due_at), count(submitted_at), count(closed_at), sum(outcome <> 'done')"
+        " FROM tickets WHERE taken_at IS NOT NULL",
+    )[0]
+    assert (sum(course.due), sum(course.submitted), sum(course.closed), sum(course.failed)) == taken
+    assert course.in_flight[-1] == 0
+    assert (
+        sum(course.submitted[:10])
+        == sql(
+            ledger, f"SELECT count(*) FROM tickets WHERE submitted_at < {T0 + 10 * course.width_s}"
+        )[0][0]
+    )
+
+
+def test_the_last_failures_are_the_last_ones_with_the_line_that_says_what_it_was(
+    ledger: Path,
+) -> None:
+    shown = past.read(ledger).failures
+    assert [failure.number for failure in shown] == list(range(69, 69 - MOST_FAILURES, -1))
+    assert shown[0].reason == "ValueError: 29"
+
+
+def test_a_run_whose_process_died_says_so_and_one_that_lives_is_running(tmp_path: Path) -> None:
+    unclosed = rows()[:1]
+    dead = make(tmp_path / "dead.db", unclosed, alive_at=str(T0))
+    with closing(sqlite3.connect(dead)) as db:
+        db.execute("DELETE FROM meta WHERE key IN ('ended_at', 'finished')")
+        db.commit()
+    assert past.read(dead).state == "died"
+    with closing(sqlite3.connect(dead)) as db:
+        db.execute("UPDATE meta SET value = ? WHERE key = 'alive_at'", (str(time.time()),))
+        db.commit()
+    alive = past.read(dead)
+    assert (alive.state, alive.verdict) == ("running", "")
+
+
+def test_pauses_between_sessions_are_told(ledger: Path) -> None:
+    with closing(sqlite3.connect(ledger)) as db:
+        for number, begun, ended in ((1, T0 - 2, T0 + 10), (2, T0 + 40, T0 + 90)):
+            db.execute(
+                "INSERT INTO sessions VALUES (?, ?, ?, ?, 'x', '{}')", (number, begun, T0, ended)
+            )
+        db.commit()
+    (pause,) = past.read(ledger).pauses
+    assert (pause.begin_s, pause.seconds) == (10.0, 30.0)
+
+
+def test_the_cost_is_what_stands_in_the_ledger(tmp_path: Path) -> None:
+    known = RunCost("A", "", Priced({}, {"run": {"total_usd": 4}})).as_text()
+    ledger = make(tmp_path / "known.db", rows(), cost=known)
+    assert past.read(ledger).cost == {"run": {"total_usd": 4}, "asked": "A", "trouble": ""}
+    lacking = make(tmp_path / "lacking.db", rows(), cost=RunCost("A", "it is away").as_text())
+    assert past.read(lacking).cost == {"asked": "A", "trouble": "it is away"}
+    assert past.read(make(tmp_path / "none.db", rows())).cost is None
+
+
+def test_its_program_prints_the_same(ledger: Path) -> None:
+    assert json.loads(programs.picture(ledger)) == json.loads(past.read(ledger).as_json())
+
+
+def test_infinities_become_null(ledger: Path) -> None:
+    picture = replace(past.read(ledger), cost={"usd": float("inf")})
+    assert json.loads(picture.as_json())["cost"] == {"usd": None}
+
+
+def same(one: Picture, other: Picture) -> None:
+    for name in ("outcomes", "closed", "submitted", "course", "durations", "percentiles_s"):
+        assert getattr(one, name) == getattr(other, name), name
+
+
+def test_a_results_file_shows_what_its_ledger_shows(ledger: Path, tmp_path: Path) -> None:
+    from kiosk_locust import results
+
+    (path,) = results.write_all(ledger, tmp_path / "out").paths
+    with imported.as_ledger(path) as copy:
+        same(past.read(copy), past.read(ledger))
+        kept = copy
+    assert not kept.exists()
+
+
+def test_a_results_file_of_the_older_client_can_be_shown(tmp_path: Path) -> None:
+    job = {
+        "input_file": "a.png",
+        "status": "done",
+        "created_at": "2027-01-15T08:00:00.000Z",
+        "finished_at": "2027-01-15T08:00:05.000000+00:00",
+        "total_time": 3.5,
+        "prediction_time": "None",
+        "job_id": "predict:a.png:1",
+    }
+    path = tmp_path / "1gpu_1jobs_0.5delay_0.json"
+    path.write_text(json.dumps({"num_jobs": 1, "job_data": [job, job | {"status": "failed"}]}))
+    with imported.as_ledger(path) as ledger:
+        picture = past.read(ledger)
+    assert picture.outcomes == {"done": 1, "failed": 1}
+    assert picture.percentiles_s["duration"].p50 == 5.0
+    assert picture.run_name == path.stem
