@@ -24,7 +24,7 @@ from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
 from kiosk_locust.errors import KioskError, KioskLocustError, PreflightError
 from kiosk_locust.finish import Finish
-from kiosk_locust.gate import ABORTED, Gate
+from kiosk_locust.gate import Gate
 from kiosk_locust.generator import GeneratorWatch, Others
 from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.http.transport import Transport
@@ -43,7 +43,7 @@ from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
 from kiosk_locust.transfers.movers import Movers, facts, movers, not_needed_of
-from kiosk_locust.verdict import Verdict
+from kiosk_locust.verdict import ABORTED, Verdict
 from kiosk_locust.web.live import LiveRun
 
 logger = logging.getLogger(__name__)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import signal
 
-from kiosk_locust.gate import ABORTED
 from kiosk_locust.options import Options
 from kiosk_locust.signals import Signals
+from kiosk_locust.verdict import ABORTED
 
 #: A cluster that sends SIGTERM kills soon after; by then everything is to be written.
 SIGTERM_GRACE_S = 10.0

@@ -89,8 +89,8 @@ class Finish:
             self.close_ledger,
             self.write_results,
             self.write_report,
-            self.write_junit,
             self.upload,
+            self.write_junit,  # it is for whoever started the run, not for the bucket
         )
 
     def carry_out(self, steps: Iterable[Step]) -> None:

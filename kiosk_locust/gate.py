@@ -17,8 +17,6 @@ from kiosk_locust.quality.thresholds import Result, evaluate
 from kiosk_locust.record import Outcome, Record
 from kiosk_locust.watch import Waits
 
-#: Why a run ended that missed a threshold.
-ABORTED = "--abort-on-threshold"
 LOOK_S = 0.5
 
 

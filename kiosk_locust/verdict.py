@@ -37,6 +37,8 @@ class Verdict(NamedTuple):
         return f"exit code {self.code}: {self.why}"
 
 
+#: What ended a run that missed a threshold, where that is wanted.
+ABORTED = "--abort-on-threshold"
 #: Thresholds that say how much of a failure is acceptable.
 _SPOKEN_OF = {
     Outcome.FAILED: {"failed", "images_failed"},

@@ -41,8 +41,9 @@ LIMIT_S = 60
 class Simulator:
     """The simulated Kiosk as the tests see it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pid: int = 0) -> None:
         self.url = url
+        self.pid = pid
 
     def log(self) -> dict[str, Any]:
         return dict(requests.get(f"{self.url}/simulator/log", timeout=10).json())
@@ -87,7 +88,7 @@ def simulator(*arguments: str, quick: bool = True) -> Iterator[Simulator]:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        yield Simulator(json.loads(process.stdout.readline())["url"])
+        yield Simulator(json.loads(process.stdout.readline())["url"], process.pid)
     finally:
         process.stdin.close()
         process.wait(timeout=10)

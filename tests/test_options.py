@@ -19,6 +19,7 @@ from kiosk_locust.options import (
     Options,
     Ramp,
     TransferOptions,
+    TrimOptions,
     TrustOptions,
     options_as_json,
 )
@@ -93,6 +94,7 @@ def test_the_defaults_are_those_of_the_older_client() -> None:
         log_enabled=True,
         log_level="DEBUG",
         log_file=Path("benchmark.log"),
+        trim=TrimOptions(),
         cost=CostOptions(),
         grafana=GrafanaOptions(),
         trust=TrustOptions(limits={rule.name: rule.limit for rule in RULES}),
