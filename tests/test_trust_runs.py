@@ -7,16 +7,22 @@ import os
 import re
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.real import ROOT, Finished, Locust, run_locust, simulator, wait_until
+from tests import real
+from tests.real import ROOT, Finished, simulator, wait_until
 from tests.test_distributed import free_port
 
 BUSY = ROOT / "tests" / "locustfiles" / "busy_loop.py"
+
+
+run_locust = partial(real.run_locust, judged=True)
+Locust = partial(real.Locust, judged=True)
 
 
 def reasons(finished: Finished) -> set[str]:
@@ -48,9 +54,7 @@ def test_a_healthy_run_is_valid_and_succeeds(tmp_path: Path, arguments: tuple[st
 
 def test_a_busy_loop_in_the_process_is_found(tmp_path: Path) -> None:
     with simulator() as kiosk:
-        found = run_locust(
-            tmp_path, "-u", "20", "-r", "10", host=kiosk.url, locustfile=BUSY
-        )
+        found = run_locust(tmp_path, "-u", "20", "-r", "10", host=kiosk.url, locustfile=BUSY)
     assert found.code == 2
     assert "event-loop" in reasons(found)
     assert is_told(found, "this program ran late")
@@ -70,9 +74,7 @@ def test_too_few_users_are_found_and_warned_of_while_the_run_goes_on(tmp_path: P
 
 def test_a_pool_of_one_socket_is_found(tmp_path: Path) -> None:
     with simulator("--fault", "* /api/* latency=0.1") as kiosk:
-        found = run_locust(
-            tmp_path, "-u", "20", host=kiosk.url, CONCURRENT_REQUESTS_PER_HOST="1"
-        )
+        found = run_locust(tmp_path, "-u", "20", host=kiosk.url, CONCURRENT_REQUESTS_PER_HOST="1")
     assert found.code == 2
     assert "socket-wait" in reasons(found)
     assert is_told(found, "waited for a free socket")
@@ -157,9 +159,7 @@ def test_failures_that_a_threshold_allows_are_exit_code_0(tmp_path: Path) -> Non
 def test_a_mistake_in_a_threshold_is_shown_with_a_caret_beside_other_mistakes(
     tmp_path: Path,
 ) -> None:
-    found = run_locust(
-        tmp_path, "--threshold", "job.p95 < 60 parsecs", "--update-interval", "x"
-    )
+    found = run_locust(tmp_path, "--threshold", "job.p95 < 60 parsecs", "--update-interval", "x")
     assert found.code == 2
     assert "'parsecs' is no unit for job.p95" in found.output
     assert re.search(r"job\.p95 < 60 parsecs\n +\^\n", found.output)
@@ -178,6 +178,5 @@ def test_a_run_ends_when_a_threshold_is_missed_where_that_is_wanted(tmp_path: Pa
     assert found.code == 1, found.output
     assert 0 < sent < 150
     assert "exit code 1: job.p50 < 1ms is missed" in found.output
-    (ledger,) = tmp_path.glob("results/*.db")
     assert found.sql("SELECT value FROM meta WHERE key = 'ended_by'") == [("--abort-on-threshold",)]
     assert json.loads(found.sql("SELECT value FROM meta WHERE key = 'judgement'")[0][0])

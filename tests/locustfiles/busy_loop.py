@@ -22,9 +22,11 @@ def work() -> None:
         gevent.sleep(0.05)
 
 
-@events.test_start.add_listener
 def begin(**_: Any) -> None:
     gevent.spawn(work)
+
+
+events.test_start.add_listener(begin)
 
 
 class Kiosk(KioskUser):
