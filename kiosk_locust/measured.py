@@ -58,7 +58,7 @@ def measured(
     """
     times = times or gather(db, run)
     summary = summary or summarise_open(db, run, cycle, times)
-    figures = totals.figures(_totals(db, run, summary, cycle))
+    figures = totals.figures(_totals(db, summary, cycle))
     figures |= _costs(run)
     backing: list[rules.Backing] = []
     known: dict[str, Latency] = {}
@@ -94,7 +94,7 @@ def _latency(db: sqlite3.Connection, name: str, cycle: int | None) -> Latency:
     return Latency([Lives(values) for values in by_cycle.values()])
 
 
-def _totals(db: sqlite3.Connection, run: Facts, summary: Summary, cycle: int | None) -> Totals:
+def _totals(db: sqlite3.Connection, summary: Summary, cycle: int | None) -> Totals:
     (unended,) = db.execute(
         "SELECT count(*) FROM temp.times WHERE ended = 0 AND (:cycle IS NULL OR cycle = :cycle)",
         {"cycle": cycle},

@@ -31,7 +31,8 @@ _CHUNK = 500
 _DUE = "coalesce(due_at, submitted_at)"
 _ROWS = f"""SELECT id, cycle, {_DUE} AS at, due_at, taken_at, submitted_at, outcome,
     observed_after, observed_at, closed_at, duration_s, duration_from, queue_wait_s, fields,
-    tickets.job_id, file, ambiguous, images_done, asked_at, sent_at, received_at, {BEGUN_AT} AS begun_at
+    tickets.job_id, file, ambiguous, images_done, asked_at, sent_at, received_at,
+    {BEGUN_AT} AS begun_at
     FROM tickets LEFT JOIN attempts ON ticket_id = id AND attempts.number = (SELECT max(number)
     FROM attempts WHERE ticket_id = id AND result = 'accepted') ORDER BY id"""  # noqa: S608  constants of this package
 _ENDED = ("done", "partial", "failed")
@@ -235,17 +236,18 @@ class _Job:
         row = self._row
         if row["observed_at"] is None or row["sent_at"] is None:
             return None
+        is_open = row["due_at"] is not None
         return parts(
-            "taken" if row["due_at"] is None else "due",
-            row["taken_at"] if row["due_at"] is None else row["due_at"],
-            row["asked_at"],
-            row["sent_at"],
-            row["received_at"],
-            ours(self._created, self._frontend, row["sent_at"], row["received_at"]),
-            queue_s,
-            None if queue_s is None else self._stages["total"][0],
-            ours(self._ended, self._consumer, row["observed_after"], row["observed_at"]),
-            row["observed_at"],
+            "due" if is_open else "taken",
+            start_at=row["due_at"] if is_open else row["taken_at"],
+            asked_at=row["asked_at"],
+            sent_at=row["sent_at"],
+            received_at=row["received_at"],
+            created_at=ours(self._created, self._frontend, row["sent_at"], row["received_at"]),
+            queue_s=queue_s,
+            processing_s=None if queue_s is None else self._stages["total"][0],
+            ended_at=ours(self._ended, self._consumer, row["observed_after"], row["observed_at"]),
+            observed_at=row["observed_at"],
         )
 
 

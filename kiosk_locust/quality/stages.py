@@ -81,20 +81,21 @@ def decompose(
     queue_s, processing_s = _work(record, found, duration_s)
     return parts(
         "taken" if record.ticket.due_at is None else "due",
-        start_at,
-        sent.asked_at,
-        sent.sent_at,
-        sent.received_at,
-        ours(created, frontend, sent.sent_at, sent.received_at),
-        queue_s,
-        processing_s,
-        ours(ended, consumer, record.observed_after, record.observed_at),
-        record.observed_at,
+        start_at=start_at,
+        asked_at=sent.asked_at,
+        sent_at=sent.sent_at,
+        received_at=sent.received_at,
+        created_at=ours(created, frontend, sent.sent_at, sent.received_at),
+        queue_s=queue_s,
+        processing_s=processing_s,
+        ended_at=ours(ended, consumer, record.observed_after, record.observed_at),
+        observed_at=record.observed_at,
     )
 
 
 def parts(
     since: Literal["due", "taken"],
+    *,
     start_at: float,
     asked_at: float,
     sent_at: float,

@@ -3,10 +3,13 @@
 (() => {
   const EVERY_MS = 2000;
   const LABELS = {
-    duration: "whole job", queue_wait: "queue wait", total: "without queue", download: "download",
+    duration: "whole job", since_due: "since it was due", lag: "begun late", creation: "sent to created",
+    queue_wait: "queue wait", processing: "processing", detection: "end to seen", unknown: "unknown",
+    total: "without queue", download: "download",
     predict: "predict", postprocess: "postprocess", upload: "upload",
     children_upload: "children upload", cleanup: "cleanup", submission_lag: "submission lag",
     socket_wait: "socket wait", submission_http: "submission HTTP", detection_bound: "end seen within",
+    duration_error: "duration's error",
   };
   const STATES = {
     starting: "Starting", running: "Running", ending: "Ending; files are being written",
