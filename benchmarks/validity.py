@@ -59,7 +59,7 @@ class JitteryClock:
     def wait(self, event: Event, seconds: float) -> bool:
         """As ``sleep``."""
         self.sleep(seconds)
-        return event.is_set()
+        return bool(event.is_set())
 
 
 def loop_delay(level: float, rng: np.random.Generator) -> dict[str, object]:
@@ -196,7 +196,9 @@ def alarms(pairs: int, rng: np.random.Generator) -> None:
         for percent in PERCENTS:
             compared = alarmed = 0
             for _ in range(pairs):
-                both = [by_batches(stays(jobs, load, rng), percent).interval for _ in range(2)]
+                both = [
+                    by_batches(stays(jobs, load, rng).tolist(), percent).interval for _ in range(2)
+                ]
                 if both[0] is None or both[1] is None:
                     continue
                 compared += 1

@@ -292,6 +292,7 @@ class ActiveRun:
         )
         self._progress.start()
         if self.live:
+            self.live.doubts = self.generator.told
             self.live.begin(zero_at)
         self._start_watching(zero_at)
         self.run.start(zero_at)

@@ -64,6 +64,8 @@ class GeneratorWatch:
         self._options = options
         self._clock = clock
         self._name = name
+        self.told: list[str] = []  # what was warned of, as it was said last
+        self._reasons: dict[str, str] = {}
         self._warned: dict[str, float] = {}
         self._started_at = clock.now()
         self._simulators_cpu_s: float | None = None
@@ -101,17 +103,16 @@ class GeneratorWatch:
         )
         return self.figures().in_facts(facts)
 
-    def warn(self) -> list[str]:
+    def warn(self) -> None:
         """Say what makes the run invalid by now, with its cure; each once, or seldom again."""
         now = self._clock.now()
-        told = []
         for reason in judge(self.facts(), self._options.trust.limits).reasons:
             if now - self._warned.get(reason.rule, -AGAIN_S) < AGAIN_S:
                 continue
             self._warned[reason.rule] = now
             logger.warning("these numbers cannot be trusted (%s): %s", reason.rule, reason.why)
-            told.append(reason.why)
-        return told
+            self._reasons[reason.rule] = reason.why
+            self.told[:] = self._reasons.values()
 
     def _run(self) -> None:
         while True:

@@ -73,6 +73,15 @@ class Judgement:
         missed = {each.failure for each in spoken if each.result is not Result.PASS}
         return frozenset(each.failure for each in spoken) - missed
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What is to be said of it, line by line; nothing of a valid run without thresholds."""
+        return (
+            *(f"INVALID: {each.why} (limit: {each.option})" for each in self.reasons),
+            *(f"Threshold {each.line}" for each in (*self.missed, *self.unmeasured)),
+            *self.warnings,
+        )
+
     def as_json(self) -> dict[str, Any]:
         """As results and pages have it."""
         return {

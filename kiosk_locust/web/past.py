@@ -106,11 +106,14 @@ def _picture(
         percentiles_s=told.percentiles_s,
         exact=True,
         failures=tuple(_failures(db)),
-        problems=problems(
-            waited_for_user=told.waited_for_user or 0,
-            ambiguous=told.ambiguous,
-            expire_errors=told.expire_errors,
-            observed=told.duration_from.get("observed", 0),
+        problems=(
+            *(run.judgement.lines if run.judgement and not is_on else ()),
+            *problems(
+                waited_for_user=told.waited_for_user or 0,
+                ambiguous=told.ambiguous,
+                expire_errors=told.expire_errors,
+                observed=told.duration_from.get("observed", 0),
+            ),
         ),
         verdict=verdict or ("" if is_on else _verdict(run, told)),
         pauses=tuple(
