@@ -34,6 +34,7 @@ from kiosk_locust.metrics import Metrics
 from kiosk_locust.options import Options, options_as_json
 from kiosk_locust.patience import PatientMaster
 from kiosk_locust.preflight import check_kiosk, find_base_url, pool_warning
+from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.resuming import Resumption
@@ -111,6 +112,11 @@ class ActiveRun:
     def path(self) -> Path:
         """Where the ledger is."""
         return self._run_ledger.path
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """VALID or INVALID, and the thresholds; None before the end."""
+        return self._finish.judgement if self._finish else None
 
     @property
     def files(self) -> list[Path]:
@@ -369,7 +375,7 @@ class ActiveRun:
             files=self.files,
             uploaded=self._finish.archived.urls,
             cost=self._finish.cost,
-            judgement=self._finish.judgement,
+            judgement=self.judgement,
             advice=self._finish.advice(self.name, simulated=self.simulated),
         )
 

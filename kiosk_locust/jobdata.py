@@ -24,14 +24,20 @@ PER_IMAGE = (
 #: Numbers of which every job has at most one.
 SINGLE = ("total_jobs", "cleanup_time", "children_upload_time")
 
+Row = dict[str, Any]
+
 _JOBS = """SELECT tickets.*, requests.body FROM tickets
     LEFT JOIN requests ON requests.id = request_id
     WHERE :cycle IS NULL OR cycle = :cycle ORDER BY tickets.id"""
 _ATTEMPTS = "SELECT * FROM attempts ORDER BY ticket_id, number"
-_CHANGES = "SELECT * FROM changes ORDER BY ticket_id, observed_at"
+_CHANGES = """SELECT ticket_id, status, after, observed_at, updated_at, updated_by
+    FROM changes ORDER BY ticket_id, observed_at"""
 _UPLOADS = "SELECT * FROM uploads ORDER BY ticket_id, number"
 _DOWNLOADS = "SELECT * FROM downloads ORDER BY ticket_id"
-_TIMES = "SELECT * FROM temp.times ORDER BY ticket_id"
+_TIMES = """SELECT ticket_id, kept, ended, ended_since_due, duration_s, duration_from,
+    duration_error_s, is_corrected, flaw, since_due_s, lag_s, socket_wait_s, submission_http_s,
+    creation_s, queue_wait_s, processing_s, detection_s, unknown_s
+    FROM temp.times ORDER BY ticket_id"""
 _OPTIONAL = ("due_at", "taken_at", "submitted_at", "observed_after", "observed_at", "closed_at")
 
 
@@ -63,7 +69,7 @@ def jobs(db: sqlite3.Connection, run: Facts, cycle: int | None) -> Iterator[dict
 _REQUESTED = ("model_name", "model_version", "preprocess", "postprocess")
 
 
-def _legacy(row: sqlite3.Row, request: Mapping[str, str]) -> dict[str, Any]:
+def _legacy(row: Row, request: Mapping[str, str]) -> dict[str, Any]:
     snapshot = Snapshot(json.loads(row["fields"] or "{}"))
     zipped = is_zip(request.get("image_name", row["file"]), row["job_id"] or "")
     fields = snapshot.fields
@@ -83,7 +89,7 @@ def _legacy(row: sqlite3.Row, request: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _ours(row: sqlite3.Row, request: Mapping[str, str]) -> dict[str, Any]:
+def _ours(row: Row, request: Mapping[str, str]) -> dict[str, Any]:
     return {
         "ticket": row["number"],
         "cycle": row["cycle"],
@@ -100,7 +106,7 @@ def _ours(row: sqlite3.Row, request: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _times(row: sqlite3.Row) -> dict[str, Any]:
+def _times(row: Row) -> dict[str, Any]:
     has_ended = bool(row["ended"])
     return {
         "in_summary": bool(row["kept"]),
@@ -121,7 +127,7 @@ def _times(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _attempt(row: sqlite3.Row) -> dict[str, Any]:
+def _attempt(row: Row) -> dict[str, Any]:
     return {
         "number": row["number"],
         "result": row["result"],
@@ -136,7 +142,7 @@ def _attempt(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _upload(row: sqlite3.Row) -> dict[str, Any]:
+def _upload(row: Row) -> dict[str, Any]:
     return {
         "number": row["number"],
         "began_at": row["began_at"],
@@ -148,7 +154,7 @@ def _upload(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _download(row: sqlite3.Row) -> dict[str, Any]:
+def _download(row: Row) -> dict[str, Any]:
     return {
         "began_at": row["began_at"],
         "ended_at": row["ended_at"],
@@ -160,7 +166,7 @@ def _download(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _change(row: sqlite3.Row) -> dict[str, Any]:
+def _change(row: Row) -> dict[str, Any]:
     return {
         "status": row["status"],
         "after": row["after"],
@@ -187,12 +193,11 @@ def _request(body: str) -> dict[str, str]:
     return found
 
 
-def _rows(
-    db: sqlite3.Connection, sql: str, given: Mapping[str, object] = {}
-) -> Iterator[sqlite3.Row]:
-    cursor = db.cursor()
-    cursor.row_factory = sqlite3.Row
-    return iter(cursor.execute(sql, given))
+def _rows(db: sqlite3.Connection, sql: str, given: Mapping[str, object] = {}) -> Iterator[Row]:
+    """Rows as dicts: looking a name up in sqlite3's own rows searches all columns."""
+    cursor = db.execute(sql, given)
+    names = [column[0] for column in cursor.description]
+    return (dict(zip(names, values, strict=True)) for values in cursor)
 
 
 class _Companion:
@@ -202,7 +207,7 @@ class _Companion:
         self._rows = _rows(db, sql)
         self._next = next(self._rows, None)
 
-    def of(self, ticket_id: int) -> Iterator[sqlite3.Row]:
+    def of(self, ticket_id: int) -> Iterator[Row]:
         """The rows of this ticket; those of tickets before it are passed over."""
         while (row := self._next) is not None and row["ticket_id"] <= ticket_id:
             self._next = next(self._rows, None)

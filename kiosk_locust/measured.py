@@ -18,7 +18,7 @@ from kiosk_locust.quality.totals import Totals
 from kiosk_locust.reading import Facts
 from kiosk_locust.record import Outcome
 from kiosk_locust.summary import Summary, summarise_open
-from kiosk_locust.times import Times, gather
+from kiosk_locust.times import Times, gather, stage_values
 
 #: Names that thresholds have for the two durations.
 _LATENCIES = {"job": "duration", "job_since_due": "since_due"}
@@ -85,11 +85,11 @@ def _latency(db: sqlite3.Connection, name: str, cycle: int | None) -> Latency:
         return latencies.latency(db, _LATENCIES[name], cycle)
     by_cycle: dict[int, array[float]] = {}
     if name in STAGE_FIELDS:
-        sql = f"SELECT cycle, value FROM temp.stages WHERE stage = :stage AND {latencies.CHOSEN}"  # noqa: S608  a constant
+        sql = f"SELECT cycle, value FROM ({stage_values(name, latencies.CHOSEN)})"  # noqa: S608  a constant
     else:
         sql = f"""SELECT cycle, {name}_s AS value FROM temp.times
             WHERE {latencies.CHOSEN} AND value IS NOT NULL ORDER BY cycle, at"""  # noqa: S608  a name of the grammar
-    for number, value in db.execute(sql, {"cycle": cycle, "stage": name}):
+    for number, value in db.execute(sql, {"cycle": cycle}):
         by_cycle.setdefault(number, array("d")).append(value)
     return Latency([Lives(values) for values in by_cycle.values()])
 

@@ -106,7 +106,7 @@ def _stream(file: TextIO, head: Mapping[str, Any], found: Iterable[Mapping[str, 
     """One JSON object: the head's keys, and ``job_data`` last with a job on each line."""
     file.write(json.dumps(head, indent=4, allow_nan=False)[: -len("\n}")])
     file.write(',\n    "job_data": [')
-    encode = json.JSONEncoder(allow_nan=False).encode
+    encode = json.JSONEncoder(allow_nan=False, check_circular=False).encode
     separator = "\n        "
     for job in found:
         file.write(separator + encode(job))

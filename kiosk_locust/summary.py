@@ -18,7 +18,7 @@ from kiosk_locust.quality.regime import Regime
 from kiosk_locust.reading import Facts, facts, opened
 from kiosk_locust.record import Outcome
 from kiosk_locust.sessions import spans
-from kiosk_locust.times import Times, gather
+from kiosk_locust.times import Times, gather, stage_values
 
 _CHOSEN = "(:cycle IS NULL OR cycle = :cycle)"
 _KEPT = f"FROM temp.times WHERE {latencies.CHOSEN}"
@@ -36,7 +36,6 @@ _COLUMNS = {
         )
     },
 }
-_STAGES = f"SELECT value FROM temp.stages WHERE stage = :stage AND {latencies.CHOSEN}"
 _COUNTS = f"""SELECT count(*), count(job_id), sum(ambiguous <> 0), sum(polls),
     sum(images_done), sum(images_failed), sum(coalesce(expire_error, '') <> '')
     FROM tickets WHERE {_CHOSEN}"""
@@ -224,7 +223,7 @@ def _cold_start(db: sqlite3.Connection, run: Facts, given: Mapping[str, object])
 def _percentiles(db: sqlite3.Connection, given: Mapping[str, object]) -> dict[str, Percentiles]:
     found = {name: percentiles.of(db, sql, given) for name, sql in _COLUMNS.items()}
     for stage in STAGE_FIELDS:
-        found[stage] = percentiles.of(db, _STAGES, {**given, "stage": stage})
+        found[stage] = percentiles.of(db, stage_values(stage, latencies.CHOSEN), given)
     for name, sql in moved.TIMES.items():
         found[name] = percentiles.of(db, sql, given)
     return found
