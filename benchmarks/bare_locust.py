@@ -132,10 +132,17 @@ def main() -> None:
             count = run(kiosk, Path(folder))
         found[name].append(count)
         print(f"{name}: {count}", flush=True)
-    print("| medians, in jobs | " + " | ".join(names) + " |\n|" + "---|" * (len(names) + 1))
+    print("| median (least to most), jobs | " + " | ".join(names) + " |")
+    print("|---" * (len(names) + 1) + "|")
     for name, counts in found.items():
-        medians = (statistics.median(column) for column in zip(*map(astuple, counts), strict=True))
-        print(f"| {name} | " + " | ".join(f"{median:,.0f}" for median in medians) + " |")
+        columns = zip(*map(astuple, counts), strict=True)
+        print(f"| {name} | " + " | ".join(spread(column) for column in columns) + " |")
+
+
+def spread(column: tuple[int, ...]) -> str:
+    """The median of some numbers, and between which they lie."""
+    least, most = min(column), max(column)
+    return f"{statistics.median(column):,.0f}" + (f" ({least} to {most})" if least != most else "")
 
 
 if __name__ == "__main__":

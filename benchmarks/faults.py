@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.plan import KINDS, plan
-from tests.faults.play import play
+from tests.faults.play import GivenUp, give_up, play
 
 Line = dict[str, Any]
 HEADS = (
@@ -36,14 +37,21 @@ NONE = "none that found its victim"
 SUMS = ("tickets", "closed", "submissions", "lost", "silent_duplicates", "ambiguous", "twins")
 
 
-def run_seed(seed: int, folder: Path) -> Line:
-    """Play one seed in a folder of its own, which is kept if something is amiss."""
+def run_seed(seed: int, folder: Path) -> Line | None:
+    """Play one seed in a folder of its own, which is kept if something is amiss; None: not played.
+
+    Ctrl-C and SIGTERM end what is being played.
+    """
+    if give_up.is_set():
+        return None
     own = folder / f"seed{seed}"
     shutil.rmtree(own, ignore_errors=True)
     own.mkdir(parents=True)
     line: Line = {"seed": seed}
     try:
         outcome = play(plan(seed), own)
+    except GivenUp:
+        return None
     except Exception as error:  # noqa: BLE001  the other seeds go on
         return line | {"error": f"{type(error).__name__}: {error}", "kept": str(own)}
     line |= asdict(outcome.judgement)
@@ -106,12 +114,14 @@ def main() -> int:
     seeds = asked.seed or range(asked.first, asked.first + asked.seeds)
     done = read(asked.results)
     missing = [] if asked.table_only else [n for n in seeds if asked.seed or n not in done]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: give_up.set())
     with ThreadPoolExecutor(asked.at_once) as pool:
         for future in as_completed([pool.submit(run_seed, seed, folder) for seed in missing]):
-            line = future.result()
-            with asked.results.open("a") as file:
-                file.write(json.dumps(line) + "\n")
-            tell(line)
+            if line := future.result():
+                with asked.results.open("a") as file:
+                    file.write(json.dumps(line) + "\n")
+                tell(line)
     found = list(read(asked.results).values())
     amiss = [line for line in found if is_amiss(line)]
     print(table(found))

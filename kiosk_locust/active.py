@@ -16,7 +16,7 @@ from rich.console import Console
 from kiosk_locust import events
 from kiosk_locust.archive import Archive
 from kiosk_locust.bucket import Address
-from kiosk_locust.bucket_preflight import open_for
+from kiosk_locust.bucket_preflight import open_for, with_images
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.costing import Costing
@@ -160,6 +160,7 @@ class ActiveRun:
         if bucket is None:
             return
         self._closers.append(bucket.close)
+        self.options = with_images(self.options, bucket)
         files = self.options.files
         if files.upload_results:
             address = Address.parse(files.storage_bucket)

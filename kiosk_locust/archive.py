@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from gevent.threadpool import ThreadPool
-
 from kiosk_locust.bucket import Address, Bucket
-from kiosk_locust.errors import BucketError, KioskLocustError, LedgerError, NameTaken
+from kiosk_locust.errors import BucketError, KioskLocustError, NameTaken
 from kiosk_locust.locking import Lock
+from kiosk_locust.realthread import in_thread
 
 logger = logging.getLogger(__name__)
 
@@ -102,34 +101,25 @@ def _compressed(ledger: Path) -> Iterator[Path]:
     or minutes, and others go on. Raises LedgerError where it is in use, OSError and sqlite3.Error.
     """
     packed = ledger.with_name(f".{ledger.name}{_COMPRESSED}.{os.getpid()}.part")
-    thread = ThreadPool(1)
     try:
-        error = thread.apply(_pack, (ledger, packed))
-        if error is not None:
-            raise error
+        in_thread(lambda: _pack(ledger, packed))
         yield packed
     finally:
-        thread.kill()
         packed.unlink(missing_ok=True)
 
 
-def _pack(ledger: Path, packed: Path) -> Exception | None:
-    """Do it; what is raised in the thread, gevent would print with a traceback."""
+def _pack(ledger: Path, packed: Path) -> None:
+    lock = Lock(ledger)
     try:
-        lock = Lock(ledger)
-        try:
-            _settle(ledger)
-            with (
-                ledger.open("rb") as source,
-                packed.open("wb") as target,
-                gzip.GzipFile("", "wb", _SPEED, target, mtime=0) as stream,
-            ):
-                shutil.copyfileobj(source, stream, 1 << 20)
-        finally:
-            lock.release()
-    except (LedgerError, OSError, sqlite3.Error) as error:
-        return error
-    return None
+        _settle(ledger)
+        with (
+            ledger.open("rb") as source,
+            packed.open("wb") as target,
+            gzip.GzipFile("", "wb", _SPEED, target, mtime=0) as stream,
+        ):
+            shutil.copyfileobj(source, stream, 1 << 20)
+    finally:
+        lock.release()
 
 
 def _settle(ledger: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterable
 
 from kiosk_locust.bucket import Address, Bucket, open_bucket
 from kiosk_locust.errors import BucketError, PreflightError
+from kiosk_locust.inputs.kinds import images_in_zip
 from kiosk_locust.options import Options
 from kiosk_locust.record import JobRequest
 
@@ -41,6 +43,35 @@ def open_for(options: Options, requests: Iterable[JobRequest]) -> Bucket | None:
     return bucket
 
 
+def with_images(options: Options, bucket: Bucket) -> Options:
+    """The options, with IMAGES_PER_JOB by the ZIP that jobs find in the bucket.
+
+    As they were where it is given, where that ZIP is none, or where it cannot be read: a cost
+    an image is no reason to refuse a run.
+    """
+    named_so = options.file.lower().endswith(".zip")
+    is_known = options.cost.images_per_job is not None or options.transfers.upload
+    if is_known or not named_so or options.host is None:
+        return options
+    name = _expected(options)
+    try:
+        with bucket.open(name) as archive:
+            images = images_in_zip(archive)
+    except Exception as error:  # noqa: BLE001  the library raises its own from within a read
+        logger.info("IMAGES_PER_JOB stays unset: %s could not be read: %r", name, error)
+        return options
+    if images is None:
+        return options
+    logger.info("IMAGES_PER_JOB is %d: so many files are in %s", images, bucket.url_of(name))
+    costs = dataclasses.replace(options.cost, images_per_job=images)
+    return dataclasses.replace(options, cost=costs)
+
+
+def _expected(options: Options) -> str:
+    """The object that FILE names."""
+    return f"{options.upload_prefix}/{options.file}".removeprefix("/")
+
+
 def _names(requests: Iterable[JobRequest]) -> set[str]:
     """The names of the objects that jobs work on, where they are known yet."""
     return {request.uploaded_name for request in requests if request.uploaded_name}
@@ -48,7 +79,7 @@ def _names(requests: Iterable[JobRequest]) -> set[str]:
 
 def _look_for(bucket: Bucket, options: Options, names: Iterable[str]) -> None:
     """Raise PreflightError where FILE is missing; warn of others, which may come in time."""
-    expected = f"{options.upload_prefix}/{options.file}".removeprefix("/")
+    expected = _expected(options)
     for name in sorted(names):
         if bucket.exists(name):
             continue

@@ -32,8 +32,10 @@ logger = logging.getLogger(__name__)
 
 #: For all questions and the estimate; waiting for scrapes and for the scale-down comes on top.
 LIMIT_S = 300.0
-#: The same once somebody is in a hurry: a cluster that sent SIGTERM kills soon.
+#: The same once somebody is in a hurry.
 HURRIED_LIMIT_S = 8.0
+#: The same after SIGTERM in mid-run: jobs had 10 s and a last look, all is to be over after 15 s.
+SIGTERM_LIMIT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,12 @@ class Costing:
         self._environ = environ
         self._simulated_url = simulated_url
         self._hurry = Event()
+        self._hurried_limit_s = HURRIED_LIMIT_S
+        self._asked = "the cluster's Grafana"  # by its setting and address, once they are known
 
-    def hurry(self) -> None:
-        """Wait for nothing any more: neither scrapes nor the scale-down."""
+    def hurry(self, limit_s: float = HURRIED_LIMIT_S) -> None:
+        """Wait for nothing any more, neither scrapes nor the scale-down; ask for so long."""
+        self._hurried_limit_s = min(self._hurried_limit_s, limit_s)
         self._hurry.set()
 
     def ask(self, ended: Ended) -> RunCost | None:
@@ -81,15 +86,20 @@ class Costing:
         Warns once of any trouble, and raises nothing.
         """
         greenlet = gevent.spawn(self._ask, ended)
-        gevent.wait([greenlet, self._hurry], timeout=LIMIT_S + self._longest_wait_s(), count=1)
+        limit_s = LIMIT_S + self._longest_wait_s()
+        gevent.wait([greenlet, self._hurry], timeout=limit_s, count=1)
         if not greenlet.dead:
-            greenlet.join(HURRIED_LIMIT_S)
+            limit_s = self._hurried_limit_s
+            greenlet.join(limit_s)
         if greenlet.dead and greenlet.successful():
             found: RunCost | None = greenlet.value
         else:
             greenlet.kill()
-            trouble = "no answer came in time; the run's end waits no longer for it"
-            found = RunCost("", trouble)
+            found = RunCost(
+                self._asked,
+                f"{self._asked} did not answer all questions in {limit_s:g} s, and the run's end"
+                " waits no longer; is it overloaded, or is there a firewall before it?",
+            )
         if found is not None and found.trouble:
             logger.warning("the cost is not known: %s", found.trouble)
         return found
@@ -110,6 +120,7 @@ class Costing:
             logger.info("the cost is not asked for: neither GRAFANA_HOST nor PROMETHEUS_URL is set")
             return None
         asked = Asked(source, self._secrets, self._clock)
+        self._asked = str(asked)
         try:
             found = self._answer(asked, ended)
         except KioskLocustError as error:

@@ -9,3 +9,8 @@ def excerpt(text: str) -> str:
     """At most 200 characters of ``text`` on one line, and nothing that a terminal would obey."""
     shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return shown if len(shown) <= EXCERPT_CHARS else shown[: EXCERPT_CHARS - 1] + "…"
+
+
+def escaped(text: str) -> str:
+    """``text`` on one line, with what is no letter, sign or space as backslash escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -16,9 +16,10 @@ from kiosk_locust.archive import Archive, Archived
 from kiosk_locust.clock import Clock
 from kiosk_locust.cost.annotations import RunNote
 from kiosk_locust.cost.stored import RunCost
-from kiosk_locust.costing import Costing, Ended
+from kiosk_locust.costing import SIGTERM_LIMIT_S, Costing, Ended
 from kiosk_locust.errors import KioskLocustError, LedgerError
 from kiosk_locust.ledger import Ledger
+from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.quality import junit
 from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.quality.processes import Generator
@@ -28,6 +29,7 @@ from kiosk_locust.realthread import in_thread
 from kiosk_locust.remains import left_in_the_kiosk
 from kiosk_locust.run import ALL_CLOSED, Run
 from kiosk_locust.summary import Summary
+from kiosk_locust.transfers.movers import results_folder
 from kiosk_locust.verdict import Verdict, exit_code
 from kiosk_locust.web import past
 from kiosk_locust.web.picture import Picture
@@ -124,8 +126,8 @@ class Finish:
         )
 
     def advice(self, run_name: str, *, simulated: bool) -> list[str]:
-        """How to go on with an interrupted run, and what it left in the Kiosk."""
-        later = self._to_upload_later()
+        """Where downloads are, how to go on with an interrupted run, what it left in the Kiosk."""
+        later = [*self._downloaded(run_name), *self._to_upload_later()]
         if self.run.finished or simulated:
             return later
         left = left_in_the_kiosk(self._path)
@@ -133,6 +135,12 @@ class Finish:
         is_there = self._path.parent.absolute() == self._output_dir.absolute()
         resumable_as = run_name if is_there else self._path
         return [*later, *words, f"to go on with it: locust … --resume {resumable_as}"]
+
+    def _downloaded(self, run_name: str) -> list[str]:
+        if self.summary is None or not self.summary.moved.downloads:
+            return []
+        at = " on the workers' machines" if isinstance(self.run, MasterRun) else ""
+        return [f"downloaded: to {results_folder(self._output_dir, run_name)}{at}"]
 
     def _to_upload_later(self) -> list[str]:
         if not self.archived.missed:
@@ -170,7 +178,7 @@ class Finish:
         with contextlib.suppress(LedgerError):  # the disk may be full: to close it tells
             self._ledger.settle()
         if self.run.ended_by == signal.SIGTERM.name:
-            costing.hurry()
+            costing.hurry(SIGTERM_LIMIT_S)
         with opened(self._path) as db:
             run = facts(db)
         verdict = self.verdict()

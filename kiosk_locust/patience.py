@@ -14,6 +14,7 @@ from typing import Any
 
 import gevent
 from gevent import getcurrent
+from locust.exception import StopTest
 from locust.rpc import Message
 from locust.runners import (
     STATE_RUNNING,
@@ -66,9 +67,29 @@ class PatientMaster(MasterRunner):
     # -- what Locust decides by itself
 
     def start(self, *arguments: Any, **named: Any) -> None:
-        """Spread the users over the workers that are there."""
+        """Spread the users over the workers that are there.
+
+        Not where Locust's own greenlets want that in mid-run, as they do when a worker comes: it
+        waits up to a second for reports, and no message of any worker would be heard meanwhile.
+        We look which workers there are ourselves.
+        """
+        if self._is_in_locusts_own_greenlet and self._run and self._run.is_on:
+            return
         self._spawned_at = self._active()
-        super().start(*arguments, **named)
+        try:
+            super().start(*arguments, **named)
+        except StopTest as refusal:
+            if getcurrent() is self.shape_greenlet:
+                raise  # Locust ends a test for that, but where a master begins one by itself
+            self._end_refused(refusal)
+
+    def _end_refused(self, refusal: StopTest) -> None:
+        """What Locust's single process does when a test is not to be."""
+        logger.error("%s", refusal)
+        if self.environment.parsed_options and self.environment.parsed_options.headless:
+            self.quit()
+        else:
+            self.update_state(STATE_STOPPED)  # so that the page shows why
 
     def stop(self, send_stop_to_client: bool = True) -> None:  # noqa: FBT001, FBT002  Locust's
         """End the test, unless it is only Locust that wants to, for want of workers."""
@@ -115,6 +136,10 @@ class PatientMaster(MasterRunner):
         """Whether it is Locust's own greenlets that end the test because no worker is left."""
         if self._run is None or not self._run.is_on or self.worker_count > 0:
             return False
+        return self._is_in_locusts_own_greenlet
+
+    @property
+    def _is_in_locusts_own_greenlet(self) -> bool:
         return getcurrent() in self.greenlet and getcurrent() is not self.shape_greenlet
 
     # -- while the run is on

@@ -118,6 +118,7 @@ class Plugin:
         self._refusal = ""  # why the last run did not start
         self._site: Site | None = None
         self._ending: gevent.Greenlet | None = None
+        self._earlier: list[tuple[ActiveRun, gevent.Greenlet]] = []  # runs that still end
         self._log: logging.Handler | None = None
         self._console = Console(stderr=True)
         self._signals = Signals(self._on_first_signal, self._on_second_signal)
@@ -252,6 +253,9 @@ class Plugin:
             self._is_starting = False
 
     def _start(self) -> None:
+        if self._active is not None and self._ending is not None:
+            self._earlier.append((self._active, self._ending))
+        self._earlier = [(run, ending) for run, ending in self._earlier if not ending.dead]
         self._active = self._ending = None
         given = self._given
         if self._web_ui is not None:
@@ -338,8 +342,10 @@ class Plugin:
             self._ending.join()
 
     def _on_quitting(self, **_: Any) -> None:
-        if ending := self._end():
-            ending.join()
+        for active, _ in self._earlier:
+            active.give_up()
+        ending = self._end()
+        gevent.joinall([*(each for _, each in self._earlier), *([ending] if ending else [])])
         if self._parsed.csv_prefix:
             # Locust writes its CSV files that often, and not once more at the end.
             gevent.sleep(CSV_STATS_INTERVAL_SEC + 0.1)

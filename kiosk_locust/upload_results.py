@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk_locust import names
 from kiosk_locust.archive import Archive
 from kiosk_locust.bucket import Address, open_bucket
 from kiosk_locust.errors import KioskLocustError, LedgerError, Mistake, OptionsError
-from kiosk_locust.reading import Facts, facts, opened
+from kiosk_locust.reading import facts, opened
 from kiosk_locust.settings import parsing
 from kiosk_locust.settings.sources import read_dotenv
 
 COMMAND = "upload-results"
-USAGE = f"usage: python -m kiosk_locust {COMMAND} [--storage-bucket BUCKET] PATH\n"
-_KINDS = (".db", ".json", ".html")
+USAGE = f"usage: python -m kiosk_locust {COMMAND} [--storage-bucket BUCKET] PATH …\n"
+_KINDS = (".json", ".html")
+#: Names of results, whatever became of their ledger: those of a cycle have its run's id.
+_OF_A_RUN = re.compile(r".*jobs_.*delay_[0-9a-f]{32}.*\.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Files of one run, or one file whose ledger is not there; ``bucket`` is its ledger's."""
+
+    files: tuple[Path, ...]
+    bucket: str = ""
 
 
 def main(arguments: list[str]) -> int:
@@ -26,79 +38,100 @@ def main(arguments: list[str]) -> int:
     given = _parser().parse_args(arguments)
     try:
         settings = read_dotenv() | os.environ
-        files = found(Path(given.path))
-        address = _address(given.storage_bucket, settings, files)
-        return _upload(files, address, public=_is_public(settings))
+        left = [one for path in given.path for one in found(Path(path))]
+        where = _addresses(given.storage_bucket, settings, left)
+        public = _is_public(settings)
     except KioskLocustError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    codes = [_try_to_upload(files, address, public=public) for address, files in where.items()]
+    return max(codes)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"python -m kiosk_locust {COMMAND}",
-        description="Upload a run's files to output/ in the bucket, unless they are there.",
+        description="Upload runs' files to output/ in the bucket, unless they are there.",
         epilog="STORAGE_BUCKET and PUBLIC_RESULTS count as in a run; where the former is not set,"
-        " the ledger's counts.",
+        " each ledger's bucket counts.",
     )
-    parser.add_argument("path", help="a ledger (with its results), a results file, or their folder")
-    parser.add_argument("--storage-bucket", default="", help="gs://NAME or gs://NAME/PREFIX")
+    what = "a ledger (with its results), a results file, or a folder of them"
+    parser.add_argument("path", nargs="+", help=what)
+    where = "gs://NAME, gs://NAME/PREFIX or file:///FOLDER"
+    parser.add_argument("--storage-bucket", default="", metavar="BUCKET", help=where)
     return parser
 
 
-def found(path: Path) -> list[Path]:
-    """The files that ``path`` means; raises LedgerError where it means none."""
+def found(path: Path) -> list[Left]:
+    """What ``path`` means, run by run; raises LedgerError where it means nothing.
+
+    Of a folder nothing counts but ledgers, their results, and what is named like results: a key
+    file or the like that lies there, too, is nobody's result.
+    """
     if path.is_dir():
-        files = sorted(each for each in path.iterdir() if _is_result(each))
+        left = list(_in_folder(path))
     elif path.suffix == ".db":
-        files = [path, *results_of(path)]
+        left = [_of_ledger(path)]
     else:
-        files = [path] if path.is_file() else []
-    if not files:
+        left = [Left((path,))] if _is_result(path) else []
+    if not left:
         raise LedgerError(
             f"there are no results at {path}: give a ledger, a results file or folder"
         )
-    return files
+    return left
 
 
-def results_of(ledger: Path) -> list[Path]:
-    """The results beside a ledger that are of its run; raises LedgerError."""
+def _in_folder(folder: Path) -> Iterator[Left]:
+    known: set[Path] = set()
+    for ledger in sorted(folder.glob("[!.]*.db")):
+        try:
+            one = _of_ledger(ledger)
+        except LedgerError as error:
+            sys.stderr.write(f"left here: {error}\n")
+            continue
+        known.update(one.files)
+        yield one
+    for path in sorted(folder.iterdir()):
+        if path not in known and _is_result(path) and _OF_A_RUN.fullmatch(path.name):
+            yield Left((path,))
+
+
+def _of_ledger(ledger: Path) -> Left:
+    """A ledger and the results beside it that are of its run; raises LedgerError."""
     with opened(ledger) as db:
         run = facts(db)
     beside = sorted(each for each in ledger.parent.iterdir() if _is_result(each))
     own = {f"{run.run_name}.json", f"{run.run_name}.html"}
-    return [
-        each
-        for each in beside
-        if each.suffix != ".db" and (each.name in own or f"_{run.run_id}" in each.name)
-    ]
+    results = (each for each in beside if each.name in own or f"_{run.run_id}" in each.name)
+    bucket = str((run.options.get("files") or {}).get("storage_bucket", ""))
+    return Left((ledger, *results), bucket)
 
 
 def _is_result(path: Path) -> bool:
     return path.suffix in _KINDS and path.is_file() and not path.name.startswith(".")
 
 
-def _address(flag: str, settings: Mapping[str, str], files: Iterable[Path]) -> Address:
-    """The bucket that was given, or else a ledger's."""
+def _addresses(
+    flag: str, settings: Mapping[str, str], left: Sequence[Left]
+) -> dict[Address, list[Path]]:
+    """Which files go where: to the bucket that was given, or else each ledger's to its own."""
     name, text = "--storage-bucket", flag.strip()
     if not text:
         name, text = "STORAGE_BUCKET", settings.get("STORAGE_BUCKET", "").strip()
-    for path in files:
-        if not text and path.suffix == ".db":
-            name, text = f"the ledger {path}", _bucket_of(path)
-    if not text:
-        advice = "is needed: say which bucket the results shall go to"
-        raise OptionsError([Mistake("STORAGE_BUCKET (--storage-bucket)", "", advice)])
-    try:
-        return Address.parse(text)
-    except ValueError as error:
-        raise OptionsError([Mistake(name, text, str(error))]) from None
-
-
-def _bucket_of(ledger: Path) -> str:
-    with opened(ledger) as db:
-        run: Facts = facts(db)
-    return str((run.options.get("files") or {}).get("storage_bucket", ""))
+    where: dict[Address, list[Path]] = {}
+    for one in left:
+        first, bucket = one.files[0], text or one.bucket
+        if not bucket:
+            advice = f"is needed: say which bucket {first} shall go to"
+            raise OptionsError([Mistake("STORAGE_BUCKET (--storage-bucket)", "", advice)])
+        try:
+            address = Address.parse(bucket)
+        except ValueError as error:
+            source = name if text else f"the ledger {first}"
+            raise OptionsError([Mistake(source, bucket, str(error))]) from None
+        files = where.setdefault(address, [])
+        files += [path for path in one.files if path not in files]
+    return where
 
 
 def _is_public(settings: Mapping[str, str]) -> bool:
@@ -107,6 +140,14 @@ def _is_public(settings: Mapping[str, str]) -> bool:
         return parsing.boolean(text)
     except ValueError as error:
         raise OptionsError([Mistake("PUBLIC_RESULTS", text, str(error))]) from None
+
+
+def _try_to_upload(files: list[Path], address: Address, *, public: bool) -> int:
+    try:
+        return _upload(files, address, public=public)
+    except KioskLocustError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
 
 
 def _upload(files: list[Path], address: Address, *, public: bool) -> int:

@@ -183,7 +183,11 @@ class WorkerPlugin:
         ]
         if fault is not None:
             share.fail(fault)
-        logger.info("this worker takes part; its clock is %.3f s off", end.skew.seconds)
+        logger.info(
+            "this worker takes part; its clock is %.3f s off, give or take %.3f s",
+            end.skew.seconds,
+            end.skew.bound_s,
+        )
         return share
 
     def _on_fault(self) -> None:

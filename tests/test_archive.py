@@ -105,8 +105,61 @@ def test_the_command_takes_a_ledger_with_its_results_or_their_folder(
     own = {"a-run.db.gz", "a-run.html", f"1jobs_0.05delay_{RUN_ID}.json"}
     assert kept(folder).keys() == own
     assert f"in the bucket: {folder.as_uri()}/output/a-run.html" in capsys.readouterr().err
-    assert upload_results.main([str(results)]) == 0
+    assert upload_results.main([str(results / "another.json")]) == 0
     assert kept(folder).keys() == own | {"another.json"}
+
+
+def test_of_a_folder_go_ledgers_and_results_and_nothing_else_that_lies_there(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STORAGE_BUCKET", folder.as_uri())
+    results = tmp_path / "results"
+    results.mkdir()
+    make(results / "a-run.db", [Row()])
+    orphan = f"2jobs_0.5delay_{'b' * 32}_cycle1.json"
+    for name in ("a-run.html", "key.json", "notes.html", orphan, "photos.db", "image.png"):
+        (results / name).write_text(name)
+    assert upload_results.main([str(results)]) == 0
+    assert kept(folder).keys() == {"a-run.db.gz", "a-run.html", orphan}
+    assert "photos.db cannot be read" in capsys.readouterr().err
+    assert upload_results.main([str(results / "image.png")]) == 2
+    assert "there are no results at" in capsys.readouterr().err
+
+
+def test_each_run_goes_to_its_own_bucket_unless_one_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STORAGE_BUCKET", raising=False)
+    (tmp_path / "results").mkdir()
+    ledgers = []
+    for name in ("a", "b"):
+        files = {"files": {"storage_bucket": (tmp_path / f"bucket-{name}").as_uri()}}
+        ledgers.append(str(make(tmp_path / "results" / f"{name}.db", [Row()], options=files)))
+    assert upload_results.main([str(tmp_path / "results")]) == 0
+    assert list(kept(tmp_path / "bucket-a")) == ["a.db.gz"]
+    assert list(kept(tmp_path / "bucket-b")) == ["b.db.gz"]
+    one = (tmp_path / "bucket-c").as_uri()
+    assert upload_results.main(["--storage-bucket", one, *ledgers]) == 0
+    assert list(kept(tmp_path / "bucket-c")) == ["a.db.gz", "b.db.gz"]
+
+
+def test_a_bucket_that_refuses_keeps_no_other_from_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("STORAGE_BUCKET", raising=False)
+    (tmp_path / "bucket-a").write_text("no folder")
+    for name in ("a", "b"):
+        files = {"files": {"storage_bucket": (tmp_path / f"bucket-{name}").as_uri()}}
+        make(tmp_path / f"{name}.db", [Row()], options=files)
+    assert upload_results.main([str(tmp_path)]) == 2
+    assert list(kept(tmp_path / "bucket-b")) == ["b.db.gz"]
+    assert "bucket-a is no folder" in capsys.readouterr().err
 
 
 def test_the_ledgers_bucket_counts_where_none_is_given(

@@ -87,7 +87,8 @@ def test_a_run_in_which_no_job_ran_has_no_percentiles(tmp_path: Path) -> None:
 
 def test_tickets_that_waited_for_a_user_are_told_with_what_helps(tmp_path: Path) -> None:
     found = shown(tmp_path, Row(taken_at=T0 + 1))
-    assert row_of(found, "broken promise")[1] == "1 job waited for a free user (raise -u)"
+    cure = "raise -u; or were workers away?"
+    assert row_of(found, "broken promise")[1] == f"1 job waited for a free user ({cure})"
 
 
 def test_a_closed_workload_has_no_arrivals_to_tell(tmp_path: Path) -> None:
@@ -125,6 +126,7 @@ def priced(*, at_least: bool = False, usd: float | None = 12.5, longer: float = 
         "name": "run",
         "meaning": "all nodes",
         "total_usd": usd,
+        "usd_per_job": 0.025,
         "usd_per_image": 0.00025,
         "usd_per_million_images": 250.0,
         "at_least": at_least,
@@ -138,21 +140,28 @@ def priced(*, at_least: bool = False, usd: float | None = 12.5, longer: float = 
         "marginal": None,
         "sources": ["a table (2026-07-30)"],
         "reasons": ["2 nodes have no labels: say --node-type"] if at_least else [],
+        "notes": ["--node-type gpu=n1-highmem-2 matches no node"],
     }
     return RunCost("GRAFANA_HOST (http://g)", run=Priced({}, estimate))
 
 
 def test_a_cost_is_told_for_the_run_and_its_images_with_the_prices_date(tmp_path: Path) -> None:
     found = shown(tmp_path, Row(), cost=priced())
-    assert row_of(found, "cost")[1] == "$12.50, $0.000250 an image, $250.00 for a million images"
+    told = "$12.50, $0.0250 a job, $0.000250 an image, $250.00 for a million images"
+    assert row_of(found, "cost")[1] == told
     assert row_of(found, "prices")[1] == "a table (2026-07-30)"
     assert "fully loaded" not in found
 
 
+def test_what_was_assumed_or_said_in_vain_is_told_with_the_cost(tmp_path: Path) -> None:
+    found = shown(tmp_path, Row(), cost=priced())
+    assert row_of(found, "cost note")[1] == "--node-type gpu=n1-highmem-2 matches no node"
+
+
 def test_a_cost_that_lacks_something_says_so_at_each_figure_and_why(tmp_path: Path) -> None:
     found = shown(tmp_path, Row(), cost=priced(at_least=True))
-    assert row_of(found, "cost")[1].count("at least $") == 3
-    assert row_of(found, "not priced")[1] == "2 nodes have no labels: say --node-type"
+    assert row_of(found, "cost")[1].count("at least $") == 4
+    assert row_of(found, "at least")[1] == "2 nodes have no labels: say --node-type"
 
 
 def test_the_scale_down_is_told_where_it_was_counted(tmp_path: Path) -> None:

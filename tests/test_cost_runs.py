@@ -13,6 +13,7 @@ import requests
 
 from tests.real import Finished, Locust, Simulator, run_locust, simulator, wait_until
 from tests.servers import refusing_url
+from tests.test_webui import WebUi
 
 SECRETS = {
     "GRAFANA_USER": "adm1n",
@@ -113,6 +114,20 @@ def test_a_signal_ends_the_wait_for_the_scale_down(tmp_path: Path, kiosk: Simula
     found = locust.finish(20)
     assert (found.code, found.outcomes) == (0, {"done": 5})
     assert float(legacy(found)[2]) > 0
+
+
+def test_a_signal_ends_the_wait_of_an_earlier_run_as_well(tmp_path: Path, kiosk: Simulator) -> None:
+    """The page lets the next run start while one still waits, and both are to be written."""
+    web = WebUi(tmp_path, "--cost-tail", "600", host=kiosk.url, GRAFANA_HOST=kiosk.url)
+    for number, name in enumerate(("first", "second"), start=1):
+        web.start(name, users=3)
+        wait_until(lambda: web.output.count("COST_TAIL: waiting") == number, what="the wait")  # noqa: B023  it is over by the next one
+    web.signal(signal.SIGINT)
+    assert web.finish(20).code == 0
+    for name in ("first", "second"):
+        found = web.results(name)
+        assert found is not None, name
+        assert float(found["total_node_and_networking_costs"]) > 0
 
 
 def test_a_simulated_run_asks_its_own_grafana_alone(tmp_path: Path, kiosk: Simulator) -> None:

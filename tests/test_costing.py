@@ -322,14 +322,15 @@ def test_a_grafana_that_never_answers_is_not_waited_for(
     hurried: bool,
 ) -> None:
     monkeypatch.setattr(costing, "LIMIT_S", -PATIENCE_S)
-    monkeypatch.setattr(costing, "HURRIED_LIMIT_S", 0.1)
+    monkeypatch.setattr(costing, "HURRIED_LIMIT_S", 10.0 if hurried else 0.1)
     with RawServer(hanging) as server:
         asked = asking(clock, GrafanaOptions(server.url))
         if hurried:
-            asked.hurry()
+            asked.hurry(0.1)
         found = asked.ask(ended(tmp_path))
     assert found is not None
-    assert "no answer came in time" in found.trouble
+    told = f"GRAFANA_HOST ({server.url}) did not answer all questions in 0.1 s"
+    assert found.trouble.startswith(told)
     assert len(warnings(caplog)) == 1
 
 
@@ -340,7 +341,7 @@ def test_other_greenlets_run_while_it_is_asked_and_estimated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def slow(*args: Any, **how: Any) -> Any:
-        until = time.monotonic() + 0.5
+        until = time.monotonic() + 1.5
         while time.monotonic() < until:  # of the processor
             pass
         return estimate(*args, **how)
@@ -357,4 +358,4 @@ def test_other_greenlets_run_while_it_is_asked_and_estimated(
     ticking = gevent.spawn(tick)
     assert ask(tmp_path, clock, monitoring.url).run is not None
     ticking.kill()
-    assert max(gaps) < 0.3
+    assert max(gaps) < 1.0  # a busy machine's own pauses are shorter

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from kiosk_locust.signals import APART_S
 from tests import plays
 from tests.plays import sees
 from tests.proxies import Proxy
@@ -174,6 +175,7 @@ def signalled_twice(folder: Path) -> Seen:
         submitted(kiosk, 30)
         run.master.signal(signal.SIGINT)
         wait_until(lambda: "once more to wait no longer" in run.master.output, what="the first")
+        time.sleep(2 * APART_S)  # sooner, it would count as the same
         run.master.signal(signal.SIGINT)
         wait_until(lambda: run.master.process.poll() is not None, 40, what="the master's end")
         return run.finish()

@@ -26,10 +26,10 @@ class Asked:
     def __init__(self, answer: RunCost | Exception | None) -> None:
         self._answer = answer
         self.ended: list[Ended] = []
-        self.hurries = 0
+        self.hurries: list[float] = []
 
-    def hurry(self) -> None:
-        self.hurries += 1
+    def hurry(self, limit_s: float) -> None:
+        self.hurries.append(limit_s)
 
     def ask(self, ended: Ended) -> RunCost | None:
         self.ended.append(ended)
@@ -64,7 +64,7 @@ def test_the_cost_is_asked_for_the_run_s_window_and_kept_in_the_ledger(tmp_path:
     (ended,) = asked.ended
     assert (ended.window.start_at, ended.window.end_at) == (900.0, 1000.0)
     assert (ended.note.job_type, ended.note.outcome) == ("mesmer", "done")
-    assert (asked.hurries, ended.was_signalled) == (0, False)
+    assert (asked.hurries, ended.was_signalled) == ([], False)
 
 
 def test_a_fault_while_the_cost_is_asked_for_is_no_problem_of_the_run(tmp_path: Path) -> None:
@@ -79,13 +79,13 @@ def test_what_an_earlier_session_found_does_not_stay(tmp_path: Path) -> None:
     assert stored(tmp_path) is None
 
 
-def test_after_sigterm_nothing_is_waited_for(tmp_path: Path) -> None:
+def test_after_sigterm_nothing_is_waited_for_and_it_is_not_asked_for_long(tmp_path: Path) -> None:
     asked = Asked(None)
     finished(tmp_path, asked, ended_by="SIGTERM")
-    assert (asked.hurries, asked.ended[0].was_signalled) == (1, True)
+    assert (asked.hurries, asked.ended[0].was_signalled) == ([2.0], True)
 
 
 def test_after_ctrl_c_only_the_scale_down_is_not_waited_for(tmp_path: Path) -> None:
     asked = Asked(None)
     finished(tmp_path, asked, ended_by="Ctrl-C (SIGINT)")
-    assert (asked.hurries, asked.ended[0].was_signalled) == (0, True)
+    assert (asked.hurries, asked.ended[0].was_signalled) == ([], True)

@@ -48,7 +48,9 @@ def advice(finish: Finish) -> str:
     return "\n".join(finish.advice("a-run", simulated=False))
 
 
-def test_ledger_and_results_are_given_to_the_archive_once_they_are_written(tmp_path: Path) -> None:
+def test_ledger_results_and_report_are_given_to_the_archive_once_they_are_written(
+    tmp_path: Path,
+) -> None:
     given: list[Path] = []
 
     def keep(files: list[Path]) -> Archived:
@@ -57,7 +59,7 @@ def test_ledger_and_results_are_given_to_the_archive_once_they_are_written(tmp_p
         return Archived(urls=[path.name for path in files])
 
     finish = finished(tmp_path, keep)
-    assert [path.suffix for path in given] == [".db", ".json"]
+    assert [path.suffix for path in given] == [".db", ".json", ".html"]
     assert finish.archived.urls == [path.name for path in given]
     assert not finish.problems
     assert "upload" not in advice(finish)

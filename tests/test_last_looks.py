@@ -133,10 +133,14 @@ def test_two_runs_that_start_in_one_second_have_ledgers_of_their_own(tmp_path: P
     assert len(list(tmp_path.glob("results/*.db"))) == 2
 
 
-def test_a_finished_run_leaves_its_ledger_its_results_and_its_log_and_no_more(
+def test_a_finished_run_leaves_its_ledger_its_results_its_report_and_its_log_and_no_more(
     tmp_path: Path,
 ) -> None:
     with simulator() as kiosk:
         run_locust(tmp_path, "-u", "2", "--run-name", "tidy", host=kiosk.url)
-    assert {name.rsplit(".", 1)[1] for name in os.listdir(tmp_path / "results")} == {"db", "json"}
+    assert {name.rsplit(".", 1)[1] for name in os.listdir(tmp_path / "results")} == {
+        "db",
+        "html",
+        "json",
+    }
     assert (tmp_path / "results" / "tidy.db").is_file()

@@ -155,6 +155,7 @@ def test_workers_download_what_their_jobs_made_and_the_rest_is_counted(seen: See
 @sees(three_workers)
 def test_the_junk_is_skipped_and_told(seen: Seen) -> None:
     assert "11 files skipped" in seen.said
+    assert "_results on the workers' machines\n" in seen.said
     assert "skipped: notes.txt is neither PNG, JPEG, TIFF nor ZIP" in seen.said
 
 
@@ -220,7 +221,7 @@ def test_a_resumed_run_has_the_files_that_it_was_planned_with(seen: Seen) -> Non
     assert {job["outcome"] for job in others} == {"done"}, seen.said
     assert last["outcome"] == "error"
     assert "cannot be uploaded: No such file or directory" in last["reason"]
-    assert "1 file of the plan are gone or changed" in seen.said
+    assert "1 file of the plan gone or changed" in seen.said
     assert seen.finished.code == 2
     seen.good.pop()
     twice = seen.submitted - seen.expected
@@ -254,6 +255,7 @@ def test_two_files_of_one_name_are_two_jobs_with_two_results(seen: Finished) -> 
     assert list(found) == ["a/x.png", "b/x.png"]  # COUNT takes the first ones
     assert {job["input_file"] for job in seen.jobs} == {"x.png"}
     files = list(seen.folder.glob("results/*_results/*.zip"))
+    assert f"downloaded: to {files[0].parent.relative_to(seen.folder)}\n" in seen.output
     assert len(files) == 2
     assert all(zipfile.is_zipfile(file) for file in files)
 

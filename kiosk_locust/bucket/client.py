@@ -96,7 +96,7 @@ def open_client() -> tuple[Client, AuthorizedSession]:
         client = Client() if has_emulator() else Client(project=_project())
         session: AuthorizedSession = client._http  # the only way to its authorised session
     except (DefaultCredentialsError, OSError, ValueError) as error:
-        reason = _without_links(str(error))
+        reason = _without_links(str(error.args[0] if error.args else error))
         raise NoCredentials(
             f"no credentials for Google Cloud were found ({reason}): {_CURE}"
         ) from error

@@ -9,6 +9,7 @@ belong to another hub.
 from __future__ import annotations
 
 import logging
+import mimetypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,6 +89,11 @@ class GoogleBucket:
             raise BucketMissing(
                 f"{self.url}: there is no such bucket: correct STORAGE_BUCKET"
             ) from error
+        except BucketUnreachable as error:
+            cure = "start the emulator that STORAGE_EMULATOR_HOST names, or unset it"
+            if not has_emulator():
+                cure = "look at the network (HTTPS_PROXY counts), or unset STORAGE_BUCKET"
+            raise BucketUnreachable(f"{error}: {cure}") from error
         lacking = [permission for permission in wanted if permission not in granted]
         if lacking:
             roles = " and ".join(_ROLES[permission] for permission in lacking)
@@ -171,6 +177,7 @@ class GoogleBucket:
     def _blob(self, name: str, checksum: str) -> Blob:
         blob = self._bucket.blob(name)
         blob.crc32c = checksum  # the bucket refuses what does not match it
+        blob.content_type = mimetypes.guess_type(name)[0]  # so that browsers show a report
         return blob
 
     def get(self, name: str, path: Path) -> None:

@@ -49,15 +49,18 @@ class Secrets:
 def secrets(*sources: Mapping[str, str]) -> Secrets:
     """What the sources (the environment, ``.env``) have; those that come first win.
 
-    Raises OptionsError, without the value, for what no HTTP header can carry.
+    A login is a whole: a password in the environment wins over a token in ``.env``, too. Raises
+    OptionsError, without the value, for what no HTTP header can carry.
     """
     mistakes: list[Mistake] = []
 
     def named(prefix: str) -> Credentials:
-        found = {
-            part: next(filter(None, (s.get(f"{prefix}_{part.upper()}") for s in sources)), "")
-            for part in ("user", "password", "token")
-        }
+        found = dict.fromkeys(("user", "password", "token"), "")
+        for source in sources:
+            given = {part: source.get(f"{prefix}_{part.upper()}", "") for part in found}
+            if found["password"]:
+                given["token"] = ""
+            found = {part: already or given[part] for part, already in found.items()}
         found["token"] = found["token"].strip()
         mistakes.extend(_mistakes(prefix, found))
         return Credentials(**found)

@@ -17,7 +17,9 @@ class Kind(StrEnum):
 
 
 _SUFFIX = {Kind.PNG: ".png", Kind.JPEG: ".jpg", Kind.TIFF: ".tif", Kind.ZIP: ".zip"}
-
+#: What the Kiosk tells by the end of a name: its frontend ZIPs, its consumers (``get_image`` of
+#: kiosk-redis-consumer's ``utils.py``) TIFFs; all else they open as whatever it is.
+_TOLD_BY_NAME = {".zip": Kind.ZIP, ".tif": Kind.TIFF, ".tiff": Kind.TIFF}
 
 #: A file as JSON has it: path, size, kind and images.
 AsJson = tuple[str, int, str, int]
@@ -36,12 +38,13 @@ class InputFile:
     def image_name(self) -> str:
         """The file's own name, which the Kiosk is told.
 
-        The Kiosk takes a job for a ZIP by the end of its name; so where name and content
+        The Kiosk tells ZIPs and TIFFs by the end of their names; so where name and content
         disagree on that, the right ending is added.
         """
         name = PurePosixPath(self.path).name
-        says_zip = name.lower().endswith(".zip")
-        return name if says_zip is (self.kind is Kind.ZIP) else name + _SUFFIX[self.kind]
+        told = _TOLD_BY_NAME.get(PurePosixPath(name).suffix.lower())
+        content = self.kind if self.kind in _TOLD_BY_NAME.values() else None
+        return name if told is content else name + _SUFFIX[self.kind]
 
     def as_json(self) -> AsJson:
         """The same as plain values."""

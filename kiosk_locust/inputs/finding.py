@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk_locust import units
+from kiosk_locust.excerpt import escaped
 from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.inputs.kinds import NoInput, look_at
 
@@ -30,7 +31,7 @@ class Skipped:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.path} {self.reason}"
+        return f"{escaped(self.path)} {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,28 +101,33 @@ def _walk(root: Path) -> Iterator[InputFile | Skipped]:
 
 def _look(root: Path, path: str, *, is_named: bool = False) -> InputFile | Skipped:
     """One file below ``root``; one that was named itself may be hidden, or a link to anywhere."""
-    shown = path.encode("utf-8", "backslashreplace").decode("utf-8")
     file = root / path
     try:
         if reason := _unfit(root, file, path, is_named=is_named):
-            return Skipped(shown, reason)
+            return Skipped(path, reason)
         kind, images = look_at(file)
         return InputFile(path, file.stat().st_size, kind, images)
     except NoInput as error:
-        return Skipped(shown, str(error))
+        return Skipped(path, str(error))
     except OSError as error:
-        return Skipped(shown, f"cannot be read ({error.strerror})")
+        return Skipped(path, f"cannot be read ({error.strerror or error})")
 
 
 def _unfit(root: Path, file: Path, path: str, *, is_named: bool) -> str:
     """Why a file is not even opened; empty: it may be."""
     if _is_hidden(file.name) and not is_named:
         return "is hidden"
-    if any(unicodedata.category(char) in ("Cc", "Cs") for char in path):
-        return "has a name that is not plain UTF-8"
-    if file.is_symlink() and not is_named and not file.resolve().is_relative_to(root.resolve()):
-        return "is a link that leads out of the folder"
-    found = file.stat()  # raises where a link leads nowhere
+    categories = {unicodedata.category(char) for char in path}
+    if "Cs" in categories:
+        return "has a name that is not UTF-8"
+    if "Cc" in categories:
+        return "has control characters in its name"
+    if file.is_symlink():
+        if not is_named and not file.resolve().is_relative_to(root.resolve()):
+            return "is a link that leads out of the folder"
+        if not file.exists():
+            return "is a link that leads nowhere"
+    found = file.stat()
     if not stat.S_ISREG(found.st_mode):
         return "is no file"  # a pipe, a device, a socket: reading might never end
     return "" if found.st_size else "is empty"

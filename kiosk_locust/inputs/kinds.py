@@ -6,6 +6,8 @@ and files that were cut off. Whether every pixel can be decoded is the Kiosk's t
 
 from __future__ import annotations
 
+import errno
+import lzma
 import struct
 import zipfile
 import zlib
@@ -27,6 +29,8 @@ TAIL_BYTES = 64 * 1024
 MOST_LOOKED_INTO = 100
 #: What archivers and file managers add.
 _NOT_IMAGES = ("__MACOSX/",)
+#: What reading a damaged ZIP raises.
+_DAMAGE = (zipfile.BadZipFile, struct.error, EOFError, ValueError, zlib.error, lzma.LZMAError)
 
 
 class NoInput(Exception):
@@ -48,19 +52,8 @@ def look_at(path: Path) -> tuple[Kind, int]:
     return kind, 1
 
 
-def images_in(path: Path) -> int | None:
-    """How many images a job on ``path`` has: the files of a ZIP, 1 for an image.
-
-    None where that cannot be told, since it is not there or is neither.
-    """
-    try:
-        return look_at(path)[1]
-    except (NoInput, OSError):
-        return None
-
-
 def images_in_zip(file: BinaryIO) -> int | None:
-    """The same of a ZIP that is not a file here, but can be sought in."""
+    """How many images a ZIP has that is no file here, but can be sought in; None: it is none."""
     try:
         return _images_in(file)
     except (NoInput, OSError):
@@ -126,7 +119,11 @@ def _images_in(file: BinaryIO) -> int:
             if not any(_is_image(archive, member) for member in members[:MOST_LOOKED_INTO]):
                 raise NoInput("is a ZIP without images")
             return len(members)
-    except (zipfile.BadZipFile, struct.error, EOFError, ValueError, zlib.error) as error:
+    except _DAMAGE as error:
+        raise NoInput(f"is a ZIP that was cut off or is damaged ({error})") from None
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):
+            raise  # it is the disk; bz2 raises one without a number, a place before the file EINVAL
         raise NoInput(f"is a ZIP that was cut off or is damaged ({error})") from None
     except (NotImplementedError, RuntimeError) as error:  # a method not known; a password
         raise NoInput(f"is a ZIP that cannot be read ({error})") from None

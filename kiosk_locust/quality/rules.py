@@ -191,7 +191,7 @@ RULES = (
         lambda f, limit: (
             f"{f.waited_for_user or 0:,} of {units.count(f.tickets, 'ticket')} waited for a free"
             f" user, more than {_percent(limit)}: they were not submitted when they were due."
-            " Raise -u"
+            " Raise -u, or see why workers were away"
         ),
     ),
     Rule(

@@ -120,7 +120,8 @@ def _counts(summary: Summary, run_name: str) -> Table:
         table.add_row("arrivals", f"wanted: {wanted}{achieved}")
     if summary.waited_for_user:
         waited = units.count(summary.waited_for_user, "job")
-        table.add_row("broken promise", f"{waited} waited for a free user (raise -u)")
+        cure = "raise -u; or were workers away?"
+        table.add_row("broken promise", f"{waited} waited for a free user ({cure})")
     for name, text in _moved(summary.moved).items():
         table.add_row(name, text)
     if summary.expire_errors:
@@ -134,7 +135,8 @@ def _moved(moved: Moved) -> dict[str, str]:
     if moved.uploads or moved.upload_errors:
         rows["uploaded"] = f"{units.count(moved.uploads, 'file')}, {moved.uploaded_bytes:,} bytes"
         if moved.upload_errors:
-            rows["uploaded"] += f"; {moved.upload_errors:,} tries failed"
+            tries = "1 try" if moved.upload_errors == 1 else f"{moved.upload_errors:,} tries"
+            rows["uploaded"] += f"; {tries} failed"
     if moved.downloads or moved.results_missing:
         rows["downloaded"] = (
             f"{units.count(moved.downloads, 'result')}, {moved.downloaded_bytes:,} bytes"
@@ -155,8 +157,11 @@ def _cost(cost: RunCost) -> Iterator[tuple[str, str]]:
     if run["total_usd"] is None:
         yield "cost", "not known"
     else:
-        shares = [(run["usd_per_image"], "an image")]
-        shares.append((run["usd_per_million_images"], "for a million images"))
+        shares = [
+            (run["usd_per_job"] if run["usd_per_job"] != run["usd_per_image"] else None, "a job"),
+            (run["usd_per_image"], "an image"),
+            (run["usd_per_million_images"], "for a million images"),
+        ]
         told = [f"{at_least}{units.usd(usd)} {what}" for usd, what in shares if usd is not None]
         yield "cost", ", ".join([f"{at_least}{units.usd(run['total_usd'])}", *told])
     for name in ("fully_loaded", "marginal"):
@@ -168,7 +173,9 @@ def _cost(cost: RunCost) -> Iterator[tuple[str, str]]:
     if estimate["sources"]:
         yield "prices", "; ".join(estimate["sources"])
     for reason in estimate["reasons"]:
-        yield "not priced", reason
+        yield "at least", reason
+    for note in estimate["notes"]:
+        yield "cost note", note
 
 
 def _percentiles(summary: Summary) -> Table:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from kiosk_locust.excerpt import escaped
+
 
 def printable(text: str, encoding: str = "utf-8") -> str:
     """``text`` with control characters, and what ``encoding`` lacks, as backslash escapes."""
-    shown = "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
-    return shown.encode(encoding, "backslashreplace").decode(encoding)
+    return escaped(text).encode(encoding, "backslashreplace").decode(encoding)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import gevent
-
 from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.inputs.finding import Found, Skipped, find
+from kiosk_locust.realthread import in_thread
 from kiosk_locust.settings import parsing
 from kiosk_locust.settings.sources import Given
 from kiosk_locust.settings.validation import Checker
@@ -158,20 +157,12 @@ def _path(file: str) -> Path:
 
 def _looked_through(check: Checker, given: Given, path: Path) -> Found:
     """What is there, looked for in a real thread: a large folder takes a while."""
-    found: Found | OSError = gevent.get_hub().threadpool.apply(_find_or_error, (path,))
-    if isinstance(found, OSError):
-        check.failed.add("file")
-        check.refuse(given, f"cannot be read: {found.strerror}")
-        return Found("")
-    return found
-
-
-def _find_or_error(path: Path) -> Found | OSError:
-    """What is raised in the thread, gevent would print with a traceback."""
     try:
-        return find(path)
+        return in_thread(lambda: find(path))
     except OSError as error:
-        return error
+        check.failed.add("file")
+        check.refuse(given, f"cannot be read: {error.strerror}")
+        return Found("")
 
 
 def _reasons(found: Found) -> str:

@@ -119,6 +119,10 @@ class Downloads:
                     error = str(failure)
                     if not failure.may_pass:
                         break
+                except Exception as fault:
+                    logger.exception("a fault while a result was downloaded")
+                    error = f"a fault of kiosk_locust: {fault!r}"
+                    break
                 if tries < TRIES:
                     self._clock.sleep(backoff.delay())
         except gevent.GreenletExit:
@@ -138,9 +142,8 @@ class Downloads:
         if scheme == "gs" and (found := split_object(url)):
             return partial(_get, self._bucket(found[0]), found[1], path)
         if scheme not in ("http", "https"):
-            what = (
-                f"{excerpt(url)!r} as output_url, which is no address" if url else "no output_url"
-            )
+            shown = excerpt(url.partition("?")[0])
+            what = f"{shown!r} as output_url, which is no address" if url else "no output_url"
             raise DownloadError(f"the Kiosk gave {what}", may_pass=False)
         return Fetch(self._http, url, path, timeout_s=self._timeout_s)
 

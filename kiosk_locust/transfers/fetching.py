@@ -6,22 +6,27 @@ import base64
 import hashlib
 import os
 import re
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import gevent
 import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
+from kiosk_locust.bucket.streams import Turns
 from kiosk_locust.errors import DownloadError
 from kiosk_locust.excerpt import excerpt
 
 CHUNK_BYTES = 256 * 1024
 _PASSES = frozenset({408, 425, 429, 500, 502, 503, 504})
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+#: No file has more digits, and Python refuses to read thousands of them.
+_LENGTH = r"([0-9]{1,18})"
+_CONTENT_RANGE = re.compile(rf"bytes {_LENGTH}-{_LENGTH}/{_LENGTH}")
 
 T = TypeVar("T")
 
@@ -80,9 +85,12 @@ class Fetch:
     def _asked(self) -> requests.Response:
         have = self._part.stat().st_size if self._validator and self._part.exists() else 0
         headers = {"Range": f"bytes={have}-", "If-Range": self._validator} if have else {}
-        return self._http.get(
-            self._url, headers=headers, stream=True, timeout=(self._timeout_s, self._timeout_s)
-        )
+        timeout_s = (self._timeout_s, self._timeout_s)
+        try:
+            return self._http.get(self._url, headers=headers, stream=True, timeout=timeout_s)
+        except (ValueError, requests.TooManyRedirects) as error:  # of requests, urllib3 and urllib
+            what = "is no address, or leads to none"
+            raise self._error(what, may_pass=False) from error
 
     def _take(self, answer: requests.Response) -> None:
         """Add what comes to the part."""
@@ -93,14 +101,16 @@ class Fetch:
         with self._part.open("r+b" if at else "wb") as file:
             file.seek(at)
             file.truncate()
+            turns = Turns()
             while piece := answer.raw.read(CHUNK_BYTES, decode_content=False):
                 file.write(piece)
+                turns.count(len(piece))
 
     def _beginning(self, answer: requests.Response) -> int:
         """From which byte on the answer has the file; learns its whole length."""
         if answer.status_code == 206:
             found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-            have = self._part.stat().st_size
+            have = self._part.stat().st_size if self._total is not None else None
             if found and int(found[1]) == have and int(found[3]) == self._total:
                 return have
             self._forget()
@@ -112,8 +122,8 @@ class Fetch:
             raise self._error(f"answered {answer.status_code}", may_pass=passes)
         if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise self._error("answered in an encoding that was not asked for", may_pass=False)
-        length = answer.headers.get("Content-Length", "")
-        self._total = int(length) if length.isascii() and length.isdigit() else None
+        length = re.fullmatch(_LENGTH, answer.headers.get("Content-Length", ""))
+        self._total = int(length[1]) if length else None
         chunked = answer.headers.get("Transfer-Encoding", "").lower() == "chunked"
         if self._total is None and not chunked:
             raise self._error("does not tell how long the file is", may_pass=False)
@@ -138,7 +148,7 @@ class Fetch:
         self._total = None
 
     def _error(self, what: str, *, may_pass: bool = True) -> DownloadError:
-        return DownloadError(f"{excerpt(self._url)} {what}", may_pass=may_pass)
+        return DownloadError(f"{_shown(self._url)} {what}", may_pass=may_pass)
 
 
 def _finish(part: Path, path: Path) -> None:
@@ -160,7 +170,7 @@ def _is_whole_zip(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             archive.infolist()
-    except (zipfile.BadZipFile, ValueError):
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error):
         return False
     return True
 
@@ -180,9 +190,26 @@ def _in_thread(work: Callable[[], T]) -> T:
     return result
 
 
+def _shown(url: str) -> str:
+    """An address for a message: without what may be secret in it, a login or a signature."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "the address"
+    signed = "?…" if parts.query else ""
+    return excerpt(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}") + signed
+
+
 def _plain(error: Exception) -> str:
     """The words of the innermost error; those around it repeat the address."""
     inner: BaseException = error
-    while inner.args and isinstance(inner.args[-1], BaseException):
-        inner = inner.args[-1]
-    return excerpt(str(inner)) or type(error).__name__
+    while cause := _cause(inner):
+        inner = cause
+    words = excerpt(re.sub(r"^\w+\([^)]*\): ", "", str(inner)))  # urllib3 begins with its object
+    return re.sub(r"\?\S+", "?…", words) or type(error).__name__
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    """The error that one is about, as requests and urllib3 wrap them."""
+    found = getattr(error, "reason", None) or (error.args[-1] if error.args else None)
+    return found if isinstance(found, BaseException) else None

@@ -8,6 +8,7 @@ import logging
 import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from kiosk_locust import units
 from kiosk_locust.bucket import Bucket, open_bucket
@@ -17,6 +18,7 @@ from kiosk_locust.errors import InputError
 from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.options import Options, TransferOptions
+from kiosk_locust.realthread import in_thread
 from kiosk_locust.remains import Remains
 from kiosk_locust.transfers.downloads import Downloads
 from kiosk_locust.transfers.uploading import BucketUploader, FrontendUploader, path_of
@@ -60,13 +62,18 @@ def movers(
     downloads = None
     if moved.download:
         downloads = Downloads(
-            options.output_dir / f"{run_name}_results",
+            results_folder(options.output_dir, run_name),
             at_once=moved.concurrent_downloads,
             timeout_s=options.request_timeout_s,
             clock=clock,
             rng=rng,
         )
     return Movers(uploader, downloads, bucket)
+
+
+def results_folder(output_dir: Path, run_name: str) -> Path:
+    """Where a run's downloads go."""
+    return output_dir / f"{run_name}_results"
 
 
 def gone(options: TransferOptions, numbers: Iterable[int]) -> dict[int, str]:
@@ -99,9 +106,9 @@ def not_needed_of(options: Options, remains: Remains) -> set[int]:
     """
     moved = options.transfers
     left = remains.inputs_left() if moved.inputs else []
-    if found := gone(moved, left):
+    if found := in_thread(lambda: gone(moved, left)):
         logger.warning(
-            "%s of the plan are gone or changed, so that their jobs will end with an error: %s",
+            "%s of the plan gone or changed, so that jobs on them will end with an error: %s",
             *(units.count(len(found), "file"), told(found)),
         )
     return set(range(len(moved.inputs))) - set(left) | set(found)
@@ -125,7 +132,8 @@ def from_facts(options: TransferOptions, given: Mapping[str, str]) -> TransferOp
     files = tuple(InputFile.from_json(tuple(one)) for one in json.loads(given.get(INPUTS, "[]")))
     options = dataclasses.replace(options, inputs=files)
     known = set(json.loads(given.get(NOT_NEEDED, "[]")))
-    if missing := gone(options, (n for n in range(len(files)) if n not in known)):
+    needed = [number for number in range(len(files)) if number not in known]
+    if missing := in_thread(lambda: gone(options, needed)):  # a network's disk may take a minute
         raise InputError(
             f"{len(missing):,} of {len(files):,} files to upload are not on this worker's machine"
             f" as they are on the master's: {told(missing)}; give all machines the same files"

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kiosk_locust import bucket_preflight
-from kiosk_locust.bucket_preflight import open_for
+from kiosk_locust.bucket.folder import FolderBucket
+from kiosk_locust.bucket.gcs import GoogleBucket
+from kiosk_locust.bucket_preflight import open_for, with_images
 from kiosk_locust.errors import PreflightError
-from kiosk_locust.options import FilesOptions, Options
+from kiosk_locust.options import CostOptions, FilesOptions, Options
 from kiosk_locust.record import JobRequest
 from tests.bucket.conftest import BUCKET
-from tests.bucket.proxy import Proxy
+from tests.bucket.proxy import Fault, Proxy
+from tests.inputs import pictures
 from tests.scenarios import make_options
 
 
@@ -69,3 +73,29 @@ def test_a_missing_bucket_is_told(proxy: Proxy) -> None:
 def test_a_bucket_that_is_not_needed_is_not_asked(proxy: Proxy) -> None:
     assert open_for(options(f"gs://{BUCKET}", upload_results=False), []) is None
     assert not proxy.log
+
+
+def zip_options(bucket: str) -> Options:
+    return replace(options(bucket), file="set.zip")
+
+
+def test_images_per_job_is_what_is_in_the_buckets_zip(folder: Path) -> None:
+    pictures.zipped(folder / "uploads" / "set.zip", 7)
+    bucket = FolderBucket(folder)
+    found = with_images(zip_options(folder.as_uri()), bucket)
+    assert found.cost.images_per_job == 7
+    given = replace(found, cost=CostOptions(images_per_job=9))
+    assert with_images(given, bucket).cost.images_per_job == 9
+    (folder / "uploads" / "set.zip").write_bytes(b"no ZIP")
+    assert with_images(zip_options(folder.as_uri()), bucket).cost.images_per_job is None
+
+
+def test_a_zip_in_a_real_bucket_is_read_where_that_is_allowed(
+    bucket: GoogleBucket, proxy: Proxy, tmp_path: Path
+) -> None:
+    path = pictures.zipped(tmp_path / "set.zip", 7)
+    bucket.put(path, "uploads/set.zip")
+    assert with_images(zip_options(bucket.url), bucket).cost.images_per_job == 7
+    proxy.faults = [Fault("GET", "alt=media", "answer", 403, "{}", times=9)]
+    assert with_images(zip_options(bucket.url), bucket).cost.images_per_job is None
+    assert with_images(replace(zip_options(bucket.url), file="x.zip"), bucket).cost == CostOptions()

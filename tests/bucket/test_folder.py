@@ -42,6 +42,26 @@ def test_nothing_is_overwritten_and_the_same_again_is_done(folder: Path, tmp_pat
     assert [path.name for path in (folder / "output").iterdir()] == ["a"]
 
 
+def test_a_large_file_goes_bit_by_bit_with_turns_for_others(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("kiosk_locust.bucket.streams.time.sleep", pauses.append)
+    content = bytes(range(256)) * 20_000  # 5 MB
+    (tmp_path / "up").write_bytes(content)
+    bucket = FolderBucket(folder)
+    bucket.put(tmp_path / "up", "a")
+    assert len(pauses) >= 4
+    bucket.put(tmp_path / "up", "a")
+    assert len(pauses) >= 8
+    bucket.get("a", tmp_path / "down")
+    assert len(pauses) >= 12
+    assert (tmp_path / "down").read_bytes() == content
+    (tmp_path / "up").write_bytes(content[:-1] + b"x")
+    with pytest.raises(NameTaken):
+        bucket.put(tmp_path / "up", "a")
+
+
 @pytest.mark.parametrize("name", ["../a", "/etc/passwd", "a//b", "", "a/./b", "a\0b"])
 def test_no_name_leads_out_of_the_folder(folder: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "one").write_bytes(b"one")

@@ -57,6 +57,23 @@ def test_a_file_arrives_as_it_is(
     assert bucket.exists(name)
 
 
+@pytest.mark.parametrize("size", [9, LARGE])
+@pytest.mark.parametrize(
+    ("ending", "kind"),
+    [("html", "text/html"), ("json", "application/json"), ("db.gz", "application/octet-stream")],
+)
+def test_a_report_is_stored_as_what_browsers_show(
+    bucket: GoogleBucket, fake_gcs: str, tmp_path: Path, name: str, size: int, ending: str,
+    kind: str,
+) -> None:  # fmt: skip
+    name = f"{name}.{ending}"
+    bucket.put(make(tmp_path / "file", size), name)
+    where = f"{fake_gcs}/storage/v1/b/{BUCKET}/o/{quote(name, safe='')}"
+    said = requests.get(where, timeout=10).json()
+    assert said["contentType"] == kind
+    assert "contentEncoding" not in said  # a ledger is not to be unpacked on its way
+
+
 def test_what_is_not_there_does_not_exist(bucket: GoogleBucket, tmp_path: Path) -> None:
     assert not bucket.exists("uploads/nothing")
     with pytest.raises(NoSuchObject, match=r"uploads/nothing is not in gs://our-kiosk"):
@@ -211,6 +228,8 @@ def test_nobody_at_the_address_is_unreachable(
     ):
         with pytest.raises(BucketUnreachable, match="cannot be reached"):
             ask()
+    with pytest.raises(BucketUnreachable, match="start the emulator that STORAGE_EMULATOR_HOST"):
+        bucket.check()
 
 
 def test_a_bucket_that_is_missing_is_found_before_the_run(proxy: Proxy) -> None:

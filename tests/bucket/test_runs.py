@@ -68,7 +68,9 @@ def test_a_runs_files_are_in_the_bucket_afterwards(
     found = objects(fake_gcs, "whole/output/")
     (ledger,) = tmp_path.glob("results/*.db")
     (results,) = tmp_path.glob("results/*.json")
-    assert found.keys() == {f"{ledger.name}.gz", results.name}
+    report = ledger.with_suffix(".html")
+    assert found.keys() == {f"{ledger.name}.gz", results.name, report.name}
+    assert found[report.name] == report.read_bytes()
     assert found[results.name] == results.read_bytes()
     assert gzip.decompress(found[f"{ledger.name}.gz"]) == ledger.read_bytes()
     for name in found:
@@ -100,7 +102,7 @@ def test_a_bucket_that_goes_away_costs_no_data_and_tells_what_to_do(
         )
         assert again.returncode == 0, again.stderr
         found = objects(fake_gcs, "away/output/")
-        assert len(found) == 2
+        assert len(found) == 3
     (ledger,) = tmp_path.glob("results/*.db")
     (tmp_path / "copy.db").write_bytes(gzip.decompress(found[f"{ledger.name}.gz"]))
     with closing(sqlite3.connect(tmp_path / "copy.db")) as db:
@@ -127,7 +129,7 @@ def test_a_simulated_run_leaves_its_files_in_its_own_bucket_and_asks_nobody(
     assert not plain_proxy.log
     there = tmp_path / "results" / "simulated_bucket" / "output"
     names = sorted(path.name for path in there.iterdir())
-    assert len(names) == 2
+    assert len(names) == 3
     assert all(name.startswith("simulated_") for name in names)
     (results,) = there.glob("*.json")
     assert json.loads(results.read_text())["simulated"] is True

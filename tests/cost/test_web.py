@@ -199,6 +199,11 @@ def test_the_environment_wins_over_dotenv_and_an_empty_value_is_none() -> None:
     assert (found.grafana.user, found.grafana.password) == ("a", "b")
 
 
+def test_a_password_in_the_environment_wins_over_a_token_in_dotenv() -> None:
+    found = secrets({"GRAFANA_PASSWORD": "b"}, {"GRAFANA_USER": "a", "GRAFANA_TOKEN": "t"})
+    assert (found.grafana.user, found.grafana.password, found.grafana.token) == ("a", "b", "")
+
+
 @pytest.mark.parametrize(
     "given",
     [{"GRAFANA_TOKEN": "s3cr3t\nx"}, {"GRAFANA_TOKEN": "s3cr3t é"}, {"GRAFANA_USER": "s3cr3t:"}],

@@ -10,6 +10,7 @@ import signal
 import socket
 import sqlite3
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -43,6 +44,14 @@ ENVIRONMENT: dict[str, Any] = {
 }
 _LEFT = """SELECT count(*), sum(state = 'closed'), sum(outcome = 'unfinished'),
     sum(outcome = 'error' AND NOT (ambiguous AND ?)), sum(outcome = 'timeout') FROM tickets"""
+
+
+#: Set to have all plays end their processes, and raise GivenUp.
+give_up = threading.Event()
+
+
+class GivenUp(Exception):
+    """Whoever plays does not want to any longer."""
 
 
 class Hangs(Exception):
@@ -82,7 +91,7 @@ def free_port() -> int:
 
 
 def play(plan: Plan, folder: Path) -> Outcome:
-    """Have it all happen in ``folder``, and judge; raises Hangs."""
+    """Have it all happen in ``folder``, and judge; raises Hangs and GivenUp."""
     began = time.monotonic()
     stages = ("--download-s=0.01", "--preprocess-s=0.01", "--postprocess-s=0", "--save-s=0.01")
     settings = (f"--seed={plan.seed}", f"--predict-s={plan.job_s}", "--jobs-per-gpu=500", *stages)
@@ -153,6 +162,8 @@ class _Play:
                 )
             ):
                 self._join_later(1.0)
+            if give_up.is_set():
+                raise GivenUp("before the run was at its end")
             if time.monotonic() - self._began > LIMIT_S:
                 raise Hangs(f"the run is not at its end after {LIMIT_S:g} s")
             time.sleep(TURN_S)

@@ -40,7 +40,7 @@ def test_the_reasons_say_what_is_wrong(tmp_path: Path) -> None:
     assert reasons["letter.docx"] == "is a ZIP without images"
     assert reasons["notes.txt"] == "is neither PNG, JPEG, TIFF nor ZIP"
     assert reasons["cut.tif"] == "is a TIFF that was cut off"
-    assert "cannot be read" in reasons["gone.png"]
+    assert reasons["gone.png"] == "is a link that leads nowhere"
 
 
 def test_links_within_the_folder_count_as_files_and_linked_folders_do_not(tmp_path: Path) -> None:
@@ -67,8 +67,13 @@ def test_what_may_not_be_read_is_skipped_with_the_reason(tmp_path: Path) -> None
 def test_a_name_that_is_not_utf_8_is_skipped(tmp_path: Path) -> None:
     pictures.png(tmp_path / os.fsdecode(b"\xff\xfe.png"))
     (skipped,) = find(tmp_path).skipped
-    assert skipped.reason == "has a name that is not plain UTF-8"
-    assert skipped.path.isascii()
+    assert str(skipped) == r"\udcff\udcfe.png has a name that is not UTF-8"
+
+
+def test_a_name_with_a_line_break_is_skipped_and_shown_on_one_line(tmp_path: Path) -> None:
+    pictures.png(tmp_path / "a\nb\x1b[2J.png")
+    (skipped,) = find(tmp_path).skipped
+    assert str(skipped) == r"a\nb\x1b[2J.png has control characters in its name"
 
 
 def test_a_file_that_is_named_itself_may_be_hidden_or_a_link(tmp_path: Path) -> None:
@@ -86,6 +91,12 @@ def test_a_file_that_is_named_itself_may_be_hidden_or_a_link(tmp_path: Path) -> 
         ("a/b/c.ZIP", Kind.ZIP, "c.ZIP"),
         ("c.bin", Kind.ZIP, "c.bin.zip"),
         ("c.zip", Kind.TIFF, "c.zip.tif"),
+        ("c.TIFF", Kind.TIFF, "c.TIFF"),
+        ("scan", Kind.TIFF, "scan.tif"),
+        ("scan.png", Kind.TIFF, "scan.png.tif"),
+        ("scan.tif", Kind.PNG, "scan.tif.png"),
+        ("scan", Kind.PNG, "scan"),
+        ("scan.png", Kind.JPEG, "scan.png"),
     ],
 )
 def test_the_kiosk_takes_a_job_for_what_it_is(path: str, kind: Kind, name: str) -> None:

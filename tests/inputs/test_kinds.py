@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk_locust.inputs.file import Kind
-from kiosk_locust.inputs.kinds import NoInput, images_in, look_at
+from kiosk_locust.inputs.kinds import NoInput, images_in_zip, look_at
 from tests.inputs import pictures
 
 
@@ -26,8 +27,9 @@ def test_images_are_told_whatever_their_names(tmp_path: Path) -> None:
 
 def test_a_zip_has_as_many_images_as_files_that_archivers_did_not_add(tmp_path: Path) -> None:
     assert look_at(pictures.zipped(tmp_path / "a.bin", images=7)) == (Kind.ZIP, 7)
-    assert images_in(tmp_path / "a.bin") == 7
-    assert images_in(tmp_path / "nowhere.zip") is None
+    with (tmp_path / "a.bin").open("rb") as archive:
+        assert images_in_zip(archive) == 7
+    assert images_in_zip(io.BytesIO(b"no ZIP")) is None
 
 
 @pytest.mark.parametrize("variant", pictures.TIFFS)
@@ -99,3 +101,20 @@ def test_a_changed_byte_never_breaks_the_look(
     path.write_bytes(content)
     found = kind_or_reason(path)
     assert found is Kind.TIFF or "is " in found
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_a_damaged_zip_is_told_however_it_was_packed(tmp_path: Path, method: int) -> None:
+    image = pictures.png(tmp_path / "a.png").read_bytes()
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.png", image)
+    content = path.read_bytes()
+    for at in range(len(content)):
+        damaged = bytearray(content)
+        damaged[at] ^= 0xFF
+        path.write_bytes(damaged)
+        found = kind_or_reason(path)
+        assert found is Kind.ZIP or "is a ZIP " in found or "is neither" in found, at

@@ -19,9 +19,18 @@ from kiosk_locust import events
 from kiosk_locust.record import Download, Outcome, Record
 from kiosk_locust.snapshot import Snapshot
 from kiosk_locust.transfers.downloads import ENDED_FIRST, Downloads
+from kiosk_locust.transfers.fetching import Fetch
 from tests.clocks import ManualClock
 from tests.scenarios import make_record
-from tests.servers import Behaviour, Connection, RawServer, answering, hanging_after, raw_answer
+from tests.servers import (
+    Behaviour,
+    Connection,
+    RawServer,
+    answering,
+    hanging_after,
+    raw_answer,
+    refusing_url,
+)
 
 DATA = random.Random(3).randbytes(300_000)
 ETAG = '"v1"'
@@ -203,6 +212,98 @@ def test_addresses_that_are_none_are_refused_without_a_request(loader: Loader) -
     assert [download.path for download in told] == [""] * 5
     assert [download.tries for download in told] == [0] * 5
     assert "the Kiosk gave no output_url" in {download.error for download in told}
+
+
+@pytest.mark.parametrize(
+    "url", ["http://h:99999/", "http://a..b/", "http:///x", "http://[v1.x]:0x/", "http://%zz/"]
+)
+def test_an_address_that_leads_nowhere_is_asked_once(loader: Loader, url: str) -> None:
+    (download,) = loader.fetch(url)
+    assert (download.tries, download.path) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (b"HTTP/1.1 200 O\r\nContent-Length: %b\r\n\r\nabc" % (b"9" * 5000), "how long"),
+        (b"HTTP/1.1 302 O\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n", "leads to none"),
+        (
+            b"HTTP/1.1 302 O\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n",
+            "leads to none",
+        ),
+        (
+            b"HTTP/1.1 206 O\r\nContent-Range: bytes 0-2/3\r\nContent-Length: 3\r\n\r\nabc",
+            "another part",
+        ),
+    ],
+)
+def test_what_no_server_should_say_is_on_the_record(
+    loader: Loader, answer: bytes, told: str
+) -> None:
+    download = loader.one(answering(answer))
+    assert told in download.error
+    assert loader.files == []
+
+
+def test_a_zip_that_nobody_can_read_is_on_the_record(loader: Loader) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.tif", DATA)
+    content = bytearray(packed.getvalue())
+    content[content.rindex(b"PK\x01\x02") + 6] = 99  # the version that is needed to unpack it
+    download = loader.one(answering(raw_answer(200, bytes(content))), "a.zip")
+    assert "sent a ZIP that is not whole" in download.error
+    assert loader.files == []
+
+
+def test_a_fault_of_ours_is_on_the_record_and_the_next_one_is_fetched(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults = iter([True])
+
+    def at_first_faulty(fetch: Fetch, answer: Any) -> None:
+        if next(faults, False):
+            raise RuntimeError("oops")
+        take(fetch, answer)
+
+    take = Fetch._take
+    monkeypatch.setattr(Fetch, "_take", at_first_faulty)
+    with RawServer(answering(raw_answer(200, DATA))) as server:
+        loader.downloads.begin(closed(1, f"{server.url}/a"))
+        told = loader.fetch(f"{server.url}/b")
+    assert sorted(download.error for download in told) == [
+        "",
+        "a fault of kiosk_locust: RuntimeError('oops')",
+    ]
+
+
+@pytest.mark.parametrize(
+    "behaviour", [answering(raw_answer(403)), answering(b"rubbish\r\n\r\n"), hanging_after(b"")]
+)
+def test_no_login_and_no_signature_is_in_a_message(loader: Loader, behaviour: Behaviour) -> None:
+    with RawServer(behaviour) as server:
+        host = server.url.removeprefix("http://")
+        (download,) = loader.fetch(f"http://us:pass@{host}/a.zip?X-Goog-Signature=5ec")
+    assert f"{server.url}/a.zip?… " in download.error
+    assert "pass" not in download.error
+    assert "5ec" not in download.error
+
+
+def test_a_host_that_is_away_is_told_in_few_words(loader: Loader) -> None:
+    with refusing_url() as url:
+        (download,) = loader.fetch(f"{url}/a.zip?sig=5ec")
+    assert "Connection refused)" in download.error
+    assert "5ec" not in download.error
+    assert "ConnectionPool" not in download.error
+
+
+def test_other_greenlets_have_their_turn_while_a_fast_server_sends(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("kiosk_locust.bucket.streams.time.sleep", pauses.append)
+    loader.one(answering(raw_answer(200, DATA * 20)))  # 6 MB
+    assert len(pauses) >= 5
 
 
 def test_jobs_that_made_nothing_are_left_alone(loader: Loader) -> None:

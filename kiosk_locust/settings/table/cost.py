@@ -19,7 +19,7 @@ SETTINGS = (
         "",
         "Images that a job counts for in the cost of an image.",
         unit="images",
-        derived="as the Kiosk counted them",
+        derived="the files of the ZIP where it can be read, else as the Kiosk counted them",
     ),
     Setting(
         "prices",
