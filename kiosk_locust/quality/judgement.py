@@ -14,7 +14,7 @@ from kiosk_locust.quality.thresholds import Result, Row
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Finding:
     """One threshold beside what was measured, in words; see ``thresholds.Row``."""
 
     threshold: str  # "job.p95 < 60s"
@@ -48,7 +48,7 @@ class Judgement:
 
     reasons: tuple[Reason, ...] = ()
     unjudged: tuple[str, ...] = ()  # rules that had nothing to go by
-    thresholds: tuple[Tested, ...] = ()
+    thresholds: tuple[Finding, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -57,12 +57,12 @@ class Judgement:
         return Validity(self.reasons, self.unjudged).verdict
 
     @property
-    def missed(self) -> tuple[Tested, ...]:
+    def missed(self) -> tuple[Finding, ...]:
         """The thresholds that were missed."""
         return tuple(each for each in self.thresholds if each.result is Result.MISS)
 
     @property
-    def unmeasured(self) -> tuple[Tested, ...]:
+    def unmeasured(self) -> tuple[Finding, ...]:
         """The thresholds that nobody can tell of."""
         return tuple(each for each in self.thresholds if each.result is Result.NOT_MEASURABLE)
 
@@ -103,7 +103,7 @@ class Judgement:
         return cls(
             tuple(Reason(**each) for each in found["reasons"]),
             tuple(found["unjudged"]),
-            tuple(_tested(each) for each in found["thresholds"]),
+            tuple(_finding(each) for each in found["thresholds"]),
             tuple(found["warnings"]),
         )
 
@@ -121,8 +121,8 @@ def judgement(
     )
 
 
-def _row(row: Row) -> Tested:
-    return Tested(
+def _row(row: Row) -> Finding:
+    return Finding(
         row.threshold.text,
         row.threshold.measure,
         row.wanted,
@@ -148,10 +148,10 @@ def _warnings(thresholds: Sequence[Threshold], why: str) -> tuple[str, ...]:
 _OF_THE_QUEUE = frozenset({"job", "job_since_due", "queue_wait"})
 
 
-def _as_json(tested: Tested) -> dict[str, Any]:
-    return {**asdict(tested), "result": tested.result.value, "verdict": tested.verdict}
+def _as_json(finding: Finding) -> dict[str, Any]:
+    return {**asdict(finding), "result": finding.result.value, "verdict": finding.verdict}
 
 
-def _tested(values: dict[str, Any]) -> Tested:
+def _finding(values: dict[str, Any]) -> Finding:
     known = {name: value for name, value in values.items() if name != "verdict"}
-    return Tested(**{**known, "result": Result(values["result"])})
+    return Finding(**{**known, "result": Result(values["result"])})
