@@ -54,7 +54,12 @@ def compare(kind: str, seed: int) -> None:
     if kind == "poisson":
         arrived = sorted(each.arrived_at for each in jobs)
         gaps = [late - early for early, late in pairwise(arrived)]
-        line += f", Kolmogorov-Smirnov p = {kolmogorov_smirnov(gaps, 1 / RATE):.2f}"
+        wanted = [late - early for early, late in pairwise(each.job["due_at"] for each in jobs)]
+        line += (
+            f", Kolmogorov-Smirnov p = {kolmogorov_smirnov(gaps, 1 / RATE):.2f}"
+            f" (as planned {kolmogorov_smirnov(wanted, 1 / RATE):.2f})"
+            f", latest {max(each.arrived_at - each.job['due_at'] for each in jobs) * 1000:.0f} ms"
+        )
     print(line, flush=True)
 
 
@@ -79,12 +84,13 @@ def main() -> None:
     """Print a line for each run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--kind", choices=ARRIVALS, action="append", help="of arrivals (all)")
     parser.add_argument("--freeze", type=float, help="seconds")
     asked = parser.parse_args()
     if asked.freeze:
         freeze(asked.freeze)
         return
-    for kind in ARRIVALS:
+    for kind in asked.kind or ARRIVALS:
         for seed in range(1, asked.seeds + 1):
             compare(kind, seed)
 

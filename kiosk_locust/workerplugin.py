@@ -212,6 +212,8 @@ class WorkerPlugin:
             return
         self._left = link
         if link.share is not None:
+            if not grace_s:
+                link.share.give_up()  # an end that goes on waits for answers that will not come
             link.share.drain("its worker's end", grace_s)
             # Locust's listener may be the one that calls: then no answer can come any more.
             link.close(LAST_WORDS_S if grace_s else 0.0)

@@ -8,24 +8,21 @@ from pathlib import Path
 import pytest
 
 from tests.real import run_locust, simulator
-from tests.truth import beyond_their_bounds, duration_errors, kolmogorov_smirnov, told
+from tests.truth import STAMP_S, beyond_their_bounds, duration_errors, kolmogorov_smirnov, told
 
 ARRIVALS = {
     "constant": ("-r", "40"),
-    "poisson": ("-r", "40", "--arrival", "poisson", "--arrival-seed", "11"),
-    "ramp": ("--ramp", "20:60:1"),
-    "trace": ("--arrival-trace", "trace.txt"),
+    "poisson": ("-r", "75", "--arrival", "poisson", "--arrival-seed", "3"),
 }
 
 
-@pytest.mark.parametrize("arrival", ARRIVALS)
-def test_what_is_reported_is_what_happened(arrival: str, tmp_path: Path) -> None:
-    (tmp_path / "trace.txt").write_text("\n".join(str(i * i / 2000) for i in range(60)))
-    with simulator("--seed=5", "--spread=0.5", "--jobs-per-gpu=2") as kiosk:
-        finished = run_locust(tmp_path, "-u", "60", *ARRIVALS[arrival], host=kiosk.url)
-        assert finished.outcomes == {"done": 60}, finished.output
+@pytest.mark.parametrize(("arrival", "seed"), [("constant", 5), ("poisson", 6)])
+def test_what_is_reported_is_what_happened(arrival: str, seed: int, tmp_path: Path) -> None:
+    with simulator(f"--seed={seed}", "--spread=0.5", "--jobs-per-gpu=4") as kiosk:
+        finished = run_locust(tmp_path, "-u", "150", *ARRIVALS[arrival], host=kiosk.url)
+        assert finished.outcomes == {"done": 150}, finished.output
         jobs = told(finished, kiosk)
-    assert max(duration_errors(jobs)) < 0.0011
+    assert max(duration_errors(jobs)) < STAMP_S
     assert beyond_their_bounds(jobs) == []
     frontend = finished.results[0]["clocks"]["frontend"]
     assert abs(frontend["offset_s"]) <= frontend["error_s"] + 1e-3
@@ -33,47 +30,30 @@ def test_what_is_reported_is_what_happened(arrival: str, tmp_path: Path) -> None
         parts = ("lag_s", "socket_wait_s", "creation_s", "queue_wait_s", "processing_s")
         known = [each.job[name] for name in (*parts, "detection_s")]
         assert None not in known
-        assert sum(known) == pytest.approx(each.job["since_due_s"], rel=0.01, abs=0.002)
+        assert sum(known) == pytest.approx(each.job["since_due_s"], rel=0.01)
+    gaps = [late.arrived_at - early.arrived_at for early, late in pairwise(jobs)]
+    # Low, since a busy machine sends late and in clumps; even arrivals come to 1e-30.
+    is_exponential = kolmogorov_smirnov(gaps, 1 / float(ARRIVALS[arrival][1])) > 1e-4
+    assert is_exponential == (arrival == "poisson")
 
 
-def test_random_arrivals_are_exponential_as_the_server_received_them(tmp_path: Path) -> None:
-    arguments = ("-u", "200", "-r", "100", "--arrival", "poisson", "--arrival-seed", "3")
-    with simulator() as kiosk:
-        finished = run_locust(tmp_path, *arguments, host=kiosk.url)
-        arrived = sorted(each["at"] for each in kiosk.submissions)
-    assert finished.outcomes == {"done": 200}, finished.output
-    gaps = [late - early for early, late in pairwise(arrived)]
-    assert kolmogorov_smirnov(gaps, 1 / 100) > 0.01
-    even = [0.01 + 1e-6 * number for number in range(200)]  # the test can fail
-    assert kolmogorov_smirnov(even, 1 / 100) < 1e-6
-
-
-def test_a_frontend_whose_clock_is_30_s_off_is_found_and_durations_are_corrected(
+def test_clocks_that_are_30_s_off_are_found_and_durations_are_corrected(
     tmp_path: Path,
 ) -> None:
-    with simulator("--frontend-skew-s=30", "--predict-s=0.5") as kiosk:
+    with simulator("--frontend-skew-s=30", "--consumer-skew-s=-7", "--predict-s=0.5") as kiosk:
         finished = run_locust(tmp_path, "-u", "40", "-r", "40", host=kiosk.url)
         jobs = told(finished, kiosk)
     (found,) = finished.results
     frontend = found["clocks"]["frontend"]
     assert abs(frontend["offset_s"] - 30) <= frontend["error_s"] + 1e-3 < 0.1
+    for clock in found["clocks"]["consumers"].values():
+        assert abs(clock["offset_s"] + 7) <= clock["error_s"] + 1e-3
     assert found["summary"]["soundness"]["corrected"] == 40
     assert {each.job["duration_flaw"] for each in jobs} == {
         "it ended before it was created, by the Kiosk's clocks"
     }
     assert beyond_their_bounds(jobs) == []
     assert max(duration_errors(jobs)) < 0.2  # polled every 0.2 s
-
-
-def test_consumers_whose_clocks_are_30_s_off_are_found(tmp_path: Path) -> None:
-    with simulator("--consumer-skew-s=-30", "--predict-s=0.5") as kiosk:
-        finished = run_locust(tmp_path, "-u", "40", "-r", "40", host=kiosk.url)
-        jobs = told(finished, kiosk)
-    consumers = finished.results[0]["clocks"]["consumers"]
-    assert consumers
-    for clock in consumers.values():
-        assert abs(clock["offset_s"] + 30) <= clock["error_s"] + 1e-3
-    assert beyond_their_bounds(jobs) == []
 
 
 def test_every_failed_image_of_a_zip_is_counted(tmp_path: Path) -> None:
