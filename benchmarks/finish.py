@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import resource
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from kiosk_locust.record import (
     StatusChange,
     Ticket,
 )
+from kiosk_locust.simulator.stamps import consumer_time, frontend_time
 from kiosk_locust.snapshot import Snapshot
 
 META = {"run_id": "0" * 32, "run_name": "finish", "options": '{"num_cycles": 1, "count": 0}'}
@@ -46,15 +48,20 @@ def closed_record(number: int) -> Record:
     record.attempts.append(
         Attempt(1, due, sent, sent + 0.002, AttemptResult.ACCEPTED, 200, job_id=record.job_id)
     )
-    for step, status in enumerate(("new", "predicting", "done")):
-        seen = sent + 10.0 * step + 1
-        record.changes.append(StatusChange(status, seen, seen - 10, seen - 2, "consumer-1"))
     took = 2.0 + (number * 37 % 1000) / 100
+    created = math.floor((sent + 0.001) * 1000) / 1000
+    seen_at = (sent + 1, sent + 1 + took / 2, sent + took + 0.5)
+    for status, seen in zip(("new", "predicting", "done"), seen_at, strict=True):
+        by = f"consumer-{number % 8}" if status != "new" else ""
+        wrote = created if status == "new" else seen - 0.4
+        record.changes.append(StatusChange(status, seen, seen - 1, wrote, by))
     record.snapshot = Snapshot(
         {
             "status": "done",
-            "created_at": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(due))}.000Z",
-            "finished_at": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(due + took))}+00:00",
+            "created_at": frontend_time(created),
+            "updated_at": consumer_time(created + took),
+            "updated_by": f"consumer-{number % 8}",
+            "finished_at": consumer_time(created + took),
             "total_time": str(took / 2),
             "download_time": "0.12",
             "prediction_time": str(took / 4),
@@ -63,8 +70,9 @@ def closed_record(number: int) -> Record:
             "output_url": "https://storage.example.org/output/0123456789abcdef.zip",
         }
     )
-    record.polls, record.observed_after, record.observed_at = 3, sent + 11, sent + 21
-    record.outcome, record.closed_at = Outcome.DONE, sent + 21
+    record.polls, record.observed_after = 3, sent + took - 0.5
+    record.observed_at = record.closed_at = sent + took + 0.5
+    record.outcome = Outcome.DONE
     return record
 
 

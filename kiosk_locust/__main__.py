@@ -1,13 +1,14 @@
-"""``python -m kiosk_locust COMMAND``: look at a run that is over, or tidy up after it."""
+"""``python -m kiosk_locust COMMAND``: what there is to do before and after a run."""
 
 from __future__ import annotations
 
 import sys
 
-from kiosk_locust import expire, report, upload_results
+from kiosk_locust import check, expire, report, upload_results
 from kiosk_locust.web import view
 
 COMMANDS = {
+    "check": check,
     "view": view,
     "report": report,
     "expire": expire,

@@ -280,7 +280,8 @@ class Job:
         """Take in one reading of the hash; an Ending once it is final."""
         record, snapshot, exchange = self.record, reading.snapshot, reading.exchange
         record.snapshot = snapshot
-        after = record.observed_after or exchange.sent_at
+        # A job that was taken up may have had this status since its submission.
+        after = record.observed_after or record.submitted_at or exchange.sent_at
         if snapshot.status and snapshot.status != record.status:
             change = StatusChange(
                 snapshot.status,

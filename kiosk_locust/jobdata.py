@@ -24,28 +24,40 @@ PER_IMAGE = (
 #: Numbers of which every job has at most one.
 SINGLE = ("total_jobs", "cleanup_time", "children_upload_time")
 
+Row = dict[str, Any]
+
 _JOBS = """SELECT tickets.*, requests.body FROM tickets
     LEFT JOIN requests ON requests.id = request_id
     WHERE :cycle IS NULL OR cycle = :cycle ORDER BY tickets.id"""
 _ATTEMPTS = "SELECT * FROM attempts ORDER BY ticket_id, number"
-_CHANGES = "SELECT * FROM changes ORDER BY ticket_id, observed_at"
+_CHANGES = """SELECT ticket_id, status, after, observed_at, updated_at, updated_by
+    FROM changes ORDER BY ticket_id, observed_at"""
 _UPLOADS = "SELECT * FROM uploads ORDER BY ticket_id, number"
 _DOWNLOADS = "SELECT * FROM downloads ORDER BY ticket_id"
+_TIMES = """SELECT ticket_id, kept, ended, ended_since_due, duration_s, duration_from,
+    duration_error_s, is_corrected, flaw, since_due_s, lag_s, socket_wait_s, submission_http_s,
+    creation_s, queue_wait_s, processing_s, detection_s, unknown_s
+    FROM temp.times ORDER BY ticket_id"""
 _OPTIONAL = ("due_at", "taken_at", "submitted_at", "observed_after", "observed_at", "closed_at")
 
 
 def jobs(db: sqlite3.Connection, run: Facts, cycle: int | None) -> Iterator[dict[str, Any]]:
-    """The jobs in order of their tickets, one at a time; all cycles' with None."""
+    """The jobs in order of their tickets, one at a time; all cycles' with None.
+
+    `times.gather` has been called with the same connection.
+    """
     attempts = _Companion(db, _ATTEMPTS)
     changes = _Companion(db, _CHANGES)
     uploads = _Companion(db, _UPLOADS)
     downloads = _Companion(db, _DOWNLOADS)
+    times = _Companion(db, _TIMES)
     planned = json.dumps({name: run.options.get(name, "") for name in _REQUESTED})
     for row in _rows(db, _JOBS, {"cycle": cycle}):
         request = _request(row["body"] or planned)
         yield {
             **_legacy(row, request),
             **_ours(row, request),
+            **next((_times(found) for found in times.of(row["id"])), {}),
             "attempts": [_attempt(attempt) for attempt in attempts.of(row["id"])],
             "uploads": [_upload(upload) for upload in uploads.of(row["id"])],
             "download": next((_download(found) for found in downloads.of(row["id"])), None),
@@ -57,7 +69,7 @@ def jobs(db: sqlite3.Connection, run: Facts, cycle: int | None) -> Iterator[dict
 _REQUESTED = ("model_name", "model_version", "preprocess", "postprocess")
 
 
-def _legacy(row: sqlite3.Row, request: Mapping[str, str]) -> dict[str, Any]:
+def _legacy(row: Row, request: Mapping[str, str]) -> dict[str, Any]:
     snapshot = Snapshot(json.loads(row["fields"] or "{}"))
     zipped = is_zip(request.get("image_name", row["file"]), row["job_id"] or "")
     fields = snapshot.fields
@@ -77,7 +89,7 @@ def _legacy(row: sqlite3.Row, request: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _ours(row: sqlite3.Row, request: Mapping[str, str]) -> dict[str, Any]:
+def _ours(row: Row, request: Mapping[str, str]) -> dict[str, Any]:
     return {
         "ticket": row["number"],
         "cycle": row["cycle"],
@@ -88,16 +100,34 @@ def _ours(row: sqlite3.Row, request: Mapping[str, str]) -> dict[str, Any]:
         **{name: row[name] for name in _OPTIONAL},
         "ambiguous": bool(row["ambiguous"]),
         "polls": row["polls"],
-        "duration_s": row["duration_s"],
-        "duration_from": row["duration_from"],
-        "queue_wait_s": row["queue_wait_s"],
         "images_done": row["images_done"] or 0,
         "images_failed": row["images_failed"] or 0,
         "expire_error": row["expire_error"],
     }
 
 
-def _attempt(row: sqlite3.Row) -> dict[str, Any]:
+def _times(row: Row) -> dict[str, Any]:
+    has_ended = bool(row["ended"])
+    return {
+        "in_summary": bool(row["kept"]),
+        "duration_s": row["duration_s"] if has_ended else None,
+        "duration_from": row["duration_from"],
+        "duration_error_s": row["duration_error_s"],
+        "duration_corrected": bool(row["is_corrected"]),
+        "duration_flaw": row["flaw"] or None,
+        "since_due_s": row["since_due_s"] if row["ended_since_due"] else None,
+        "lag_s": row["lag_s"],
+        "socket_wait_s": row["socket_wait_s"],
+        "submission_http_s": row["submission_http_s"],
+        "creation_s": row["creation_s"],
+        "queue_wait_s": row["queue_wait_s"],
+        "processing_s": row["processing_s"],
+        "detection_s": row["detection_s"],
+        "unknown_s": row["unknown_s"],
+    }
+
+
+def _attempt(row: Row) -> dict[str, Any]:
     return {
         "number": row["number"],
         "result": row["result"],
@@ -112,7 +142,7 @@ def _attempt(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _upload(row: sqlite3.Row) -> dict[str, Any]:
+def _upload(row: Row) -> dict[str, Any]:
     return {
         "number": row["number"],
         "began_at": row["began_at"],
@@ -124,7 +154,7 @@ def _upload(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _download(row: sqlite3.Row) -> dict[str, Any]:
+def _download(row: Row) -> dict[str, Any]:
     return {
         "began_at": row["began_at"],
         "ended_at": row["ended_at"],
@@ -136,7 +166,7 @@ def _download(row: sqlite3.Row) -> dict[str, Any]:
     }
 
 
-def _change(row: sqlite3.Row) -> dict[str, Any]:
+def _change(row: Row) -> dict[str, Any]:
     return {
         "status": row["status"],
         "after": row["after"],
@@ -163,12 +193,11 @@ def _request(body: str) -> dict[str, str]:
     return found
 
 
-def _rows(
-    db: sqlite3.Connection, sql: str, given: Mapping[str, object] = {}
-) -> Iterator[sqlite3.Row]:
-    cursor = db.cursor()
-    cursor.row_factory = sqlite3.Row
-    return iter(cursor.execute(sql, given))
+def _rows(db: sqlite3.Connection, sql: str, given: Mapping[str, object] = {}) -> Iterator[Row]:
+    """Rows as dicts: looking a name up in sqlite3's own rows searches all columns."""
+    cursor = db.execute(sql, given)
+    names = [column[0] for column in cursor.description]
+    return (dict(zip(names, values, strict=True)) for values in cursor)
 
 
 class _Companion:
@@ -178,7 +207,7 @@ class _Companion:
         self._rows = _rows(db, sql)
         self._next = next(self._rows, None)
 
-    def of(self, ticket_id: int) -> Iterator[sqlite3.Row]:
+    def of(self, ticket_id: int) -> Iterator[Row]:
         """The rows of this ticket; those of tickets before it are passed over."""
         while (row := self._next) is not None and row["ticket_id"] <= ticket_id:
             self._next = next(self._rows, None)

@@ -14,12 +14,12 @@ from typing import Any
 from hdrh.histogram import HdrHistogram
 
 from kiosk_locust.clock import Clock
-from kiosk_locust.measures import STAGES, measure, stages
+from kiosk_locust.measures import ENDED, STAGES, measure, stages
 from kiosk_locust.percentiles import SHARES, Percentiles, rank
 from kiosk_locust.record import Outcome, Record, StatusChange
 
 #: What has a histogram: the whole job, and each stage of it.
-MEASURES = ("duration", *STAGES)
+MEASURES = ("duration", "since_due", *STAGES)
 #: So few jobs are named one by one.
 FEW = 25
 
@@ -110,6 +110,10 @@ class Metrics:
         self._count_closed(record.outcome or Outcome.ERROR, 1)
         if found.duration_s is not None:
             self._histograms["duration"].record_value(_microseconds(found.duration_s))
+        started_at = record.taken_at if record.ticket.due_at is None else record.ticket.due_at
+        if record.outcome in ENDED and record.observed_at is not None:
+            since_due_us = _microseconds(record.observed_at - started_at)
+            self._histograms["since_due"].record_value(since_due_us)
         for stage, times in stages(record, found).items():
             for time_s in times:
                 self._histograms[stage].record_value(_microseconds(time_s))

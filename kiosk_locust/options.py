@@ -21,6 +21,8 @@ from kiosk_locust.settings.plan import Arrival, Ramp, Workload, plan
 from kiosk_locust.settings.sources import FORM, Layers
 from kiosk_locust.settings.target import target
 from kiosk_locust.settings.transfers import TransferOptions, is_uploading, transfers
+from kiosk_locust.settings.trim import TrimOptions, trim
+from kiosk_locust.settings.trust import TrustOptions, trust
 from kiosk_locust.settings.validation import Checker
 
 __all__ = [
@@ -33,6 +35,8 @@ __all__ = [
     "Ramp",
     "Resolved",
     "TransferOptions",
+    "TrimOptions",
+    "TrustOptions",
     "Workload",
     "draft",
     "options_as_json",
@@ -90,8 +94,10 @@ class Options:
     log_enabled: bool
     log_level: str
     log_file: Path
+    trim: TrimOptions
     cost: CostOptions
     grafana: GrafanaOptions
+    trust: TrustOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,8 +209,10 @@ def draft(
         log_file=check.take(
             "log_file", _checked(check_file) if log_enabled else parsing.path, Path()
         ),
+        trim=trim(check),
         cost=_with_images(cost(check), moved.options),
         grafana=where_to_ask,
+        trust=trust(check),
     )
     _check_resuming(check)
     _note_emptied_fields(check)

@@ -29,7 +29,7 @@ def rank(count: int, percent: int) -> int:
 
 
 def of(db: sqlite3.Connection, sql: str, given: Mapping[str, object]) -> Percentiles:
-    """The percentiles of the only column, ``value``, that ``sql`` selects; NULLs are left out.
+    """The percentiles of the column ``value`` that ``sql`` selects; NULLs are left out.
 
     SQLite sorts, on the disk if there is much; here only one value at a time is looked at.
     """

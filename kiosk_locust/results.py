@@ -19,6 +19,7 @@ from kiosk_locust.jobdata import jobs
 from kiosk_locust.reading import Facts, facts, opened
 from kiosk_locust.sessions import gaps, spans
 from kiosk_locust.summary import Summary, summarise_open
+from kiosk_locust.times import Times, gather
 
 SCHEMA_VERSION = 1
 
@@ -38,9 +39,11 @@ def write_all(ledger: Path, out_dir: Path) -> Written:
     """
     with opened(ledger) as db:
         run = facts(db)
+        times = gather(db, run)
         cycles = [row[0] for row in db.execute("SELECT DISTINCT cycle FROM tickets ORDER BY 1")]
-    only_one = run.cycles <= 1 and len(cycles) <= 1
-    written = [_write(ledger, out_dir, cycle) for cycle in ([1] if only_one else [*cycles, None])]
+        only_one = run.cycles <= 1 and len(cycles) <= 1
+        wanted = [1] if only_one else [*cycles, None]
+        written = [_write(db, run, times, out_dir, cycle) for cycle in wanted]
     return Written([path for path, _ in written], written[-1][1])
 
 
@@ -60,26 +63,29 @@ def write(ledger: Path, out_dir: Path, *, cycle: int | None) -> Path:
     The file appears whole or not at all: one of the same name stays until the new one is on
     the disk. Raises LedgerError and OSError.
     """
-    return _write(ledger, out_dir, cycle)[0]
-
-
-def _write(ledger: Path, out_dir: Path, cycle: int | None) -> tuple[Path, Summary]:
     with opened(ledger) as db:
         run = facts(db)
-        summary = summarise_open(db, run, cycle)
-        delay_s = _mean_gap_s(db, run, cycle)
-        head = _head(db, run, summary, delay_s, cycle)
-        path = out_dir / _name(run, summary.tickets, delay_s, cycle)
-        out_dir.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            with part.open("w", encoding="utf-8") as file:
-                _stream(file, head, jobs(db, run, cycle))
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        return _write(db, run, gather(db, run), out_dir, cycle)[0]
+
+
+def _write(
+    db: sqlite3.Connection, run: Facts, times: Times, out_dir: Path, cycle: int | None
+) -> tuple[Path, Summary]:
+    summary = summarise_open(db, run, cycle, times)
+    delay_s = _mean_gap_s(db, run, cycle)
+    head = _head(db, run, summary, delay_s, cycle)
+    head["clocks"] = times.clocks.as_json()
+    path = out_dir / _name(run, summary.tickets, delay_s, cycle)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            _stream(file, head, jobs(db, run, cycle))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
     return path, summary
 
 
@@ -100,7 +106,7 @@ def _stream(file: TextIO, head: Mapping[str, Any], found: Iterable[Mapping[str, 
     """One JSON object: the head's keys, and ``job_data`` last with a job on each line."""
     file.write(json.dumps(head, indent=4, allow_nan=False)[: -len("\n}")])
     file.write(',\n    "job_data": [')
-    encode = json.JSONEncoder(allow_nan=False).encode
+    encode = json.JSONEncoder(allow_nan=False, check_circular=False).encode
     separator = "\n        "
     for job in found:
         file.write(separator + encode(job))
@@ -142,6 +148,8 @@ def _head(
         "gaps": [gap.as_json() for gap in gaps(run.sessions)],
         "workers": [{"worker": name, **skew} for name, skew in run.workers.items()],
         "cost": run.cost.section(costed) if run.cost else None,
+        "verdict": run.judgement.as_json() if run.judgement else None,
+        "generator": run.generator.as_json() if run.generator else None,
         "summary": summary.as_json(),
         "configuration": dict(run.options),
     }

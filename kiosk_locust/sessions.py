@@ -67,15 +67,21 @@ def gaps(found: Sequence[Session]) -> Iterator[Gap]:
             yield Gap(before.ended_at, after.started_at)
 
 
-def spans(db: sqlite3.Connection, moment: str, by: str, given: Mapping[str, object]) -> Spans:
+def spans(
+    db: sqlite3.Connection,
+    moment: str,
+    by: str,
+    given: Mapping[str, object],
+    among: str = "tickets WHERE true",
+) -> Spans:
     """The gaps between the moments in a column of the tickets, with equal ``by``.
 
     Those between two sessions do not count: there, the schedule stood still.
     """
     number, span_s = db.execute(
         f"""SELECT coalesce(sum(gaps), 0), coalesce(sum(span), 0.0) FROM (
-            SELECT count(*) - 1 AS gaps, max({moment}) - min({moment}) AS span FROM tickets
-            WHERE (:cycle IS NULL OR cycle = :cycle) AND {moment} IS NOT NULL
+            SELECT count(*) - 1 AS gaps, max({moment}) - min({moment}) AS span FROM {among}
+            AND (:cycle IS NULL OR cycle = :cycle) AND {moment} IS NOT NULL
             GROUP BY {by}, (SELECT count(*) FROM sessions WHERE number > 1
                 AND started_at <= {moment}))""",
         given,

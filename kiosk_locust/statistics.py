@@ -8,13 +8,15 @@ entries of workers to its master like any others.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, cast
 
 from locust.env import Environment
 from locust.stats import RequestStats, StatsEntry, StatsError
 
 from kiosk_locust.http.exchange import RequestSample
-from kiosk_locust.measures import measure, stages
+from kiosk_locust.measures import ENDED, Measures, measure, stages
+from kiosk_locust.quality.stages import decompose
 from kiosk_locust.record import Download, Outcome, Record
 
 JOB = "JOB"
@@ -52,6 +54,9 @@ class LocustStatistics:
         for stage, times in stages(record, found).items():
             for time_s in times:
                 _log(self._stats.entries[(stage.replace("_", " "), STAGE)], time_s)
+        for part, part_s in _parts(record, found):
+            if part_s is not None:
+                _log(self._stats.entries[(part, STAGE)], part_s)
 
     def on_downloaded(self, download: Download, **_: Any) -> None:
         """Log one download; one that failed counts, with no response time."""
@@ -104,6 +109,18 @@ def describe(outcome: Outcome, reason: str) -> str:
 
 def _folded(match: re.Match[str]) -> str:
     return "#" if match.lastgroup == "number" else f"<{match.lastgroup}>"
+
+
+def _parts(record: Record, found: Measures) -> Iterator[tuple[str, float | None]]:
+    """What is our own part of a job that was seen to end, and all of it as its user felt it."""
+    parts = decompose(record, found) if record.outcome in ENDED else None
+    if parts is None:
+        return
+    yield "since due" if parts.since == "due" else "since taken", parts.whole_s
+    yield "lag", max(0.0, parts.lag_s or 0.0)
+    yield "socket wait", parts.socket_wait_s
+    yield "submission http", parts.submission_http_s
+    yield "detection", parts.detection_s
 
 
 def _log(entry: StatsEntry, time_s: float | None) -> None:

@@ -4,44 +4,78 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust import moved, percentiles
-from kiosk_locust.measures import ENDED, STAGE_FIELDS, is_zip, stage_times
+from kiosk_locust import latencies, moved, percentiles, units
+from kiosk_locust.measures import ENDED, STAGE_FIELDS
 from kiosk_locust.moved import Moved
 from kiosk_locust.percentiles import Percentiles
+from kiosk_locust.quality.regime import Regime
 from kiosk_locust.reading import Facts, facts, opened
 from kiosk_locust.record import Outcome
 from kiosk_locust.sessions import spans
-from kiosk_locust.snapshot import Snapshot
+from kiosk_locust.times import Times, gather, stage_values
 
 _CHOSEN = "(:cycle IS NULL OR cycle = :cycle)"
-_ENDED = f"{_CHOSEN} AND outcome IN ('done', 'partial', 'failed')"
+_KEPT = f"FROM temp.times WHERE {latencies.CHOSEN}"
 
-#: Where each of the measures that stand in the ledger's columns is read, in seconds.
+#: Where each of the measures is read, in seconds.
 _COLUMNS = {
-    "duration": f"SELECT duration_s AS value FROM tickets WHERE {_ENDED}",
-    "queue_wait": f"SELECT queue_wait_s AS value FROM tickets WHERE {_ENDED}",
-    "detection_bound": f"SELECT observed_at - observed_after AS value FROM tickets WHERE {_ENDED}",
-    "submission_lag": f"SELECT {moved.BEGUN_AT} - due_at AS value FROM tickets WHERE {_CHOSEN}",
+    "duration": f"SELECT duration_s AS value {_KEPT} AND ended",
+    "since_due": f"SELECT since_due_s AS value {_KEPT} AND ended_since_due",
+    **{
+        name: f"SELECT {name}_s AS value {_KEPT}"
+        for name in (
+            *("submission_lag", "lag", "socket_wait", "submission_http", "creation"),
+            *("queue_wait", "processing", "detection", "detection_bound", "unknown"),
+            "duration_error",
+        )
+    },
 }
-_ACCEPTED = f"""FROM attempts JOIN tickets ON tickets.id = ticket_id
-    WHERE {_CHOSEN} AND result = 'accepted'"""
-_ATTEMPTS = {
-    "socket_wait": f"SELECT sent_at - asked_at AS value {_ACCEPTED}",
-    "submission_http": f"SELECT received_at - sent_at AS value {_ACCEPTED}",
-}
-_COUNTS = f"""SELECT count(*), count(submitted_at), sum(ambiguous <> 0), sum(polls),
-    sum(images_done), sum(images_failed), min(submitted_at),
-    max(submitted_at + duration_s), sum(coalesce(expire_error, '') <> ''),
-    sum(taken_at > due_at)
+_COUNTS = f"""SELECT count(*), count(job_id), sum(ambiguous <> 0), sum(polls),
+    sum(images_done), sum(images_failed), sum(coalesce(expire_error, '') <> '')
     FROM tickets WHERE {_CHOSEN}"""
-_CHUNK = 250
+_SPAN = """SELECT min(submitted_at), max(submitted_at + duration_s) FILTER (WHERE ended),
+    sum(outcome IN ('done', 'partial')), sum(images_done), sum(waited), sum(NOT kept),
+    sum(is_corrected), sum(flaw <> ''), sum(NOT adds_up),
+    avg(unknown_share) FILTER (WHERE NOT is_zip), avg(unknown_share) FILTER (WHERE is_zip)
+    FROM temp.times WHERE """
+_COLD = f"""SELECT duration_s, queue_wait_s FROM temp.times
+    WHERE {_CHOSEN} AND submitted_at IS NOT NULL ORDER BY submitted_at LIMIT 1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Trimmed:
+    """What warm-up and cool-down left out; ``suggested_jobs`` is what MSER-5 would."""
+
+    warmup: str
+    cooldown: str
+    jobs: int
+    suggested_jobs: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ColdStart:
+    """The first job of all, before any cut, and the first GPU node, where the cost tells."""
+
+    duration_s: float | None
+    queue_wait_s: float | None
+    first_gpu_node_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Soundness:
+    """How far the times of jobs can be relied on; counts are of jobs, shares from 0 to 1."""
+
+    corrected: int  # durations set right, since they mix clocks that differ
+    flawed: int  # the Kiosk's own stamps contradict what was watched
+    do_not_add_up: int  # all parts are known, and come to something else than the whole
+    unknown_share_images: float | None  # the mean share of the whole that is not known
+    unknown_share_zips: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +103,19 @@ class Summary:
     makespan_s: float | None
     jobs_per_s: float | None  # done and partial ones
     images_per_s: float | None  # done ones
+    plateau_jobs_per_s: float | None  # from 10 % to 90 % of the ends
+    plateau_images_per_s: float | None
+    regime: Regime
+    headline: str  # what the run comes to, by its regime
+    trimmed: Trimmed
+    cold_start: ColdStart
+    soundness: Soundness
     rate_wanted_per_s: float | None  # of an open workload: due tickets
     rate_achieved_per_s: float | None  # of an open workload: submissions
     waited_for_user: int | None  # of an open workload: tickets taken after they were due
     duration_from: Mapping[str, int]  # how many durations came from which source
     percentiles_s: Mapping[str, Percentiles]
+    latency: Mapping[str, Mapping[str, Any]]  # both durations, with jobs that did not end
     moved: Moved
 
     def as_json(self) -> dict[str, Any]:
@@ -91,19 +133,32 @@ def summarise(path: Path, cycle: int | None = None) -> Summary:
         return summarise_open(db, facts(db), cycle)
 
 
-def summarise_open(db: sqlite3.Connection, run: Facts, cycle: int | None) -> Summary:
-    """The same from a ledger that is open already."""
+def summarise_open(
+    db: sqlite3.Connection, run: Facts, cycle: int | None, times: Times | None = None
+) -> Summary:
+    """The same from a ledger that is open already, whose ``times`` may be gathered already."""
+    times = times or gather(db, run)
     given = {"cycle": cycle}
     # fmt: off
-    (tickets, submitted, ambiguous, polls, images_done, images_failed, first, ended_at,
-     expire_errors, waited) = db.execute(_COUNTS, given).fetchone()
+    (tickets, submitted, ambiguous, polls, images_done, images_failed,
+     expire_errors) = db.execute(_COUNTS, given).fetchone()
+    first, ended_at, *_ = db.execute(_SPAN + _CHOSEN, given).fetchone()
+    (kept_first, kept_ended_at, useful, images, waited, _, corrected, flawed, contradicting,
+     unknown_images, unknown_zips) = db.execute(_SPAN + latencies.CHOSEN, given).fetchone()
     # fmt: on
-    counted = _tally(db, "outcome", given)
+    (cut,) = db.execute(
+        f"SELECT count(*) FROM temp.times WHERE {_CHOSEN} AND NOT kept", given
+    ).fetchone()
+    counted = _tally(db, "outcome", "tickets", given)
     outcomes = {outcome.value: counted.get(outcome.value, 0) for outcome in Outcome}
     ended = sum(outcomes[outcome] for outcome in ENDED)
-    makespan_s = None if ended_at is None or first is None else ended_at - first
-    useful = outcomes[Outcome.DONE] + outcomes[Outcome.PARTIAL]
+    kept_span_s = _span(kept_first, kept_ended_at)
+    plateau_jobs, plateau_images = latencies.plateau(db, cycle)
+    regime = latencies.regime(db, cycle)
+    found = {name: latencies.latency(db, name, cycle) for name in latencies.COLUMNS}
+    latency = {name: latencies.as_json(each, regime) for name, each in found.items()}
     is_open = run.is_open
+    makespan_s = _span(first, ended_at)
     return Summary(
         workload="open" if is_open else "closed",
         tickets=tickets,
@@ -120,47 +175,64 @@ def summarise_open(db: sqlite3.Connection, run: Facts, cycle: int | None) -> Sum
         first_submitted_at=first,
         last_ended_at=ended_at,
         makespan_s=makespan_s,
-        jobs_per_s=_ratio(useful, makespan_s),
-        images_per_s=_ratio(images_done or 0, makespan_s),
+        jobs_per_s=_ratio(useful or 0, kept_span_s),
+        images_per_s=_ratio(images or 0, kept_span_s),
+        plateau_jobs_per_s=plateau_jobs,
+        plateau_images_per_s=plateau_images,
+        regime=regime,
+        headline=_headline(regime, makespan_s, plateau_images, latency["duration"]),
+        trimmed=Trimmed(times.warmup, times.cooldown, cut, latencies.suggested_warmup(db, cycle)),
+        cold_start=_cold_start(db, run, given),
+        soundness=Soundness(
+            corrected or 0, flawed or 0, contradicting or 0, unknown_images, unknown_zips
+        ),
         rate_wanted_per_s=_rate(db, "due_at", given) if is_open else None,
         rate_achieved_per_s=_rate(db, "submitted_at", given) if is_open else None,
         waited_for_user=(waited or 0) if is_open else None,
-        duration_from=_tally(db, "duration_from", given),
+        duration_from=_tally(db, "duration_from", "temp.times", given),
         percentiles_s=_percentiles(db, given),
+        latency=latency,
         moved=moved.count(db, given, is_downloading=run.is_downloading),
     )
 
 
+def _headline(
+    regime: Regime,
+    makespan_s: float | None,
+    images_per_s: float | None,
+    latency: Mapping[str, Mapping[str, Any]],
+) -> str:
+    """A batch is told by how long it took, a steady run by its latency."""
+    rate = units.rate(images_per_s, "images")
+    if regime.kind == "batch":
+        return f"batch: {units.seconds(makespan_s)}, {rate} at its plateau ({regime.why})"
+    told = []
+    for name in ("p50", "p95"):
+        least = "> " if latency[name]["is_least"] else ""
+        told.append(f"{name} {least}{units.seconds(latency[name]['value_s'])}")
+    return f"steady: {', '.join(told)} a job at {units.rate(regime.arrivals_per_s, 'jobs')}"
+
+
+def _cold_start(db: sqlite3.Connection, run: Facts, given: Mapping[str, object]) -> ColdStart:
+    duration_s, queue_wait_s = db.execute(_COLD, given).fetchone() or (None, None)
+    estimate = run.cost.run.estimate if run.cost and run.cost.run else {}
+    scaling = estimate.get("autoscaler") or {}
+    return ColdStart(duration_s, queue_wait_s, scaling.get("first_gpu_node_s"))
+
+
 def _percentiles(db: sqlite3.Connection, given: Mapping[str, object]) -> dict[str, Percentiles]:
-    _collect_stages(db, given)
-    stages = {stage: f"SELECT value FROM temp.sample_{stage}" for stage in STAGE_FIELDS}
-    queries = {**_COLUMNS, **stages, **_ATTEMPTS, **moved.TIMES}
-    return {name: percentiles.of(db, sql, given) for name, sql in queries.items()}
-
-
-def _collect_stages(db: sqlite3.Connection, given: Mapping[str, object]) -> None:
-    """Put the stage times, which stand as text in the hashes, into scratch tables of numbers."""
+    found = {name: percentiles.of(db, sql, given) for name, sql in _COLUMNS.items()}
     for stage in STAGE_FIELDS:
-        db.execute(f"DROP TABLE IF EXISTS temp.sample_{stage}")
-        db.execute(f"CREATE TEMP TABLE sample_{stage} (value REAL NOT NULL)")
-    rows = db.execute(f"SELECT fields, job_id, file FROM tickets WHERE {_ENDED}", given)
-    while chunk := rows.fetchmany(_CHUNK):
-        found = [_stage_times(*row) for row in chunk if row[0]]
-        for stage in STAGE_FIELDS:
-            values = _column(times[stage] for times in found)
-            db.executemany(f"INSERT INTO temp.sample_{stage} VALUES (?)", values)
+        found[stage] = percentiles.of(db, stage_values(stage, latencies.CHOSEN), given)
+    for name, sql in moved.TIMES.items():
+        found[name] = percentiles.of(db, sql, given)
+    return found
 
 
-def _stage_times(fields: str, job_id: str | None, file: str) -> dict[str, tuple[float, ...]]:
-    return stage_times(Snapshot(json.loads(fields)), zipped=is_zip(file, job_id or ""))
-
-
-def _column(times: Iterable[tuple[float, ...]]) -> Iterator[tuple[float]]:
-    return ((value,) for values in times for value in values)
-
-
-def _tally(db: sqlite3.Connection, column: str, given: Mapping[str, object]) -> dict[str, int]:
-    sql = f"""SELECT {column}, count(*) FROM tickets
+def _tally(
+    db: sqlite3.Connection, column: str, table: str, given: Mapping[str, object]
+) -> dict[str, int]:
+    sql = f"""SELECT {column}, count(*) FROM {table}
         WHERE {_CHOSEN} AND {column} IS NOT NULL GROUP BY {column}"""
     return dict(db.execute(sql, given).fetchall())
 
@@ -171,11 +243,15 @@ def _attempts(db: sqlite3.Connection, given: Mapping[str, object]) -> int:
     return number
 
 
+def _span(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else end - start
+
+
 def _ratio(number: int, span_s: float | None) -> float | None:
     return number / span_s if span_s else None
 
 
 def _rate(db: sqlite3.Connection, moment: str, given: Mapping[str, object]) -> float | None:
     """Arrivals a second within the sessions: n of them have n - 1 gaps between them."""
-    found = spans(db, moment, "NULL", given)
+    found = spans(db, moment, "NULL", given, "temp.times WHERE kept")
     return _ratio(found.gaps, found.span_s)

@@ -21,6 +21,9 @@ from typing import Any
 
 import requests
 
+from kiosk_locust.quality.rules import RULES
+from kiosk_locust.settings.trust import setting_of
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCUSTFILE = ROOT / "locustfiles" / "kiosk.py"
 #: A Kiosk whose jobs take a tenth of a second: tests are about the plugin.
@@ -36,13 +39,18 @@ CLEAN = {
     if name in ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
 }
 LIMIT_S = 60
+#: Most tests break something on purpose, or run many processes at once on a small machine: what
+#: they ask is what became of jobs, and not whether times could be trusted. Those of the verdict
+#: itself have the limits that people have: ``judged=True``.
+UNJUDGED = {setting_of(rule).upper(): "none" for rule in RULES}
 
 
 class Simulator:
     """The simulated Kiosk as the tests see it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pid: int = 0) -> None:
         self.url = url
+        self.pid = pid
 
     def log(self) -> dict[str, Any]:
         return dict(requests.get(f"{self.url}/simulator/log", timeout=10).json())
@@ -51,6 +59,11 @@ class Simulator:
     def submissions(self) -> list[dict[str, Any]]:
         """Each POST /api/predict that was answered with a job, as the server received it."""
         return [s for s in self.log()["predicts"] if s["hash"]]
+
+    @property
+    def lives(self) -> dict[str, dict[str, Any]]:
+        """By hash: what really became of each job that is still there."""
+        return dict(requests.get(f"{self.url}/simulator/jobs", timeout=10).json())
 
     @property
     def polls(self) -> dict[str, dict[str, float]]:
@@ -82,7 +95,7 @@ def simulator(*arguments: str, quick: bool = True) -> Iterator[Simulator]:
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        yield Simulator(json.loads(process.stdout.readline())["url"])
+        yield Simulator(json.loads(process.stdout.readline())["url"], process.pid)
     finally:
         process.stdin.close()
         process.wait(timeout=10)
@@ -127,9 +140,11 @@ class Locust:
         stdin: int = subprocess.DEVNULL,
         start_new_session: bool = False,
         log: str = "output.txt",
+        judged: bool = False,
         **environment: str,
     ) -> None:
         self.folder = folder
+        environment = ({} if judged else UNJUDGED) | environment
         if dotenv:
             (folder / ".env").write_text(dotenv)
         settings = {"UPDATE_INTERVAL": "0.2", "FILE": "image.png"} | environment

@@ -11,6 +11,8 @@ from kiosk_locust.options import (
     GrafanaOptions,
     Options,
     TransferOptions,
+    TrimOptions,
+    TrustOptions,
 )
 from kiosk_locust.record import JobRequest, Record, Ticket
 
@@ -69,8 +71,10 @@ DEFAULTS: dict[str, Any] = {
     "log_enabled": False,
     "log_level": "INFO",
     "log_file": Path("benchmark.log"),
+    "trim": TrimOptions(),
     "cost": CostOptions(),
     "grafana": GrafanaOptions(),
+    "trust": TrustOptions(),
 }
 
 

@@ -36,6 +36,10 @@ def shown(
     return file.buffer.getvalue().decode(encoding)
 
 
+def submitted(at: float) -> Row:
+    return Row(submitted_at=at, due_at=at, observed_after=at + 4, observed_at=at + 6)
+
+
 def row_of(text: str, label: str) -> list[str]:
     rows = [re.split(r" {2,}", each.strip()) for each in text.splitlines()]
     (found,) = [row for row in rows if row[0] == label]
@@ -64,7 +68,7 @@ def test_outcomes_and_images_are_counted(tmp_path: Path) -> None:
 
 
 def test_every_figure_of_time_and_rate_has_its_unit(tmp_path: Path) -> None:
-    found = shown(tmp_path, *(Row(submitted_at=T0 + i / 4, due_at=T0 + i / 4) for i in range(21)))
+    found = shown(tmp_path, *(submitted(T0 + i / 4) for i in range(21)))
     assert row_of(found, "makespan")[1] == "10.0 s, first submission to last end"
     assert row_of(found, "throughput")[1] == "2.1 jobs/s, 2.1 images/s"
     assert row_of(found, "arrivals")[1] == "wanted: 4 jobs/s, achieved: 4 jobs/s"

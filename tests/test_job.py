@@ -422,3 +422,4 @@ def test_a_job_that_has_an_id_is_polled_on_and_never_submitted(scene: Scene) -> 
     job.run()
     assert "predict" not in scene.log
     assert scene.record.outcome is Outcome.DONE
+    assert scene.record.changes[0].after == 1.0  # it may have had its status ever since

@@ -19,8 +19,11 @@ from kiosk_locust.options import (
     Options,
     Ramp,
     TransferOptions,
+    TrimOptions,
+    TrustOptions,
     options_as_json,
 )
+from kiosk_locust.quality.rules import RULES
 from kiosk_locust.settings.sources import FORM, Given, Layer, Layers
 from kiosk_locust.settings.table import SETTINGS
 from tests.layered import make_layers, mistakes, mistakes_in, resolve, resolve_layers
@@ -91,8 +94,10 @@ def test_the_defaults_are_those_of_the_older_client() -> None:
         log_enabled=True,
         log_level="DEBUG",
         log_file=Path("benchmark.log"),
+        trim=TrimOptions(),
         cost=CostOptions(),
         grafana=GrafanaOptions(),
+        trust=TrustOptions(limits={rule.name: rule.limit for rule in RULES}),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 from locust.rpc import Message, zmqrpc
 
-from tests.real import ROOT, Locust
+from tests.real import ROOT, Locust, simulator, wait_until
+from tests.test_distributed import cluster, submitted
 
 LOCUSTFILE = ROOT / "tests" / "locustfiles" / "short_of_patience.py"
 
@@ -21,3 +23,17 @@ def test_a_worker_whose_master_was_gone_before_its_first_heartbeat_ends(tmp_path
         master.send_to_client(answer)
     assert worker.finish(timeout_s=20).code == 0, worker.output
     master.close()
+
+
+def test_a_worker_waits_for_no_jobs_once_its_master_has_gone(tmp_path: Path) -> None:
+    arguments = ("-u", "8", "-r", "50", "-s", "60")
+    with (
+        simulator("--predict-s=600") as kiosk,
+        cluster(tmp_path, kiosk, *arguments, workers=1, locustfile=LOCUSTFILE) as run,
+    ):
+        submitted(kiosk, 8)
+        (worker,) = run.workers
+        run.master.signal(signal.SIGINT)
+        wait_until(lambda: "8 jobs in flight have 60 s" in worker.output, what="the drain")
+        run.master.process.kill()
+        assert worker.finish(timeout_s=20).code == 0, worker.output

@@ -62,6 +62,9 @@ def percentile(ended: Sequence[float], unended: Sequence[float], percent: float)
     ended, unended = sorted(ended), sorted(unended)
     total = len(ended) + len(unended)
     wanted = rank(total, percent)
+    if ended and not unended:  # all of these are the same then, and a million are walked once
+        value = at_rank(ended, percent)
+        return Censored(percent, len(ended), 0, value, value, value, value)
     return Censored(
         percent=percent,
         ended=len(ended),

@@ -93,14 +93,20 @@ class Offset:
         Between two samples both hold, each loosened by the drift that may have been since.
         """
         after = bisect_right(self._at, moment)
-        near = [index for index in (after - 1, after) if 0 <= index < len(self._at)]
-        if not near:
+        if not self._at:
             return None
-        loss = {index: self._drift * abs(moment - self._at[index]) for index in near}
-        return Bound(
-            max(self._low[index] - loss[index] for index in near),
-            min(self._high[index] + loss[index] for index in near),
-        )
+        left, right = max(0, after - 1), min(after, len(self._at) - 1)
+        loss = self._drift * abs(moment - self._at[left])
+        low, high = self._low[left] - loss, self._high[left] + loss
+        if right != left:  # written out: each job of a run asks twice
+            later = self._drift * abs(self._at[right] - moment)
+            low = max(low, self._low[right] - later)
+            high = min(high, self._high[right] + later)
+        return Bound(low, high)
+
+    def middle(self) -> Bound | None:
+        """The bound at the middle one of the samples; None without any."""
+        return self.at(self._at[len(self._at) // 2]) if self._at else None
 
     def widest(self) -> Bound | None:
         """The widest bound at any sample; None without samples."""

@@ -58,7 +58,9 @@ def needed(percent: float, confidence: float = CONFIDENCE) -> int:
     return math.ceil(math.log((1 - confidence) / 2) / math.log(share))
 
 
-def by_batches(values: Sequence[float], percent: float) -> Estimate:
+def by_batches(
+    values: Sequence[float], percent: float, ordered: Sequence[float] | None = None
+) -> Estimate:
     """The percentile of values in the order in which their jobs were due.
 
     The run is cut into ten batches. In each, the share of values up to the percentile is
@@ -68,10 +70,11 @@ def by_batches(values: Sequence[float], percent: float) -> Estimate:
     and Analysis, 5th ed., 9.5). There is no interval where the batches resemble their
     neighbours (von Neumann), where values rose above the percentile in too few separate
     spells, or where the interval has no end. Infinite values (jobs that did not end) count.
+    ``ordered`` are the same values in ascending order, where they are at hand.
     """
     count = len(values) // BATCHES * BATCHES
     kept = values[len(values) - count :]
-    ordered = sorted(values)
+    ordered = sorted(values) if ordered is None else ordered
     value = at_rank(ordered, percent) if ordered else None
     name = f"p{percent:g}"
     least = needed(percent)

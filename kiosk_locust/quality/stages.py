@@ -76,22 +76,52 @@ def decompose(
     start_at = record.ticket.due_at if record.ticket.due_at is not None else record.taken_at
     if record.observed_at is None or sent is None or sent.sent_at is None:
         return None
-    created_at = _ours(record, "created_at", frontend, sent.sent_at, sent.received_at)
-    ended_at = _ours(record, _ending(found), consumer, record.observed_after, record.observed_at)
+    created = _stamp(record, "created_at")
+    ended = _stamp(record, _ending(found))
     queue_s, processing_s = _work(record, found, duration_s)
-    parts = (
-        sent.asked_at - start_at,
-        sent.sent_at - sent.asked_at,
-        None if created_at is None else created_at - sent.sent_at,
+    return parts(
+        "taken" if record.ticket.due_at is None else "due",
+        start_at=start_at,
+        asked_at=sent.asked_at,
+        sent_at=sent.sent_at,
+        received_at=sent.received_at,
+        created_at=ours(created, frontend, sent.sent_at, sent.received_at),
+        queue_s=queue_s,
+        processing_s=processing_s,
+        ended_at=ours(ended, consumer, record.observed_after, record.observed_at),
+        observed_at=record.observed_at,
+    )
+
+
+def parts(
+    since: Literal["due", "taken"],
+    *,
+    start_at: float,
+    asked_at: float,
+    sent_at: float,
+    received_at: float | None,
+    created_at: float | None,
+    queue_s: float | None,
+    processing_s: float | None,
+    ended_at: float | None,
+    observed_at: float,
+) -> Parts:
+    """The parts between moments in the order in which they came, epoch seconds by our clock.
+
+    ``queue_s`` and ``processing_s`` are the two of a job between ``created_at`` and ``ended_at``.
+    """
+    between = (
+        asked_at - start_at,
+        sent_at - asked_at,
+        None if created_at is None else created_at - sent_at,
         queue_s,
         processing_s,
-        None if ended_at is None else record.observed_at - ended_at,
+        None if ended_at is None else observed_at - ended_at,
     )
-    whole_s = record.observed_at - start_at
-    http_s = None if sent.received_at is None else sent.received_at - sent.sent_at
-    unknown_s = whole_s - sum(part for part in parts if part is not None)
-    since: Literal["due", "taken"] = "taken" if record.ticket.due_at is None else "due"
-    return Parts(since, whole_s, *parts, unknown_s=unknown_s, submission_http_s=http_s)
+    whole_s = observed_at - start_at
+    http_s = None if received_at is None else received_at - sent_at
+    unknown_s = whole_s - sum(part for part in between if part is not None)
+    return Parts(since, whole_s, *between, unknown_s, http_s)
 
 
 def _accepted(record: Record) -> Attempt | None:
@@ -103,14 +133,17 @@ def _ending(found: Measures) -> str:
     return found.duration_from if found.duration_from in ("finished_at", "updated_at") else ""
 
 
-def _ours(
-    record: Record, name: str, offset: Bound | None, after: float | None, before: float | None
+def _stamp(record: Record, name: str) -> float | None:
+    return record.snapshot.time(name) if record.snapshot and name else None
+
+
+def ours(
+    stamp: float | None, offset: Bound | None, after: float | None, before: float | None
 ) -> float | None:
     """A server's stamp by our clock, kept between the moments that we know it lies between.
 
     None without a stamp, and without an offset where the stamp lies outside of them.
     """
-    stamp = record.snapshot.time(name) if record.snapshot and name else None
     if stamp is None or after is None or before is None:
         return None
     if after <= stamp <= before and (offset is None or offset.low_s <= 0 <= offset.high_s):

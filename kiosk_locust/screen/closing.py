@@ -13,6 +13,8 @@ from kiosk_locust import units
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.moved import Moved
 from kiosk_locust.percentiles import Percentiles
+from kiosk_locust.quality.judgement import Judgement
+from kiosk_locust.screen import trust
 from kiosk_locust.screen.printable import printable
 from kiosk_locust.summary import Summary
 from kiosk_locust.verdict import Verdict, exit_code
@@ -24,7 +26,13 @@ SIMULATED = "SIMULATED: these jobs ran on the simulated Kiosk; no figure here is
 #: What each measure of a summary is called on the screen.
 LABELS = {
     "duration": "whole job",
+    "since_due": "since it was due",
+    "lag": "begun late",
+    "creation": "sent to created",
     "queue_wait": "queue wait",
+    "processing": "processing",
+    "detection": "end to seen",
+    "unknown": "unknown",
     "total": "without queue",
     "download": "download",
     "predict": "predict",
@@ -38,6 +46,7 @@ LABELS = {
     "socket_wait": "socket wait",
     "submission_http": "submission HTTP",
     "detection_bound": "end seen within",
+    "duration_error": "duration's error",
 }
 
 
@@ -52,6 +61,7 @@ def show(
     uploaded: Sequence[str] = (),
     advice: Sequence[str] = (),
     cost: RunCost | None = None,
+    judgement: Judgement | None = None,
 ) -> None:
     """Print it all on ``console``; the verdict is the last line, or the last but SIMULATED."""
     if simulated:
@@ -63,6 +73,8 @@ def show(
     console.print(table)
     if any(found.count for found in summary.percentiles_s.values()):
         console.print(_percentiles(summary))
+    if judgement is not None:
+        trust.show(console, judgement)
     for path in files:
         _say(console, f"written: {path}")
     for url in uploaded:
@@ -94,6 +106,7 @@ def _counts(summary: Summary, run_name: str) -> Table:
     table.add_row("run", f"{printable(run_name)}, {summary.workload} workload")
     table.add_row("jobs", f"{summary.tickets:,}: " + (", ".join(outcomes) or "none"))
     table.add_row("images", images)
+    table.add_row("in short", summary.headline)
     table.add_row("submitted", submitted)
     table.add_row("makespan", f"{units.seconds(summary.makespan_s)}, first submission to last end")
     table.add_row("throughput", ", ".join(rates))

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from kiosk_locust.simulator.agenda import Agenda
 from kiosk_locust.simulator.draws import Purpose, duration, stream
-from kiosk_locust.simulator.images import ImageJob, plan_attempt
+from kiosk_locust.simulator.images import ImageJob, Life, plan_attempt
 from kiosk_locust.simulator.nodes import Fleet, Node
 from kiosk_locust.simulator.queues import Queues
 from kiosk_locust.simulator.settings import ClusterSettings
@@ -106,6 +106,16 @@ class Cluster:
         """How many hashes have each status, children included."""
         self.advance(now)
         return dict(Counter(job.status(self.now) for job in self._hashes.values()))
+
+    def lives(self, now: float) -> dict[str, Life]:
+        """The true life of every submitted job whose hash is there, children left out."""
+        self.advance(now)
+        submitted = (
+            (key, job)
+            for key, job in self._hashes.items()
+            if isinstance(job, ZipJob) or not job.child
+        )
+        return {key: job.life(self.now) for key, job in submitted}
 
     def queue_lengths(self) -> dict[str, int]:
         """How many keys wait in each queue."""

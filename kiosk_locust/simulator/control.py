@@ -29,6 +29,10 @@ def control_app(kiosk: KioskApp) -> Starlette:
     async def state(_request: Request) -> JSONResponse:
         return JSONResponse(state_of(kiosk))
 
+    async def jobs(_request: Request) -> JSONResponse:
+        lives = kiosk.cluster.lives(kiosk.clock())
+        return JSONResponse({key: life._asdict() for key, life in lives.items()})
+
     async def faults(request: Request) -> JSONResponse:
         try:
             rules = parse_rules(await request.json())
@@ -47,6 +51,7 @@ def control_app(kiosk: KioskApp) -> Starlette:
             Route("/simulator/log", log),
             Route("/simulator/polls", polls),
             Route("/simulator/state", state),
+            Route("/simulator/jobs", jobs),
             Route("/simulator/faults", faults, methods=["POST"]),
             Route("/simulator/flush", flush, methods=["POST"]),
         ]

@@ -6,7 +6,7 @@ import random
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kiosk_locust.simulator.draws import duration
 from kiosk_locust.simulator.settings import ClusterSettings
@@ -91,6 +91,16 @@ def plan_attempt(
     return Attempt(consumer, now, ends, "done")
 
 
+class Life(NamedTuple):
+    """A job's true life: epoch seconds, None where that has not come yet; counts of images."""
+
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+    images_done: int
+    images_failed: int
+
+
 class ImageJob:
     """An image job, submitted by itself (``parent`` None) or a ZIP's child."""
 
@@ -119,10 +129,20 @@ class ImageJob:
         """The status at ``now``."""
         return self.attempt.status(now) if self.attempt else "new"
 
+    def life(self, now: float) -> Life:
+        """What really became of it by ``now``, by no skewed clock."""
+        attempt = self.attempt
+        if attempt is None or attempt.result == "lost" or now < attempt.over_at:
+            return Life(self.created_at, attempt.started_at if attempt else None, None, 0, 0)
+        done = attempt.result == "done"
+        return Life(self.created_at, attempt.started_at, attempt.over_at, int(done), int(not done))
+
     def fields(self, now: float, settings: ClusterSettings) -> dict[str, str]:
         """The whole hash at ``now``."""
-        stamp = consumer_time if self.child else frontend_time
-        created = stamp(self.created_at)
+        if self.child:  # the ZIP's consumer made it
+            created = consumer_time(self.created_at + settings.consumer_skew_s)
+        else:
+            created = frontend_time(self.created_at + settings.frontend_skew_s)
         found = {
             "original_name": self.name,
             "input_file_name": f"{self.form.uploaded_name}/{self.name}"
@@ -142,13 +162,13 @@ class ImageJob:
 def _written(attempt: Attempt, key: str, now: float, settings: ClusterSettings) -> dict[str, str]:
     """The fields that a consumer has written by ``now``."""
     stage = attempt.stage(now)
-    changed = consumer_time(attempt.changed_at(now))
+    changed = consumer_time(attempt.changed_at(now) + settings.consumer_skew_s)
     found = {
         "status": attempt.status(now),
         "updated_at": changed,
         "updated_by": attempt.consumer,
         "identity_started": attempt.consumer,
-        "started_at": consumer_time(attempt.started_at),
+        "started_at": consumer_time(attempt.started_at + settings.consumer_skew_s),
     }
     succeeded = attempt.succeeded(now)
     if succeeded >= 1:

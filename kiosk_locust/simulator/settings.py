@@ -91,6 +91,13 @@ class ClusterSettings:
     accelerator: str = _setting("nvidia-tesla-t4", "GPU of GPU nodes, one a node", "GPU nodes")
     spot: bool = _setting(default=True, text="GPU nodes are spot nodes", group="GPU nodes")
 
+    frontend_skew_s: float = _setting(
+        0.0, "the frontend's clock is ahead by so much (below 0: behind)", "Clocks"
+    )
+    consumer_skew_s: float = _setting(
+        0.0, "the consumers' clocks are ahead by so much (below 0: behind)", "Clocks"
+    )
+
     region: str = _setting("us-west1", "where all nodes are, for their prices", "Other nodes")
     cpu_nodes: int = _setting(2, "nodes without a GPU, which are always there", "Other nodes")
     cpu_machine_type: str = _setting("n1-standard-4", "their machine type", "Other nodes")
@@ -127,6 +134,8 @@ def flag(name: str) -> str:
 def _complaint(name: str, value: object) -> str:
     """What is wrong with a number, or nothing."""
     if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    if name.endswith("_skew_s") and math.isfinite(value):
         return ""
     if not math.isfinite(value) or value < 0:
         return "give a finite number of at least 0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from kiosk_locust.simulator.draws import Purpose, stream
-from kiosk_locust.simulator.images import ImageJob, traceback_of
+from kiosk_locust.simulator.images import ImageJob, Life, traceback_of
 from kiosk_locust.simulator.settings import ClusterSettings
 from kiosk_locust.simulator.stamps import consumer_time, frontend_time, seconds
 from kiosk_locust.simulator.submission import Submission
@@ -65,9 +65,16 @@ class ZipJob:
             return "done"
         return "new" if self.waiting_at is None else "waiting"
 
+    def life(self, now: float) -> Life:  # noqa: ARG002  as ImageJob.life
+        """What really became of it, by no skewed clock."""
+        ended_at = self.done_at if self.failed_at is None else self.failed_at
+        done, failed = len(self.done), len(self.failed)
+        return Life(self.created_at, self.picked_at, ended_at, done, failed)
+
     def fields(self, now: float, settings: ClusterSettings) -> dict[str, str]:
         """The whole hash at ``now``."""
-        created = frontend_time(self.created_at)
+        created = frontend_time(self.created_at + settings.frontend_skew_s)
+        skew_s = settings.consumer_skew_s
         found = {
             "original_name": self.form.image_name,
             "input_file_name": self.form.uploaded_name,
@@ -79,11 +86,14 @@ class ZipJob:
         }
         if self.picked_at is None:
             return found
-        found |= {"updated_at": consumer_time(self.touched_at), "updated_by": self.consumer}
+        found |= {
+            "updated_at": consumer_time(self.touched_at + skew_s),
+            "updated_by": self.consumer,
+        }
         if self.failed_at is not None:
             found["reason"] = traceback_of(BAD_ZIP)
             if self.tells_finish:
-                found["finished_at"] = consumer_time(self.failed_at)
+                found["finished_at"] = consumer_time(self.failed_at + skew_s)
         if self.waiting_at is not None:
             found |= self._progress(self.waiting_at - self.picked_at)
         if self.done_at is not None:
@@ -104,7 +114,7 @@ class ZipJob:
     def _summary(self, done_at: float, settings: ClusterSettings) -> dict[str, str]:
         output = f"output/{self.key.rsplit(':', 1)[-1]}.zip"
         return {
-            "finished_at": consumer_time(done_at),
+            "finished_at": consumer_time(done_at + settings.consumer_skew_s),
             "output_url": f"{settings.bucket_url}/{output}",
             "output_file_name": output,
             "total_jobs": str(len(self.children)),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 
 CHUNK = 1 << 16
 
@@ -20,7 +19,6 @@ class Gate:
         self._upstream = ("127.0.0.1", master_port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
-        self.answered_at: float | None = None  # the master's first word (monotonic seconds)
         self._is_open = threading.Event()
         self._is_open.set()
         self._sockets: list[socket.socket] = []
@@ -64,8 +62,6 @@ class Gate:
             while data := source.recv(CHUNK):
                 self._is_open.wait()
                 target.sendall(data)
-                if target.getsockname()[1] == self.port and self.answered_at is None:
-                    self.answered_at = time.monotonic()
         for each in (source, target):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

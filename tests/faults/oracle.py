@@ -13,8 +13,10 @@ from typing import Any
 
 from tests.faults.plan import Plan
 
-#: Whoever stood still for so long may poll once more; so may who was cut off.
-LAST_POLL_S = 20.0
+#: A worker may close a job while it is cut off (15 s at most). Its lease ends meanwhile (10 s), and
+#: whoever adopts the job polls it until it has seen the end, too, be it after the master stood
+#: still (15 s at most).
+LAST_POLL_S = 45.0
 _ROWS = """SELECT cycle, number, state, outcome, job_id, ambiguous, closed_at,
     (SELECT count(*) FROM attempts WHERE ticket_id = id AND result IN ('accepted', 'maybe')),
     (SELECT group_concat(job_id, ' ') FROM attempts WHERE ticket_id = id AND job_id <> '')

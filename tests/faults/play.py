@@ -32,8 +32,6 @@ LIMIT_S = 300.0
 #: After its end, its workers have so long to end, and everybody to fall silent.
 #: A worker that joined in the last moments ends a minute later, when it misses its master.
 LEAVE_S = 75.0
-#: A worker whose master has answered so long before the end is told of it.
-MET_S = 3.0
 SILENCE_S = 1.5
 #: What is left once these many sessions have ended by themselves will not be finished.
 MOST_SESSIONS = 12
@@ -213,9 +211,9 @@ class _Play:
 
     def _is_to_leave(self, worker: Worker) -> bool:
         """Whether it must end with the run: not who was away, or came too late to know of it."""
-        met_at = worker.gate.answered_at
-        has_met = met_at is not None and met_at < time.monotonic() - MET_S
-        return worker.session == self.sessions and not worker.away and has_met
+        said = worker.locust.output
+        knows = "this worker takes part" in said or "Got quit message" in said
+        return worker.session == self.sessions and not worker.away and knows
 
     def _is_over(self) -> bool:
         """Whether the ledger (a copy: nothing here may mend it) has all tickets closed."""

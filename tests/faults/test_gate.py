@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.gate import Gate
-from tests.real import wait_until
 
 
 @pytest.fixture
@@ -35,15 +34,3 @@ def test_what_is_sent_into_a_cut_line_arrives_once_it_is_mended(
     gate.mend()
     master.settimeout(10)
     assert master.recv(10) == b"late"
-
-
-def test_a_gate_knows_when_the_master_has_answered(
-    line: tuple[Gate, socket.socket, socket.socket],
-) -> None:
-    gate, worker, master = line
-    worker.sendall(b"hello")
-    master.recv(10)
-    assert gate.answered_at is None
-    master.sendall(b"welcome")
-    worker.recv(10)
-    wait_until(lambda: gate.answered_at is not None, what="the time of the answer")

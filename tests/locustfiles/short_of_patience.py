@@ -5,7 +5,7 @@ from locust import runners
 from kiosk_locust.plugin import attach
 from kiosk_locust.user import KioskUser
 
-runners.MASTER_HEARTBEAT_TIMEOUT = 2
+runners.MASTER_HEARTBEAT_TIMEOUT = 4
 attach()
 
 

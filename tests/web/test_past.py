@@ -21,7 +21,14 @@ from tests.ledgers import T0, Row, make, never_leased
 
 def rows() -> list[Row]:
     done = [
-        Row(number=n, due_at=T0 + n, submitted_at=T0 + n + 0.5, closed_at=T0 + n + 6)
+        Row(
+            number=n,
+            due_at=T0 + n,
+            submitted_at=T0 + n + 0.5,
+            observed_after=T0 + n + 4,
+            observed_at=T0 + n + 6,
+            closed_at=T0 + n + 6,
+        )
         for n in range(40)
     ]
     failed = [
@@ -29,6 +36,8 @@ def rows() -> list[Row]:
             number=40 + n,
             due_at=T0 + 40 + n,
             submitted_at=T0 + 40 + n,
+            observed_after=T0 + 44 + n,
+            observed_at=T0 + 46 + n,
             closed_at=T0 + 50 + n,
             outcome="failed",
             status="failed",

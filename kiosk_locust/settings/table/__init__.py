@@ -18,6 +18,8 @@ from kiosk_locust.settings.table import (
     output,
     plan,
     transfers,
+    trim,
+    trust,
     waiting,
 )
 from kiosk_locust.settings.table.secrets import SECRETS, Secret
@@ -31,9 +33,11 @@ GROUPS: tuple[tuple[str, tuple[Setting, ...]], ...] = (
     ("The Kiosk and its jobs", kiosk.SETTINGS),
     ("How many jobs, and when", plan.SETTINGS),
     ("Polling and waiting", waiting.SETTINGS),
+    ("What summaries are over", trim.SETTINGS),
     ("Uploads and downloads", transfers.SETTINGS),
     ("Files", files.SETTINGS),
     ("Progress and files", output.SETTINGS),
+    ("Trust", trust.SETTINGS),
     ("Cost", cost.SETTINGS),
     ("Where the cost is asked for", grafana.SETTINGS),
 )

@@ -1,0 +1,106 @@
+"""``python -m kiosk_locust check``: asks everybody that a run would ask, and submits nothing."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import locust
+from locust.argument_parser import LocustArgumentParser
+from rich.console import Console
+
+from kiosk_locust import commandline
+from kiosk_locust.bucket_preflight import open_for
+from kiosk_locust.clock import SystemClock
+from kiosk_locust.cost.credentials import Secrets, secrets
+from kiosk_locust.cost.source import Asked, Source, default_source
+from kiosk_locust.errors import KioskLocustError, OptionsError
+from kiosk_locust.options import Options, resolve
+from kiosk_locust.preflight import check_host
+from kiosk_locust.record import Ticket
+from kiosk_locust.settings.sources import locusts_own, read_dotenv
+from kiosk_locust.user import request_from
+
+USAGE = "usage: python -m kiosk_locust check [SETTINGS, as locust takes them]\n"
+
+#: What somebody says when asked; empty where there is nobody to ask.
+Answer = str
+
+
+def main(arguments: list[str]) -> int:
+    """Check the settings, then ask the Kiosk, the bucket and Grafana; the exit code, 0 or 2.
+
+    All troubles are told, not the first alone. What a locustfile's user classes change of the
+    settings is not known here.
+    """
+    if {"-h", "--help"} & set(arguments):
+        sys.stderr.write(USAGE)
+        return 0
+    console = Console(stderr=True)
+    say = partial(console.print, soft_wrap=True, highlight=False, markup=False)
+    locust.events.init_command_line_parser.add_listener(_on_parser)
+    try:
+        dotenv = read_dotenv()
+        os.environ.update(locusts_own(dotenv, os.environ))
+        layers = commandline.read(arguments, os.environ, dotenv)
+        resolved = resolve(layers, headless=True, rng=random.Random())
+    except OptionsError as error:
+        say(f"settings: {error}")
+        return 2
+    for notice in resolved.notices:
+        say(f"settings: {notice}")
+    say("settings: no mistakes")
+    return 0 if _ask_all(resolved.options, secrets(os.environ, dotenv), say) else 2
+
+
+def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
+    commandline.add_options(parser)
+
+
+def _ask_all(options: Options, known: Secrets, say: Callable[[str], None]) -> bool:
+    """Ask each, and say what it said; whether none was in trouble."""
+    questions: dict[str, Callable[[], Answer]] = {
+        "the Kiosk": lambda: _kiosk(options),
+        "the bucket": lambda: _bucket(options),
+        "the cost": lambda: _cost(options, known),
+    }
+    is_well = True
+    for who, ask in questions.items():
+        try:
+            say(f"{who}: {ask()}")
+        except KioskLocustError as error:
+            is_well = False
+            say(f"{who}: {error}")
+    return is_well
+
+
+def _kiosk(options: Options) -> Answer:
+    if options.host is None:
+        return "no host is set, so a simulated one will be started"
+    check_host(options, [request_from(options, Ticket(0, 1, 0, None, options.file))])
+    return f"{options.host} answers, and takes {options.job_type} jobs"
+
+
+def _bucket(options: Options) -> Answer:
+    bucket = open_for(options, [request_from(options, Ticket(0, 1, 0, None, options.file))])
+    if bucket is None:
+        return "nothing is asked of one (STORAGE_BUCKET is not set, or nothing goes there)"
+    bucket.close()
+    return f"{bucket.url} can be used"
+
+
+def _cost(options: Options, known: Secrets) -> Answer:
+    source = Source(options.grafana.host, options.grafana.prometheus_url)
+    source = source or default_source(os.environ)
+    if options.host is None or not source:
+        return "nobody is asked for it (GRAFANA_HOST and PROMETHEUS_URL are not set)"
+    asked = Asked(source, known, SystemClock())
+    try:
+        asked.prometheus()
+        return f"{asked} answers"
+    finally:
+        asked.close()

@@ -1,0 +1,121 @@
+"""Latency percentiles of a run, and whether it was one to have them of; from ``temp.times``."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from array import array
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+from kiosk_locust.quality.latency import Latency, Lives
+from kiosk_locust.quality.regime import Regime, Stay, classify, plateau_per_s
+from kiosk_locust.quality.warmup import mser5
+
+#: The columns with the time, and with whether the job ended, of the two durations.
+COLUMNS = {"duration": ("duration_s", "ended"), "since_due": ("since_due_s", "ended_since_due")}
+PERCENTS = (50, 90, 95, 99)
+CHOSEN = "kept AND (:cycle IS NULL OR cycle = :cycle)"
+
+
+def latency(db: sqlite3.Connection, measure: str, cycle: int | None) -> Latency:
+    """All jobs' times of one of COLUMNS, those left out that warm-up and cool-down cut."""
+    time, ended = COLUMNS[measure]
+    rows = db.execute(
+        f"""SELECT cycle, {time}, {ended} FROM temp.times
+        WHERE {CHOSEN} AND {ended} IS NOT NULL AND {time} IS NOT NULL ORDER BY cycle, at""",  # noqa: S608  constants
+        {"cycle": cycle},
+    )
+    return Latency([_lives(cycle_rows) for _, cycle_rows in groupby(rows, lambda row: row[0])])
+
+
+def _lives(rows: Iterable[tuple[int, float, int]]) -> Lives:
+    counted, ages = array("d"), array("d")
+    for _, seconds, ended in rows:
+        counted.append(seconds if ended else math.inf)
+        if not ended:
+            ages.append(seconds)
+    return Lives(counted, ages)
+
+
+def as_json(found: Latency, regime: Regime | None) -> dict[str, Any]:
+    """Every percentile of PERCENTS with all that is known of it."""
+    return {f"p{percent}": _told(found, percent, regime) for percent in PERCENTS}
+
+
+def _told(found: Latency, percent: float, regime: Regime | None) -> dict[str, Any]:
+    censored = found.censored(percent)
+    figure = found.figure(percent, regime)
+    interval = None if figure.is_least else figure.interval
+    return {
+        "value_s": figure.value,
+        "is_least": figure.is_least,
+        "low_s": interval and _finite(interval.low),
+        "high_s": interval and _finite(interval.high),
+        "why": figure.why,
+        "ended": censored.ended,
+        "not_ended": censored.unended,
+        "ended_only_s": censored.ended_only_s,
+        "kaplan_meier_s": censored.kaplan_meier_s,
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+# -- batch or steady
+
+
+def regime(db: sqlite3.Connection, cycle: int | None) -> Regime:
+    """What one cycle was, after warm-up; of all cycles, a batch if one of them was.
+
+    The figures of several are those of the cycle that decided it.
+    """
+    sql = "SELECT DISTINCT cycle FROM temp.times WHERE :cycle IS NULL OR cycle = :cycle ORDER BY 1"
+    found: Regime | None = None
+    for (number,) in db.execute(sql, {"cycle": cycle}).fetchall():
+        found = _of_cycle(db, number)
+        if found.kind == "batch":
+            break
+    return found or Regime("batch", None, None, None, None, "no job was submitted")
+
+
+def _of_cycle(db: sqlite3.Connection, cycle: int) -> Regime:
+    start_at, end_at, until = db.execute(
+        """SELECT min(submitted_at) FILTER (WHERE kept), max(submitted_at) FILTER (WHERE kept),
+        max(closed_at) FROM temp.times WHERE cycle = ?""",
+        (cycle,),
+    ).fetchone()
+    if start_at is None:
+        return Regime("batch", None, None, None, None, "no job was submitted")
+    rows = db.execute(
+        """SELECT submitted_at, CASE WHEN ended THEN submitted_at + duration_s END
+        FROM temp.times WHERE cycle = ? AND submitted_at IS NOT NULL AND ended IS NOT NULL""",
+        (cycle,),
+    )
+    return classify((Stay(*row) for row in rows), start_at, end_at, until)
+
+
+def plateau(db: sqlite3.Connection, cycle: int | None) -> tuple[float | None, float | None]:
+    """Jobs and images a second between 10 % and 90 % of the ends."""
+    rows = db.execute(
+        f"""SELECT submitted_at + duration_s AS end_at, images_done FROM temp.times
+        WHERE {CHOSEN} AND outcome IN ('done', 'partial') AND end_at IS NOT NULL
+        ORDER BY end_at""",  # noqa: S608  a constant
+        {"cycle": cycle},
+    )
+    ends, images = array("d"), array("d")
+    for end_at, done in rows:
+        ends.append(end_at)
+        images.append(done)
+    return plateau_per_s(ends), plateau_per_s(ends, images)
+
+
+def suggested_warmup(db: sqlite3.Connection, cycle: int | None) -> int | None:
+    """The jobs that MSER-5 would leave out of the (first) cycle; None where it cannot tell."""
+    sql = """SELECT duration_s FROM temp.times WHERE ended AND duration_s IS NOT NULL
+        AND cycle = coalesce(?, (SELECT min(cycle) FROM temp.times)) ORDER BY at"""
+    values = array("d", (row[0] for row in db.execute(sql, (cycle,))))
+    return mser5(values)

@@ -1,0 +1,36 @@
+"""Settings of which jobs summaries are over, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kiosk_locust.quality.warmup import parse
+from kiosk_locust.settings.validation import Checker
+
+
+@dataclass(frozen=True, slots=True)
+class TrimOptions:
+    """What is cut from each cycle, as it was given (``100 jobs``, ``2min``); empty: nothing."""
+
+    warmup: str = ""
+    cooldown: str = ""
+
+
+def trim(check: Checker) -> TrimOptions:
+    """What was given of warm-up and cool-down."""
+    return TrimOptions(
+        warmup=check.take_if_given("warmup", _checked) or "",
+        cooldown=check.take_if_given("cooldown", _checked) or "",
+    )
+
+
+def texts(given: Mapping[str, Any]) -> dict[str, str]:
+    """Settings, as people write them, that make the options in a ledger again."""
+    return {name: text for name, text in given.items() if text}
+
+
+def _checked(text: str) -> str:
+    parse(text)
+    return text.strip()
