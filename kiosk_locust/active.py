@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import json
 import logging
 import os
-import platform
 import random
-import uuid
 from collections.abc import Callable, Iterable
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
-import locust
 from locust.env import Environment
 from rich.console import Console
 
-import kiosk_locust
-from kiosk_locust import events, names
+from kiosk_locust import events
 from kiosk_locust.archive import Archive
 from kiosk_locust.bucket import Address
 from kiosk_locust.bucket_preflight import open_for, with_images
@@ -28,43 +22,35 @@ from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.costing import Costing
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
-from kiosk_locust.errors import (
-    KioskError,
-    KioskLocustError,
-    LedgerExistsError,
-    PreflightError,
-)
+from kiosk_locust.errors import KioskError, KioskLocustError, PreflightError
 from kiosk_locust.finish import Finish
+from kiosk_locust.gate import Gate
+from kiosk_locust.generator import GeneratorWatch, Others
+from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
-from kiosk_locust.ledger import Ledger
 from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.metrics import Metrics
 from kiosk_locust.options import Options, options_as_json
 from kiosk_locust.patience import PatientMaster
 from kiosk_locust.preflight import check_kiosk, find_base_url, pool_warning
+from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
-from kiosk_locust.remains import Remains, take_up
 from kiosk_locust.resuming import Resumption
 from kiosk_locust.run import Run
+from kiosk_locust.runledger import RunLedger
 from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
 from kiosk_locust.transfers.movers import Movers, facts, movers, not_needed_of
-from kiosk_locust.verdict import Verdict
+from kiosk_locust.verdict import ABORTED, Verdict
 from kiosk_locust.web.live import LiveRun
 
 logger = logging.getLogger(__name__)
 
 #: Workers get their users, say hello and get tickets before the first job is due.
 JOIN_LEAD_S = 1.0
-#: What a result was made with; it stands in the ledger and in the results.
-VERSIONS = {
-    "kiosk_locust": kiosk_locust.__version__,
-    "locust": locust.__version__,
-    "python": platform.python_version(),
-}
 
 
 class ActiveRun:
@@ -88,13 +74,18 @@ class ActiveRun:
         self.options = options
         self._resumed = resumed
         self.simulated = options.host is None
-        self.name = names.marked(options.run_name or names.made(options), simulated=self.simulated)
         self.verdict = Verdict(2, "the run was not finished")
         self._environment = environment
         self._console = console
         self._on_end = on_end
         self._clock: Clock = SystemClock()
         self._started_at = self._clock.now()
+        is_master = isinstance(environment.runner, PatientMaster)
+        self.generator = GeneratorWatch(options, self._clock, "master" if is_master else "run")
+        self.aborted = ""  # the threshold that was missed, where that ended the run
+        self._run_ledger = RunLedger(
+            options, resumed, self._started_at, self._clock.now, self._ledger_failed
+        )
         self._embedded = None
         if self.simulated:
             folder = Address.parse(options.files.storage_bucket).folder
@@ -113,9 +104,19 @@ class ActiveRun:
         return self._clock.now() - self._started_at
 
     @property
+    def name(self) -> str:
+        """The run's name."""
+        return self._run_ledger.name
+
+    @property
     def path(self) -> Path:
         """Where the ledger is."""
-        return self._resumed.path if self._resumed else names.ledger_of(self.options, self.name)
+        return self._run_ledger.path
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """VALID or INVALID, and the thresholds; None before the end."""
+        return self._finish.judgement if self._finish else None
 
     @property
     def files(self) -> list[Path]:
@@ -173,7 +174,7 @@ class ActiveRun:
             pool_size=self.options.pool_size,
             request_timeout_s=self.options.request_timeout_s,
             clock=self._clock,
-            on_request=partial(tell_of_request, self._environment),
+            on_request=self._on_request,
         )
         self._closers.append(transport.close)
         self._kiosk = Kiosk(transport)
@@ -181,6 +182,10 @@ class ActiveRun:
         for job_type, model, version in sorted(wanted):
             for warning in check_kiosk(self._kiosk, job_type, model, version):
                 logger.warning("%s", warning)
+
+    def _on_request(self, sample: RequestSample) -> None:
+        self.generator.watch.on_request(sample)
+        tell_of_request(self._environment, sample)
 
     def _check_pool(self, kiosk: Kiosk) -> None:
         """Warn of a pool too small, by one request's time; one that fails tells nothing."""
@@ -200,7 +205,8 @@ class ActiveRun:
         return find_base_url(host, request_timeout_s=self.options.request_timeout_s)
 
     def _make_run(self, kiosk: Kiosk, host: str) -> Run:
-        self._ledger, remains = self._open_ledger(host)
+        self._ledger, remains = self._run_ledger.open(host)
+        self._closers.append(self._ledger.discard)
         runner = self._environment.runner
         is_master = isinstance(runner, PatientMaster)
         moving = Movers()
@@ -221,7 +227,7 @@ class ActiveRun:
         )
         not_needed = not_needed_of(self.options, remains) if self._resumed else set()
         if isinstance(run, MasterRun) and isinstance(runner, PatientMaster):
-            all_facts = self._meta(host) | facts(self.options.transfers, not_needed)
+            all_facts = self._run_ledger.meta(host) | facts(self.options.transfers, not_needed)
             awaited = runner.worker_count if self.options.transfers.inputs else 0
             run.attach(runner.send_message, all_facts, awaited)
             runner.serve(run, self._clock)
@@ -253,59 +259,31 @@ class ActiveRun:
             ledger=self.path,
         )
         self._detachers.append(self.live.attach())
+        self._listen(events.job_submitted, self.generator.lateness.on_submitted)
+        self._gate = self._make_gate()
         self._progress = Progress(
             self._metrics.view, self.options.refresh_s, self._clock, self._console
         )
         return run
 
-    def _open_ledger(self, host: str) -> tuple[Ledger, Remains]:
-        """The ledger, locked, and what is left to do by it."""
-        if self._resumed is None:
-            ledger = self._make_ledger(host)
-            ledger.plan(self.options.transfers.inputs)
-            ledger.begin_session(1, self._started_at)
-            return ledger, Remains(self.options)
-        ledger = Ledger.open(self.path, self._ledger_failed, self._clock.now)
-        self._closers.append(ledger.discard)
-        changed = json.dumps(self._resumed.changed(self.options))
-        remains = ledger.within(
-            lambda db: take_up(db, self.path, self.options, now=self._started_at, changed=changed)
-        )
-        ledger.set_meta(options=json.dumps(options_as_json(self.options)))
-        logger.info("%s is resumed: %s", self.name, remains)
-        return ledger, remains
+    def _make_gate(self) -> Gate | None:
+        """What ends the run where a threshold is missed, if that is wanted."""
+        trust = self.options.trust
+        if trust.abort_after_s is None:
+            return None
+        gate = Gate(trust.thresholds, trust.abort_after_s, self._clock, self._on_miss)
+        self._listen(events.job_closed, gate.on_closed)
+        self._detachers.append(gate.stop)
+        return gate
 
-    def _make_ledger(self, host: str) -> Ledger:
-        """The ledger; a name that was not given gives way to one that is taken."""
-        name = self.name
-        now = self._clock.now
-        for number in itertools.count(2):
-            try:
-                ledger = Ledger.create(self.path, self._meta(host), self._ledger_failed, now)
-            except LedgerExistsError:
-                if self.options.run_name:
-                    raise
-                self.name = f"{name}_{number}"
-            else:
-                self._closers.append(ledger.discard)
-                break
-        return ledger
+    def _on_miss(self, missed: str) -> None:
+        logger.error("%s ends the run: %s", ABORTED, missed)
+        self.aborted = missed
+        self._on_end()
 
     def _listen(self, hook: events.EventHook, listener: Callable[..., None]) -> None:
         hook.add_listener(listener, critical=True)
         self._detachers.append(lambda: hook.remove_listener(listener))
-
-    def _meta(self, host: str) -> dict[str, str]:
-        return {
-            "run_id": uuid.uuid4().hex,
-            "run_name": self.name,
-            "options": json.dumps(options_as_json(self.options)),
-            "host": host,
-            "versions": json.dumps(VERSIONS),
-            "simulated": "true" if self.simulated else "false",
-            "started_at": repr(self._started_at),
-            "finished": "false",
-        }
 
     def start(self) -> None:
         """Set time zero, a stated lead from now, and begin."""
@@ -321,8 +299,22 @@ class ActiveRun:
         )
         self._progress.start()
         if self.live:
+            self.live.doubts = self.generator.told
             self.live.begin(zero_at)
+        self._start_watching(zero_at)
         self.run.start(zero_at)
+
+    def _start_watching(self, zero_at: float) -> None:
+        run, embedded = self.run, self._embedded
+        others = Others(simulator_cpu_s=(lambda: embedded.cpu_s) if embedded else None)
+        if isinstance(run, MasterRun):
+            others = replace(
+                others, workers=lambda: run.workers, workers_lost=lambda: run.workers_lost
+            )
+        self.generator.start(others)
+        self._detachers.append(self.generator.stop)
+        if self._gate is not None:
+            self._gate.start(zero_at)
 
     # -- the end
 
@@ -354,6 +346,8 @@ class ActiveRun:
             self._clock,
             costing=self._costing,
             archive=self._archive,
+            generator=self.generator.figures,
+            aborted=self.aborted,
         )
         if self.live:
             self.live.end()
@@ -382,6 +376,7 @@ class ActiveRun:
             files=self.files,
             uploaded=self._finish.archived.urls,
             cost=self._finish.cost,
+            judgement=self.judgement,
             advice=self._finish.advice(self.name, simulated=self.simulated),
         )
 

@@ -92,7 +92,8 @@ def _argument(setting: Setting, shown: Mapping[str, str] | None) -> dict[str, An
     # The form has one line for it, and shows the default as the field's value.
     argument: dict[str, Any] = {
         "dest": setting.name,
-        "help": meant if shown is None else setting.form_hint,
+        # argparse reads % as the beginning of a name of its own.
+        "help": meant.replace("%", "%%") if shown is None else setting.form_hint,
     }
     if setting.is_flag:
         default = text == "true"

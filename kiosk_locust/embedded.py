@@ -63,6 +63,18 @@ class EmbeddedKiosk:
             self.stop()
             raise
 
+    @property
+    def cpu_s(self) -> float | None:
+        """The CPU time that it has used; None where the system does not say, or it is gone."""
+        if self._process is None:
+            return None
+        try:
+            stat = Path(f"/proc/{self._process.pid}/stat").read_text("ascii")
+            ticks = stat.rpartition(")")[2].split()  # from the third field on
+            return (int(ticks[11]) + int(ticks[12])) / os.sysconf("SC_CLK_TCK")
+        except (OSError, ValueError, IndexError):
+            return None
+
     def stop(self) -> None:
         """End it: by closing its input, then by signals; harmless if it has ended."""
         process, self._process = self._process, None

@@ -89,4 +89,5 @@ job_downloaded = EventHook("job_downloaded")
 that ran the job."""
 
 run_closed = EventHook("run_closed")
-"""``run``: every ticket is closed; the results are written."""
+"""``run``: every ticket is closed; the results are written. ``run.judgement`` has ``verdict``
+(VALID or INVALID), ``reasons`` and ``thresholds``."""

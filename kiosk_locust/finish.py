@@ -11,7 +11,7 @@ from pathlib import Path
 
 import gevent
 
-from kiosk_locust import report, results, units
+from kiosk_locust import judging, report, results, units
 from kiosk_locust.archive import Archive, Archived
 from kiosk_locust.clock import Clock
 from kiosk_locust.cost.annotations import RunNote
@@ -20,6 +20,10 @@ from kiosk_locust.costing import SIGTERM_LIMIT_S, Costing, Ended
 from kiosk_locust.errors import KioskLocustError, LedgerError
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.masterrun import MasterRun
+from kiosk_locust.quality import junit
+from kiosk_locust.quality.judgement import Judgement
+from kiosk_locust.quality.processes import Generator
+from kiosk_locust.quality.thresholds import Row
 from kiosk_locust.reading import facts, opened
 from kiosk_locust.realthread import in_thread
 from kiosk_locust.remains import left_in_the_kiosk
@@ -56,6 +60,8 @@ class Finish:
         *,
         costing: Costing | None = None,
         archive: Archive | None = None,
+        generator: Callable[[], Generator] | None = None,
+        aborted: str = "",
     ) -> None:
         self.run = run
         self.files = [ledger.path]
@@ -64,7 +70,11 @@ class Finish:
         self.cost: RunCost | None = None
         self.problems: list[str] = [run.trouble] if run.trouble else []
         self.archived = Archived()
+        self.judgement: Judgement | None = None  # once it was made
         self._archive = archive
+        self._rows: tuple[Row, ...] = ()  # the judgement's thresholds
+        self._generator = generator
+        self._aborted = aborted
         self._ledger = ledger
         self._path = ledger.path
         self._output_dir = output_dir
@@ -74,8 +84,16 @@ class Finish:
     @property
     def steps(self) -> tuple[Step, ...]:
         """What every run ends with, in order; after the first, the ledger lacks but the cost."""
-        written = self.write_results, self.write_report
-        return self.record_end, self.ask_cost, self.close_ledger, *written, self.upload
+        return (
+            self.record_end,
+            self.ask_cost,
+            self.judge,
+            self.close_ledger,
+            self.write_results,
+            self.write_report,
+            self.upload,
+            self.write_junit,  # it is for whoever started the run, not for the bucket
+        )
 
     def carry_out(self, steps: Iterable[Step]) -> None:
         """Do each of ``steps``; what one raises is a problem of the run, and the next is done."""
@@ -91,13 +109,21 @@ class Finish:
     def note_interruption(self) -> None:
         """That the run was interrupted is a problem, if it is the only one."""
         run = self.run
+        if self._aborted:
+            return
         if not self.problems and run.ended_by != ALL_CLOSED and not run.finished:
             self.problems.append(f"interrupted by {run.ended_by}")
 
     def verdict(self) -> Verdict:
         """How it went: by the jobs' outcomes, unless there were problems."""
         # A run of which every ticket is closed was not interrupted, however its jobs ended.
-        return exit_code(self.run.outcomes, finished=True, trouble="; ".join(self.problems))
+        return exit_code(
+            self.run.outcomes,
+            finished=True,
+            trouble="; ".join(self.problems),
+            judgement=self.judgement,
+            aborted=self._aborted,
+        )
 
     def advice(self, run_name: str, *, simulated: bool) -> list[str]:
         """Where downloads are, how to go on with an interrupted run, what it left in the Kiosk."""
@@ -169,6 +195,43 @@ class Finish:
         self.cost = costing.ask(Ended(self._path, note, was_signalled=was_signalled))
         if self.cost or run.cost:  # what an earlier session found is no longer true
             self._ledger.set_meta(cost=self.cost.as_text() if self.cost else "")
+
+    def judge(self) -> None:
+        """Whether the numbers count, and what became of thresholds; kept in the ledger."""
+        with contextlib.suppress(LedgerError):  # the disk may be full: to close it tells
+            self._ledger.settle()
+        generator = self._generator() if self._generator else Generator({})
+        trust = self.run.options.trust
+        try:
+            judged = in_thread(lambda: judging.judge(self._path, trust, generator, self._aborted))
+        except (KioskLocustError, OSError, sqlite3.Error) as error:
+            raise LedgerError(
+                f"the run could not be judged: {error}; the records are in {self._path}"
+            ) from error
+        self.judgement, self._rows = judged.judgement, judged.rows
+        self._ledger.set_meta(
+            judgement=judged.judgement.as_text(), generator=judged.generator.as_text()
+        )
+
+    def write_junit(self) -> None:
+        """Thresholds and verdict for a CI system, where that is wanted."""
+        trust = self.run.options.trust
+        if not trust.junit_xml or self.judgement is None:
+            return
+        with opened(self._path) as db:
+            run = facts(db)
+        path = Path(trust.junit_xml)
+        started_at = run.started_at or 0.0
+        text = junit.write(
+            self._rows,
+            name=run.run_name,
+            reasons=[reason.why for reason in self.judgement.reasons],
+            started_at=started_at,
+            took_s=(run.ended_at or started_at) - started_at,
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        self.files.append(path)
 
     def close_ledger(self) -> None:
         """Close the ledger; it is complete."""

@@ -13,6 +13,7 @@ from gevent.event import Event
 from kiosk_locust import events
 from kiosk_locust.errors import LedgerError, RelayError, WorkerError
 from kiosk_locust.job import Ending, close
+from kiosk_locust.quality.processes import ProcessFigures
 from kiosk_locust.reading import WORKER_KEY
 from kiosk_locust.record import Attempt, Outcome, Record, StatusChange, Ticket
 from kiosk_locust.relay.leases import Fate, Lost
@@ -51,6 +52,7 @@ class MasterRun(Run):
         self._woken = Event()
         self._end: MasterEnd | None = None
         self._met: set[str] = set()  # workers that have reported
+        self.workers: dict[str, ProcessFigures] = {}  # what each saw of itself
         self._awaited = workers
         self.has_workers = True  # set by whoever looks whether any is connected
 
@@ -107,7 +109,14 @@ class MasterRun(Run):
             self._meet(worker, report)
         self._woken.set()
 
+    @property
+    def workers_lost(self) -> int:
+        """How many workers died or fell silent."""
+        return self._end.workers_lost if self._end else 0
+
     def _meet(self, worker: str, report: Report) -> None:
+        if report.figures:
+            self.workers[worker] = report.figures
         if worker not in self._met:
             self._met.add(worker)
             skew = {"skew_s": report.skew_s, "skew_bound_s": report.skew_bound_s}

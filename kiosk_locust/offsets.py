@@ -79,20 +79,27 @@ class Clocks:
         }
 
 
-def clocks(db: sqlite3.Connection) -> Clocks:
-    """What the requests and polls of a run bound; read once, in bounded memory."""
+def clocks(db: sqlite3.Connection, skew_s: float = 0.0) -> Clocks:
+    """What the requests and polls of a run bound; read once, in bounded memory.
+
+    The moments of workers are known within ``skew_s`` of the master's time only.
+    """
     gathered = Gathered()
     (jobs,) = db.execute("SELECT count(*) FROM tickets").fetchone()
-    for clock, sample in _samples(db, {"nth": 1 + jobs // MOST_JOBS}):
+    for clock, sample in _samples(db, {"nth": 1 + jobs // MOST_JOBS}, skew_s):
         gathered.add(clock, sample)
     found = gathered.offsets()
     return Clocks(found, {name: gathered.count(name) for name in found})
 
 
-def _samples(db: sqlite3.Connection, given: Mapping[str, int]) -> Iterator[tuple[str, Sample]]:
+def _samples(
+    db: sqlite3.Connection, given: Mapping[str, int], skew_s: float
+) -> Iterator[tuple[str, Sample]]:
     for created, sent_at, received_at in db.execute(_SUBMISSIONS, given):
         created_at = parse_time(created or "")
         if created_at is not None:
-            yield FRONTEND, Sample(created_at, sent_at, received_at, FRONTEND_RESOLUTION_S)
+            moments = sent_at - skew_s, received_at + skew_s
+            yield FRONTEND, Sample(created_at, *moments, FRONTEND_RESOLUTION_S)
     for updated_by, updated_at, after, observed_at in db.execute(_CHANGES, given):
-        yield updated_by, Sample(updated_at, after, observed_at, CONSUMER_RESOLUTION_S)
+        moments = after - skew_s, observed_at + skew_s
+        yield updated_by, Sample(updated_at, *moments, CONSUMER_RESOLUTION_S)

@@ -22,6 +22,7 @@ from kiosk_locust.settings.sources import FORM, Layers
 from kiosk_locust.settings.target import target
 from kiosk_locust.settings.transfers import TransferOptions, is_uploading, transfers
 from kiosk_locust.settings.trim import TrimOptions, trim
+from kiosk_locust.settings.trust import TrustOptions, trust
 from kiosk_locust.settings.validation import Checker
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Resolved",
     "TransferOptions",
     "TrimOptions",
+    "TrustOptions",
     "Workload",
     "draft",
     "options_as_json",
@@ -95,6 +97,7 @@ class Options:
     trim: TrimOptions
     cost: CostOptions
     grafana: GrafanaOptions
+    trust: TrustOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +212,7 @@ def draft(
         trim=trim(check),
         cost=_with_images(cost(check), moved.options),
         grafana=where_to_ask,
+        trust=trust(check),
     )
     _check_resuming(check)
     _note_emptied_fields(check)

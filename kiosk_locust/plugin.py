@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import random
-import signal
 import sys
 from functools import partial
 from typing import Any
@@ -27,6 +26,7 @@ from kiosk_locust import commandline, form, names, results, resuming
 from kiosk_locust.active import ActiveRun
 from kiosk_locust.cost.credentials import secrets
 from kiosk_locust.dispatch import AtOnceDispatcher
+from kiosk_locust.endings import ending
 from kiosk_locust.errors import (
     KioskLocustError,
     LedgerError,
@@ -48,11 +48,6 @@ from kiosk_locust.web.site import Site
 from kiosk_locust.workerplugin import WorkerPlugin
 
 logger = logging.getLogger(__name__)
-
-#: A cluster that sends SIGTERM kills soon after; by then everything is to be written.
-SIGTERM_GRACE_S = 10.0
-#: Locust's timer for -t and our clock may differ by so much.
-RUN_TIME_SLACK_S = 0.5
 
 _attached: list[dict[str, str]] = []  # what stood in .env, once attached
 _shown: dict[str, str] = {}  # what the start form shows, once a plugin is registered
@@ -234,7 +229,7 @@ class Plugin:
         say(f"the run {found.run.run_name} is finished: nothing is left to do ({found.path})")
         for path in results.write_missing(found.path, found.path.parent):
             say(f"written: {path}")
-        verdict = exit_code(found.outcomes, finished=True)
+        verdict = exit_code(found.outcomes, finished=True, judgement=found.run.judgement)
         say(verdict.line)
         return verdict.code
 
@@ -329,18 +324,13 @@ class Plugin:
             self._log.handle(logger.makeRecord(__name__, logging.INFO, "", 0, text, (), None))
 
     def _reason(self, active: ActiveRun) -> tuple[str, float]:
-        """Why the run ends, and how long (seconds) jobs in flight may take."""
-        options = active.options
-        if active.run.trouble:
-            return "a fault", 0.0
-        if self._signals.first == signal.SIGTERM:
-            return self._signals.name, min(options.stop_timeout_s, SIGTERM_GRACE_S)
-        if self._signals.first is not None:
-            return self._signals.name, options.stop_timeout_s
-        limit_s = options.run_time_s
-        if limit_s and active.elapsed_s >= limit_s - RUN_TIME_SLACK_S:
-            return "-t", options.stop_timeout_s if options.count else options.drain_timeout_s
-        return "Stop", options.stop_timeout_s
+        return ending(
+            active.options,
+            self._signals,
+            trouble=active.run.trouble,
+            elapsed_s=active.elapsed_s,
+            aborted=bool(active.aborted),
+        )
 
     def _on_test_stopping(self, **_: Any) -> None:
         if self._end() is not None and self._active is not None:

@@ -13,6 +13,8 @@ from typing import Any
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.inputs.file import InputFile, Kind
+from kiosk_locust.quality.judgement import Judgement
+from kiosk_locust.quality.processes import Generator
 from kiosk_locust.sessions import Session, sessions
 
 #: A worker of a distributed run has a fact of its own, under a key that begins so.
@@ -38,6 +40,8 @@ class Facts:
     sessions: tuple[Session, ...]
     workers: Mapping[str, Mapping[str, float]]  # by name, in a distributed run: skew_s and bound
     cost: RunCost | None  # None: it was not asked for, or not yet
+    judgement: Judgement | None = None  # None: not yet
+    generator: Generator | None = None
 
     @property
     def cycles(self) -> int:
@@ -108,6 +112,8 @@ def facts(db: sqlite3.Connection) -> Facts:
             if key.startswith(WORKER_KEY)
         },
         cost=RunCost.from_text(meta["cost"]) if meta.get("cost") else None,
+        judgement=Judgement.from_text(meta["judgement"]) if meta.get("judgement") else None,
+        generator=Generator.from_text(meta["generator"]) if meta.get("generator") else None,
     )
 
 

@@ -148,6 +148,8 @@ def _head(
         "gaps": [gap.as_json() for gap in gaps(run.sessions)],
         "workers": [{"worker": name, **skew} for name, skew in run.workers.items()],
         "cost": run.cost.section(costed) if run.cost else None,
+        "verdict": run.judgement.as_json() if run.judgement else None,
+        "generator": run.generator.as_json() if run.generator else None,
         "summary": summary.as_json(),
         "configuration": dict(run.options),
     }

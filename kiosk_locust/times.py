@@ -121,7 +121,7 @@ def gather(db: sqlite3.Connection, run: Facts) -> Times:
     """Make the tables, of all cycles; a minute for a million jobs."""
     trim = run.options.get("trim") or {}
     given = (trim.get("warmup", ""), trim.get("cooldown", ""))
-    found = Times(clocks(db), _kept(db, *map(warmup.parse, given)), *given)
+    found = Times(clocks(db, _skew_s(run)), _kept(db, *map(warmup.parse, given)), *given)
     stages = [stage_column(stage) for stage in STAGE_FIELDS]
     columns = ", ".join([*Row._fields[1:], *stages])
     db.execute("DROP TABLE IF EXISTS temp.times")
@@ -332,6 +332,11 @@ def _told(found: Parts | None, queue_s: float | None) -> tuple[float | None, ...
         found.lag_s, found.socket_wait_s, found.submission_http_s, found.creation_s,
         found.queue_wait_s, found.processing_s, found.detection_s,
     )  # fmt: skip
+
+
+def _skew_s(run: Facts) -> float:
+    """Within what the times of the run's workers are the master's."""
+    return max((skew.get("skew_bound_s", 0.0) for skew in run.workers.values()), default=0.0)
 
 
 def _unknown(found: Parts | None) -> tuple[float | bool | None, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from kiosk_locust import units
+from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.record import Outcome
 
 #: What the Kiosk did to a job that is not what was asked for: exit code 1.
@@ -36,25 +37,58 @@ class Verdict(NamedTuple):
         return f"exit code {self.code}: {self.why}"
 
 
-def exit_code(counts: Mapping[Outcome, int], finished: bool, trouble: str = "") -> Verdict:  # noqa: FBT001  two plain facts, read in order
-    """0: every ticket is closed as done; 1: jobs or images failed; 2: anything worse.
+#: What ended a run that missed a threshold, where that is wanted.
+ABORTED = "--abort-on-threshold"
+#: Thresholds that say how much of a failure is acceptable.
+_SPOKEN_OF = {
+    Outcome.FAILED: {"failed", "images_failed"},
+    Outcome.PARTIAL: {"partial", "images_failed"},
+    Outcome.REJECTED: {"rejected"},
+    Outcome.VANISHED: {"vanished"},
+}
+
+
+def exit_code(
+    counts: Mapping[Outcome, int],
+    finished: bool,  # noqa: FBT001
+    trouble: str = "",
+    judgement: Judgement | None = None,
+    aborted: str = "",
+) -> Verdict:
+    """0: every ticket is closed as done; 1: jobs, images or thresholds failed; 2: anything worse.
 
     ``counts`` has the tickets by outcome, ``finished`` says whether all were closed by what
     the Kiosk did, ``trouble`` why the run could not be carried out or was ended (empty: it was
-    not). Trouble of any kind makes it 2, and 2 beats 1.
+    not). Trouble of any kind makes it 2, as does a ``judgement`` of INVALID or a threshold that
+    could not be measured, and 2 beats 1. ``aborted`` is the threshold whose miss ended the run, as
+    was wanted; then tickets are left open, and it is 1. Failures of a kind that thresholds speak of
+    are none where those thresholds are met.
     """
+    judgement = judgement or Judgement()
     total = sum(counts.values())
-    open_ends = _told(counts, OPEN_ENDS, total)
-    failures = _told(counts, FAILURES, total)
-    if trouble or open_ends or not finished:
-        cause = trouble or ("" if finished else "the run was interrupted")
-        ends = "; ".join(part for part in (open_ends, failures) if part)
-        return Verdict(2, ": ".join(part for part in (cause, ends) if part))
+    failed = tuple(o for o in FAILURES if not _SPOKEN_OF[o] & judgement.accepted)
+    ends = () if aborted else OPEN_ENDS
+    open_ends = _told(counts, ends, total)
+    failures = _told(counts, failed, total)
+    doubt = _doubt(judgement)
+    if trouble or open_ends or (not finished and not aborted) or (doubt and total):
+        cause = trouble or ("" if finished or aborted else "the run was interrupted")
+        said = "; ".join(part for part in (open_ends, failures, doubt) if part)
+        return Verdict(2, ": ".join(part for part in (cause, said) if part))
     if not total:
         return Verdict(2, "no job was run")
-    if failures:
-        return Verdict(1, failures)
+    missed = "; ".join([aborted] if aborted else [each.line for each in judgement.missed])
+    if failures or missed:
+        return Verdict(1, "; ".join(part for part in (failures, missed) if part))
+    if accepted := _told(counts, FAILURES, total):
+        return Verdict(0, f"{accepted}, as thresholds allow")
     return Verdict(0, "1 job is done" if total == 1 else f"all {total:,} jobs are done")
+
+
+def _doubt(judgement: Judgement) -> str:
+    """Why the numbers cannot be trusted, or do not tell what was asked."""
+    parts = [f"INVALID: {reason.why}" for reason in judgement.reasons]
+    return "; ".join(parts + [each.line for each in judgement.unmeasured])
 
 
 def _told(counts: Mapping[Outcome, int], among: tuple[Outcome, ...], total: int) -> str:

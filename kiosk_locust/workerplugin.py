@@ -9,7 +9,6 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,9 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, WorkerRunner
 
 from kiosk_locust import events
 from kiosk_locust.clock import SystemClock
+from kiosk_locust.endings import SIGTERM_GRACE_S
 from kiosk_locust.errors import BucketError, InputError, KioskLocustError
+from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.job import Interrupted
 from kiosk_locust.kiosk import Kiosk
@@ -33,6 +34,7 @@ from kiosk_locust.options import (
     Options,
     Ramp,
     TransferOptions,
+    TrustOptions,
 )
 from kiosk_locust.record import Record
 from kiosk_locust.recorder import Recorder
@@ -41,10 +43,10 @@ from kiosk_locust.remote import RemoteShare
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
 from kiosk_locust.transfers.movers import Movers, from_facts, movers
 from kiosk_locust.user import RUNS
+from kiosk_locust.watch import Watch
 
 logger = logging.getLogger(__name__)
 
-SIGTERM_GRACE_S = 10.0
 #: How long a worker that ends waits for its last words to be heard.
 LAST_WORDS_S = 10.0
 
@@ -129,12 +131,20 @@ class WorkerPlugin:
         except InputError as error:
             fault = error
         clock = ShiftedClock(self._clock, end.skew.seconds)
+        watch = Watch(self._clock)
+        watch.start()
+        end.figures, end.on_reply = watch.figures, watch.on_reply
+
+        def on_request(sample: RequestSample) -> None:
+            watch.on_request(sample)
+            tell_of_request(self._environment, sample)
+
         transport = Transport(
             facts["host"],
             pool_size=options.pool_size,
             request_timeout_s=options.request_timeout_s,
             clock=clock,
-            on_request=partial(tell_of_request, self._environment),
+            on_request=on_request,
         )
         kiosk = Kiosk(transport)
         moving = Movers()
@@ -164,6 +174,7 @@ class WorkerPlugin:
         events.job_closed.add_listener(on_closed, critical=True)
         events.job_downloaded.add_listener(statistics.on_downloaded, critical=True)
         self._closers += [
+            watch.stop,
             moving.close,
             lambda: events.job_downloaded.remove_listener(statistics.on_downloaded),
             transport.close,
@@ -219,4 +230,5 @@ def _options(values: dict[str, Any]) -> Options:
     for name in ("output_dir", "log_file"):
         values[name] = Path(values[name])
     values["cost"], values["grafana"] = CostOptions(), GrafanaOptions()  # the master asks
+    values["trust"] = TrustOptions()  # and judges
     return Options(**values)

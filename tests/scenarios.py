@@ -12,6 +12,7 @@ from kiosk_locust.options import (
     Options,
     TransferOptions,
     TrimOptions,
+    TrustOptions,
 )
 from kiosk_locust.record import JobRequest, Record, Ticket
 
@@ -73,6 +74,7 @@ DEFAULTS: dict[str, Any] = {
     "trim": TrimOptions(),
     "cost": CostOptions(),
     "grafana": GrafanaOptions(),
+    "trust": TrustOptions(),
 }
 
 

@@ -11,6 +11,7 @@ from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.costing import Costing, Ended
 from kiosk_locust.finish import Finish
 from kiosk_locust.ledger import Ledger
+from kiosk_locust.options import TrustOptions
 from kiosk_locust.reading import facts, opened
 from kiosk_locust.record import Outcome
 from kiosk_locust.run import ALL_CLOSED, Run
@@ -41,7 +42,10 @@ def finished(folder: Path, asked: Asked, ended_by: str = ALL_CLOSED, **meta: str
     ledger = Ledger.create(folder / "run.db", META | {"started_at": "900.0"} | meta)
     ledger.begin_session(1, 900.0)
     outcomes = Counter({Outcome.DONE: 2})
-    run: Any = SimpleNamespace(ended_by=ended_by, outcomes=outcomes, finished=True, trouble="")
+    options = SimpleNamespace(trust=TrustOptions())
+    run: Any = SimpleNamespace(
+        ended_by=ended_by, outcomes=outcomes, finished=True, trouble="", options=options
+    )
     clock = ManualClock(1000.0)
     finish = Finish(cast(Run, run), ledger, folder, clock, costing=cast(Costing, asked))
     finish.carry_out(finish.steps)

@@ -20,8 +20,10 @@ from kiosk_locust.options import (
     Ramp,
     TransferOptions,
     TrimOptions,
+    TrustOptions,
     options_as_json,
 )
+from kiosk_locust.quality.rules import RULES
 from kiosk_locust.settings.sources import FORM, Given, Layer, Layers
 from kiosk_locust.settings.table import SETTINGS
 from tests.layered import make_layers, mistakes, mistakes_in, resolve, resolve_layers
@@ -95,6 +97,7 @@ def test_the_defaults_are_those_of_the_older_client() -> None:
         trim=TrimOptions(),
         cost=CostOptions(),
         grafana=GrafanaOptions(),
+        trust=TrustOptions(limits={rule.name: rule.limit for rule in RULES}),
     )
 
 

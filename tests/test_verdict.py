@@ -4,6 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kiosk_locust.quality.judgement import Finding, Judgement
+from kiosk_locust.quality.rules import Reason
+from kiosk_locust.quality.thresholds import Result
 from kiosk_locust.record import Outcome
 from kiosk_locust.verdict import FAILURES, OPEN_ENDS, exit_code
 
@@ -67,3 +70,65 @@ def test_0_means_all_done_and_2_beats_1(
     worse = bool(trouble) or not finished or not ran or any(counts.get(o) for o in OPEN_ENDS)
     failed = any(counts.get(o) for o in FAILURES)
     assert code == (2 if worse else 1 if failed else 0)
+
+
+INVALID = Judgement(reasons=(Reason("workers-lost", "1 worker died", "--max-workers-lost"),))
+
+
+def finding(measure: str, result: Result) -> Finding:
+    return Finding(f"{measure} < 1%", measure, "< 1%", "5%", result, is_close=False, note="")
+
+
+@pytest.mark.parametrize(
+    ("counts", "judgement", "aborted", "line"),
+    [
+        ({Outcome.DONE: 2}, INVALID, "", "exit code 2: INVALID: 1 worker died"),
+        (
+            {Outcome.DONE: 1, Outcome.FAILED: 1},
+            INVALID,
+            "",
+            "exit code 2: 1 of 2 jobs failed; INVALID: 1 worker died",
+        ),
+        (
+            {Outcome.DONE: 2},
+            Judgement(thresholds=(finding("job.p95", Result.MISS),)),
+            "",
+            "exit code 1: job.p95 < 1%: miss, measured 5%",
+        ),
+        (
+            {Outcome.DONE: 2},
+            Judgement(thresholds=(finding("cost.total", Result.NOT_MEASURABLE),)),
+            "",
+            "exit code 2: cost.total < 1%: not measurable, measured 5%",
+        ),
+        (
+            {Outcome.DONE: 9, Outcome.FAILED: 1},
+            Judgement(thresholds=(finding("failed", Result.PASS),)),
+            "",
+            "exit code 0: 1 of 10 jobs failed, as thresholds allow",
+        ),
+        (
+            {Outcome.DONE: 9, Outcome.VANISHED: 1},
+            Judgement(thresholds=(finding("failed", Result.PASS),)),
+            "",
+            "exit code 1: 1 of 10 jobs vanished",
+        ),
+        (
+            {Outcome.DONE: 9, Outcome.PARTIAL: 1},
+            Judgement(thresholds=(finding("images_failed", Result.PASS),)),
+            "",
+            "exit code 0: 1 of 10 jobs is done with failed images, as thresholds allow",
+        ),
+        (
+            {Outcome.DONE: 1, Outcome.UNFINISHED: 9},
+            Judgement(thresholds=(finding("job.p95", Result.MISS),)),
+            "job.p95 < 1s is missed: measured 5 s",
+            "exit code 1: job.p95 < 1s is missed: measured 5 s",
+        ),
+    ],
+)
+def test_numbers_count_as_jobs_do(
+    counts: dict[Outcome, int], judgement: Judgement, aborted: str, line: str
+) -> None:
+    found = exit_code(counts, finished=not aborted, judgement=judgement, aborted=aborted)
+    assert found.line == line

@@ -38,3 +38,4 @@ class RequestSample:
     response_length: int  # bytes of body
     error: Exception | None  # also for an answer with a status of 300 or more
     started_at: float  # had a place, epoch seconds
+    socket_wait_s: float = 0.0  # waited for that place

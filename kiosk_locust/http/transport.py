@@ -183,8 +183,9 @@ class Transport:
     def _tell(self, call: _Call, ended_at: float, length: int, error: Exception | None) -> None:
         if self._on_request is not None:
             took_s = ended_at - call.socket_at
+            wait_s = call.socket_at - call.asked_at
             self._on_request(
-                RequestSample(call.method, call.path, took_s, length, error, call.socket_at)
+                RequestSample(call.method, call.path, took_s, length, error, call.socket_at, wait_s)
             )
 
     def _within_limit(self, call: _Call, body: bytes | Body | None) -> Exchange:

@@ -93,6 +93,19 @@ class LoopWatch:
             memory_bytes=self._memory(),
         )
 
+    def delay_over_s(self, least_s: float) -> float | None:
+        """The delay's p99 as if there had been ``least_s`` of watching, the rest of it in time."""
+        count = self._histogram.total_count
+        if not count:
+            return None
+        late = 0.01 * max(count, least_s / self._interval_s)  # so many may be later
+        return self._delay_s(100 * (1 - late / count)) if late < count else 0.0
+
+    def cpu_over(self, least_s: float) -> float:
+        """The share of a processor that was used, over no less than ``least_s``."""
+        watched_s = self._clock.now() - self._started_at
+        return (self._cpu_s() - self._cpu_at_start_s) / max(watched_s, least_s)
+
     def _delay_s(self, percent: float) -> float | None:
         if not self._histogram.total_count:
             return None

@@ -48,20 +48,45 @@ class Facts:
     simulator_cpu_share: float | None = None
 
 
+_FORMS = {
+    "s": "a time with its unit",
+    "share": "a share of 1 or in %",
+    "count": "a number of at least 0",
+    "ratio": "a number of at least 0",
+}
+#: A schedule that ends so near to its time has kept it: a few jobs tell no rate.
+SLACK_S = 0.5
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One thing that may make a run's numbers worthless; it does so above ``limit``.
 
-    ``option`` is the flag that sets the limit. ``value`` reads what is judged, ``reason`` says
-    it with its cure.
+    ``option`` is the flag that sets the limit, ``meaning`` says of what. ``value`` reads what is
+    judged, ``reason`` says it with its cure.
     """
 
     name: str
     option: str
     limit: float
     unit: str  # of the limit: "s", "share", "count", "ratio"
+    meaning: str
     value: Callable[[Facts], float | None]
     reason: Callable[[Facts, float], str]
+
+    @property
+    def limit_shown(self) -> str:
+        """The default as people write it: ``500ms``, ``1%``, ``0``."""
+        if self.unit == "share":
+            return f"{self.limit * 100:g}%"
+        if self.unit == "s":
+            return f"{self.limit:g}s" if self.limit >= 1 else f"{self.limit * 1000:g}ms"
+        return f"{self.limit:g}"
+
+    @property
+    def limit_form(self) -> str:
+        """What a limit has to be."""
+        return _FORMS[self.unit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +111,13 @@ class Validity:
         return "INVALID" if self.reasons else "VALID"
 
 
-def judge(facts: Facts, limits: Mapping[str, float] | None = None) -> Validity:
-    """Every rule over the facts; ``limits`` by rule name replace the defaults."""
+def judge(facts: Facts, limits: Mapping[str, float | None] | None = None) -> Validity:
+    """Every rule over the facts; ``limits`` by rule name replace the defaults, None: no limit."""
     reasons, unjudged = [], []
     for rule in RULES:
         limit = (limits or {}).get(rule.name, rule.limit)
-        value = rule.value(facts)
-        if value is None:
+        value = None if limit is None else rule.value(facts)
+        if value is None or limit is None:
             unjudged.append(rule.name)
         elif value > limit:
             reasons.append(Reason(rule.name, rule.reason(facts, limit), rule.option))
@@ -110,7 +135,10 @@ def _share(count: int | None, facts: Facts) -> float | None:
 def _rate_error(facts: Facts) -> float | None:
     if not facts.rate_wanted_per_s or facts.rate_achieved_per_s is None:
         return None
-    return abs(facts.rate_achieved_per_s / facts.rate_wanted_per_s - 1)
+    wanted, achieved = facts.rate_wanted_per_s, facts.rate_achieved_per_s
+    if achieved and abs(1 / achieved - 1 / wanted) * max(0, facts.tickets - 1) <= SLACK_S:
+        return 0.0
+    return abs(achieved / wanted - 1)
 
 
 def _missing_jobs(facts: Facts) -> float | None:
@@ -148,7 +176,8 @@ def _percent(value: float | None) -> str:
 
 RULES = (
     Rule(
-        "submission-lag", "--max-submission-lag", 0.25, "s",
+        "submission-lag", "--max-submission-lag", 0.5, "s",
+        "p99 of how late jobs were submitted (open workload)",
         _open_only(lambda f: f.submission_lag_p99_s),
         _seconds(
             "submissions came late: p99 of their lag is", "submission_lag_p99_s",
@@ -157,6 +186,7 @@ RULES = (
     ),
     Rule(
         "waited-for-user", "--max-waited-for-user", 0.01, "share",
+        "tickets that waited for a free user (open workload)",
         _open_only(lambda f: _share(f.waited_for_user, f)),
         lambda f, limit: (
             f"{f.waited_for_user or 0:,} of {units.count(f.tickets, 'ticket')} waited for a free"
@@ -166,6 +196,7 @@ RULES = (
     ),
     Rule(
         "achieved-rate", "--max-rate-error", 0.05, "share",
+        "how far jobs a second are off what was wanted (open workload)",
         _open_only(_rate_error),
         lambda f, limit: (
             f"jobs were submitted at {units.rate(f.rate_achieved_per_s, 'jobs')} where"
@@ -176,6 +207,7 @@ RULES = (
     ),
     Rule(
         "ambiguous", "--max-ambiguous", 0, "count",
+        "jobs that may have been submitted twice",
         lambda f: f.ambiguous,
         lambda f, limit: (
             f"{units.count(f.ambiguous or 0, 'job')} may have been submitted twice, more than"
@@ -185,6 +217,7 @@ RULES = (
     ),
     Rule(
         "workers-lost", "--max-workers-lost", 0, "count",
+        "workers that died or fell silent",
         lambda f: f.workers_lost,
         lambda f, limit: (
             f"{units.count(f.workers_lost or 0, 'worker')} died or fell silent, more than"
@@ -193,15 +226,22 @@ RULES = (
     ),
     Rule(
         "undecided", "--max-undecided", 0.01, "share",
+        "jobs whose end is not known",
         lambda f: _share(f.undecided, f),
         lambda f, limit: (
             f"how {f.undecided or 0:,} of {units.count(f.tickets, 'job')} ended is not known,"
             f" more than {_percent(limit)}. Resume the run (--resume), or give it more time"
         ),
     ),
-    Rule("few-jobs", "--max-missing-jobs", 1.0, "ratio", _missing_jobs, _say_few),
+    Rule(
+        "few-jobs", "--max-missing-jobs", 1.0, "ratio",
+        "jobs that a threshold's percentile needs over those that there are",
+        _missing_jobs,
+        _say_few,
+    ),
     Rule(
         "clock-offset", "--max-clock-offset", 5.0, "s",
+        "how far the Kiosk's clock is off ours",
         lambda f: None if f.clock_offset_s is None else abs(f.clock_offset_s),
         lambda f, limit: (
             f"the Kiosk's clock is {units.seconds(abs(f.clock_offset_s or 0))}"
@@ -211,7 +251,8 @@ RULES = (
         ),
     ),
     Rule(
-        "clock-error", "--max-clock-error", 1.5, "ratio", _clock_error,
+        "clock-error", "--max-clock-error", 1.5, "ratio",
+        "by how many poll intervals differing clocks may falsify a duration", _clock_error,
         lambda f, limit: (
             f"durations mix clocks that are known to {units.seconds(f.clock_error_s)} only, more"
             f" than {limit:g} poll intervals. Poll more often (UPDATE_INTERVAL)"
@@ -219,6 +260,7 @@ RULES = (
     ),
     Rule(
         "clock-step", "--max-clock-steps", 0, "count",
+        "steps of a clock of the Kiosk",
         lambda f: f.clock_steps,
         lambda f, limit: (
             f"a clock of the Kiosk was stepped {units.count(f.clock_steps or 0, 'time')} in"
@@ -227,6 +269,7 @@ RULES = (
     ),
     Rule(
         "event-loop", "--max-loop-delay", 0.1, "s",
+        "p99 of how late this program's greenlets ran",
         lambda f: f.loop_delay_p99_s,
         _seconds(
             "this program ran late: p99 of the event loop's delay is", "loop_delay_p99_s",
@@ -235,6 +278,7 @@ RULES = (
     ),
     Rule(
         "cpu", "--max-cpu", 0.9, "share",
+        "share of a processor that the busiest process used",
         lambda f: f.cpu_share,
         lambda f, limit: (
             f"a process used {_percent(f.cpu_share)} of its processor, more than"
@@ -243,6 +287,7 @@ RULES = (
     ),
     Rule(
         "socket-wait", "--max-socket-wait", 0.25, "s",
+        "p99 of how long requests waited for a socket of the pool",
         lambda f: f.socket_wait_p99_s,
         _seconds(
             "requests waited for a free socket: p99 is", "socket_wait_p99_s",
@@ -251,6 +296,7 @@ RULES = (
     ),
     Rule(
         "master-reply", "--max-master-reply", 1.0, "s",
+        "p99 of how long workers waited for the master",
         lambda f: f.master_reply_p99_s,
         _seconds(
             "the master answered its workers slowly: p99 is", "master_reply_p99_s",
@@ -259,6 +305,7 @@ RULES = (
     ),
     Rule(
         "silence", "--max-silence", 10.0, "s",
+        "the longest time without any answer of the Kiosk",
         lambda f: f.silence_s,
         _seconds(
             "the Kiosk answered nothing at all for", "silence_s",
@@ -267,6 +314,7 @@ RULES = (
     ),
     Rule(
         "simulator", "--max-simulator-cpu", 0.9, "share",
+        "share of a processor that the simulated Kiosk used",
         lambda f: f.simulator_cpu_share,
         lambda f, limit: (
             f"the simulated Kiosk used {_percent(f.simulator_cpu_share)} of a processor, more than"

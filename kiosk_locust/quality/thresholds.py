@@ -46,16 +46,21 @@ class Row:
 
 
 def read(
-    given: Sequence[str] = (), file: Path | None = None, pyproject: Path | None = None
+    given: Sequence[str] = (),
+    file: Path | None = None,
+    pyproject: Path | None = None,
+    *,
+    source: str = "--threshold",
 ) -> tuple[Threshold, ...]:
     """The thresholds of all sources together, each once; OptionsError with every mistake.
 
-    ``file`` has one a line, with comments after ``#``; it must exist. ``pyproject`` has a list
-    of texts ``thresholds`` in ``[tool.kiosk_locust]``; it need not.
+    ``source`` is what messages call the place of those ``given``. ``file`` has one a line, with
+    comments after ``#``; it must exist. ``pyproject`` has a list of texts ``thresholds`` in
+    ``[tool.kiosk_locust]``; it need not.
     """
     mistakes: list[Mistake] = []
     found: dict[tuple[str, str, float], Threshold] = {}
-    texts = [(text, "--threshold") for text in given]
+    texts = [(text, source) for text in given]
     for reader, path in ((_lines, file), (_items, pyproject)):
         if path is None or (reader is _items and not path.exists()):
             continue

@@ -58,6 +58,7 @@ class MasterEnd:
         self._zero_at = zero_at
         self._facts = facts
         self._receivers: dict[str, Receiver] = {}
+        self.workers_lost = 0  # that died or fell silent
         self._drain: Drain | None = None
         self._to_answer: set[str] = set()
         self._to_fence: dict[str, Report] = {}
@@ -101,6 +102,7 @@ class MasterEnd:
     def lose_all(self, now: float) -> None:
         """Hear no worker any more; what one still holds, it may have submitted or yet submit."""
         for session in self.leases.sessions:
+            self.workers_lost += not session.drained
             self._lose(self.leases.end(session), now)
 
     @property
@@ -110,7 +112,10 @@ class MasterEnd:
 
     def turn(self, now: float) -> list[tuple[str, Reply]]:
         """Look at the time and deal; what is returned may be sent once all is durable."""
-        self._lose(self.leases.expire(now), now)
+        before = self.undrained
+        lost = self.leases.expire(now)
+        self.workers_lost += len(set(before) - {s.worker for s in self.leases.sessions})
+        self._lose(lost, now)
         grants = {} if self._drain else self._deal(now)
         replies = [(worker, self._fence(worker)) for worker in self._to_fence]
         self._to_fence.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kiosk_locust.quality.processes import ProcessFigures
 from kiosk_locust.record import Record
 from kiosk_locust.relay.news import Batch
 
@@ -69,6 +70,7 @@ class Report:
     skew_s: float  # the master's clock less the worker's
     skew_bound_s: float
     trouble: str  # why this worker cannot go on; empty if it can
+    figures: ProcessFigures | None = None  # what it saw of itself, now and then
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 
+from kiosk_locust.quality.processes import ProcessFigures
 from kiosk_locust.record import Record
 from kiosk_locust.relay.clocks import Skew, measure
 from kiosk_locust.relay.master import shifted
@@ -17,6 +19,10 @@ from kiosk_locust.relay.window import Sender
 URGENT = frozenset({Kind.SUBMITTED, Kind.RETURNED})
 #: Reports follow each other not faster than this, but for urgent news.
 GAP_S = 0.02
+#: How often a report tells what the worker saw of itself.
+FIGURES_S = 2.0
+#: Reports whose answers are timed; a master that is gone for hours answers no more of them.
+MOST_UNANSWERED = 1000
 
 
 class WorkerEnd:
@@ -46,6 +52,11 @@ class WorkerEnd:
         self.finished = False  # set by the owner: nothing is held, nothing will be
         self.draining = False
         self.trouble = ""  # set by the owner: why the run cannot go on
+        # Set by the owner: what the process saw of itself, and who is told of a reply's delay.
+        self.figures: Callable[[], ProcessFigures] | None = None
+        self.on_reply: Callable[[float, float], None] | None = None
+        self._unanswered: deque[float] = deque()
+        self._figures_at = -math.inf
         self._drain: Drain | None = None
         self._zero_at = welcome.zero_at
         self._last_session = welcome.session
@@ -88,6 +99,7 @@ class WorkerEnd:
         """Take in a reply; tickets that come when no more are wanted go back."""
         if reply.run_id != self.run_id:
             return
+        self._time_reply(reply.echo, now)
         self.sender.acknowledge(reply.acked)
         if reply.session != self.session:
             return
@@ -111,6 +123,8 @@ class WorkerEnd:
         if not self._is_due(now, wanted):
             return None
         self._reported_at = now
+        if len(self._unanswered) < MOST_UNANSWERED:
+            self._unanswered.append(now)
         self._reported = (self.stock.ask, wanted, self.is_drained, self.trouble)
         return Report(
             self.run_id,
@@ -123,7 +137,26 @@ class WorkerEnd:
             self.skew.seconds,
             self.skew.bound_s,
             self.trouble,
+            self._figures_now(now),
         )
+
+    def _figures_now(self, now: float) -> ProcessFigures | None:
+        """Each few seconds, and with the last words."""
+        if self.figures is None:
+            return None
+        if not self.is_drained and now - self._figures_at < FIGURES_S:
+            return None
+        self._figures_at = now
+        return self.figures()
+
+    def _time_reply(self, echo: float, now: float) -> None:
+        """The delay counts from the oldest report that had no answer yet."""
+        oldest = None
+        while self._unanswered and self._unanswered[0] <= echo:
+            sent_at = self._unanswered.popleft()
+            oldest = sent_at if oldest is None else oldest
+        if oldest is not None and self.on_reply:
+            self.on_reply(now - oldest, self.terms.beat_s)
 
     def _is_due(self, now: float, wanted: int) -> bool:
         since_s = now - self._reported_at

@@ -13,6 +13,8 @@ from kiosk_locust import units
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.moved import Moved
 from kiosk_locust.percentiles import Percentiles
+from kiosk_locust.quality.judgement import Judgement
+from kiosk_locust.screen import trust
 from kiosk_locust.screen.printable import printable
 from kiosk_locust.summary import Summary
 from kiosk_locust.verdict import Verdict, exit_code
@@ -59,6 +61,7 @@ def show(
     uploaded: Sequence[str] = (),
     advice: Sequence[str] = (),
     cost: RunCost | None = None,
+    judgement: Judgement | None = None,
 ) -> None:
     """Print it all on ``console``; the verdict is the last line, or the last but SIMULATED."""
     if simulated:
@@ -70,6 +73,8 @@ def show(
     console.print(table)
     if any(found.count for found in summary.percentiles_s.values()):
         console.print(_percentiles(summary))
+    if judgement is not None:
+        trust.show(console, judgement)
     for path in files:
         _say(console, f"written: {path}")
     for url in uploaded:

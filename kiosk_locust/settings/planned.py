@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kiosk_locust.errors import Mistake
-from kiosk_locust.settings import cost, files, grafana, parsing, transfers, trim
+from kiosk_locust.settings import cost, files, grafana, parsing, transfers, trim, trust
 from kiosk_locust.settings.pacing import TOLERANCE
 from kiosk_locust.settings.plan import Ramp
 from kiosk_locust.settings.sources import Given, Layer, Layers
@@ -90,8 +90,9 @@ def texts(planned: Mapping[str, Any]) -> dict[str, str]:
     found["upload_prefix"] = found.get("upload_prefix") or "/"
     if planned.get("arrival") != "trace":
         found["arrival"] = planned["arrival"]
-    for group, texts_of in (("cost", cost.texts), ("grafana", grafana.texts), ("trim", trim.texts)):
-        found |= texts_of(planned[group]) if group in planned else {}
+    groups = {"cost": cost, "grafana": grafana, "trim": trim, "trust": trust}
+    for group, settings in groups.items():
+        found |= settings.texts(planned[group]) if group in planned else {}
     return found | files.texts(planned) | transfers.texts(planned)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -80,6 +80,7 @@ class LiveRun:
         self.ledger = ledger
         self.simulated = simulated
         self.final: Picture | None = None
+        self.doubts: Sequence[str] = ()  # what the run warned of; it may grow
         self._clock = clock
         self._metrics = metrics
         self._run = run
@@ -219,12 +220,15 @@ class LiveRun:
             percentiles_s={name: self._metrics.percentiles(name) for name in MEASURES},
             exact=False,
             failures=tuple(self._failures),
-            problems=problems(
-                waited_for_user=self._waited,
-                ambiguous=self._ambiguous,
-                expire_errors=0,  # they come after the job is closed; the ledger tells them
-                observed=self._observed,
-                trouble=self._run.trouble,
+            problems=(
+                *self.doubts,
+                *problems(
+                    waited_for_user=self._waited,
+                    ambiguous=self._ambiguous,
+                    expire_errors=0,  # they come after the job is closed; the ledger tells them
+                    observed=self._observed,
+                    trouble=self._run.trouble,
+                ),
             ),
             verdict="",
             pauses=(),

@@ -23,7 +23,7 @@ from kiosk_locust.record import Outcome
 from kiosk_locust.sessions import gaps
 from kiosk_locust.snapshot import Snapshot
 from kiosk_locust.summary import Summary
-from kiosk_locust.verdict import exit_code
+from kiosk_locust.verdict import ABORTED, exit_code
 from kiosk_locust.web import files
 from kiosk_locust.web.picture import (
     MOST_FAILURES,
@@ -106,11 +106,14 @@ def _picture(
         percentiles_s=told.percentiles_s,
         exact=True,
         failures=tuple(_failures(db)),
-        problems=problems(
-            waited_for_user=told.waited_for_user or 0,
-            ambiguous=told.ambiguous,
-            expire_errors=told.expire_errors,
-            observed=told.duration_from.get("observed", 0),
+        problems=(
+            *(run.judgement.lines if run.judgement and not is_on else ()),
+            *problems(
+                waited_for_user=told.waited_for_user or 0,
+                ambiguous=told.ambiguous,
+                expire_errors=told.expire_errors,
+                observed=told.duration_from.get("observed", 0),
+            ),
         ),
         verdict=verdict or ("" if is_on else _verdict(run, told)),
         pauses=tuple(
@@ -140,7 +143,15 @@ def _total(run: Facts, closed: int, *, is_on: bool) -> int | None:
 def _verdict(run: Facts, told: Summary) -> str:
     counts = {Outcome(name): number for name, number in told.outcomes.items() if number}
     trouble = "" if run.finished or not run.ended_by else f"interrupted by {run.ended_by}"
-    return exit_code(counts, finished=run.finished, trouble=trouble).line
+    aborted = run.ended_by == ABORTED
+    missed = run.judgement.missed if run.judgement else ()
+    return exit_code(
+        counts,
+        finished=run.finished,
+        trouble="" if aborted else trouble,
+        judgement=run.judgement,
+        aborted="; ".join(each.line for each in missed) if aborted else "",
+    ).line
 
 
 def _timeline(db: sqlite3.Connection, run: Facts) -> Timeline:

@@ -30,7 +30,7 @@ HEALTHY = Facts(
 )
 #: Each sickness at twice its limit, and a part of the sentence that it must draw.
 SICK = [
-    ("submission-lag", {"submission_lag_p99_s": 0.5}, "500 ms"),
+    ("submission-lag", {"submission_lag_p99_s": 1.0}, "1.00 s"),
     ("waited-for-user", {"waited_for_user": 20}, "20 of 1,000 tickets waited for a free user"),
     ("achieved-rate", {"rate_achieved_per_s": 45.0}, "45 jobs/s where 50 jobs/s was wanted"),
     ("achieved-rate", {"rate_achieved_per_s": 55.0}, "off by 10 %"),

@@ -19,6 +19,7 @@ from kiosk_locust.settings.table import (
     plan,
     transfers,
     trim,
+    trust,
     waiting,
 )
 from kiosk_locust.settings.table.secrets import SECRETS, Secret
@@ -36,6 +37,7 @@ GROUPS: tuple[tuple[str, tuple[Setting, ...]], ...] = (
     ("Uploads and downloads", transfers.SETTINGS),
     ("Files", files.SETTINGS),
     ("Progress and files", output.SETTINGS),
+    ("Trust", trust.SETTINGS),
     ("Cost", cost.SETTINGS),
     ("Where the cost is asked for", grafana.SETTINGS),
 )

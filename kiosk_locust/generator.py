@@ -1,0 +1,127 @@
+"""The generator of a run's load watches itself, and warns while there is still time to mend it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gevent
+
+from kiosk_locust.clock import Clock
+from kiosk_locust.options import Options
+from kiosk_locust.quality.processes import Generator, ProcessFigures
+from kiosk_locust.quality.rules import Facts, judge
+from kiosk_locust.record import Record
+from kiosk_locust.watch import CPU_LEAST_S, Waits, Watch
+
+logger = logging.getLogger(__name__)
+
+#: How often it looks whether to warn, and how often it says the same again.
+LOOK_S = 2.0
+AGAIN_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What is asked of the other processes, where there are any."""
+
+    workers: Callable[[], Mapping[str, ProcessFigures]] | None = None
+    workers_lost: Callable[[], int] | None = None
+    simulator_cpu_s: Callable[[], float | None] | None = None
+
+
+class Lateness:
+    """How late jobs are submitted, by their records."""
+
+    def __init__(self) -> None:
+        self.lags = Waits()
+        self.waited = 0  # tickets that were taken after they were due
+        self.submitted = 0
+
+    def on_submitted(self, record: Record, **_: Any) -> None:
+        """A job has an id."""
+        self.submitted += 1
+        due_at = record.ticket.due_at
+        if due_at is None or not record.attempts:
+            return
+        begun_at = record.upload.began_at if record.upload else record.attempts[0].asked_at
+        self.lags.add(begun_at - due_at)
+        self.waited += record.taken_at > due_at
+
+
+class GeneratorWatch:
+    """Watches this process, hears of the others, and warns once of each thing that goes wrong.
+
+    ``name`` is this process's: ``run``, or ``master`` where there are workers.
+    """
+
+    def __init__(self, options: Options, clock: Clock, name: str) -> None:
+        self.watch = Watch(clock)
+        self.lateness = Lateness()
+        self.others = Others()
+        self._options = options
+        self._clock = clock
+        self._name = name
+        self.told: list[str] = []  # what was warned of, as it was said last
+        self._reasons: dict[str, str] = {}
+        self._warned: dict[str, float] = {}
+        self._started_at = clock.now()
+        self._simulators_cpu_s: float | None = None
+        self._greenlet: gevent.Greenlet | None = None
+
+    def start(self, others: Others) -> None:
+        """Begin to watch, and to warn."""
+        self.others = others
+        self._started_at = self._clock.now()
+        self._simulators_cpu_s = others.simulator_cpu_s() if others.simulator_cpu_s else None
+        self.watch.start()
+        self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        """Watch and warn no more."""
+        self.watch.stop()
+        if self._greenlet is not None:
+            self._greenlet.kill()
+
+    def figures(self) -> Generator:
+        """What all processes saw by now."""
+        processes = {self._name: self.watch.figures()}
+        if self.others.workers:
+            processes |= self.others.workers()
+        lost = self.others.workers_lost() if self.others.workers_lost else None
+        return Generator(processes, lost, self._simulator_share())
+
+    def facts(self) -> Facts:
+        """What the verdict would go by, were the run over now."""
+        facts = Facts(
+            is_open=self._options.workload == "open",
+            tickets=self._options.count * self._options.num_cycles or self.lateness.submitted,
+            submission_lag_p99_s=self.lateness.lags.percentile_s(99),
+            waited_for_user=self.lateness.waited,
+        )
+        return self.figures().in_facts(facts)
+
+    def warn(self) -> None:
+        """Say what makes the run invalid by now, with its cure; each once, or seldom again."""
+        now = self._clock.now()
+        for reason in judge(self.facts(), self._options.trust.limits).reasons:
+            if now - self._warned.get(reason.rule, -AGAIN_S) < AGAIN_S:
+                continue
+            self._warned[reason.rule] = now
+            logger.warning("these numbers cannot be trusted (%s): %s", reason.rule, reason.why)
+            self._reasons[reason.rule] = reason.why
+            self.told[:] = self._reasons.values()
+
+    def _run(self) -> None:
+        while True:
+            self._clock.sleep(LOOK_S)
+            self.warn()
+
+    def _simulator_share(self) -> float | None:
+        used_s = self.others.simulator_cpu_s() if self.others.simulator_cpu_s else None
+        if used_s is None or self._simulators_cpu_s is None:
+            return None
+        watched_s = self._clock.now() - self._started_at
+        return (used_s - self._simulators_cpu_s) / max(watched_s, CPU_LEAST_S)

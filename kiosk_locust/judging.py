@@ -1,0 +1,47 @@
+"""Judges a run by its ledger and by what its processes saw: the verdict and the thresholds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kiosk_locust.measured import measured
+from kiosk_locust.options import TrustOptions
+from kiosk_locust.quality import rules
+from kiosk_locust.quality.judgement import Judgement, judgement
+from kiosk_locust.quality.processes import Generator
+from kiosk_locust.quality.thresholds import Row, evaluate
+from kiosk_locust.reading import facts, opened
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is kept in the ledger; ``generator`` has earlier sessions of the run, too."""
+
+    judgement: Judgement
+    generator: Generator
+    rows: tuple[Row, ...] = ()
+
+
+def judge(path: Path, trust: TrustOptions, generator: Generator, aborted: str = "") -> Judged:
+    """Judge the whole run in the ledger at ``path``.
+
+    Of a run that was ``aborted`` by a missed threshold, the tickets left open are no doubt. Takes
+    half a minute for a million jobs: call it from a thread. Raises LedgerError.
+    """
+    thresholds = trust.thresholds
+    with opened(path) as db:
+        run = facts(db)
+        found = measured(db, run, thresholds)
+    whole = generator.after(run.generator)
+    known = whole.in_facts(found.facts)
+    if aborted:
+        known = replace(known, undecided=None)
+    rows = evaluate(thresholds, found.figures)
+    made = judgement(
+        rules.judge(known, trust.limits),
+        rows,
+        is_batch=found.regime.kind == "batch",
+        why_batch=found.regime.why,
+    )
+    return Judged(made, whole, rows)

@@ -1,0 +1,157 @@
+"""What became of a run's thresholds, and whether its numbers count, as the ledger keeps it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from kiosk_locust.quality.grammar import Threshold
+from kiosk_locust.quality.quantities import FAILURES
+from kiosk_locust.quality.rules import Reason, Validity
+from kiosk_locust.quality.thresholds import Result, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One threshold beside what was measured, in words; see ``thresholds.Row``."""
+
+    threshold: str  # "job.p95 < 60s"
+    measure: str  # "job.p95"
+    wanted: str
+    measured: str
+    result: Result
+    is_close: bool
+    note: str
+
+    @property
+    def verdict(self) -> str:
+        """``pass``, ``miss, too close to call``, ``not measurable``."""
+        return f"{self.result.value}, too close to call" if self.is_close else self.result.value
+
+    @property
+    def line(self) -> str:
+        """In a sentence that says why the exit code is what it is."""
+        return f"{self.threshold}: {self.result.value}, measured {self.measured}"
+
+    @property
+    def failure(self) -> str:
+        """Which kind of failure it speaks of; empty: of none."""
+        name = self.measure.partition(".")[0]
+        return name if name in FAILURES else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """VALID, or INVALID with reasons; thresholds with their results; warnings beside them."""
+
+    reasons: tuple[Reason, ...] = ()
+    unjudged: tuple[str, ...] = ()  # rules that had nothing to go by
+    thresholds: tuple[Finding, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """``VALID`` or ``INVALID``."""
+        return Validity(self.reasons, self.unjudged).verdict
+
+    @property
+    def missed(self) -> tuple[Finding, ...]:
+        """The thresholds that were missed."""
+        return tuple(each for each in self.thresholds if each.result is Result.MISS)
+
+    @property
+    def unmeasured(self) -> tuple[Finding, ...]:
+        """The thresholds that nobody can tell of."""
+        return tuple(each for each in self.thresholds if each.result is Result.NOT_MEASURABLE)
+
+    @property
+    def accepted(self) -> frozenset[str]:
+        """The kinds of failures that thresholds speak of, where those are all met."""
+        spoken = [each for each in self.thresholds if each.failure]
+        missed = {each.failure for each in spoken if each.result is not Result.PASS}
+        return frozenset(each.failure for each in spoken) - missed
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What is to be said of it, line by line; nothing of a valid run without thresholds."""
+        return (
+            *(f"INVALID: {each.why} (limit: {each.option})" for each in self.reasons),
+            *(f"Threshold {each.line}" for each in (*self.missed, *self.unmeasured)),
+            *self.warnings,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """As results and pages have it."""
+        return {
+            "verdict": self.verdict,
+            "reasons": [asdict(each) for each in self.reasons],
+            "unjudged": list(self.unjudged),
+            "thresholds": [_as_json(each) for each in self.thresholds],
+            "warnings": list(self.warnings),
+        }
+
+    def as_text(self) -> str:
+        """As the ledger keeps it."""
+        return json.dumps(self.as_json())
+
+    @classmethod
+    def from_text(cls, text: str) -> Judgement:
+        """What ``as_text`` made."""
+        found = json.loads(text)
+        return cls(
+            tuple(Reason(**each) for each in found["reasons"]),
+            tuple(found["unjudged"]),
+            tuple(_finding(each) for each in found["thresholds"]),
+            tuple(found["warnings"]),
+        )
+
+
+def judgement(
+    validity: Validity, rows: Iterable[Row], *, is_batch: bool, why_batch: str = ""
+) -> Judgement:
+    """The judgement of a run; a latency says little of a batch, which draws a warning."""
+    rows = tuple(rows)
+    return Judgement(
+        validity.reasons,
+        validity.unjudged,
+        tuple(_row(row) for row in rows),
+        _warnings([row.threshold for row in rows], why_batch) if is_batch else (),
+    )
+
+
+def _row(row: Row) -> Finding:
+    return Finding(
+        row.threshold.text,
+        row.threshold.measure,
+        row.wanted,
+        row.measured,
+        row.result,
+        row.is_close,
+        row.note,
+    )
+
+
+def _warnings(thresholds: Sequence[Threshold], why: str) -> tuple[str, ...]:
+    latencies = [each.text for each in thresholds if each.distribution in _OF_THE_QUEUE]
+    if not latencies:
+        return ()
+    told = f" ({why})" if why else ""
+    return (
+        f"this run was a batch{told}: how long its jobs took depends on COUNT, and so do"
+        f" {', '.join(latencies)}. Makespan and plateau are what a batch is judged by",
+    )
+
+
+#: Durations that grow with the number of jobs where work piles up.
+_OF_THE_QUEUE = frozenset({"job", "job_since_due", "queue_wait"})
+
+
+def _as_json(finding: Finding) -> dict[str, Any]:
+    return {**asdict(finding), "result": finding.result.value, "verdict": finding.verdict}
+
+
+def _finding(values: dict[str, Any]) -> Finding:
+    known = {name: value for name, value in values.items() if name != "verdict"}
+    return Finding(**{**known, "result": Result(values["result"])})

@@ -1,0 +1,105 @@
+"""What the processes of a run saw of themselves, and what the verdict goes by of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from kiosk_locust.quality.rules import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessFigures:
+    """One process, since its part of the run began; times in seconds, None: not measured.
+
+    ``loop_delay_p99_s`` is weighed by time. ``judged_loop_delay_s`` and ``judged_cpu_share`` are
+    the same over no less than half a minute and 10 s: a short run may begin with a jolt.
+    """
+
+    watched_s: float
+    loop_delay_p50_s: float | None
+    loop_delay_p99_s: float | None
+    loop_delay_max_s: float | None
+    cpu_share: float | None  # of one processor
+    memory_bytes: int | None  # resident
+    requests: int
+    socket_wait_p99_s: float | None  # of all requests: polls, too
+    socket_wait_max_s: float | None
+    silence_s: float | None  # the longest without an answer while one was awaited
+    master_reply_p99_s: float | None  # of a worker: weighed by time
+    judged_loop_delay_s: float | None
+    judged_cpu_share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Generator:
+    """All processes of a run by name: ``run`` or ``master``, workers, ``simulator``."""
+
+    processes: Mapping[str, ProcessFigures]
+    workers_lost: int | None = None  # of a distributed run
+    simulator_cpu_share: float | None = None  # of a simulated run; over no less than 10 s
+
+    def in_facts(self, facts: Facts) -> Facts:
+        """``facts`` with what only the processes know: of several, the worst."""
+        each = tuple(self.processes.values())
+        waits = [one.socket_wait_p99_s for one in each]
+        return replace(
+            facts,
+            workers_lost=self.workers_lost,
+            loop_delay_p99_s=_most(one.judged_loop_delay_s for one in each),
+            cpu_share=_most(one.judged_cpu_share for one in each),
+            socket_wait_p99_s=_most([facts.socket_wait_p99_s, *waits]),
+            master_reply_p99_s=_most(one.master_reply_p99_s for one in each),
+            silence_s=_most(one.silence_s for one in each),
+            simulator_cpu_share=self.simulator_cpu_share,
+        )
+
+    def after(self, earlier: Generator | None) -> Generator:
+        """Figures of this session and those of ``earlier`` ones, whose names say so."""
+        if earlier is None:
+            return self
+        number = 1 + max((_session(name) for name in earlier.processes), default=0)
+        older = {
+            name if _session(name) else f"{name} of session {number}": figures
+            for name, figures in earlier.processes.items()
+        }
+        return Generator(
+            {**older, **self.processes},
+            _sum(earlier.workers_lost, self.workers_lost),
+            _most([earlier.simulator_cpu_share, self.simulator_cpu_share]),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """As results and pages have it."""
+        return {
+            "processes": {name: asdict(figures) for name, figures in self.processes.items()},
+            "workers_lost": self.workers_lost,
+            "simulator_cpu_share": self.simulator_cpu_share,
+        }
+
+    def as_text(self) -> str:
+        """As the ledger keeps it."""
+        return json.dumps(self.as_json())
+
+    @classmethod
+    def from_text(cls, text: str) -> Generator:
+        """What ``as_text`` made."""
+        found = json.loads(text)
+        processes = {name: ProcessFigures(**each) for name, each in found["processes"].items()}
+        return cls(processes, found["workers_lost"], found["simulator_cpu_share"])
+
+
+def _session(name: str) -> int:
+    """The number of the session before that a process was of; 0 of the last one."""
+    _, _, number = name.partition(" of session ")
+    return int(number or 0)
+
+
+def _most(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None and other is None else (one or 0) + (other or 0)

@@ -1,0 +1,112 @@
+"""The ledger that a run begins with: a new one, or that of the interrupted one it goes on with."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import platform
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import locust
+
+import kiosk_locust
+from kiosk_locust import names
+from kiosk_locust.errors import LedgerExistsError
+from kiosk_locust.ledger import Ledger
+from kiosk_locust.options import Options, options_as_json
+from kiosk_locust.remains import Remains, take_up
+from kiosk_locust.resuming import Resumption
+
+logger = logging.getLogger(__name__)
+
+#: What a result was made with; it stands in the ledger and in the results.
+VERSIONS = {
+    "kiosk_locust": kiosk_locust.__version__,
+    "locust": locust.__version__,
+    "python": platform.python_version(),
+}
+
+
+class RunLedger:
+    """Makes or opens the ledger of a run that was started at ``started_at`` (epoch seconds).
+
+    ``on_error`` is told what keeps the ledger from being written later on.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        resumed: Resumption | None,
+        started_at: float,
+        now: Callable[[], float],
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        self._options = options
+        self._resumed = resumed
+        self._started_at = started_at
+        self._now = now
+        self._on_error = on_error
+        self.simulated = options.host is None
+        given = options.run_name or names.made(options)
+        self.name = names.marked(given, simulated=self.simulated)
+
+    @property
+    def path(self) -> Path:
+        """Where the ledger is."""
+        return self._resumed.path if self._resumed else names.ledger_of(self._options, self.name)
+
+    def open(self, host: str) -> tuple[Ledger, Remains]:
+        """The ledger, locked, and what is left to do by it; raises LedgerError.
+
+        A name that was not given gives way to one that is taken.
+        """
+        if self._resumed is None:
+            return self._make(host), Remains(self._options)
+        ledger = Ledger.open(self.path, self._on_error, self._now)
+        try:
+            changed = json.dumps(self._resumed.changed(self._options))
+            remains = ledger.within(
+                lambda db: take_up(
+                    db, self.path, self._options, now=self._started_at, changed=changed
+                )
+            )
+            ledger.set_meta(options=json.dumps(options_as_json(self._options)))
+        except BaseException:
+            ledger.discard()
+            raise
+        logger.info("%s is resumed: %s", self.name, remains)
+        return ledger, remains
+
+    def _make(self, host: str) -> Ledger:
+        name = self.name
+        for number in itertools.count(2):
+            try:
+                ledger = Ledger.create(self.path, self.meta(host), self._on_error, self._now)
+                break
+            except LedgerExistsError:
+                if self._options.run_name:
+                    raise
+                self.name = f"{name}_{number}"
+        try:
+            ledger.plan(self._options.transfers.inputs)
+            ledger.begin_session(1, self._started_at)
+        except BaseException:
+            ledger.discard()
+            raise
+        return ledger
+
+    def meta(self, host: str) -> dict[str, str]:
+        """The run's facts, as the ledger keeps them; its id is a new one."""
+        return {
+            "run_id": uuid.uuid4().hex,
+            "run_name": self.name,
+            "options": json.dumps(options_as_json(self._options)),
+            "host": host,
+            "versions": json.dumps(VERSIONS),
+            "simulated": "true" if self.simulated else "false",
+            "started_at": repr(self._started_at),
+            "finished": "false",
+        }

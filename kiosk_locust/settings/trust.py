@@ -1,0 +1,132 @@
+"""Settings of thresholds, and of when a run's numbers are not to be trusted, as one value."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kiosk_locust.errors import OptionsError
+from kiosk_locust.quality import thresholds as reading
+from kiosk_locust.quality.grammar import Threshold, parse
+from kiosk_locust.quality.rules import RULES, Rule
+from kiosk_locust.settings import parsing
+from kiosk_locust.settings.folders import check_file
+from kiosk_locust.settings.validation import Checker
+
+NONE = "none"
+#: Where thresholds of a project may stand, in the working directory.
+PYPROJECT = Path("pyproject.toml")
+_SECONDS = {"": 1.0, "ms": 1e-3, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
+_AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z%]*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One threshold as it was written, and where."""
+
+    text: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrustOptions:
+    """What a run has to come to, and when its numbers count for nothing.
+
+    ``limits`` are by the name of the rule, in its own unit; None is no limit.
+    ``abort_after_s``: None where thresholds are looked at in the end alone.
+    """
+
+    wanted: tuple[Wanted, ...] = ()
+    abort_after_s: float | None = None
+    junit_xml: str = ""
+    limits: Mapping[str, float | None] = field(default_factory=dict)
+
+    @property
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """The thresholds; they were checked when they were read."""
+        return tuple(parse(each.text, each.source) for each in self.wanted)
+
+
+def trust(check: Checker, pyproject: Path = PYPROJECT) -> TrustOptions:
+    """What was given of thresholds and limits; notes all mistakes."""
+    limits: dict[str, float | None] = {}
+    for rule in RULES:
+        otherwise: float | None = rule.limit
+        limits[rule.name] = check.take(setting_of(rule), _limit(rule), otherwise)
+    return TrustOptions(
+        wanted=_wanted(check, pyproject),
+        abort_after_s=check.take_if_given("abort_on_threshold", parsing.timespan),
+        junit_xml=check.take_if_given("junit_xml", _junit) or "",
+        limits=limits,
+    )
+
+
+def setting_of(rule: Rule) -> str:
+    """The name of the setting that holds a rule's limit."""
+    return rule.option.removeprefix("--").replace("-", "_")
+
+
+def from_json(values: Mapping[str, Any]) -> TrustOptions:
+    """The options that a ledger has, or those of a run that had none."""
+    wanted = tuple(Wanted(**each) for each in values.get("wanted", ()))
+    return TrustOptions(
+        wanted,
+        values.get("abort_after_s"),
+        values.get("junit_xml", ""),
+        values.get("limits") or {},
+    )
+
+
+def texts(planned: Mapping[str, Any]) -> dict[str, str]:
+    """Settings, as people write them, that make these options in a ledger again."""
+    found = {"threshold": ";".join(each["text"] for each in planned["wanted"])}
+    if planned["abort_after_s"] is not None:
+        found["abort_on_threshold"] = str(planned["abort_after_s"])
+    found["junit_xml"] = planned["junit_xml"]
+    for rule in RULES:
+        if rule.name in planned["limits"]:
+            limit = planned["limits"][rule.name]
+            found[setting_of(rule)] = NONE if limit is None else repr(limit)
+    return {name: text for name, text in found.items() if text}
+
+
+def _wanted(check: Checker, pyproject: Path) -> tuple[Wanted, ...]:
+    """Those of all places together."""
+    given = check.layers.get("threshold")
+    file = check.take_if_given("threshold_file", parsing.path)
+    items = [text.strip() for text in re.split("[;,]", given.text)] if given else []
+    source = given.source if given else "--threshold"
+    check.sources["threshold"] = source if given else "default"
+    try:
+        found = reading.read([text for text in items if text], file, pyproject, source=source)
+    except OptionsError as error:
+        check.mistakes += error.mistakes
+        check.failed.add("threshold")
+        return ()
+    return tuple(Wanted(each.text, each.source) for each in found)
+
+
+def _junit(text: str) -> str:
+    path = parsing.path(text)
+    check_file(path)
+    return str(path)
+
+
+def _limit(rule: Rule) -> Callable[[str], float | None]:
+    """A parser of a rule's limit, with the units that fit it."""
+
+    def read(text: str) -> float | None:
+        if text.strip().lower() == NONE:
+            return None
+        found = _AMOUNT.fullmatch(text.strip())
+        unit = found[2].lower() if found else ""
+        factors = {"s": _SECONDS, "share": {"": 1.0, "%": 0.01}}.get(rule.unit, {"": 1.0})
+        if not found or unit not in factors or not math.isfinite(float(found[1])):
+            raise ValueError(f"must be {rule.limit_form}, such as {rule.limit_shown}, or {NONE}")
+        return float(found[1]) * factors[unit]
+
+    return read

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kiosk_locust.errors import OptionsError
+from kiosk_locust.options import options_as_json
+from kiosk_locust.quality.rules import RULES
+from kiosk_locust.settings import trust
+from tests.layered import resolve
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_thresholds_of_all_places_count_together_each_once() -> None:
+    Path("more.txt").write_text("failed < 1%  # of the jobs\n\njob.p95 < 60s\n")
+    Path("pyproject.toml").write_text('[tool.kiosk_locust]\nthresholds = ["makespan < 1h"]\n')
+    found = resolve(
+        env={"THRESHOLDS": "job.p95 < 60s; predict.p50 < 1s", "THRESHOLD_FILE": "more.txt"}
+    ).options.trust
+    assert [each.text for each in found.wanted] == [
+        "job.p95 < 60s",
+        "predict.p50 < 1s",
+        "failed < 1%",
+        "makespan < 1h",
+    ]
+    assert found.wanted[0].source == "THRESHOLDS in the environment"
+    assert [each.measure for each in found.thresholds][-1] == "makespan"
+
+
+def test_mistakes_are_told_with_all_others() -> None:
+    with pytest.raises(OptionsError) as caught:
+        resolve(
+            env={
+                "THRESHOLDS": "job.p95 < 60 parsecs; nothing < 1s",
+                "MAX_CPU": "much",
+                "MAX_SUBMISSION_LAG": "3 parsecs",
+                "UPDATE_INTERVAL": "x",
+            }
+        )
+    text = str(caught.value)
+    for part in ("parsecs' is no unit", "nothing", "MAX_CPU", "MAX_SUBMISSION_LAG", "UPDATE"):
+        assert part in text
+    assert len(caught.value.mistakes) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "rule", "limit"),
+    [
+        ("MAX_SUBMISSION_LAG", "250ms", "submission-lag", 0.25),
+        ("MAX_SUBMISSION_LAG", "2", "submission-lag", 2.0),
+        ("MAX_SILENCE", "1.5min", "silence", 90.0),
+        ("MAX_WAITED_FOR_USER", "5%", "waited-for-user", 0.05),
+        ("MAX_CPU", "0.5", "cpu", 0.5),
+        ("MAX_AMBIGUOUS", "3", "ambiguous", 3.0),
+        ("MAX_WORKERS_LOST", "none", "workers-lost", None),
+    ],
+)
+def test_limits_are_given_with_their_units_or_not_at_all(
+    name: str, text: str, rule: str, limit: float | None
+) -> None:
+    assert resolve(env={name: text}).options.trust.limits[rule] == limit
+
+
+def test_the_limits_are_those_of_the_rules_unless_they_are_given() -> None:
+    assert resolve().options.trust.limits == {rule.name: rule.limit for rule in RULES}
+
+
+def test_a_ledger_s_options_make_the_same_settings_again() -> None:
+    given = {
+        "THRESHOLDS": "job.p95 < 60s; failed < 1%",
+        "ABORT_ON_THRESHOLD": "30s",
+        "JUNIT_XML": "junit.xml",
+        "MAX_CPU": "none",
+        "MAX_SILENCE": "90s",
+    }
+    first = resolve(env=given).options
+    stored = json.loads(json.dumps(options_as_json(first)))["trust"]
+    again = {trust_env(name): text for name, text in trust.texts(stored).items()}
+    assert resolve(env=again).options.trust == first.trust
+    assert trust.from_json(stored) == first.trust
+
+
+def trust_env(setting: str) -> str:
+    return {"threshold": "THRESHOLDS"}.get(setting, setting.upper())
