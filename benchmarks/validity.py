@@ -151,7 +151,7 @@ def reasons(sick: str, rng: np.random.Generator) -> set[str]:
     return {reason.rule for reason in judge(facts).reasons}
 
 
-def real(runs: int) -> Counter[int]:
+def real(runs: int) -> None:
     """Exit codes of healthy runs of real processes: 10 jobs, and every third one job."""
     codes: Counter[int] = Counter()
     kiosk = (
@@ -173,9 +173,9 @@ def real(runs: int) -> Counter[int]:
                 text=True,
             )
         codes[done.returncode] += 1
+        print(f"{number + 1} real runs, by exit code: {dict(codes)}", flush=True)
         if done.returncode:
             print(done.stderr[-600:])
-    return codes
 
 
 def stays(jobs: int, load: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -227,7 +227,7 @@ def main() -> None:
         print(f"{name} at twice its limit: caught in {caught} of {given.sick}, alone in {alone}")
     alarms(given.pairs, rng)
     if given.real:
-        print(f"healthy runs of real processes, by exit code: {dict(real(given.real))}")
+        real(given.real)
 
 
 if __name__ == "__main__":

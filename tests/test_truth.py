@@ -56,11 +56,12 @@ def test_clocks_that_are_30_s_off_are_found_and_durations_are_corrected(
     assert max(duration_errors(jobs)) < 0.2  # polled every 0.2 s
 
 
-def test_every_failed_image_of_a_zip_is_counted(tmp_path: Path) -> None:
+def test_every_failed_image_of_a_zip_is_counted_and_only_good_ones_share_the_cost(
+    tmp_path: Path,
+) -> None:
     with simulator("--seed=7", "--failure-rate=0.3", "--images-per-zip=20") as kiosk:
-        finished = run_locust(
-            tmp_path, "-u", "10", "-r", "20", "--warmup", "2 jobs", host=kiosk.url, FILE="a.zip"
-        )
+        arguments = ("-u", "10", "-r", "20", "--warmup", "2 jobs", "--file", "a.zip")
+        finished = run_locust(tmp_path, *arguments, host=kiosk.url, GRAFANA_HOST=kiosk.url)
         lives = {each.job["job_id"]: each for each in told(finished, kiosk)}
         truth = kiosk.lives
     for name in ("images_done", "images_failed"):
@@ -69,6 +70,9 @@ def test_every_failed_image_of_a_zip_is_counted(tmp_path: Path) -> None:
         assert finished.results[0]["summary"][name] == sum(wanted.values())
     summary = finished.results[0]["summary"]
     assert summary["images_failed"] > 10
+    good = sum(life["images_done"] for life in truth.values())
+    cost = finished.results[0]["cost"]["estimate"]["run"]
+    assert cost["usd_per_image"] == pytest.approx(cost["total_usd"] / good)
     assert summary["soundness"]["unknown_share_zips"] > 0.5  # its children overlap
     assert {each.job["queue_wait_s"] for each in lives.values()} == {None}
     assert (summary["trimmed"]["jobs"], summary["percentiles_s"]["duration"]["count"]) == (2, 8)

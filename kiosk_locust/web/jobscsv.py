@@ -15,6 +15,7 @@ from typing import Any, TextIO
 from kiosk_locust import jobdata
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.reading import facts, opened
+from kiosk_locust.times import gather
 
 #: Lists of their own in the results file; here there is a line for each job.
 _LEFT_OUT = ("attempts", "status_changes")
@@ -31,8 +32,10 @@ def write(ledger: Path, out: TextIO) -> None:
 
 def _lines(ledger: Path) -> Iterator[list[Any]]:
     with opened(ledger) as db:
+        run = facts(db)
+        gather(db, run)
         names: list[str] = []
-        for job in jobdata.jobs(db, facts(db), None):
+        for job in jobdata.jobs(db, run, None):
             if not names:
                 names = [name for name in job if name not in _LEFT_OUT]
                 yield names
