@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import logging
+import signal
 import sys
 import webbrowser
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -52,6 +56,28 @@ def make(ledger: Path, port: int) -> tuple[BaseWSGIServer, str]:
     return server, f"http://{HOST}:{server.port}{first}"
 
 
+def _tell(asked: argparse.Namespace, url: str) -> None:
+    sys.stdout.write(f"{asked.path} is shown at {url} (Ctrl-C ends it)\n")
+    sys.stdout.flush()
+    if not asked.no_browser:
+        webbrowser.open(url)
+
+
+def _serve(server: BaseWSGIServer, ready: Callable[[], None]) -> None:
+    """Serve until SIGINT, which would otherwise break off whatever answer is being sent."""
+
+    def end(_number: int, _frame: object) -> None:
+        _thread.start_new_thread(server.shutdown, ())  # it waits for the loop that is interrupted
+
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        ready()
+        server.serve_forever()
+    finally:
+        signal.signal(signal.SIGINT, before)
+        server.server_close()
+
+
 def main(arguments: list[str]) -> int:
     """Serve until Ctrl-C; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -68,16 +94,7 @@ def main(arguments: list[str]) -> int:
             with opened(ledger) as db:
                 facts(db)  # whether it is one
             server, url = make(ledger, asked.port)
-            sys.stdout.write(f"{asked.path} is shown at {url} (Ctrl-C ends it)\n")
-            sys.stdout.flush()
-            if not asked.no_browser:
-                webbrowser.open(url)
-            try:
-                server.serve_forever()
-            except KeyboardInterrupt:
-                sys.stdout.write("\n")
-            finally:
-                server.server_close()
+            _serve(server, partial(_tell, asked, url))
     except (KioskLocustError, OSError) as error:
         sys.stderr.write(f"{asked.path} cannot be shown: {error}\n")
         return 2
