@@ -14,6 +14,7 @@ from gevent.event import Event
 from kiosk_locust.archive import Archive, Archived
 from kiosk_locust.finish import Finish
 from kiosk_locust.ledger import Ledger
+from kiosk_locust.options import TrustOptions
 from kiosk_locust.record import Outcome
 from kiosk_locust.run import ALL_CLOSED, Run
 from tests.clocks import ManualClock
@@ -37,6 +38,7 @@ def finished(
         finished=True,
         trouble="",
         given_up=given_up or Event(),
+        options=SimpleNamespace(trust=TrustOptions()),
     )
     archive = cast(Archive, Keeping(keep))
     finish = Finish(cast(Run, run), ledger, folder, ManualClock(1000.0), archive=archive)
