@@ -138,15 +138,36 @@ def gather(db: sqlite3.Connection, run: Facts) -> Times:
     return found
 
 
+def cuts(db: sqlite3.Connection, run: Facts) -> list[tuple[str, float, float]]:
+    """What warm-up and cool-down leave out of each cycle: which, from and to, in epoch seconds."""
+    trim = run.options.get("trim") or {}
+    warm, cool = (warmup.parse(trim.get(name, "")) for name in ("warmup", "cooldown"))
+    if warm == cool == Trim():
+        return []
+    found = []
+    for due in _due(db).values():
+        kept = warmup.kept(due, warm, cool)
+        if kept.start_at is not None:
+            found.append(("warm-up", due[0], min(kept.start_at, due[-1])))
+        if kept.end_at is not None:
+            found.append(("cool-down", max(kept.end_at, due[0]), due[-1]))
+    return found
+
+
 def _kept(db: sqlite3.Connection, warm: Trim, cool: Trim) -> dict[int, Kept]:
     """What warm-up and cool-down leave of each cycle; none of those that lose nothing."""
     if warm == cool == Trim():
         return {}
+    return {cycle: warmup.kept(moments, warm, cool) for cycle, moments in _due(db).items()}
+
+
+def _due(db: sqlite3.Connection) -> dict[int, list[float]]:
+    """By cycle, when its jobs were due, in order."""
     due: dict[int, list[float]] = {}
     sql = f"SELECT cycle, {_DUE} AS at FROM tickets WHERE at IS NOT NULL ORDER BY at"  # noqa: S608
     for cycle, at in db.execute(sql):
         due.setdefault(cycle, []).append(at)
-    return {cycle: warmup.kept(moments, warm, cool) for cycle, moments in due.items()}
+    return due
 
 
 def stage_column(stage: str) -> str:

@@ -235,6 +235,7 @@ class LiveRun:
             ),
             verdict="",
             pauses=(),
+            cuts=(),
             files=files.of_run(self.ledger, self.name, ""),
             cost=None,
             configuration=shown_settings(self._options),

@@ -23,10 +23,12 @@ from kiosk_locust.record import Outcome
 from kiosk_locust.sessions import gaps
 from kiosk_locust.snapshot import Snapshot
 from kiosk_locust.summary import Summary
+from kiosk_locust.times import cuts
 from kiosk_locust.verdict import ABORTED, exit_code
 from kiosk_locust.web import files
 from kiosk_locust.web.picture import (
     MOST_FAILURES,
+    Cut,
     Failure,
     Pause,
     Picture,
@@ -120,6 +122,10 @@ def _picture(
         pauses=tuple(
             Pause(gap.begin - timeline.begun_at, max(0.0, gap.end - gap.begin))
             for gap in gaps(run.sessions)
+        ),
+        cuts=tuple(
+            Cut(what, begin - timeline.begun_at, max(0.0, end - begin))
+            for what, begin, end in cuts(db, run)
         ),
         files=files.of_run(ledger, run.run_name, run.run_id),
         cost=_cost(run),

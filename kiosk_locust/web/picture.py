@@ -60,6 +60,15 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """What a warm-up or a cool-down leaves out of the figures: seconds, as in `Pause`."""
+
+    what: str  # warm-up | cool-down
+    begin_s: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A run at one moment; times in epoch seconds or, ending in ``_s``, in seconds."""
 
@@ -92,6 +101,7 @@ class Picture:
     problems: tuple[str, ...]  # what is wrong with the measurement
     verdict: str  # the exit code and why; empty while it is not known
     pauses: tuple[Pause, ...]
+    cuts: tuple[Cut, ...]
     files: tuple[File, ...]
     cost: Mapping[str, Any] | None  # as kiosk_locust.cost tells it; None: not known
     configuration: Mapping[str, Any]

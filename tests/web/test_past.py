@@ -106,6 +106,19 @@ def test_a_run_whose_process_died_says_so_and_one_that_lives_is_running(tmp_path
     assert (alive.state, alive.verdict) == ("running", "")
 
 
+def test_what_warm_up_and_cool_down_leave_out_is_told_by_the_times_it_was_due(
+    tmp_path: Path,
+) -> None:
+    trim = {"warmup": "10s", "cooldown": "5s"}
+    path = make(tmp_path / "a-run.db", rows(), options={"count": 72, "trim": trim})
+    told = [(cut.what, cut.begin_s, cut.seconds) for cut in past.read(path).cuts]
+    assert told == [("warm-up", 0.0, 10.0), ("cool-down", 64.0, 5.0)]
+
+
+def test_nothing_is_shaded_where_nothing_is_left_out(ledger: Path) -> None:
+    assert past.read(ledger).cuts == ()
+
+
 def test_pauses_between_sessions_are_told(ledger: Path) -> None:
     with closing(sqlite3.connect(ledger)) as db:
         for number, begun, ended in ((1, T0 - 2, T0 + 10), (2, T0 + 40, T0 + 90)):

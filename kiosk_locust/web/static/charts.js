@@ -198,12 +198,13 @@ const Charts = (() => {
     };
   }
 
-  // Times in which nobody worked on the run.
-  function pauses(picture, size) {
-    return picture.pauses.map((pause) => ({
-      type: "rect", x0: pause.begin_s / size, x1: (pause.begin_s + pause.seconds) / size,
+  // Times in which nobody worked on the run, and those that its figures leave out.
+  function shaded(picture, size) {
+    const spans = [...picture.pauses.map((pause) => ({ ...pause, what: "nobody worked on it" })), ...picture.cuts];
+    return spans.map((span) => ({
+      type: "rect", x0: span.begin_s / size, x1: (span.begin_s + span.seconds) / size,
       y0: 0, y1: 1, yref: "paper", fillcolor: color("c6"), opacity: 0.25, line: { width: 0 },
-      label: { text: "nobody worked on it", font: { color: color("ink") } },
+      label: { text: span.what, font: { color: color("ink") } },
     }));
   }
 
@@ -220,7 +221,7 @@ const Charts = (() => {
       xaxis: { ...axis, title: { text: isTime ? `${chart.x}, ${time.unit}` : chart.x }, ...whole, ...chart.axis },
       yaxis: { ...axis, title: { text: chart.y }, rangemode: "tozero" },
       ...chart.layout,
-      ...(isTime ? { shapes: pauses(picture, time.size) } : marks(chart, picture)),
+      ...(isTime ? { shapes: shaded(picture, time.size) } : marks(chart, picture)),
     };
   }
 
