@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,8 @@ HEALTHY = 0.2
 SICK = 2.0
 LIMITS = {rule.name: rule.limit for rule in RULES}
 PERCENTS = (50, 95)
+#: So many real runs go on beside one another.
+AT_ONCE = 2
 
 Drawn = Callable[[float, np.random.Generator], dict[str, object]]
 
@@ -154,28 +157,32 @@ def reasons(sick: str, rng: np.random.Generator) -> set[str]:
 def real(runs: int) -> None:
     """Exit codes of healthy runs of real processes: 10 jobs, and every third one job."""
     codes: Counter[int] = Counter()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for done in pool.map(_one, range(runs)):
+            codes[done.returncode] += 1
+            if done.returncode:
+                print(done.stderr[-600:])
+    print(f"{runs} real runs, {AT_ONCE} at a time, by exit code: {dict(codes)}", flush=True)
+
+
+def _one(number: int) -> subprocess.CompletedProcess[str]:
     kiosk = (
         "--jobs-per-gpu=64 --predict-s=0.05 --download-s=0.01 --postprocess-s=0.01 --save-s=0.01"
     )
-    for number in range(runs):
-        with tempfile.TemporaryDirectory() as folder:
-            done = subprocess.run(
-                [
-                    *(sys.executable, "-m", "locust", "--headless"),
-                    *("-f", str(ROOT / "locustfiles/kiosk.py")),
-                    *("-u", "1" if number % 3 == 0 else "10"),
-                    *("--update-interval", "0.3", "--no-upload-results"),
-                ],
-                cwd=folder,
-                env=os.environ | {"PYTHONPATH": str(ROOT), "KIOSK_SIMULATOR_ARGS": kiosk},
-                capture_output=True,
-                check=False,
-                text=True,
-            )
-        codes[done.returncode] += 1
-        print(f"{number + 1} real runs, by exit code: {dict(codes)}", flush=True)
-        if done.returncode:
-            print(done.stderr[-600:])
+    with tempfile.TemporaryDirectory() as folder:
+        return subprocess.run(
+            [
+                *(sys.executable, "-m", "locust", "--headless"),
+                *("-f", str(ROOT / "locustfiles/kiosk.py")),
+                *("-u", "1" if number % 3 == 0 else "10"),
+                *("--update-interval", "0.3", "--no-upload-results"),
+            ],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT), "KIOSK_SIMULATOR_ARGS": kiosk},
+            capture_output=True,
+            check=False,
+            text=True,
+        )
 
 
 def stays(jobs: int, load: float, rng: np.random.Generator) -> NDArray[np.float64]:
