@@ -6,7 +6,7 @@ parts that measure (event loop, waits, silence) in virtual time and through the 
 queues of one kind: an alarm is given where the intervals of a percentile do not overlap:
 
     python benchmarks/validity.py
-    python benchmarks/validity.py --real 40
+    python benchmarks/validity.py --real 300
 """
 
 from __future__ import annotations
