@@ -119,8 +119,7 @@ class Times:
 
 def gather(db: sqlite3.Connection, run: Facts) -> Times:
     """Make the tables, of all cycles; a minute for a million jobs."""
-    trim = run.options.get("trim") or {}
-    given = (trim.get("warmup", ""), trim.get("cooldown", ""))
+    given = _trimmed(run)
     found = Times(clocks(db, _skew_s(run)), _kept(db, *map(warmup.parse, given)), *given)
     stages = [stage_column(stage) for stage in STAGE_FIELDS]
     columns = ", ".join([*Row._fields[1:], *stages])
@@ -140,12 +139,9 @@ def gather(db: sqlite3.Connection, run: Facts) -> Times:
 
 def cuts(db: sqlite3.Connection, run: Facts) -> list[tuple[str, float, float]]:
     """What warm-up and cool-down leave out of each cycle: which, from and to, in epoch seconds."""
-    trim = run.options.get("trim") or {}
-    warm, cool = (warmup.parse(trim.get(name, "")) for name in ("warmup", "cooldown"))
-    if warm == cool == Trim():
-        return []
+    warm, cool = map(warmup.parse, _trimmed(run))
     found = []
-    for due in _due(db).values():
+    for due in _due(db, warm, cool).values():
         kept = warmup.kept(due, warm, cool)
         if kept.start_at is not None:
             found.append(("warm-up", due[0], min(kept.start_at, due[-1])))
@@ -156,13 +152,20 @@ def cuts(db: sqlite3.Connection, run: Facts) -> list[tuple[str, float, float]]:
 
 def _kept(db: sqlite3.Connection, warm: Trim, cool: Trim) -> dict[int, Kept]:
     """What warm-up and cool-down leave of each cycle; none of those that lose nothing."""
+    due = _due(db, warm, cool)
+    return {cycle: warmup.kept(moments, warm, cool) for cycle, moments in due.items()}
+
+
+def _trimmed(run: Facts) -> tuple[str, str]:
+    """Warm-up and cool-down as they were given."""
+    trim = run.options.get("trim") or {}
+    return trim.get("warmup", ""), trim.get("cooldown", "")
+
+
+def _due(db: sqlite3.Connection, warm: Trim, cool: Trim) -> dict[int, list[float]]:
+    """By cycle, when its jobs were due, in order; nothing is read where nothing is cut."""
     if warm == cool == Trim():
         return {}
-    return {cycle: warmup.kept(moments, warm, cool) for cycle, moments in _due(db).items()}
-
-
-def _due(db: sqlite3.Connection) -> dict[int, list[float]]:
-    """By cycle, when its jobs were due, in order."""
     due: dict[int, list[float]] = {}
     sql = f"SELECT cycle, {_DUE} AS at FROM tickets WHERE at IS NOT NULL ORDER BY at"  # noqa: S608
     for cycle, at in db.execute(sql):
