@@ -16,7 +16,7 @@ from uuid import UUID
 
 from kiosk_locust.simulator.agenda import Agenda
 from kiosk_locust.simulator.draws import Purpose, duration, restart, stream
-from kiosk_locust.simulator.images import ImageJob, Life, plan_attempt
+from kiosk_locust.simulator.images import ImageJob, Life, name_of_child, plan_attempt
 from kiosk_locust.simulator.nodes import Fleet, Node
 from kiosk_locust.simulator.queues import Queues
 from kiosk_locust.simulator.settings import ClusterSettings
@@ -217,11 +217,9 @@ class Cluster:
             self._free_zip_consumer(slot, now)
             return
         number = len(archive.children) + 1
-        name = f"image_{number:05d}.png"
+        name = name_of_child(number)
         key = f"{archive.form.job_type}:{name}:{names.getrandbits(128):032x}"
-        job = ImageJob(
-            key, archive.number, archive.form, now, child=number, name=name, parent=archive
-        )
+        job = ImageJob(key, archive.number, archive.form, now, child=number, parent=archive)
         archive.children.append(job)
         archive.touched_at = now
         self._hashes[key] = job
