@@ -1,0 +1,166 @@
+"""A forecast's cells as a table for people, and as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from kiosk_locust import units
+from kiosk_locust.cost.prices import PriceBook
+from kiosk_locust.forecast.bill import Bill, bill
+from kiosk_locust.forecast.course import Course, run
+from kiosk_locust.forecast.limits import Limit, limits
+from kiosk_locust.forecast.plan import Plan, gpu_rate
+from kiosk_locust.forecast.published import Published, off, published
+
+NOT_MODELLED = (
+    "not in it: preemptions of spot nodes, a Redis or frontend that slows down under load, "
+    "TensorFlow Serving's batching, images of other sizes, and the time that uploads take"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One plan of the grid, what became of it, and what it cost."""
+
+    course: Course
+    bill: Bill
+    limits: tuple[Limit, ...]  # the longest first
+    published: Published | None
+
+    @property
+    def plan(self) -> Plan:
+        """The plan."""
+        return self.course.plan
+
+
+def cell(plan: Plan, book: PriceBook) -> Cell:
+    """Carry out and price a plan; raises ForecastError where it would take too long."""
+    course = run(plan)
+    return Cell(course, bill(course, book), limits(plan), published(plan))
+
+
+def show(console: Console, cells: Sequence[Cell]) -> None:
+    """The grid, then what is published, and what the figures lack."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("GPUs", "images", "makespan", "images/h", "GPUs busy", "GPU node-h", "GPU nodes",
+                 "CPU nodes", "bucket", "zone traffic", "total", "an image"):  # fmt: skip
+        table.add_column(name, justify="right", overflow="fold")
+    table.add_column("limited by", overflow="fold")
+    for each in cells:
+        table.add_row(*_row(each))
+    console.print(table)
+    for line in lines(cells):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _row(each: Cell) -> list[str]:
+    course, found = each.course, each.bill
+    least = ">= " if found.run.at_least else ""
+    return [
+        f"{each.plan.gpus:,}",
+        f"{each.plan.images:,}",
+        units.seconds(course.makespan_s),
+        f"{course.images_per_s * 3600:,.0f}",
+        "-" if course.gpu_busy is None else f"{course.gpu_busy:.0%}",
+        f"{found.gpu_node_hours:,.2f}",
+        units.usd(found.run.gpu_nodes_usd),
+        units.usd(found.run.cpu_nodes_usd),
+        units.usd(found.run.network_usd),
+        units.usd(found.zone_traffic_usd),
+        least + units.usd(found.total_usd),
+        least + units.usd(found.usd_per_image),
+        limited_by(each),
+    ]
+
+
+def limited_by(each: Cell) -> str:
+    """The part that would take longest alone, and its share of the makespan."""
+    longest = each.limits[0]
+    if not each.course.makespan_s:
+        return longest.part
+    return f"{longest.part} ({min(1.0, longest.seconds / each.course.makespan_s):.0%})"
+
+
+def lines(cells: Sequence[Cell]) -> list[str]:
+    """What is to be said below the table."""
+    first = cells[0].plan
+    found = [
+        f"in virtual time, by the simulated cluster: seed {first.cluster.seed}, "
+        f"{gpu_rate(first.cluster):.3g} images/s a GPU node that is never idle, "
+        f"{'ZIPs of ' + units.count(first.images_per_job, 'image') if first.zips else 'images'}"
+        f" each {first.start_delay_s:g} s; costs to the last job's end"
+    ]
+    for each in cells:
+        if each.bill.fully_loaded_usd is not None:
+            found.append(
+                f"{_name(each)}: to the scale-down, {units.seconds(each.course.scaled_down_s)} "
+                f"after the start: {units.usd(each.bill.fully_loaded_usd)}"
+            )
+        if each.course.images_failed:
+            found.append(f"{_name(each)}: {each.course.images_failed:,} images failed")
+        if each.published is not None:
+            found.append(_beside(each, each.published))
+    lacking = dict.fromkeys(line for each in cells for line in each.bill.lacking)
+    found += [f"at least: {line}" for line in lacking]
+    found += [f"prices: {source}" for source in cells[0].bill.sources]
+    return [*found, NOT_MODELLED]
+
+
+def _name(each: Cell) -> str:
+    return f"{units.count(each.plan.gpus, 'GPU')}, {each.plan.images:,} images"
+
+
+def _beside(each: Cell, known: Published) -> str:
+    total = each.bill.total_usd
+    cost = "no cost" if total is None else f"{units.usd(total)} ({off(total, known.usd):+.0%})"
+    took = each.course.makespan_s
+    return (
+        f"{_name(each)}: published about {units.seconds(known.makespan_s)} and about "
+        f"{units.usd(known.usd)}; the model says {units.seconds(took)} "
+        f"({off(took, known.makespan_s):+.0%}) and {cost}"
+    )
+
+
+def as_json(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+    """One object a cell; seconds, hours and US dollars, as the names say."""
+    return [_object(each) for each in cells]
+
+
+def _object(each: Cell) -> dict[str, Any]:
+    course, found = each.course, each.bill
+    known = each.published
+    return {
+        "gpus": each.plan.gpus,
+        "images": each.plan.images,
+        "jobs": each.plan.jobs,
+        "submitted_s": course.submitted_s,
+        "makespan_s": course.makespan_s,
+        "scaled_down_s": course.scaled_down_s,
+        "images_done": course.images_done,
+        "images_failed": course.images_failed,
+        "images_per_hour": course.images_per_s * 3600,
+        "gpu_busy_share": course.gpu_busy,
+        "gpu_node_hours": found.gpu_node_hours,
+        "cpu_node_hours": found.cpu_node_hours,
+        "gpu_nodes_usd": found.run.gpu_nodes_usd,
+        "cpu_nodes_usd": found.run.cpu_nodes_usd,
+        "bucket_usd": found.run.network_usd,
+        "zone_traffic_usd": found.zone_traffic_usd,
+        "total_usd": found.total_usd,
+        "usd_per_image": found.usd_per_image,
+        "at_least": found.run.at_least,
+        "fully_loaded_usd": found.fully_loaded_usd,
+        "lacking": list(found.lacking),
+        "price_sources": list(found.sources),
+        "limits": [dataclasses.asdict(limit) for limit in each.limits],
+        "published": None
+        if known is None
+        else {"makespan_s": known.makespan_s, "total_usd": known.usd},
+        "plan": dataclasses.asdict(each.plan),
+    }
