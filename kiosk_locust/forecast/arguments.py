@@ -111,7 +111,7 @@ def _options() -> list[_Option]:
 
 def _of_model(name: str, default: Any, told: Any) -> _Option:
     default = SLOWER.get(name, default)
-    parse: Callable[[str], Any] = str
+    parse: Callable[[str], Any] = parsing.plain
     unit = "NAME"
     if isinstance(default, bool):
         parse, unit = parsing.boolean, "yes|no"
@@ -126,7 +126,10 @@ def _of_model(name: str, default: Any, told: Any) -> _Option:
 
 
 def _plain(text: str) -> float:
-    return parsing.number(text, unit="the logarithm's", at_most=5.0)
+    try:
+        return parsing.number(text, unit="", at_most=5.0)
+    except ValueError:
+        raise ValueError("must be a number from 0 to 5, such as 0.3") from None
 
 
 def _parser() -> argparse.ArgumentParser:

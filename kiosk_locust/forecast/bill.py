@@ -23,7 +23,7 @@ from kiosk_locust.cost.lives import Life
 from kiosk_locust.cost.network import network_cost
 from kiosk_locust.cost.nodes import Node, includes_gpus
 from kiosk_locust.cost.prices import PriceBook
-from kiosk_locust.cost.reasons import reasons, sources
+from kiosk_locust.cost.reasons import sources
 from kiosk_locust.forecast.course import Course
 from kiosk_locust.simulator import nodes as simulated
 
@@ -99,7 +99,7 @@ def bill(course: Course, book: PriceBook) -> Bill:
         gpu_node_hours=sum(one.hours_in(run) for one in costed if one.node.is_gpu),
         cpu_node_hours=sum(one.hours_in(run) for one in costed if not one.node.is_gpu),
         images=course.images_done,
-        lacking=reasons(costed, run, 0.0, ()),
+        lacking=tuple(sorted({one.price.lacks for one in costed if one.price.lacks})),
         sources=sources(costed),
     )
 

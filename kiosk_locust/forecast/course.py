@@ -20,7 +20,7 @@ from kiosk_locust.simulator.nodes import Node
 from kiosk_locust.simulator.submission import Submission
 from kiosk_locust.simulator.zips import ZipJob
 
-STEP_S = 60.0  # virtual seconds between two looks whether all is over
+STEP_S = 60.0  # virtual seconds between two looks whether all is over; later, a thousandth
 LONGEST_S = 10 * 365 * 86400.0  # whatever takes longer is a plan gone wrong
 LONGEST_SCALE_DOWN_S = 7 * 86400.0
 
@@ -88,7 +88,7 @@ def run(plan: Plan) -> Course:
     with _without_collector():
         _submit(plan, cluster, counts)
         while counts.jobs < plan.jobs:
-            _advance(cluster, counts, cluster.now + STEP_S)
+            _advance(cluster, counts, cluster.now + max(STEP_S, cluster.now / 1000))
             if cluster.now > LONGEST_S:
                 raise ForecastError(
                     f"{plan.jobs - counts.jobs:,} of {plan.jobs:,} jobs have not ended after ten "

@@ -23,6 +23,11 @@ NOT_MODELLED = (
     "TensorFlow Serving's batching, images of other sizes, and the time that uploads take"
 )
 
+_COLUMNS = (
+    "GPUs", "images", "makespan", "images/h", "GPU node-h", "GPU nodes", "CPU nodes", "bucket",
+    "zone traffic", "total", "to scale-down", "an image",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -48,8 +53,7 @@ def cell(plan: Plan, book: PriceBook) -> Cell:
 def show(console: Console, cells: Sequence[Cell]) -> None:
     """The grid, then what is published, and what the figures lack."""
     table = Table(box=None, pad_edge=False)
-    for name in ("GPUs", "images", "makespan", "images/h", "GPUs busy", "GPU node-h", "GPU nodes",
-                 "CPU nodes", "bucket", "zone traffic", "total", "an image"):  # fmt: skip
+    for name in _COLUMNS:
         table.add_column(name, justify="right", overflow="fold")
     table.add_column("limited by", overflow="fold")
     for each in cells:
@@ -61,22 +65,27 @@ def show(console: Console, cells: Sequence[Cell]) -> None:
 
 def _row(each: Cell) -> list[str]:
     course, found = each.course, each.bill
-    least = ">= " if found.run.at_least else ""
     return [
         f"{each.plan.gpus:,}",
         f"{each.plan.images:,}",
         units.seconds(course.makespan_s),
         f"{course.images_per_s * 3600:,.0f}",
-        "-" if course.gpu_busy is None else f"{course.gpu_busy:.0%}",
         f"{found.gpu_node_hours:,.2f}",
         units.usd(found.run.gpu_nodes_usd),
         units.usd(found.run.cpu_nodes_usd),
         units.usd(found.run.network_usd),
         units.usd(found.zone_traffic_usd),
-        least + units.usd(found.total_usd),
-        least + units.usd(found.usd_per_image),
+        _sum(found.total_usd, found),
+        _sum(found.fully_loaded_usd, found) if found.fully_loaded else "-",
+        _sum(found.usd_per_image, found),
         limited_by(each),
     ]
+
+
+def _sum(usd: float | None, of: Bill) -> str:
+    if usd is None:
+        return "not priced"
+    return f">= {units.usd(usd)}" if of.run.at_least else units.usd(usd)
 
 
 def limited_by(each: Cell) -> str:
@@ -94,14 +103,10 @@ def lines(cells: Sequence[Cell]) -> list[str]:
         f"in virtual time, by the simulated cluster: seed {first.cluster.seed}, "
         f"{gpu_rate(first.cluster):.3g} images/s a GPU node that is never idle, "
         f"{'ZIPs of ' + units.count(first.images_per_job, 'image') if first.zips else 'images'}"
-        f" each {first.start_delay_s:g} s; costs to the last job's end"
+        f" each {first.start_delay_s:g} s; costs to the last job's end, "
+        "and in all once the GPU nodes are gone"
     ]
     for each in cells:
-        if each.bill.fully_loaded_usd is not None:
-            found.append(
-                f"{_name(each)}: to the scale-down, {units.seconds(each.course.scaled_down_s)} "
-                f"after the start: {units.usd(each.bill.fully_loaded_usd)}"
-            )
         if each.course.images_failed:
             found.append(f"{_name(each)}: {each.course.images_failed:,} images failed")
         if each.published is not None:
