@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ a-gpu,here,20,4
         source="none",
     ),
 )
-PLACES = {
+PLACES: dict[str, Any] = {
     "machine_type": "gpu-host",
     "accelerator": "a-gpu",
     "cpu_machine_type": "other-host",
@@ -58,7 +59,7 @@ def test_nodes_on_demand_cost_what_they_cost_on_demand() -> None:
 
 
 def test_idle_nodes_cost_until_the_scale_down_and_so_do_their_consumers() -> None:
-    cold = {"min_nodes": 0, "autoscale_interval_s": 10.0, "node_startup_s": 100.0}
+    cold: dict[str, Any] = {"min_nodes": 0, "autoscale_interval_s": 10.0, "node_startup_s": 100.0}
     plan = replace(PLAN, cluster=images(720, **PLACES, **cold).cluster)
     course = run(plan)
     found = bill(course, BOOK)
