@@ -15,6 +15,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.faults.play import free_port
 from tests.real import Locust, simulator
@@ -42,7 +43,10 @@ def use(jobs: int, job_s: int, update_interval_s: int) -> Use:
     """Make one run; all its jobs are in flight at once."""
     kiosk_is = ("--seed=1", "--spread=0", "--jobs-per-gpu=1000000", f"--predict-s={job_s}")
     with tempfile.TemporaryDirectory() as name, simulator(*kiosk_is, quick=False) as kiosk:
-        settings = {"UPDATE_INTERVAL": str(update_interval_s), "START_DELAY": "0.004"}
+        settings: dict[str, Any] = {
+            "UPDATE_INTERVAL": str(update_interval_s),
+            "START_DELAY": "0.004",
+        }
         port = str(free_port())
         started = []
         for number in range(WORKERS + 1):
@@ -61,7 +65,7 @@ def use(jobs: int, job_s: int, update_interval_s: int) -> Use:
                     host="" if number else kiosk.url,
                     headless=number == 0,
                     **settings,
-                )  # fmt: skip
+                )
             )
         used = []
         for one in started:
