@@ -1,9 +1,10 @@
 """What jobs, polls and workers cost, in small: inputs of ``docs/scaling.md``.
 
-A master and two workers as real processes against a simulated Kiosk whose jobs take 20 s; the
-processor time and the peak memory of each are the system's own figures. What a job costs is the
-difference between a run of many and one of few; what a poll costs, that between two runs polled
-more and less often. From the root of the repository (4 minutes, mostly of waiting):
+A master and two workers as real processes against a simulated Kiosk; the processor time and the
+peak memory of each are the system's own figures. What a job costs is the difference between a run
+of many and one of few; what a poll costs, that between two runs polled more and less often; what
+a worker costs its master, that between more and fewer workers. From the root of the repository
+(5 minutes, mostly of waiting):
 
     python -m benchmarks.scaling_inputs
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,10 @@ from typing import Any
 from tests.faults.play import free_port
 from tests.real import Locust, simulator
 
-FEW = 100
-WORKERS = 2
-JOB_S, LONG_JOB_S = 20, 60
-SELDOM_S, OFTEN_S = 10, 2  # UPDATE_INTERVAL
+FEW, SOME = 100, 800  # jobs; SOME of them can be polled each second
+WORKERS, MORE_WORKERS = 2, 6
+JOB_S, LONG_JOB_S = 20, 40
+SELDOM_S, OFTEN_S = 10, 1  # UPDATE_INTERVAL
 MB = 1024.0  # KB, the unit of ru_maxrss on Linux
 
 
@@ -33,13 +35,14 @@ class Use:
 
     jobs: int
     polls: int
+    took_s: float
     master_cpu_s: float
     master_mb: float
     worker_cpu_s: float
     worker_mb: float
 
 
-def use(jobs: int, job_s: int, update_interval_s: int) -> Use:
+def use(jobs: int, job_s: int, update_interval_s: int, processes: int = WORKERS) -> Use:
     """Make one run; all its jobs are in flight at once."""
     kiosk_is = ("--seed=1", "--spread=0", "--jobs-per-gpu=1000000", f"--predict-s={job_s}")
     with tempfile.TemporaryDirectory() as name, simulator(*kiosk_is, quick=False) as kiosk:
@@ -49,14 +52,15 @@ def use(jobs: int, job_s: int, update_interval_s: int) -> Use:
         }
         port = str(free_port())
         started = []
-        for number in range(WORKERS + 1):
+        begun = time.monotonic()
+        for number in range(processes + 1):
             folder = Path(name) / str(number)
             folder.mkdir()
             words = ["--worker", "--master-port", port]
             if number == 0:
                 words = [
                     *("--master", "--master-bind-port", port, "--master-bind-host", "127.0.0.1"),
-                    *("--expect-workers", str(WORKERS), "--count", str(jobs)),
+                    *("--expect-workers", str(processes), "--count", str(jobs)),
                 ]
             started.append(
                 Locust(
@@ -74,26 +78,32 @@ def use(jobs: int, job_s: int, update_interval_s: int) -> Use:
             if one.process.returncode:
                 raise SystemExit(f"a run ended with {one.process.returncode}:\n{one.output}")
             used.append((resources.ru_utime + resources.ru_stime, resources.ru_maxrss / MB))
+        took_s = time.monotonic() - begun
         polls = sum(int(each["count"]) for each in kiosk.polls.values())
     (master_cpu_s, master_mb), *workers = used
     return Use(
-        jobs, polls, master_cpu_s, master_mb,
+        jobs, polls, took_s, master_cpu_s, master_mb,
         sum(cpu_s for cpu_s, _ in workers), sum(mb for _, mb in workers),
     )  # fmt: skip
 
 
 def main() -> None:
-    """Make four runs, and print the rows of the table of inputs."""
+    """Make six runs, and print the rows of the table of inputs."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--jobs", type=int, default=3000, help="jobs of the larger runs")
+    parser.add_argument("--jobs", type=int, default=3000, help="jobs of the largest run")
     asked = parser.parse_args()
     few = use(FEW, JOB_S, SELDOM_S)
-    long = use(FEW, LONG_JOB_S, SELDOM_S)
     many = use(asked.jobs, JOB_S, SELDOM_S)
-    polled = use(asked.jobs, JOB_S, OFTEN_S)
+    seldom = use(SOME, LONG_JOB_S, SELDOM_S)
+    often = use(SOME, LONG_JOB_S, OFTEN_S)
+    few_workers = use(FEW, LONG_JOB_S, SELDOM_S)
+    more_workers = use(FEW, LONG_JOB_S, SELDOM_S, MORE_WORKERS)
     more = many.jobs - few.jobs
-    poll_s = (polled.worker_cpu_s - many.worker_cpu_s) / (polled.polls - many.polls)
+    poll_s = (often.worker_cpu_s - seldom.worker_cpu_s) / (often.polls - seldom.polls)
     job_s = (many.worker_cpu_s - few.worker_cpu_s - (many.polls - few.polls) * poll_s) / more
+    worker_s = (more_workers.master_cpu_s - few_workers.master_cpu_s) / (
+        (MORE_WORKERS - WORKERS) * more_workers.took_s
+    )
     found = {
         "worker_mb": few.worker_mb / WORKERS,
         "worker_job_kb": (many.worker_mb - few.worker_mb) / more * 1024,
@@ -102,10 +112,9 @@ def main() -> None:
         "master_mb": few.master_mb,
         "master_job_kb": (many.master_mb - few.master_mb) / more * 1024,
         "master_job_ms": (many.master_cpu_s - few.master_cpu_s) / more * 1000,
-        "master_worker_ms": (long.master_cpu_s - few.master_cpu_s)
-        / (LONG_JOB_S - JOB_S) / WORKERS * 1000,
-    }  # fmt: skip
-    for one in (few, long, many, polled):
+        "master_worker_ms": worker_s * 1000,
+    }
+    for one in (few, many, seldom, often, few_workers, more_workers):
         print(f"# {one}")
     for name, value in found.items():
         print(f"| `{name}` | {value:.3g} |")
