@@ -62,16 +62,17 @@ def read(page: str) -> Inputs:
 
 
 def polls_a_job(inputs: Inputs, job_s: float) -> float:
-    """How often a job is polled in ``job_s`` seconds.
+    """How often a job of ``job_s`` seconds is polled, in the mean.
 
     The interval is UPDATE_INTERVAL, or POLL_BACKOFF of the job's age where that is longer: from
-    that age on a poll comes each time the age has grown by that share.
+    that age on a poll comes each time the age has grown by that share. The first comes at a
+    random moment of the first interval, and the last, which sees the end, after it: 1 more.
     """
     interval_s, backoff = inputs.update_interval_s, inputs.poll_backoff
     if not backoff or job_s <= interval_s / backoff:
-        return job_s / interval_s
+        return job_s / interval_s + 1
     from_s = interval_s / backoff
-    return from_s / interval_s + math.log(job_s / from_s) / math.log(1 + backoff)
+    return from_s / interval_s + math.log(job_s / from_s) / math.log(1 + backoff) + 1
 
 
 @dataclass(frozen=True, slots=True)
