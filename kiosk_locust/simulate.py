@@ -26,6 +26,9 @@ def main(words: list[str]) -> int:
     except KioskLocustError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; nothing is printed\n")
+        return 2
     if asked.as_json:
         sys.stdout.write(json.dumps(as_json(cells), indent=2) + "\n")
     else:
