@@ -17,7 +17,7 @@ import math
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "scaling.md"
@@ -140,7 +140,7 @@ def gives_way(inputs: Inputs) -> Mapping[str, float]:
         "a worker's CPU (one process)": most(one.worker_cores / inputs.load),
         "a worker's memory (one process)": most(inputs.worker_job_kb / 1024 / room_mb),
         "a worker's sockets (one process)": most(
-            requests_s * inputs.request_ms / 1000 / inputs.pool_sockets
+            requests_s * inputs.request_ms / 1000 / inputs.pool_sockets / inputs.load
         ),
         "the master's CPU": inputs.load * most(master_s + each_s * inputs.master_worker_ms / 1000),
         "the ledger's disk": most(one.ledger_load),
@@ -153,7 +153,8 @@ def gives_way(inputs: Inputs) -> Mapping[str, float]:
 
 def tables(inputs: Inputs) -> str:
     """The computed part of the page."""
-    return "\n".join([*_needs(inputs), "", *_limits(inputs)])
+    calmer = replace(inputs, update_interval_s=60.0, poll_backoff=0.05)
+    return "\n".join([*_needs(inputs), "", *_needs(calmer), "", *_limits(inputs)])
 
 
 def _needs(inputs: Inputs) -> Iterator[str]:
@@ -186,6 +187,11 @@ def _needs(inputs: Inputs) -> Iterator[str]:
 
 
 def _limits(inputs: Inputs) -> Iterator[str]:
+    yield (
+        f"What gives way, each by itself, with jobs of {inputs.job_s:g} s polled every "
+        f"{inputs.update_interval_s:g} s:"
+    )
+    yield ""
     yield "| gives way | at jobs in flight | at jobs/s |"
     yield "|---|---|---|"
     for name, most in sorted(gives_way(inputs).items(), key=lambda item: item[1]):

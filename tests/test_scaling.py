@@ -10,6 +10,9 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.scaling import BEGIN, END, PAGE, Inputs, gives_way, need, polls_a_job, read, tables
+from kiosk_locust import units
+from kiosk_locust.forecast import arguments
+from kiosk_locust.forecast.course import run
 
 INPUTS = Inputs(
     job_s=100.0,
@@ -85,3 +88,10 @@ def test_what_gives_way_is_used_up_at_that_size_and_not_below() -> None:
 def test_an_input_that_is_missing_or_unknown_is_named() -> None:
     with pytest.raises(SystemExit, match=r"lacks .*'ports'.* has \['coffee'\]"):
         read("| `coffee` | 3 | cups |\n")
+
+
+def test_the_papers_smallest_runs_on_the_page_are_what_the_model_says() -> None:
+    page = PAGE.read_text("utf-8")
+    for plan in arguments.read(["--gpus", "1", "8", "--images", "10000"]).plans:
+        makespan = units.seconds(run(plan).makespan_s)
+        assert f"| {plan.gpus} | 10,000 | {makespan} |" in page
