@@ -52,8 +52,8 @@ def test_mistakes_are_told_and_the_exit_code_is_2(capsys: pytest.CaptureFixture[
     assert told.startswith("2 settings cannot be used:")
 
 
-def told(cell: Cell) -> str:
-    console = Console(file=io.StringIO(), width=200)
+def told(cell: Cell, width: int = 200) -> str:
+    console = Console(file=io.StringIO(), width=width)
     show(console, [cell])
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -94,3 +94,14 @@ def test_where_nothing_has_a_price_no_sum_is_claimed(capsys: pytest.CaptureFixtu
     assert simulate.main(["--gpus", "1", "--images", "100", "--region", "nowhere"]) == 0
     row = capsys.readouterr().out.splitlines()[1]
     assert row.count("not priced") == 3  # the total, to the scale-down, an image
+
+
+def test_in_a_narrow_terminal_costs_are_a_table_of_their_own_and_no_figure_is_cut() -> None:
+    cluster = ClusterSettings(max_nodes=1)
+    course = run(Plan(200, cluster=cluster))
+    cell = Cell(course, bill(course, PriceBook.of()), limits(course.plan), None)
+    wide = told(cell).splitlines()
+    narrow = told(cell, width=60).splitlines()
+    assert len(wide[0].split()) > len(narrow[0].split())
+    assert [line.split()[:2] for line in (narrow[1], narrow[4])] == [["1", "200"]] * 2
+    assert {*narrow[1].split(), *narrow[4].split()} == {*wide[1].split()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from kiosk_locust.cost.pricefile import read_price_file
 from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.errors import Mistake, OptionsError, PriceFileError
-from kiosk_locust.forecast.plan import ZIP_CONSUMERS_PER_GPU, Plan, with_gpu_rate
+from kiosk_locust.forecast.plan import ZIP_CONSUMERS_PER_GPU, Plan, stage_s, with_gpu_rate
 from kiosk_locust.settings import parsing
 from kiosk_locust.simulator.settings import ClusterSettings, flag
 
@@ -208,7 +208,7 @@ def _cluster(
     try:
         found = ClusterSettings(**own)
         if values["gpu_rate"]:
-            found = with_gpu_rate(replace(found), values["gpu_rate"])
+            found = _with_rate(found, values["gpu_rate"])
     except OptionsError as error:
         mistakes += [
             Mistake("--gpus" if one.source == "--max-nodes" else one.source, one.value, one.advice)
@@ -217,3 +217,10 @@ def _cluster(
         ]
         return None
     return found
+
+
+def _with_rate(cluster: ClusterSettings, images_per_s: float) -> ClusterSettings:
+    if not stage_s(cluster):
+        advice = "needs stages that take some time; give --predict-s, say"
+        raise OptionsError([Mistake("--gpu-rate", f"{images_per_s:g}", advice)])
+    return with_gpu_rate(cluster, images_per_s)

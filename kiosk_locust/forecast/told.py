@@ -23,10 +23,13 @@ NOT_MODELLED = (
     "TensorFlow Serving's batching, images of other sizes, and the time that uploads take"
 )
 
-_COLUMNS = (
-    "GPUs", "images", "makespan", "images/h", "GPU node-h", "GPU nodes", "CPU nodes", "bucket",
-    "zone traffic", "total", "to scale-down", "an image",
+_PLAN = ("GPUs", "images")
+_TIME = ("makespan", "images/h", "GPU node-h", "limited by")
+_COST = (
+    "GPU nodes", "CPU nodes", "bucket", "zone traffic", "total", "to scale-down", "an image",
 )  # fmt: skip
+#: Columns of a terminal in which all of a line has room; in fewer, costs are a table of their own.
+_ROOMY = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,34 +55,40 @@ def cell(plan: Plan, book: PriceBook) -> Cell:
 
 def show(console: Console, cells: Sequence[Cell]) -> None:
     """The grid, then what is published, and what the figures lack."""
-    table = Table(box=None, pad_edge=False)
-    for name in _COLUMNS:
-        table.add_column(name, justify="right", overflow="fold")
-    table.add_column("limited by", overflow="fold")
-    for each in cells:
-        table.add_row(*_row(each))
-    console.print(table)
+    roomy = console.width >= _ROOMY
+    for names in [(*_PLAN, *_TIME, *_COST)] if roomy else [(*_PLAN, *_TIME), (*_PLAN, *_COST)]:
+        table = Table(box=None, pad_edge=False)
+        for name in names:
+            is_text = name == "limited by"
+            table.add_column(name, justify="left" if is_text else "right", no_wrap=not is_text)
+        for each in cells:
+            row = _row(each)
+            table.add_row(*(row[name] for name in names))
+        # A figure is never cut: where there is no room, the terminal breaks the line.
+        console.print(table, width=max(console.width, _ROOMY), crop=False)
+        if not roomy:
+            console.print()
     for line in lines(cells):
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
-def _row(each: Cell) -> list[str]:
+def _row(each: Cell) -> dict[str, str]:
     course, found = each.course, each.bill
-    return [
-        f"{each.plan.gpus:,}",
-        f"{each.plan.images:,}",
-        units.seconds(course.makespan_s),
-        f"{course.images_per_s * 3600:,.0f}",
-        f"{found.gpu_node_hours:,.2f}",
-        units.usd(found.run.gpu_nodes_usd),
-        units.usd(found.run.cpu_nodes_usd),
-        units.usd(found.run.network_usd),
-        units.usd(found.zone_traffic_usd),
-        _sum(found.total_usd, found),
-        _sum(found.fully_loaded_usd, found) if found.fully_loaded else "-",
-        _sum(found.usd_per_image, found),
-        limited_by(each),
-    ]
+    return {
+        "GPUs": f"{each.plan.gpus:,}",
+        "images": f"{each.plan.images:,}",
+        "makespan": units.seconds(course.makespan_s),
+        "images/h": f"{course.images_per_s * 3600:,.0f}",
+        "GPU node-h": f"{found.gpu_node_hours:,.2f}",
+        "limited by": limited_by(each),
+        "GPU nodes": units.usd(found.run.gpu_nodes_usd),
+        "CPU nodes": units.usd(found.run.cpu_nodes_usd),
+        "bucket": units.usd(found.run.network_usd),
+        "zone traffic": units.usd(found.zone_traffic_usd),
+        "total": _sum(found.total_usd, found),
+        "to scale-down": _sum(found.fully_loaded_usd, found) if found.fully_loaded else "-",
+        "an image": _sum(found.usd_per_image, found),
+    }
 
 
 def _sum(usd: float | None, of: Bill) -> str:

@@ -81,3 +81,11 @@ def test_a_price_file_wins_over_the_packages_tables(tmp_path: Path) -> None:
     rate = read(["--prices", str(prices)]).book.user.machine("n1-highmem-2", "anywhere")
     assert rate is not None
     assert rate.spot_usd == 7
+
+
+def test_a_rate_of_stages_that_take_no_time_is_a_mistake() -> None:
+    stages = ("download", "preprocess", "predict", "postprocess", "save")
+    none = [word for stage in stages for word in (f"--{stage}-s", "0")]
+    assert mistakes("--gpu-rate", "5", *none) == [
+        "--gpu-rate = '5': needs stages that take some time; give --predict-s, say"
+    ]
