@@ -56,6 +56,7 @@ def cell(plan: Plan, book: PriceBook) -> Cell:
 def show(console: Console, cells: Sequence[Cell]) -> None:
     """The grid, then what is published, and what the figures lack."""
     roomy = console.width >= _ROOMY
+    console.width = max(console.width, _ROOMY)  # the terminal breaks a line, never we a figure
     for names in [(*_PLAN, *_TIME, *_COST)] if roomy else [(*_PLAN, *_TIME), (*_PLAN, *_COST)]:
         table = Table(box=None, pad_edge=False)
         for name in names:
@@ -64,8 +65,7 @@ def show(console: Console, cells: Sequence[Cell]) -> None:
         for each in cells:
             row = _row(each)
             table.add_row(*(row[name] for name in names))
-        # A figure is never cut: where there is no room, the terminal breaks the line.
-        console.print(table, width=max(console.width, _ROOMY), crop=False)
+        console.print(table)
         if not roomy:
             console.print()
     for line in lines(cells):
