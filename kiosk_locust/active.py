@@ -13,16 +13,18 @@ from pathlib import Path
 from locust.env import Environment
 from rich.console import Console
 
-from kiosk_locust import events
+from kiosk_locust import events, opening
 from kiosk_locust.archive import Archive
-from kiosk_locust.bucket import Address
+from kiosk_locust.bucket import Address, Bucket
 from kiosk_locust.bucket_preflight import open_for, with_images
+from kiosk_locust.checkpoints import Checkpoints
 from kiosk_locust.clock import Clock, SystemClock
+from kiosk_locust.copying import object_name
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.costing import Costing
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
-from kiosk_locust.errors import KioskError, KioskLocustError, PreflightError
+from kiosk_locust.errors import KioskError, KioskLocustError, LedgerError, PreflightError
 from kiosk_locust.finish import Finish
 from kiosk_locust.gate import Gate
 from kiosk_locust.generator import GeneratorWatch, Others
@@ -91,6 +93,8 @@ class ActiveRun:
             folder = Address.parse(options.files.storage_bucket).folder
             self._embedded = EmbeddedKiosk("--folder", str(folder))
         self._archive: Archive | None = None
+        self._bucket: Bucket | None = None
+        self._checkpoints: Checkpoints | None = None
         self._closers: list[Callable[[], None]] = []
         self._detachers: list[Callable[[], None]] = []
         self._finish: Finish | None = None
@@ -139,9 +143,9 @@ class ActiveRun:
     def _open(self, requests: Iterable[JobRequest]) -> Run:
         requests = list(requests)
         refusals = []
-        for opening in (self._open_bucket, self._open_kiosk):  # what ails both is told at once
+        for reach in (self._open_bucket, self._open_kiosk):  # what ails both is told at once
             try:
-                opening(requests)
+                reach(requests)
             except KioskLocustError as error:
                 refusals.append(error)
         if len(refusals) == 1:
@@ -152,13 +156,43 @@ class ActiveRun:
         url = self._host if self.simulated else ""
         self._costing = Costing(self.options, self._secrets, self._clock, os.environ, url)
         self.run = self._make_run(self._kiosk, self._host)
+        self._checkpoints = self._take_checkpoints(self.run)
         return self.run
+
+    def _take_checkpoints(self, run: Run) -> Checkpoints | None:
+        """Have the ledger in the bucket before the first job, if that is wanted.
+
+        A ledger that was just made is gone again where it cannot be.
+        """
+        files = self.options.files
+        if self._bucket is None or not files.checkpoint_s:
+            return None
+        checkpoints = Checkpoints(
+            self._bucket,
+            object_name(Address.parse(files.storage_bucket), self.name),
+            self._ledger,
+            run.tickets,
+            self._clock,
+            every_s=files.checkpoint_s,
+            generation=self._resumed.generation if self._resumed else 0,
+            users=self.options.users if self.options.workload == "closed" else None,
+            on_overtaken=run.fail,
+        )
+        try:
+            checkpoints.first()
+        except LedgerError:
+            if self._resumed is None:
+                opening.remove(self.path)
+            raise
+        self._closers.append(checkpoints.stop)
+        return checkpoints
 
     def _open_bucket(self, requests: Iterable[JobRequest]) -> None:
         """Look at the bucket, and note where the run's files go at its end."""
         bucket = open_for(self.options, requests)
         if bucket is None:
             return
+        self._bucket = bucket
         self._closers.append(bucket.close)
         self.options = with_images(self.options, bucket)
         files = self.options.files
@@ -262,9 +296,18 @@ class ActiveRun:
         self._listen(events.job_submitted, self.generator.lateness.on_submitted)
         self._gate = self._make_gate()
         self._progress = Progress(
-            self._metrics.view, self.options.refresh_s, self._clock, self._console
+            self._metrics.view,
+            self.options.refresh_s,
+            self._clock,
+            self._console,
+            note=self._checkpoint_line,
         )
+        self.live.checkpoint = self._checkpoint_line
         return run
+
+    def _checkpoint_line(self) -> str:
+        """How old the last checkpoint is; empty where none is taken."""
+        return self._checkpoints.line if self._checkpoints else ""
 
     def _make_gate(self) -> Gate | None:
         """What ends the run where a threshold is missed, if that is wanted."""
@@ -303,6 +346,8 @@ class ActiveRun:
             self.live.begin(zero_at)
         self._start_watching(zero_at)
         self.run.start(zero_at)
+        if self._checkpoints:
+            self._checkpoints.start()
 
     def _start_watching(self, zero_at: float) -> None:
         run, embedded = self.run, self._embedded
@@ -346,6 +391,7 @@ class ActiveRun:
             self._clock,
             costing=self._costing,
             archive=self._archive,
+            checkpoints=self._checkpoints,
             generator=self.generator.figures,
             aborted=self.aborted,
         )

@@ -13,6 +13,7 @@ import gevent
 
 from kiosk_locust import judging, report, results, units
 from kiosk_locust.archive import Archive, Archived
+from kiosk_locust.checkpoints import Checkpoints
 from kiosk_locust.clock import Clock
 from kiosk_locust.cost.annotations import RunNote
 from kiosk_locust.cost.stored import RunCost
@@ -38,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 Step = Callable[[], None]
 
+#: How long a checkpoint at the end is waited for, and where a cluster is about to kill the process.
+CHECKPOINT_S, SIGTERM_CHECKPOINT_S = 120.0, 2.0
 #: What an annotation says of a run, by its exit code.
 _OUTCOMES = {0: "done", 1: "failed", 2: "interrupted"}
 
@@ -60,6 +63,7 @@ class Finish:
         *,
         costing: Costing | None = None,
         archive: Archive | None = None,
+        checkpoints: Checkpoints | None = None,
         generator: Callable[[], Generator] | None = None,
         aborted: str = "",
     ) -> None:
@@ -72,6 +76,7 @@ class Finish:
         self.archived = Archived()
         self.judgement: Judgement | None = None  # once it was made
         self._archive = archive
+        self._checkpoints = checkpoints
         self._rows: tuple[Row, ...] = ()  # the judgement's thresholds
         self._generator = generator
         self._aborted = aborted
@@ -83,12 +88,14 @@ class Finish:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """What every run ends with, in order; after the first, the ledger lacks but the cost."""
+        """What every run ends with; after the first, the ledger lacks but cost and verdict."""
         return (
             self.record_end,
+            self.keep_checkpoint,
             self.ask_cost,
             self.judge,
             self.close_ledger,
+            self.keep_checkpoint,  # with cost and verdict, for who asks for the run once more
             self.write_results,
             self.write_report,
             self.upload,
@@ -161,6 +168,14 @@ class Finish:
             ended_by=self.run.ended_by,
             finished="true" if self.run.finished else "false",
         )
+
+    def keep_checkpoint(self) -> None:
+        """Keep the ledger in the bucket as it now is; that this fails is no problem of the run."""
+        if self._checkpoints is None:
+            return
+        was_terminated = self.run.ended_by == signal.SIGTERM.name
+        within_s = SIGTERM_CHECKPOINT_S if was_terminated else CHECKPOINT_S
+        self._checkpoints.last(within_s, self.run.given_up)
 
     def ask_cost(self) -> None:
         """Ask what the run cost, and keep it in the ledger: results come from there alone.

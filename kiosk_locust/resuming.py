@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust import names, opening
+from kiosk_locust import names, opening, restoring
 from kiosk_locust.errors import LedgerError, Mistake, OptionsError
 from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.inputs.finding import Found
@@ -32,6 +32,7 @@ class Resumption:
     path: Path
     run: Facts
     inputs: tuple[InputFile, ...] = ()  # the files of its plan, where it uploads some
+    generation: int = 0  # of its checkpoint in the bucket; 0: there is none
 
     @property
     def found(self) -> Found:
@@ -114,11 +115,12 @@ def find(given: Layers) -> Resumption | Finished | None:
     if run_name and run_name.text.strip() not in (named.text.strip(), path.stem):
         advice = f"contradicts {named.shown}: a run that is resumed keeps its name; leave it out"
         raise OptionsError([Mistake(run_name.source, run_name.text, advice)])
+    generation = restoring.fetch_newest(given, path)
     if not path.exists() or opening.is_blank(path):
         if or_start:
             return None
         raise LedgerError(f"{named.shown}: there is no ledger {path}{_others(folder)}")
-    return _judge(path, finished_is_well=resume is None)
+    return _judge(path, generation, finished_is_well=resume is None)
 
 
 def new_name(given: Layers) -> Layers:
@@ -141,7 +143,7 @@ def for_new_runs(given: Layers, resumed: Resumption | None) -> Layers:
     return given.over(planned.layer(resumed.run.options, resumed.place))
 
 
-def _judge(path: Path, *, finished_is_well: bool) -> Resumption | Finished:
+def _judge(path: Path, generation: int, *, finished_is_well: bool) -> Resumption | Finished:
     """Look a ledger over without changing it."""
     lock, connection = opening.reopen(path)  # its file is looked over, a torn end is mended
     connection.close()
@@ -166,7 +168,7 @@ def _judge(path: Path, *, finished_is_well: bool) -> Resumption | Finished:
             " ended with its process; start a new run (python -m kiosk_locust.simulator runs one"
             " that stays)"
         )
-    return Resumption(path, run, planned_inputs)
+    return Resumption(path, run, planned_inputs, generation)
 
 
 def _output_dir(given: Layers) -> Path:

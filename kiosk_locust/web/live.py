@@ -81,6 +81,7 @@ class LiveRun:
         self.simulated = simulated
         self.final: Picture | None = None
         self.doubts: Sequence[str] = ()  # what the run warned of; it may grow
+        self.checkpoint: Callable[[], str] = lambda: ""  # how old the last one is
         self._clock = clock
         self._metrics = metrics
         self._run = run
@@ -177,6 +178,10 @@ class LiveRun:
             self._due.add(self._next.due_at)
             self._next = next(self._coming, None)
 
+    def _kept(self) -> dict[str, str]:
+        told = self.checkpoint()
+        return {"checkpoint": told} if told else {}
+
     # -- the picture
 
     @property
@@ -238,7 +243,7 @@ class LiveRun:
             cuts=(),
             files=files.of_run(self.ledger, self.name, ""),
             cost=None,
-            configuration=shown_settings(self._options),
+            configuration=shown_settings(self._options) | self._kept(),
         )
 
 
