@@ -19,7 +19,7 @@ class FilesOptions:
     storage_bucket: str  # as Address.parse takes it; empty: none is known; a simulated run's own
     upload_results: bool
     public_results: bool
-    checkpoint_s: float  # 0: never
+    checkpoint_s: float = 0.0  # 0: never
 
 
 #: The simulated Kiosk's bucket, a folder in OUTPUT_DIR.
