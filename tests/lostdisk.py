@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.faults.oracle import Judgement, Witness, judge
 from tests.faults.plan import Plan
@@ -69,7 +70,7 @@ def play(
     kiosk: Simulator,
     folder: Path,
     loss: Loss,
-    bucket: Mapping[str, str],
+    bucket: Mapping[str, Any],
     has_checkpoint: Callable[[], bool],
 ) -> Came:
     """Run it, kill it and delete its disk as often as that is wanted, and let it go on."""
@@ -94,7 +95,7 @@ def play(
     return Came(judge(_plan(loss), pod / "results" / f"{NAME}.db", witness), finished, outputs)
 
 
-def _start(kiosk: Simulator, pod: Path, loss: Loss, bucket: Mapping[str, str]) -> Locust:
+def _start(kiosk: Simulator, pod: Path, loss: Loss, bucket: Mapping[str, Any]) -> Locust:
     pod.mkdir()
     return Locust(
         pod,

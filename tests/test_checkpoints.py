@@ -9,6 +9,7 @@ import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.real import Locust, run_locust, simulator, wait_until
 SLOW = ("--predict-s=0.5",)
 
 
-def folder_bucket(folder: Path) -> tuple[dict[str, str], Path]:
+def folder_bucket(folder: Path) -> tuple[dict[str, Any], Path]:
     """A bucket with the file that jobs work on, as settings; and where its checkpoint will be."""
     bucket = folder / "bucket"
     (bucket / "uploads").mkdir(parents=True)
@@ -27,11 +28,13 @@ def folder_bucket(folder: Path) -> tuple[dict[str, str], Path]:
     return settings, bucket / "output" / NAME / "checkpoint.db.gz"
 
 
-@pytest.mark.parametrize(
-    "loss",
-    [Loss(jobs=40, kill_after=(22,)), Loss(jobs=40, closed=True, users=8, kill_after=(16,))],
-    ids=["open", "closed"],
-)
+LOSSES = {
+    "open": Loss(jobs=40, kill_after=(22,)),
+    "closed": Loss(jobs=40, closed=True, users=8, kill_after=(16,)),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def test_a_run_whose_disk_is_lost_goes_on_from_its_bucket(tmp_path: Path, loss: Loss) -> None:
     settings, checkpoint = folder_bucket(tmp_path)
     with simulator(*SLOW) as kiosk:
