@@ -12,6 +12,7 @@ from kiosk_locust.errors import Answered
 from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.quality.eventloop import LoopWatch
 from kiosk_locust.quality.processes import ProcessFigures
+from kiosk_locust.quality.tails import least_p99_percent
 
 #: A run that is shorter is judged as if the rest of this time had been without a delay.
 LOOP_LEAST_S = 30.0
@@ -41,6 +42,11 @@ class Waits:
             return None
         value: int = self._histogram.get_value_at_percentile(percent)
         return value / _US
+
+    def least_p99_s(self) -> float | None:
+        """The lower bound of the p99 that rules go by, in seconds; None of too few."""
+        percent = least_p99_percent(self.count)
+        return None if percent is None else self.percentile_s(percent)
 
 
 class Silence:
@@ -119,4 +125,5 @@ class Watch:
             master_reply_p99_s=self._replies.percentile_s(99),
             judged_loop_delay_s=self._loop.delay_over_s(LOOP_LEAST_S),
             judged_cpu_share=self._loop.cpu_over(CPU_LEAST_S),
+            judged_socket_wait_s=self._sockets.least_p99_s(),
         )
