@@ -94,7 +94,7 @@ def test_few_ends_or_all_at_once_have_no_plateau() -> None:
 def evenly(start: float, stay_s: float = 2.0, growing_s: float = 0.0) -> Flow:
     """A cycle of 200 jobs at 10 a second, each ``growing_s`` longer than the one before."""
     stays = [Stay(start + n * 0.1, start + n * 0.1 + stay_s + n * growing_s) for n in range(200)]
-    return flow(stays, start + 2.0, start + 19.9, start + 60.0)
+    return flow(stays, start + 2.05, start + 19.95, start + 60.0)
 
 
 def test_cycles_are_taken_together_so_one_that_is_odd_makes_no_batch_of_many() -> None:
