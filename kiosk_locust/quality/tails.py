@@ -7,6 +7,7 @@ values, that is the p99 itself, nearly.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 _SHARE = 0.01  # of the values, above their p99
@@ -28,8 +29,8 @@ def allowed(count: int) -> int:
     """
     middle = count * _SHARE
     if middle > _NORMAL_FROM:
-        return round(middle + _Z * (middle * (1 - _SHARE)) ** 0.5)
-    found, term = 0, (1 - _SHARE) ** count
+        return round(middle + _Z * math.sqrt(middle * (1 - _SHARE)))
+    found, term = 0, math.pow(1 - _SHARE, count)
     below = term
     while 1 - below > CHANCE and found < count:
         term *= (count - found) / (found + 1) * _SHARE / (1 - _SHARE)
