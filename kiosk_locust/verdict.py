@@ -77,7 +77,10 @@ def exit_code(
         return Verdict(2, ": ".join(part for part in (cause, said) if part))
     if not total:
         return Verdict(2, "no job was run")
-    missed = "; ".join([aborted] if aborted else [each.line for each in judgement.missed])
+    missed = "; ".join(each.line for each in judgement.missed)
+    if aborted:
+        left = _told(counts, OPEN_ENDS, total)
+        missed = f"{aborted}; that ended the run ({ABORTED}){f', {left}' if left else ''}"
     if failures or missed:
         return Verdict(1, "; ".join(part for part in (failures, missed) if part))
     if accepted := _told(counts, FAILURES, total):

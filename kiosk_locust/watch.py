@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 import gevent
 from hdrh.histogram import HdrHistogram
@@ -42,6 +43,15 @@ class Waits:
             return None
         value: int = self._histogram.get_value_at_percentile(percent)
         return value / _US
+
+    def also(self, times_s: Iterable[float]) -> Waits:
+        """These times and some more, apart."""
+        both = Waits()
+        both._histogram.add(self._histogram)
+        both.count = self.count
+        for time_s in times_s:
+            both.add(time_s)
+        return both
 
     def least_p99_s(self) -> float | None:
         """The lower bound of the p99 that rules go by, in seconds; None of too few."""

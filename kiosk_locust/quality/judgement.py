@@ -75,10 +75,9 @@ class Judgement:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What is to be said of it, line by line; nothing of a valid run without thresholds."""
+        """What is wrong with the measurement, line by line; thresholds have a table."""
         return (
             *(f"INVALID: {each.why} (limit: {each.option})" for each in self.reasons),
-            *(f"Threshold {each.line}" for each in (*self.missed, *self.unmeasured)),
             *self.warnings,
         )
 
@@ -139,8 +138,8 @@ def _warnings(thresholds: Sequence[Threshold], why: str) -> tuple[str, ...]:
         return ()
     told = f" ({why})" if why else ""
     return (
-        f"this run was a batch{told}: how long its jobs took depends on COUNT, and so do"
-        f" {', '.join(latencies)}. Makespan and plateau are what a batch is judged by",
+        f"this run was a batch{told}: how long its jobs took depends on COUNT, so it says little"
+        f" that {', '.join(latencies)}. A batch is judged by its makespan and its plateau",
     )
 
 

@@ -52,6 +52,27 @@
     at("problem-list").replaceChildren(...p.problems.map((text) => Tables.element("li", text)));
   }
 
+  // VALID or INVALID, and what became of each threshold: known once the run is over.
+  function showJudgement(p) {
+    const judged = p.judgement || { verdict: "", thresholds: [], unjudged: [] };
+    const isValid = judged.verdict === "VALID";
+    at("validity").hidden = !judged.verdict;
+    at("validity").className = isValid ? "good" : "bad";
+    at("validity").textContent = isValid
+      ? "VALID: nothing that was looked at speaks against these numbers."
+      : `INVALID: these numbers cannot be trusted, for ${Text.count(judged.reasons ? judged.reasons.length : 0, "reason")}:`;
+    if (judged.verdict) at("no-problem").hidden = true;
+    at("unjudged").hidden = !judged.unjudged.length;
+    at("unjudged").textContent = `Not judged, since it is not known, or says nothing of such a run: ${judged.unjudged.join(", ")}.`;
+    at("thresholds").hidden = !judged.thresholds.length;
+    const titles = ["threshold", "wanted", "measured", "result", "interval, or why there is none"];
+    Tables.fill("threshold-table", "Wanted and measured", titles.map((title) => ({ title })),
+      judged.thresholds.map((each) => [each.threshold, each.wanted, each.measured, each.verdict, each.note]));
+    document.querySelectorAll("#threshold-table tbody tr").forEach((row, place) => {
+      row.className = judged.thresholds[place].result === "pass" ? "good" : "bad";
+    });
+  }
+
   function showJobs(p) {
     const counted = (found) => Object.entries(found).sort((a, b) => b[1] - a[1])
       .map(([name, number]) => [name, Text.grouped(number)]);
@@ -111,6 +132,7 @@
     showState(picture);
     showProgress(picture);
     showProblems(picture);
+    showJudgement(picture);
     Charts.show(at("charts"), picture, () => latest);
     showJobs(picture);
     Cost.show(picture);
