@@ -123,7 +123,8 @@ def finding(measure: str, result: Result) -> Finding:
             {Outcome.DONE: 1, Outcome.UNFINISHED: 9},
             Judgement(thresholds=(finding("job.p95", Result.MISS),)),
             "job.p95 < 1s is missed: measured 5 s",
-            "exit code 1: job.p95 < 1s is missed: measured 5 s",
+            "exit code 1: job.p95 < 1s is missed: measured 5 s; that ended the run"
+            " (--abort-on-threshold), 9 of 10 jobs are unfinished",
         ),
     ],
 )

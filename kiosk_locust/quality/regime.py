@@ -118,17 +118,14 @@ def judged(flows: Sequence[Flow]) -> Regime:
 
 def _judged(found: Regime, cycles: int) -> Regime:
     error, growth = found.littles_error or 0.0, found.growth or 0.0
-    reasons = []
+    kind: Literal["batch", "steady"] = "batch"
     if abs(growth) > TOLERANCE:
         what = "came in and piled up" if growth > 0 else "were worked off from a pile"
-        reasons.append(f"{abs(growth):.0%} of the jobs {what}")
-    if abs(error) > TOLERANCE:
-        reasons.append(
-            f"jobs took long beside the run itself (by Little's law, L is {error:+.0%} off"
-            " lambda * W)"
-        )
-    kind: Literal["batch", "steady"] = "batch" if reasons else "steady"
-    why = " and ".join(reasons) or "the queue did not grow, and L = lambda * W within 5 %"
+        why = f"{abs(growth):.0%} of the jobs {what}"
+    elif abs(error) > TOLERANCE:
+        why = f"jobs took long beside the run itself: L is {error:+.0%} off lambda * W"
+    else:
+        kind, why = "steady", "the queue did not grow, and L = lambda * W within 5 %"
     over = f"over {cycles} cycles, " if cycles > 1 else ""
     return replace(found, kind=kind, why=over + why)
 
