@@ -102,7 +102,7 @@ def main() -> None:
         if chances:
             print(
                 f"{kind}: {len(chances)} tests together, by Fisher's method:"
-                f" p = {fisher(chances):.2f}; the least p is {min(chances):.2f}, and one so low or lower is found in"
+                f" p = {fisher(chances):.2f}; the least is {min(chances):.2f}, and one as low is in"
                 f" {1 - (1 - min(chances)) ** len(chances):.0%} of sound rows"
             )
 

@@ -60,7 +60,7 @@
     at("validity").className = isValid ? "good" : "bad";
     at("validity").textContent = isValid
       ? "VALID: nothing that was looked at speaks against these numbers."
-      : `INVALID: these numbers cannot be trusted, for ${Text.count(judged.reasons ? judged.reasons.length : 0, "reason")}:`;
+      : "INVALID: these numbers cannot be trusted.";
     if (judged.verdict) at("no-problem").hidden = true;
     at("unjudged").hidden = !judged.unjudged.length;
     at("unjudged").textContent = `Not judged, since it is not known, or says nothing of such a run: ${judged.unjudged.join(", ")}.`;
