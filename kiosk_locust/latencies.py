@@ -88,7 +88,8 @@ def regime(db: sqlite3.Connection, cycle: int | None) -> Regime:
     cycles = db.execute(sql, {"cycle": cycle}).fetchall()
     flows = [found for (number,) in cycles if (found := _of_cycle(db, number)) is not None]
     if not flows:
-        return Regime("batch", None, None, None, None, "no job was submitted")
+        why = "no job was submitted, or warm-up and cool-down left none"
+        return Regime("batch", None, None, None, None, why)
     return judged(flows)
 
 

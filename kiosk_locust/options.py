@@ -209,7 +209,7 @@ def draft(
         log_file=check.take(
             "log_file", _checked(check_file) if log_enabled else parsing.path, Path()
         ),
-        trim=trim(check),
+        trim=trim(check, plan_.count),
         cost=_with_images(cost(check), moved.options),
         grafana=where_to_ask,
         trust=trust(check),

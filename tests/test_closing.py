@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -26,8 +27,10 @@ def shown(
     workload: str = "open",
     width: int = 100,
     cost: RunCost | None = None,
+    trim: Mapping[str, str] | None = None,
 ) -> str:
-    summary = summarise(make(tmp_path / "run.db", rows, options={"workload": workload}))
+    options = {"workload": workload, "trim": trim}
+    summary = summarise(make(tmp_path / "run.db", rows, options=options))
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     console = Console(file=file, width=width)
     show(console, summary, verdict, run_name="a-run", simulated=simulated, files=files, cost=cost)
@@ -176,3 +179,12 @@ def test_a_cost_that_is_not_known_is_told_with_its_cause(tmp_path: Path) -> None
 
 def test_where_nobody_was_asked_nothing_is_said_of_a_cost(tmp_path: Path) -> None:
     assert "cost" not in shown(tmp_path, Row())
+
+
+def test_what_warm_up_left_out_is_told_beside_the_figures_without_it(tmp_path: Path) -> None:
+    rows = [submitted(T0 + i / 4) for i in range(21)]
+    found = shown(tmp_path, *rows, trim={"warmup": "5 jobs", "cooldown": ""})
+    assert row_of(found, "left out")[1].startswith("5 jobs of warm-up or cool-down")
+    assert row_of(found, "download")[1] == "16"
+    (tmp_path / "whole").mkdir()
+    assert "left out" not in shown(tmp_path / "whole", *rows)

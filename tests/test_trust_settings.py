@@ -9,7 +9,7 @@ from kiosk_locust.errors import OptionsError
 from kiosk_locust.options import options_as_json
 from kiosk_locust.quality.rules import RULES
 from kiosk_locust.settings import trust
-from tests.layered import resolve
+from tests.layered import mistakes, resolve
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +88,16 @@ def test_a_ledger_s_options_make_the_same_settings_again() -> None:
 
 def trust_env(setting: str) -> str:
     return {"threshold": "THRESHOLDS"}.get(setting, setting.upper())
+
+
+def test_a_warm_up_that_leaves_no_job_is_a_mistake_before_the_run() -> None:
+    found = mistakes(env={"COUNT": "10", "WARMUP": "6 jobs", "COOLDOWN": "4 jobs"})
+    assert len(found) == 1
+    assert "leave out 10 jobs, and a cycle has 10: none would be left to measure" in found[0]
+    assert mistakes(env={"COUNT": "11", "WARMUP": "6 jobs", "COOLDOWN": "4 jobs"}) == []
+    assert (
+        mistakes(
+            env={"COUNT": "0", "WARMUP": "6 jobs", "LOCUST_RUN_TIME": "1m", "LOCUST_USERS": "5"}
+        )
+        == []
+    )

@@ -118,6 +118,12 @@ def _counts(summary: Summary, run_name: str) -> Table:
         if summary.rate_achieved_per_s is not None:
             achieved = f", achieved: {units.rate(summary.rate_achieved_per_s, 'jobs')}"
         table.add_row("arrivals", f"wanted: {wanted}{achieved}")
+    if summary.trimmed.jobs:
+        cut = units.count(summary.trimmed.jobs, "job")
+        table.add_row("left out", f"{cut} of warm-up or cool-down: of percentiles and rates below")
+    elif summary.trimmed.suggested_jobs:
+        cut = units.count(summary.trimmed.suggested_jobs, "job")
+        table.add_row("warm-up", f'the first {cut} differ from the rest: --warmup "{cut}"')
     if summary.waited_for_user:
         waited = units.count(summary.waited_for_user, "job")
         cure = "raise -u; or were workers away?"

@@ -87,7 +87,7 @@
       });
     const titles = ["values", "50 %", "90 %", "95 %", "99 %", "max"];
     Tables.fill("percentiles", "Percentiles", [{ title: "time" }, ...titles.map((title) => ({ title, number: true }))], rows);
-    at("exactness").textContent = p.exact ? "Exact, by the nearest rank." : "Within 0.1 % while the run goes on; exact in its results.";
+    at("exactness").textContent = p.exact ? `Exact, by the nearest rank.${p.cuts.length ? " Jobs of warm-up and cool-down are left out." : ""}` : "Within 0.1 % while the run goes on; exact in its results.";
     at("no-failure").hidden = p.failures.length > 0;
     Tables.fill("failures", "Last failures, newest first",
       [{ title: "job" }, { title: "closed" }, { title: "outcome" }, { title: "reason" }, { title: "job id" }, { title: "output", link: true }],
