@@ -188,3 +188,12 @@ def test_what_warm_up_left_out_is_told_beside_the_figures_without_it(tmp_path: P
     assert row_of(found, "download")[1] == "16"
     (tmp_path / "whole").mkdir()
     assert "left out" not in shown(tmp_path / "whole", *rows)
+
+
+def test_a_first_job_that_took_far_longer_than_the_others_is_told_apart(tmp_path: Path) -> None:
+    first = Row(due_at=T0, taken_at=T0 - 1, submitted_at=T0, duration_s=60.0, queue_wait_s=56.5)
+    even = [submitted(T0 + 1 + n) for n in range(20)]
+    found = row_of(shown(tmp_path, first, *even), "cold start")[1]
+    assert found == "the first job took 60.0 s, 56.5 s of it in the queue; half took 5.00 s"
+    (tmp_path / "warm").mkdir()
+    assert "cold start" not in shown(tmp_path / "warm", *even)

@@ -99,7 +99,7 @@ def finding(measure: str, result: Result) -> Finding:
             {Outcome.DONE: 2},
             Judgement(thresholds=(finding("cost.total", Result.NOT_MEASURABLE),)),
             "",
-            "exit code 2: cost.total < 1%: not measurable, measured 5%",
+            "exit code 2: cost.total < 1%: not measurable, since nobody knows it",
         ),
         (
             {Outcome.DONE: 9, Outcome.FAILED: 1},

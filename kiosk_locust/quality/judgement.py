@@ -33,6 +33,8 @@ class Finding:
     @property
     def line(self) -> str:
         """In a sentence that says why the exit code is what it is."""
+        if self.result is Result.NOT_MEASURABLE:
+            return f"{self.threshold}: {self.result.value}, since {self.note or 'nobody knows it'}"
         return f"{self.threshold}: {self.result.value}, measured {self.measured}"
 
     @property
