@@ -101,3 +101,23 @@ def test_a_warm_up_that_leaves_no_job_is_a_mistake_before_the_run() -> None:
         )
         == []
     )
+
+
+def test_what_will_make_a_run_invalid_is_said_before_it_starts() -> None:
+    few = {"COUNT": "40", "THRESHOLDS": "job.p95 < 60s; job.p90 < 50s; job.max < 1h"}
+    (notice,) = resolve(env=few).notices
+    assert "this run will be INVALID: of its 40 jobs, job.p95 needs 72 for a threshold" in notice
+    assert resolve(env={**few, "NUM_CYCLES": "2"}).notices == ()
+    assert resolve(env={**few, "MAX_MISSING_JOBS": "none"}).notices == ()
+
+
+def test_a_cost_that_nobody_will_know_is_said_before_the_run_starts() -> None:
+    real = {"THRESHOLDS": "cost.total < 5", "API_HOST": "http://kiosk", "FILE": "a.png"}
+
+    def said(**env: str) -> list[str]:
+        return [each for each in resolve(env=env).notices if "measurable" in each]
+
+    (notice,) = said(**real)
+    assert notice.startswith("cost.total < 5 will not be measurable")
+    assert said(**real, GRAFANA_HOST="http://grafana") == []
+    assert said(THRESHOLDS="cost.total < 5") == []  # the simulated Kiosk has a Grafana
