@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any
 
 import gevent
@@ -124,10 +125,10 @@ class Gate:
         least = 1 if percent >= 100 else needed(percent)
         waits, starts = self._waits[name], self._open.get(name, {})
         found = [waits.percentile_s(percent)] if waits.count >= least else []
-        oldest = next(iter(starts.values()), now)
-        if now - oldest > threshold.limit and waits.count + len(starts) >= least:
-            all_ = waits.also(now - began for began in starts.values())
-            found.append(all_.percentile_s(percent))
+        ages = (now - began for began in starts.values())  # the oldest first
+        old = list(takewhile(lambda age: age > threshold.limit, ages))
+        if old and waits.count + len(starts) >= least:
+            found.append(waits.also(old, len(starts) - len(old)).percentile_s(percent))
         return max((value for value in found if value is not None), default=None)
 
     def _add_submission(self, record: Record) -> None:

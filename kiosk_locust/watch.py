@@ -44,11 +44,13 @@ class Waits:
         value: int = self._histogram.get_value_at_percentile(percent)
         return value / _US
 
-    def also(self, times_s: Iterable[float]) -> Waits:
-        """These times and some more, apart."""
+    def also(self, times_s: Iterable[float], shorter: int = 0) -> Waits:
+        """These times and some more, apart; ``shorter`` is how many there are of no matter."""
         both = Waits()
         both._histogram.add(self._histogram)
-        both.count = self.count
+        both.count = self.count + shorter
+        if shorter:
+            both._histogram.record_value(1, shorter)
         for time_s in times_s:
             both.add(time_s)
         return both

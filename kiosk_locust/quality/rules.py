@@ -172,7 +172,7 @@ def _say_late(facts: Facts, limit: float) -> str:
     cure = (
         "Raise -u: they waited for a free user"
         if waited
-        else ("Use more processes (--processes), a larger pool, or a slower schedule")
+        else "Use more processes (--processes), a larger pool, or a slower schedule"
     )
     return _seconds(
         "submissions came late: p99 of their lag is at least", "submission_lag_p99_s", cure
