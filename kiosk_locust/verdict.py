@@ -90,7 +90,9 @@ def exit_code(
 
 def _doubt(judgement: Judgement) -> str:
     """Why the numbers cannot be trusted, or do not tell what was asked."""
-    parts = [f"INVALID: {reason.why}" for reason in judgement.reasons]
+    parts = [f"INVALID: {reason.why}" for reason in judgement.reasons[:1]]
+    if others := [reason.rule for reason in judgement.reasons[1:]]:
+        parts[0] += f" (and for {units.count(len(others), 'more reason')}: {', '.join(others)})"
     return "; ".join(parts + [each.line for each in judgement.unmeasured])
 
 

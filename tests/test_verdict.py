@@ -133,3 +133,9 @@ def test_numbers_count_as_jobs_do(
 ) -> None:
     found = exit_code(counts, finished=not aborted, judgement=judgement, aborted=aborted)
     assert found.line == line
+
+
+def test_of_several_reasons_the_first_is_told_whole_and_the_others_by_name() -> None:
+    reasons = tuple(Reason(name, f"{name} is wrong", "--max") for name in ("cpu", "silence", "few"))
+    line = exit_code({Outcome.DONE: 9}, finished=True, judgement=Judgement(reasons)).line
+    assert line == "exit code 2: INVALID: cpu is wrong (and for 2 more reasons: silence, few)"

@@ -192,12 +192,6 @@ def _percent(value: float | None) -> str:
 
 RULES = (
     Rule(
-        "submission-lag", "--max-submission-lag", 0.5, "s",
-        "p99 of how late jobs were submitted (open workload)",
-        _open_only(lambda f: f.submission_lag_p99_s),
-        _say_late,
-    ),
-    Rule(
         "waited-for-user", "--max-waited-for-user", 0.01, "share",
         "tickets that waited for a free user (open workload)",
         _open_only(lambda f: _share(f.waited_for_user, f)),
@@ -206,6 +200,12 @@ RULES = (
             f" user, more than {_percent(limit)}: they were not submitted when they were due."
             " Raise -u, or see why workers were away"
         ),
+    ),
+    Rule(
+        "submission-lag", "--max-submission-lag", 0.5, "s",
+        "p99 of how late jobs were submitted (open workload)",
+        _open_only(lambda f: f.submission_lag_p99_s),
+        _say_late,
     ),
     Rule(
         "achieved-rate", "--max-rate-error", 0.05, "share",

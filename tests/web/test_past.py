@@ -223,6 +223,7 @@ def test_jobs_that_did_not_end_push_no_failure_out_of_the_list(tmp_path: Path) -
         {"job_data": [{"attempts": [{}]}]},
         {"job_data": [{"ticket": {}}]},
         {"job_data": [{}], "sessions": [{}]},
+        {"job_data": [{}], "verdict": {}},
     ],
 )
 def test_a_file_that_only_looks_like_results_is_told_to_be_none(
