@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from kiosk_locust import check, expire, report, upload_results
+from kiosk_locust import check, expire, locustfiles, report, upload_results
 from kiosk_locust.web import view
 
 COMMANDS = {
@@ -13,6 +13,7 @@ COMMANDS = {
     "report": report,
     "expire": expire,
     upload_results.COMMAND: upload_results,
+    locustfiles.COMMAND: locustfiles,
 }
 
 if __name__ == "__main__":
