@@ -61,7 +61,6 @@ def try_pair(interpreter: str, locust: str, tests: list[str], folder: Path) -> b
         return False
     if locust != "pinned":
         subprocess.run([*pip, f"locust=={locust}"], check=True)
-    subprocess.run([*pip, "--no-deps", "--no-build-isolation", ROOT], check=True)
     began = time.monotonic()
     done = subprocess.run(
         [python, "-m", "pytest", "-p", "no:cacheprovider", *tests],
