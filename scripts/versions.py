@@ -19,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PINS = ROOT / "requirements-dev.txt"
+SAYS = "import locust, platform; print(platform.python_version(), locust.__version__)"
 #: What a test file has that starts processes.
 STARTS = re.compile(r"tests\.(real|plays|browser|chromium|proxies)|subprocess|fake_gcs|promtool")
 #: Of those, what runs all the same: users, endings, workers, a master that died, the page.
@@ -73,7 +74,7 @@ def try_pair(interpreter: str, locust: str, tests: list[str], folder: Path) -> b
     told = re.sub(r" in [\d.]+s.*", "", last[0].strip("= "))
     minutes = (time.monotonic() - began) / 60
     versions = subprocess.run(
-        [python, "-c", "import locust, platform as p; print(p.python_version(), locust.__version__)"],
+        [python, "-c", SAYS],
         capture_output=True, text=True, check=True,
     ).stdout.split()  # fmt: skip
     print(f"| {versions[0]} | {versions[-1]} | {told} | {minutes:.1f} min |", flush=True)

@@ -1,4 +1,4 @@
-"""Locustfiles that come with the package, for ``locust -f``, where there is no clone of the project.
+"""Locustfiles that come with the package, for ``locust -f`` where there is no clone of the project.
 
 Nothing here is imported by the rest: a locustfile attaches the plugin to Locust when it is read.
 """

@@ -15,7 +15,7 @@ RUN = ("Job", "kiosk-locust")
 
 
 def what_happens(job: dict[str, Any], *, code: int, disrupted: bool) -> str:
-    """What the Job controller does about a pod that failed so, by the rules of its documentation."""
+    """What the Job controller does about a pod that failed so, as its documentation has it."""
     for rule in job["spec"]["podFailurePolicy"]["rules"]:
         if "onPodConditions" in rule:
             (condition,) = rule["onPodConditions"]

@@ -75,7 +75,9 @@ def test_pods_refer_to_what_is_there(name: str) -> None:
                 assert source["secretRef"]["optional"]
         volumes = {volume["name"]: volume for volume in spec["volumes"]}
         assert {mount["name"] for mount in container["volumeMounts"]} == volumes.keys()
-        claims = [v["persistentVolumeClaim"] for v in volumes.values() if len(v) and "emptyDir" not in v]
+        claims = [
+            v["persistentVolumeClaim"] for v in volumes.values() if len(v) and "emptyDir" not in v
+        ]
         for claim in claims:
             assert ("PersistentVolumeClaim", claim["claimName"]) in resources
         rules = job["spec"]["podFailurePolicy"]["rules"]
