@@ -21,6 +21,7 @@ installed=.venv/installed-$(basename "$requirements")
 if [ "$(cat "$installed" 2>/dev/null)" != "$wanted" ]; then
     echo "Installing $requirements into .venv …" >&2
     .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r "$requirements"
-    .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+    # It warns of a folder that is called as the package is, which is what we want.
+    PYTHONWARNINGS=ignore .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
     echo "$wanted" > "$installed"
 fi
