@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.sidebyside.servers import ROOT
+from sidebyside.servers import ROOT
 
 HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kiosk-locust-peers"
@@ -101,7 +101,7 @@ def locust(file: Path, url: str, *more: str) -> list[str]:
 
 
 class Ours(Client):
-    """This plugin, with everything that it does by default."""
+    """The plugin, with everything that it does by default."""
 
     name = "kiosk_locust"
 
@@ -131,7 +131,7 @@ class BareLocust(Client):
         return Start(command, script_environment(work))
 
 
-class K6(Client):
+class K6Script(Client):
     """k6 with a script of the same requests."""
 
     name = "k6"

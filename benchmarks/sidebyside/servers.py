@@ -19,8 +19,8 @@ from pathlib import Path
 
 import requests
 
-from benchmarks.sidebyside.ports import free_port
 from kiosk_locust.snapshot import FIELDS
+from sidebyside.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin") or ""
@@ -86,7 +86,7 @@ def counts_in(by_call: dict[str, int]) -> Counts:
 
 @contextmanager
 def nginx() -> Iterator[Server]:
-    """nginx with one worker, whose jobs are done at once: three requests are a job."""
+    """Run nginx with one worker, whose jobs are done at once: three requests are a job."""
     if not NGINX:
         raise SystemExit(NO_NGINX)
     with tempfile.TemporaryDirectory(prefix="kiosk-nginx-") as name:

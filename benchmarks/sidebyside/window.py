@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.sidebyside.clients import Client, Work, last_words, running
-from benchmarks.sidebyside.servers import Counts, Server
-from benchmarks.sidebyside.usage import Usage, usage_of
+from sidebyside.clients import Client, Work, last_words, running
+from sidebyside.servers import Counts, Server
+from sidebyside.usage import Usage, usage_of
 
 START_LIMIT_S = 60.0
 LOOK_S = 0.05
@@ -41,15 +41,25 @@ class Figures:
     server_share: float
     server_waited: float
     peak_mib: float  # of the client, resident, since it began
+    limit: str  # which side had no more to give
 
-    @property
-    def limit(self) -> str:
-        """Which side had no more to give."""
-        sides = {
-            "client": self.client_share + self.client_waited,
-            "server": self.server_share + self.server_waited,
-        }
-        return " and ".join(name for name, share in sides.items() if share >= BUSY) or "neither"
+
+def busy_sides(before: Sample, after: Sample) -> str:
+    """Which side had a core's worth of work all the time; waiting for a core is work, too."""
+    wall_s = after.at - before.at
+    used = {
+        "client": after.client.cpu_s
+        - before.client.cpu_s
+        + after.client.waited_s
+        - before.client.waited_s,
+        "server": after.server.cpu_s
+        - before.server.cpu_s
+        + after.server.waited_s
+        - before.server.waited_s,
+    }
+    return (
+        " and ".join(name for name, used_s in used.items() if used_s >= BUSY * wall_s) or "neither"
+    )
 
 
 def figures(before: Sample, after: Sample) -> Figures:
@@ -69,6 +79,7 @@ def figures(before: Sample, after: Sample) -> Figures:
         server_share=(after.server.cpu_s - before.server.cpu_s) / wall_s,
         server_waited=(after.server.waited_s - before.server.waited_s) / wall_s,
         peak_mib=after.client.peak_mib,
+        limit=busy_sides(before, after),
     )
 
 
