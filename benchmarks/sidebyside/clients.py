@@ -107,7 +107,7 @@ class Ours(Client):
 
     def start(self, work: Work, url: str) -> Start:
         """Every user sees job after job through where there is no rate."""
-        shape = [] if work.rate is None else ["-r", f"{work.rate:g}"]
+        shape = ["--start-delay", "0"] if work.rate is None else ["-r", f"{work.rate:g}"]
         workload = "closed" if work.rate is None else "open"
         command = locust(
             ROOT / "locustfiles" / "kiosk.py",

@@ -81,3 +81,11 @@ def _usage(process: Path) -> Usage:
         waited_ns / 1e9,
         peak_in((process / "status").read_text("utf-8", "replace")),
     )
+
+
+def own_peak_mib(pid: int) -> float:
+    """MiB of resident memory at the peak of one process without its children; 0: it is gone."""
+    try:
+        return peak_in(Path("/proc", str(pid), "status").read_text("utf-8", "replace"))
+    except OSError:
+        return 0.0
