@@ -30,6 +30,7 @@ IN_FLIGHT_S = 5.0  # longest: a job, the rest of an interval, and a second
 COLUMNS: tuple[Column, ...] = (
     ("jobs/s", lambda each: each.jobs_s, 1),
     ("requests a job", lambda each: each.requests_a_job, 2),
+    ("connections", lambda each: each.connections, 0),
     ("peak MiB", lambda each: each.peak_mib, 0),
     ("client, % of a core", lambda each: 100 * each.client_share, 0),
     ("simulator, % of a core", lambda each: 100 * each.server_share, 0),

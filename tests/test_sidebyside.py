@@ -80,7 +80,7 @@ def test_nothing_is_computed_where_no_job_has_ended() -> None:
     ("client_s", "waited_s", "server_s", "limit"),
     [
         (9.5, 0, 3, "client"),
-        (6, 3.5, 3, "client"),
+        (6, 3.5, 3, "client (for want of a free core)"),
         (3, 0, 9, "server"),
         (9, 0, 9.9, "client and server"),
         (8, 0, 8, "neither"),

@@ -36,6 +36,7 @@ class Counts:
     requests: int
     submitted: int
     expired: int  # the last request of a job
+    connections: int = 0  # most open at once; 0: not known
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,13 @@ def simulated_kiosk(job_s: float, *arguments: str) -> Iterator[Server]:
 def simulator_counts(session: requests.Session, url: str) -> Counts:
     """What a simulated Kiosk says that it has answered."""
     answer = session.get(f"{url}/simulator/counts", timeout=60).json()
-    return counts_in(answer["requests"])
-
-
-def counts_in(by_call: dict[str, int]) -> Counts:
-    """Of the simulated Kiosk's counts by method and path."""
-    return Counts(sum(by_call.values()), by_call.get(SUBMIT, 0), by_call.get(EXPIRE, 0))
+    by_call: dict[str, int] = answer["requests"]
+    return Counts(
+        sum(by_call.values()),
+        by_call.get(SUBMIT, 0),
+        by_call.get(EXPIRE, 0),
+        answer["connections"]["most_open"],
+    )
 
 
 @contextmanager

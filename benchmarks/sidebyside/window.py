@@ -15,7 +15,7 @@ from sidebyside.usage import Usage, usage_of
 
 START_LIMIT_S = 60.0
 LOOK_S = 0.05
-BUSY = 0.9  # of a core, run or ready to run: that side was the limit
+BUSY = 0.9  # of a core: that side was the limit
 
 
 @dataclass(frozen=True)
@@ -41,25 +41,23 @@ class Figures:
     server_share: float
     server_waited: float
     peak_mib: float  # of the client, resident, since it began
+    connections: int  # open at once at the most; 0: the server does not say
     limit: str  # which side had no more to give
 
 
 def busy_sides(before: Sample, after: Sample) -> str:
-    """Which side had a core's worth of work all the time; waiting for a core is work, too."""
-    wall_s = after.at - before.at
-    used = {
-        "client": after.client.cpu_s
-        - before.client.cpu_s
-        + after.client.waited_s
-        - before.client.waited_s,
-        "server": after.server.cpu_s
-        - before.server.cpu_s
-        + after.server.waited_s
-        - before.server.waited_s,
-    }
-    return (
-        " and ".join(name for name, used_s in used.items() if used_s >= BUSY * wall_s) or "neither"
-    )
+    """Which side had a core's worth of work all the time, and whether it got the core."""
+    wall_s, found = after.at - before.at, []
+    for name, first, last in (
+        ("client", before.client, after.client),
+        ("server", before.server, after.server),
+    ):
+        used_s, waited_s = last.cpu_s - first.cpu_s, last.waited_s - first.waited_s
+        if used_s >= BUSY * wall_s:
+            found.append(name)
+        elif used_s + waited_s >= BUSY * wall_s:
+            found.append(f"{name} (for want of a free core)")
+    return " and ".join(found) or "neither"
 
 
 def figures(before: Sample, after: Sample) -> Figures:
@@ -79,6 +77,7 @@ def figures(before: Sample, after: Sample) -> Figures:
         server_share=(after.server.cpu_s - before.server.cpu_s) / wall_s,
         server_waited=(after.server.waited_s - before.server.waited_s) / wall_s,
         peak_mib=after.client.peak_mib,
+        connections=after.counts.connections,
         limit=busy_sides(before, after),
     )
 
