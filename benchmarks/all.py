@@ -2,7 +2,7 @@
 
     python benchmarks/all.py --list                # what there is, and how long it takes
     python benchmarks/all.py                       # the side-by-side ones, about half an hour
-    python benchmarks/all.py --everything          # all of them, about 2 hours, and a million jobs
+    python benchmarks/all.py --everything          # with those of single parts, and a million jobs
 
 Run it on a machine with nothing else to do. One that fails or takes too long is told of, and the
 others go on; the exit code is 1 then.
@@ -52,6 +52,7 @@ PROGRAMS = (
     Program("finish.py", 20, ("--jobs", "1000", "--jobs", "10000", "--jobs", "100000")),
     Program("report.py", 10),
     Program("job_id_delay.py", 5),
+    Program("scaling_inputs.py", 15),
     Program("page.py", 10),
     Program("cost.py", 10),
     Program("million.py", 90, ("--jobs", "1000000"), writes="million"),
