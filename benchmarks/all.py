@@ -63,7 +63,9 @@ def run(program: Program, folder: Path, number: int, figures: Path) -> bool:
     """Run one; whether it ended well within its time."""
     command = [sys.executable, str(HERE / program.file), *program.words]
     if program.writes:
-        command += ["--json", str(figures / f"{program.writes}.jsonl")]
+        lines = figures / f"{program.writes}.jsonl"
+        lines.unlink(missing_ok=True)  # figures of another day or machine are not to be mixed in
+        command += ["--json", str(lines)]
     output = folder / f"{number:02}-{Path(program.file).stem}.txt"
     print(f"\n## {program.name} (at most {program.minutes:g} minutes) > {output}", flush=True)
     begun = time.monotonic()

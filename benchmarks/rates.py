@@ -106,14 +106,14 @@ def main() -> None:
             rates = numbers(asked.rates or HIGHEST_RATES)
             held, failed = highest(rates, int(workers), lambda trial: note(trial, "highest"))
             where = f"{workers:g} workers and a master" if workers else "one process"
-            rows.append([where, described(held), described(failed)])
+            rows.append([where, described(held, "none"), described(failed, "none of those tried")])
         print("\n" + table(["", "the highest that holds", "the first that does not"], rows))
 
 
-def described(trial: Trial | None) -> str:
-    """A trial in a table's cell."""
+def described(trial: Trial | None, otherwise: str) -> str:
+    """A trial in a table's cell, and what stands there if there is none."""
     if trial is None:
-        return "none was tried"
+        return otherwise
     return (
         f"{trial.rate:g} jobs/s: p99 {trial.lag_p99_ms:.1f} ms, {trial.jobs_s:.0f} jobs/s,"
         f" client {100 * trial.client_share:.0f} %, simulator {100 * trial.server_share:.0f} %"

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -91,6 +92,15 @@ def test_the_limit_is_who_could_have_used_a_core_all_the_time(
 ) -> None:
     after = sample(10, 1, client_s, server_s, waited_s=waited_s)
     assert window.busy_sides(sample(0, 0, 0, 0), after) == limit
+
+
+def test_of_several_processes_the_busiest_may_be_the_limit() -> None:
+    def at(moment: float, *used_s: float) -> Any:
+        each = tuple(usage.Usage(seconds) for seconds in used_s)
+        return replace(sample(moment, 0, sum(used_s), 0), processes=each)
+
+    assert window.busy_sides(at(0, 0, 0, 0), at(10, 5, 5, 5)) == "neither"
+    assert window.busy_sides(at(0, 0, 0, 0), at(10, 1, 9.5, 1)) == "client"
 
 
 def test_a_ratio_is_the_median_of_those_of_each_round() -> None:

@@ -16,7 +16,7 @@ import requests
 from sidebyside.clients import Ours, Start, Work, last_words, running
 from sidebyside.ports import free_port
 from sidebyside.servers import Server, simulated_kiosk
-from sidebyside.usage import usage_of
+from sidebyside.usage import Usage, usage_of
 from sidebyside.window import LOOK_S, START_LIMIT_S, Sample, busy_sides
 
 JOB_S = 1.0
@@ -132,8 +132,9 @@ def _watch(
     """Samples when jobs begin and when the last is due; returns once all have ended."""
 
     def sample() -> Sample:
-        pids = [process.pid for process in processes]
-        return Sample(time.monotonic(), server.counts(), usage_of(pids), usage_of(server.pids))
+        each = tuple(usage_of([process.pid]) for process in processes)
+        counts, used = server.counts(), usage_of(server.pids)
+        return Sample(time.monotonic(), counts, sum(each, Usage()), used, each)
 
     def wait(what: str, limit_s: float, *, submitted: int = 0, expired: int = 0) -> bool:
         ends_at = time.monotonic() + limit_s

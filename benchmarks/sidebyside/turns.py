@@ -19,7 +19,9 @@ Column = tuple[str, Callable[[Figures], float], int]
 def make_parser(description: str) -> argparse.ArgumentParser:
     """The options that all programs with clients have."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--runs", type=int, default=3, help="of each client (%(default)s)")
+    parser.add_argument(
+        "--runs", type=int, default=3, help="of each client (%(default)s); 0 only installs"
+    )
     parser.add_argument("--clients", default="", help="names with commas between (all)")
     parser.add_argument("--install", action="store_true", help="peers that are missing, from PyPI")
     parser.add_argument("--cache", type=Path, default=CACHE, help="where they are (%(default)s)")
@@ -88,8 +90,10 @@ def compared(found: dict[str, list[Figures]], columns: Sequence[Column]) -> str:
     ours = [each.cpu_ms_a_job for each in found.get(Ours.name, [])]
     rows = []
     for name, runs in found.items():
+        if not runs:
+            continue
         theirs = [each.cpu_ms_a_job for each in runs]
-        times = f"{ratio(ours, theirs):.2f}" if ours and theirs else ""
+        times = f"{ratio(ours, theirs):.2f}" if ours else ""
         figures = [spread([get(each) for each in runs], digits) for _, get, digits in columns]
         limits = " / ".join(sorted({each.limit for each in runs}))
         rows.append([name, spread(theirs, 3), times, *figures, limits])

@@ -26,6 +26,7 @@ class Sample:
     counts: Counts
     client: Usage
     server: Usage
+    processes: tuple[Usage, ...] = ()  # of the client, where it has several that are equal
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,21 @@ class Figures:
 def busy_sides(before: Sample, after: Sample) -> str:
     """Which side had a core's worth of work all the time, and whether it got the core."""
     wall_s, found = after.at - before.at, []
-    for name, first, last in (
-        ("client", before.client, after.client),
-        ("server", before.server, after.server),
-    ):
-        used_s, waited_s = last.cpu_s - first.cpu_s, last.waited_s - first.waited_s
-        if used_s >= BUSY * wall_s:
+    pairs = [*zip(before.processes, after.processes, strict=True)] or [
+        (before.client, after.client)
+    ]
+    client = max(pairs, key=lambda pair: _asked_for(*pair))  # one alone may hold up all
+    for name, (first, last) in (("client", client), ("server", (before.server, after.server))):
+        if last.cpu_s - first.cpu_s >= BUSY * wall_s:
             found.append(name)
-        elif used_s + waited_s >= BUSY * wall_s:
+        elif _asked_for(first, last) >= BUSY * wall_s:
             found.append(f"{name} (for want of a free core)")
     return " and ".join(found) or "neither"
+
+
+def _asked_for(first: Usage, last: Usage) -> float:
+    """Seconds of a core that were used or waited for."""
+    return last.cpu_s - first.cpu_s + last.waited_s - first.waited_s
 
 
 def figures(before: Sample, after: Sample) -> Figures:
