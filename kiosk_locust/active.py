@@ -25,6 +25,7 @@ from kiosk_locust.costing import Costing
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
 from kiosk_locust.errors import KioskError, KioskLocustError, LedgerError, PreflightError
+from kiosk_locust.exposition import Exposition
 from kiosk_locust.finish import Finish
 from kiosk_locust.gate import Gate
 from kiosk_locust.generator import GeneratorWatch, Others
@@ -41,7 +42,7 @@ from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.resuming import Resumption
 from kiosk_locust.run import Run
-from kiosk_locust.runledger import RunLedger
+from kiosk_locust.runledger import VERSIONS, RunLedger
 from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
@@ -99,6 +100,7 @@ class ActiveRun:
         self._detachers: list[Callable[[], None]] = []
         self._finish: Finish | None = None
         self.live: LiveRun | None = None  # once it is open
+        self.exposition: Exposition | None = None  # the same, where it is wanted
         self._secrets = secrets or Secrets()
         self._costing: Costing | None = None
 
@@ -293,6 +295,9 @@ class ActiveRun:
             ledger=self.path,
         )
         self._detachers.append(self.live.attach())
+        if self.options.outside.metrics:
+            self.exposition = self._expose(self.live)
+            self._detachers.append(self.exposition.attach())
         self._listen(events.job_submitted, self.generator.lateness.on_submitted)
         self._gate = self._make_gate()
         self._progress = Progress(
@@ -304,6 +309,23 @@ class ActiveRun:
         )
         self.live.checkpoint = self._checkpoint_line
         return run
+
+    def _expose(self, live: LiveRun) -> Exposition:
+        """The run's figures for a Prometheus."""
+        options = self.options
+        return Exposition(
+            info={
+                "run_name": self.name,
+                "job_type": options.job_type,
+                "workload": options.workload,
+                "simulated": str(self.simulated).lower(),
+                "version": VERSIONS["kiosk_locust"],
+            },
+            view=self._metrics.view,
+            rates=live.rates,
+            verdict=lambda: self.judgement.verdict if self.judgement else "",
+            checkpoint_age_s=lambda: self._checkpoints.age_s if self._checkpoints else None,
+        )
 
     def _checkpoint_line(self) -> str:
         """How old the last checkpoint is; empty where none is taken."""

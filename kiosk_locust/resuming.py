@@ -21,7 +21,9 @@ from kiosk_locust.settings.table import SETTINGS
 
 LATEST = "latest"
 #: Options that are of a process, not of the run.
-_OF_THE_PROCESS = frozenset({"output_dir", "run_name", "log_enabled", "log_level", "log_file"})
+_OF_THE_PROCESS = frozenset(
+    {"output_dir", "run_name", "log_enabled", "log_level", "log_file", "outside"}
+)
 _SHOWN = 5
 
 

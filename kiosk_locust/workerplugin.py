@@ -32,6 +32,7 @@ from kiosk_locust.options import (
     FilesOptions,
     GrafanaOptions,
     Options,
+    OutsideOptions,
     Ramp,
     TransferOptions,
     TrustOptions,
@@ -231,4 +232,5 @@ def _options(values: dict[str, Any]) -> Options:
         values[name] = Path(values[name])
     values["cost"], values["grafana"] = CostOptions(), GrafanaOptions()  # the master asks
     values["trust"] = TrustOptions()  # and judges
+    values["outside"] = OutsideOptions()  # and tells
     return Options(**values)

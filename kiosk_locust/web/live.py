@@ -193,6 +193,11 @@ class LiveRun:
             return "ending"
         return "running" if self._has_begun else "starting"
 
+    def rates(self) -> tuple[float | None, float | None]:
+        """Jobs a second that the schedule wanted so far, and that were submitted."""
+        self._catch_up()
+        return self._due.rate_per_s, self._sent.rate_per_s
+
     def picture(self) -> Picture:
         """The run at this moment; its size does not grow with the jobs."""
         if self.final is not None:
