@@ -45,6 +45,7 @@ from kiosk_locust.run import Run
 from kiosk_locust.runledger import VERSIONS, RunLedger
 from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
+from kiosk_locust.spans import spans_if_on
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
 from kiosk_locust.transfers.movers import Movers, facts, movers, not_needed_of
 from kiosk_locust.verdict import ABORTED, Verdict
@@ -281,6 +282,9 @@ class ActiveRun:
         self._listen(events.job_submitted, self._metrics.on_submitted)
         self._listen(events.job_status, self._metrics.on_status)
         self._listen(events.job_closed, self._metrics.on_closed)
+        otel = getattr(self._environment.parsed_options, "otel", False)
+        if not is_master and (spans := spans_if_on(otel=bool(otel))):
+            self._detachers.append(spans.attach())
         if not is_master:  # workers send theirs
             self._listen(events.job_closed, statistics.on_closed)
             self._listen(events.job_downloaded, statistics.on_downloaded)

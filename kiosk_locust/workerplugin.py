@@ -41,6 +41,7 @@ from kiosk_locust.record import Record
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.relay.worker import WorkerEnd
 from kiosk_locust.remote import RemoteShare
+from kiosk_locust.spans import spans_if_on
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
 from kiosk_locust.transfers.movers import Movers, from_facts, movers
 from kiosk_locust.user import RUNS
@@ -172,6 +173,9 @@ class WorkerPlugin:
             if not share.ledger.is_returned(record):
                 statistics.on_closed(record)
 
+        otel = getattr(self._environment.parsed_options, "otel", False)
+        if spans := spans_if_on(otel=bool(otel)):
+            self._closers.append(spans.attach())
         events.job_closed.add_listener(on_closed, critical=True)
         events.job_downloaded.add_listener(statistics.on_downloaded, critical=True)
         self._closers += [
