@@ -31,6 +31,7 @@ from kiosk_locust.gate import Gate
 from kiosk_locust.generator import GeneratorWatch, Others
 from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.http.transport import Transport
+from kiosk_locust.idle import Looker, insist
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.metrics import Metrics
@@ -62,7 +63,7 @@ class ActiveRun:
 
     ``on_end`` is called when the run is over by itself or can go on no longer. ``resumed`` is
     the interrupted run to go on with, in whose ledger everything then goes. ``secrets`` are for
-    asking what the run cost.
+    asking what the run cost. ``is_ended`` tells whether somebody ends it before it is on.
     """
 
     def __init__(
@@ -74,8 +75,11 @@ class ActiveRun:
         resumed: Resumption | None = None,
         *,
         secrets: Secrets | None = None,
+        is_ended: Callable[[], bool] = lambda: False,
     ) -> None:
         self.options = options
+        self._is_ended = is_ended
+        self._looker: Looker | None = None
         self._resumed = resumed
         self.simulated = options.host is None
         self.verdict = Verdict(2, "the run was not finished")
@@ -156,6 +160,15 @@ class ActiveRun:
         if refusals:
             raise PreflightError("\n".join(str(error) for error in refusals))
         self._check_pool(self._kiosk)
+        if not self.simulated:
+            self._looker = Looker(self.options, self._secrets, self._clock, os.environ)
+            insist(
+                self._looker.queues,
+                self.options.require_idle,
+                self._clock,
+                resumes=self._resumed is not None,
+                is_ended=self._is_ended,
+            )
         url = self._host if self.simulated else ""
         self._costing = Costing(self.options, self._secrets, self._clock, os.environ, url)
         self.run = self._make_run(self._kiosk, self._host)
@@ -420,6 +433,7 @@ class ActiveRun:
             costing=self._costing,
             archive=self._archive,
             checkpoints=self._checkpoints,
+            look=self._looker.queues if self._looker else None,
             generator=self.generator.figures,
             aborted=self.aborted,
         )

@@ -274,6 +274,7 @@ class Plugin:
             lambda: self._on_run_over(active),
             self._resumption,
             secrets=self._secrets,
+            is_ended=lambda: self._signals.first is not None,
         )
         RUNS[self._environment] = active.open(self._first(options))
         self._active = active
