@@ -63,7 +63,8 @@ class ActiveRun:
 
     ``on_end`` is called when the run is over by itself or can go on no longer. ``resumed`` is
     the interrupted run to go on with, in whose ledger everything then goes. ``secrets`` are for
-    asking what the run cost. ``is_ended`` tells whether somebody ends it before it is on.
+    asking what the run cost. ``is_ended`` tells whether somebody ends it before it is on;
+    ``may_be_resumed`` says that somebody counts on going on with it elsewhere.
     """
 
     def __init__(
@@ -76,8 +77,10 @@ class ActiveRun:
         *,
         secrets: Secrets | None = None,
         is_ended: Callable[[], bool] = lambda: False,
+        may_be_resumed: bool = False,
     ) -> None:
         self.options = options
+        self._may_be_resumed = may_be_resumed or resumed is not None
         self._is_ended = is_ended
         self._looker: Looker | None = None
         self._resumed = resumed
@@ -195,7 +198,7 @@ class ActiveRun:
             on_overtaken=run.fail,
         )
         try:
-            checkpoints.first()
+            checkpoints.first(insist=self._may_be_resumed)
         except LedgerError:
             if self._resumed is None:
                 opening.remove(self.path)

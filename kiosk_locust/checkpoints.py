@@ -90,12 +90,16 @@ class Checkpoints:
     def line(self) -> str:
         """The same for people, and what is amiss; empty before the first."""
         if self.age_s is None:
-            return ""
+            return f"no checkpoint yet: {self._failed}" if self._failed else ""
         text = f"the last checkpoint is {units.seconds(self.age_s)} old"
         return f"{text}: {self._failed}" if self._failed else text
 
-    def first(self) -> None:
-        """Take the one without which no job may be sent; raises LedgerError with what to do."""
+    def first(self, *, insist: bool) -> None:
+        """Take the one before the first job; raises LedgerError with what to do.
+
+        ``insist``: whoever starts the run counts on it, since a process without a disk would
+        begin it anew. Else only a run of this name elsewhere is a reason to refuse.
+        """
         try:
             self._take()
         except NameTaken as error:
@@ -104,6 +108,9 @@ class Checkpoints:
                 " --resume-or-start NAME, or choose another --run-name"
             ) from error
         except (KioskLocustError, OSError, sqlite3.Error) as error:
+            if not insist:
+                self._fail(error)
+                return
             raise LedgerError(
                 f"no checkpoint can be kept: {error}; mend that, or say --checkpoint 0 to run"
                 " without any"
@@ -169,10 +176,12 @@ class Checkpoints:
         self._failed = str(error) if known else f"a fault of kiosk_locust: {error!r}"
         if self._ending.is_set():
             return  # whoever waits for it tells
+        last = "there is none yet"
+        if self.age_s is not None:
+            last = f"the last one is {units.seconds(self.age_s)} old"
         logger.warning(
-            "no checkpoint was kept, and the last one is %s old: %s; it is tried again in %s, and"
-            " the run goes on",
-            *(units.seconds(self.age_s), self._failed, units.seconds(self._every_s)),
+            "no checkpoint was kept, and %s: %s; it is tried again in %s, and the run goes on",
+            *(last, self._failed, units.seconds(self._every_s)),
         )
         if self._kept and self._clock.now() > self._kept.held_until:
             self._let_go(None)

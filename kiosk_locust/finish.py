@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 Step = Callable[[], None]
 
 #: How long a checkpoint at the end is waited for, and where a cluster is about to kill the process.
-CHECKPOINT_S, SIGTERM_CHECKPOINT_S = 120.0, 2.0
+CHECKPOINT_S, SIGTERM_CHECKPOINT_S = 60.0, 2.0
 #: The same of the Kiosk's queues.
 LOOK_S, SIGTERM_LOOK_S = 5.0, 0.5
 #: What an annotation says of a run, by its exit code.

@@ -275,6 +275,7 @@ class Plugin:
             self._resumption,
             secrets=self._secrets,
             is_ended=lambda: self._signals.first is not None,
+            may_be_resumed=resuming.is_asked_for(self._given),
         )
         RUNS[self._environment] = active.open(self._first(options))
         self._active = active

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +14,8 @@ from urllib.parse import quote
 
 from kiosk_locust.bucket.streams import TURN, Turns
 from kiosk_locust.errors import BucketError, BucketMissing, NameTaken, NoSuchObject, NotPermitted
+
+_LOCKED_S = 0.01
 
 
 class FolderBucket:
@@ -138,9 +141,15 @@ def _locked(folder: Path) -> Iterator[None]:
     """Hold a folder alone, for a moment, among those who replace files in it."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(_LOCKED_S)  # others go on meanwhile
         yield
     finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # gevent may close a descriptor a moment later
         os.close(descriptor)
 
 
