@@ -55,7 +55,11 @@ def timing(snapshot: Snapshot, name: str) -> tuple[float, ...]:
 
     Parts that are no finite number of at least 0 are left out.
     """
-    text = snapshot.fields.get(name)
+    return numbers(snapshot.fields.get(name))
+
+
+def numbers(text: str | None) -> tuple[float, ...]:
+    """The same of a field's text."""
     if not text:
         return ()
     if "," not in text:  # most are
@@ -63,6 +67,13 @@ def timing(snapshot: Snapshot, name: str) -> tuple[float, ...]:
         return () if number is None else (number,)
     found = (_number(part) for part in text.split(","))
     return tuple(number for number in found if number is not None)
+
+
+def first_number(text: str | None) -> float | None:
+    """The first of them, which of an image is the only one."""
+    if not text or "," in text:
+        return next(iter(numbers(text)), None)
+    return _number(text)
 
 
 def _number(text: str) -> float | None:

@@ -13,8 +13,8 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from kiosk_locust.record import AttemptResult, Record
 
@@ -27,8 +27,7 @@ CONSUMER_RESOLUTION_S = 1e-6
 FRONTEND = "frontend"
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """A stamp of another clock, made between two moments of ours; all in epoch seconds."""
 
     stamp: float
@@ -47,8 +46,7 @@ class Sample:
         return self.stamp + self.resolution_s - self.after
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """The seconds by which another clock is ahead of ours lie between these two."""
 
     low_s: float

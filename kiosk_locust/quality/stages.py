@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from kiosk_locust.measures import Measures, is_zip, timing
 from kiosk_locust.quality.clocks import Bound
@@ -13,8 +12,7 @@ from kiosk_locust.record import Attempt, AttemptResult, Record
 TOLERANCE = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """One after the other, in seconds; what is not known is None, never 0.
 
     ``unknown_s`` is what the known parts leave of the whole. The HTTP time of the submission
