@@ -11,17 +11,20 @@ import os
 import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, BinaryIO, NamedTuple
 
 from kiosk_locust import names
 from kiosk_locust.cost.figures import UNKNOWN
 from kiosk_locust.jobdata import jobs
+from kiosk_locust.jsontext import dumps
 from kiosk_locust.reading import Facts, facts, opened
 from kiosk_locust.sessions import gaps, spans
 from kiosk_locust.summary import Summary, summarise_open
 from kiosk_locust.times import Times, gather
 
 SCHEMA_VERSION = 1
+#: Bytes written at once.
+_BUFFER = 1 << 20
 
 
 class Written(NamedTuple):
@@ -79,7 +82,7 @@ def _write(
     out_dir.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("w", encoding="utf-8") as file:
+        with part.open("wb", buffering=_BUFFER) as file:
             _stream(file, head, jobs(db, run, cycle))
             file.flush()
             os.fsync(file.fileno())
@@ -102,16 +105,16 @@ def _name(run: Facts, tickets: int, delay_s: float, cycle: int | None) -> str:
     )
 
 
-def _stream(file: TextIO, head: Mapping[str, Any], found: Iterable[Mapping[str, Any]]) -> None:
+def _stream(file: BinaryIO, head: Mapping[str, Any], found: Iterable[Mapping[str, Any]]) -> None:
     """One JSON object: the head's keys, and ``job_data`` last with a job on each line."""
-    file.write(json.dumps(head, indent=4, allow_nan=False)[: -len("\n}")])
-    file.write(',\n    "job_data": [')
-    encode = json.JSONEncoder(allow_nan=False, check_circular=False).encode
-    separator = "\n        "
+    file.write(json.dumps(head, indent=4, allow_nan=False)[: -len("\n}")].encode())
+    file.write(b',\n    "job_data": [')
+    separator = b"\n        "
     for job in found:
-        file.write(separator + encode(job))
-        separator = ",\n        "
-    file.write("\n    ]\n}\n")
+        file.write(separator)
+        file.write(dumps(job))
+        separator = b",\n        "
+    file.write(b"\n    ]\n}\n")
 
 
 def _head(

@@ -102,12 +102,18 @@ def stage_column(stage: str) -> str:
     return f"stage_{stage}"
 
 
-def stage_values(stage: str, chosen: str) -> str:
-    """The SQL of all values of a stage, images' and children's, of rows that are ``chosen``."""
+def children_of(stage: str) -> str:
+    """The SQL of what the Kiosk measured of a stage of ZIPs' children that are kept."""
+    return f"""SELECT value, cycle FROM temp.stages
+        WHERE stage = '{stage}' AND kept AND (:cycle IS NULL OR cycle = :cycle)"""  # noqa: S608  names of this package
+
+
+def stage_values(stage: str) -> str:
+    """The SQL of all values of a stage that are kept, images' and children's."""
     column = stage_column(stage)
     return f"""SELECT {column} AS value, cycle FROM temp.times
-        WHERE {chosen} AND {column} IS NOT NULL UNION ALL
-        SELECT value, cycle FROM temp.stages WHERE stage = '{stage}' AND {chosen}"""  # noqa: S608  names of this package
+        WHERE {column} IS NOT NULL AND kept AND (:cycle IS NULL OR cycle = :cycle)
+        UNION ALL {children_of(stage)}"""  # noqa: S608  names of this package
 
 
 def _skew_s(run: Facts) -> float:
