@@ -59,6 +59,7 @@ class Row(NamedTuple):
     cycle: int
     at: float | None
     kept: bool
+    taken: bool  # by a user, at any time
     due_at: float | None
     submitted_at: float | None
     closed_at: float | None
@@ -99,11 +100,11 @@ class Worked(NamedTuple):
     children: Mapping[str, tuple[float, ...]]
 
     def child_rows(self) -> Iterator[tuple[Any, ...]]:
-        """Of each child of a ZIP: stage, cycle, whether it is kept, closing, seconds."""
-        row = self.row
+        """Of each child of a ZIP: ticket, stage, cycle, whether it is kept, seconds."""
+        ticket_id, cycle, _, kept, *_ = self.row
         for stage, times in self.children.items():
             for value in times:
-                yield stage, row[1], row[3], row[6], value
+                yield ticket_id, stage, cycle, kept, value
 
 
 def work_out(read: Read, clocks: Clocks, kept: Kept | None) -> Worked:
@@ -113,7 +114,8 @@ def work_out(read: Read, clocks: Clocks, kept: Kept | None) -> Worked:
     due_at, taken_at, at = read.due_at, read.taken_at, read.at
     head = (
         read.id, read.cycle, at, kept is None or (at is not None and kept.has(at)),
-        due_at, read.submitted_at, read.closed_at, read.outcome, read.images_done or 0,
+        taken_at is not None, due_at, read.submitted_at, read.closed_at, read.outcome,
+        read.images_done or 0,
         None if due_at is None or taken_at is None else taken_at > due_at, zipped,
     )  # fmt: skip
     if not has_ended:

@@ -45,8 +45,8 @@ def of_values(values: Sequence[float]) -> Percentiles:
         return Percentiles(0)
     ordered = sorted(values)
     count = len(ordered)
-    found = [ordered[rank(count, percent) - 1] for percent in SHARES]
-    return Percentiles(count, *found, ordered[-1])
+    p50, p90, p95, p99 = (ordered[rank(count, percent) - 1] for percent in SHARES)
+    return Percentiles(count, p50, p90, p95, p99, ordered[-1])
 
 
 def columns(
@@ -59,7 +59,8 @@ def columns(
     """
     for names in batched(wanted, _AT_ONCE):
         found = [array("d") for _ in names]
-        rows = db.execute(f"SELECT {', '.join(wanted[name] for name in names)} FROM {source}", given)  # noqa: S608, E501  constants of this package
+        chosen = ", ".join(wanted[name] for name in names)
+        rows = db.execute(f"SELECT {chosen} FROM {source}", given)  # noqa: S608  constants of this package
         while chunk := rows.fetchmany(_CHUNK):
             for values, column in zip(found, zip(*chunk, strict=True), strict=True):
                 values.extend([value for value in column if value is not None])

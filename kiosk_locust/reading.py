@@ -42,6 +42,7 @@ class Facts:
     cost: RunCost | None  # None: it was not asked for, or not yet
     judgement: Judgement | None = None  # None: not yet
     generator: Generator | None = None
+    earlier_generator: Generator | None = None  # of the sessions before the one that is on
 
     @property
     def cycles(self) -> int:
@@ -68,7 +69,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """
     db = None
     try:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        db = sqlite3.connect(_read_only(path), uri=True, isolation_level=None)
         db.execute("PRAGMA temp_store = FILE")
         db.execute("BEGIN")
         yield db
@@ -77,6 +78,29 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     finally:
         if db is not None:
             db.close()
+
+
+def scratch() -> sqlite3.Connection:
+    """A connection of its own, on the disk, that ledgers can be attached to, from any thread."""
+    db = sqlite3.connect("", uri=True, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA temp_store = FILE")
+    return db
+
+
+def attach(db: sqlite3.Connection, path: Path) -> None:
+    """Read the ledger at ``path`` through a `scratch` connection; else as `opened`."""
+    db.execute("ATTACH ? AS ledger", (_read_only(path),))
+    db.execute("BEGIN")
+
+
+def detach(db: sqlite3.Connection) -> None:
+    """Let go of the ledger; scratch tables stay."""
+    db.execute("COMMIT")
+    db.execute("DETACH ledger")
+
+
+def _read_only(path: Path) -> str:
+    return f"{path.absolute().as_uri()}?mode=ro"
 
 
 def inputs(db: sqlite3.Connection) -> tuple[InputFile, ...]:
@@ -113,9 +137,14 @@ def facts(db: sqlite3.Connection) -> Facts:
         },
         cost=RunCost.from_text(meta["cost"]) if meta.get("cost") else None,
         judgement=Judgement.from_text(meta["judgement"]) if meta.get("judgement") else None,
-        generator=Generator.from_text(meta["generator"]) if meta.get("generator") else None,
+        generator=_generator(meta.get("generator")),
+        earlier_generator=_generator(meta.get("earlier_generator")),
     )
 
 
 def _moment(text: str | None) -> float | None:
     return float(text) if text else None
+
+
+def _generator(text: str | None) -> Generator | None:
+    return Generator.from_text(text) if text else None

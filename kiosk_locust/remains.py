@@ -62,7 +62,11 @@ _KEEP_CLOSED = " AND NOT (ambiguous <> 0 AND state = 'closed' AND outcome = 'err
 _ADOPT = f"""UPDATE tickets SET state = 'submitted', outcome = NULL, reason = NULL,
     closed_at = NULL WHERE job_id IS NOT NULL AND state = 'closed' AND outcome IN {_OPEN_ENDS}"""
 _END_LAST_SESSION = "UPDATE sessions SET ended_at = ?, ended_by = ? WHERE ended_at IS NULL"
-_FORGET_END = "DELETE FROM meta WHERE key IN ('ended_at', 'ended_by', 'sendable_s')"
+#: What was found at the end of the session before; should this one die, it would be a lie.
+_FORGET_END = """DELETE FROM meta
+    WHERE key IN ('ended_at', 'ended_by', 'sendable_s', 'judgement', 'page')"""
+#: What its processes saw of themselves counts in this session's judgement.
+_SET_ASIDE = "UPDATE OR REPLACE meta SET key = 'earlier_generator' WHERE key = 'generator'"
 _ADOPTED = """SELECT tickets.*, requests.body FROM tickets
     JOIN requests ON requests.id = request_id WHERE state = 'submitted' ORDER BY tickets.id"""
 _LAST_CHANGE = """SELECT status, observed_at, after, updated_at, coalesce(updated_by, '')
@@ -207,6 +211,7 @@ def take_up(
     db.execute(_ADOPT)
     db.execute(_END_LAST_SESSION, (died_at, DIED))
     db.execute(_FORGET_END)
+    db.execute(_SET_ASIDE)
     db.execute("UPDATE meta SET value = 'false' WHERE key = 'finished'")
     (sessions,) = db.execute("SELECT count(*) FROM sessions").fetchone()
     sql = "INSERT INTO sessions (number, started_at, changed) VALUES (?, ?, ?)"

@@ -6,10 +6,11 @@ many jobs there are, only one is in memory at a time.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -18,9 +19,9 @@ from kiosk_locust.cost.figures import UNKNOWN
 from kiosk_locust.jobdata import jobs
 from kiosk_locust.jsontext import dumps
 from kiosk_locust.reading import Facts, facts, opened
+from kiosk_locust.reckoning import Reckoning
 from kiosk_locust.sessions import gaps, spans
-from kiosk_locust.summary import Summary, summarise_open
-from kiosk_locust.times import Times, gather
+from kiosk_locust.summary import Summary
 
 SCHEMA_VERSION = 1
 #: Bytes written at once.
@@ -34,20 +35,20 @@ class Written(NamedTuple):
     summary: Summary
 
 
-def write_all(ledger: Path, out_dir: Path) -> Written:
+def write_all(ledger: Path, out_dir: Path, found: Reckoning | None = None) -> Written:
     """Write a file for each cycle that has tickets, and one over all where several were planned.
 
-    Blocks for a minute or so for a million jobs: call it
-    from a thread where something else must go on. Raises LedgerError and OSError.
+    ``found`` is the ledger's reckoning, where there is one already. Blocks for a minute or so
+    for a million jobs: call it from a thread where something else must go on. Raises
+    LedgerError and OSError.
     """
-    with opened(ledger) as db:
-        run = facts(db)
-        times = gather(db, run)
+    with _reckoned(ledger, found) as reckoning:
+        db, run = reckoning.db, reckoning.run
         cycles = [row[0] for row in db.execute("SELECT DISTINCT cycle FROM tickets ORDER BY 1")]
         only_one = run.cycles <= 1 and len(cycles) <= 1
         wanted = [1] if only_one else [*cycles, None]
-        written = [_write(db, run, times, out_dir, cycle) for cycle in wanted]
-    return Written([path for path, _ in written], written[-1][1])
+        paths = [_write(reckoning, out_dir, cycle) for cycle in wanted]
+        return Written(paths, reckoning.summary())
 
 
 def write_missing(ledger: Path, out_dir: Path) -> list[Path]:
@@ -66,18 +67,27 @@ def write(ledger: Path, out_dir: Path, *, cycle: int | None) -> Path:
     The file appears whole or not at all: one of the same name stays until the new one is on
     the disk. Raises LedgerError and OSError.
     """
-    with opened(ledger) as db:
-        run = facts(db)
-        return _write(db, run, gather(db, run), out_dir, cycle)[0]
+    with _reckoned(ledger, None) as reckoning:
+        return _write(reckoning, out_dir, cycle)
 
 
-def _write(
-    db: sqlite3.Connection, run: Facts, times: Times, out_dir: Path, cycle: int | None
-) -> tuple[Path, Summary]:
-    summary = summarise_open(db, run, cycle, times)
+@contextlib.contextmanager
+def _reckoned(ledger: Path, found: Reckoning | None) -> Iterator[Reckoning]:
+    """The one that was found, or one that ends with this."""
+    if found is not None:
+        with found:
+            yield found
+        return
+    with contextlib.closing(Reckoning(ledger)) as made, made:
+        yield made
+
+
+def _write(found: Reckoning, out_dir: Path, cycle: int | None) -> Path:
+    db, run = found.db, found.run
+    summary = found.summary(cycle)
     delay_s = _mean_gap_s(db, run, cycle)
     head = _head(db, run, summary, delay_s, cycle)
-    head["clocks"] = times.clocks.as_json()
+    head["clocks"] = found.times.clocks.as_json()
     path = out_dir / _name(run, summary.tickets, delay_s, cycle)
     out_dir.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -89,7 +99,7 @@ def _write(
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    return path, summary
+    return path
 
 
 def _name(run: Facts, tickets: int, delay_s: float, cycle: int | None) -> str:

@@ -121,6 +121,22 @@ class Summary:
         """The same as plain dicts and numbers."""
         return asdict(self)
 
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Summary:
+        """What ``as_json`` made; KeyError and TypeError for what is none."""
+        told = found["percentiles_s"].items()
+        return cls(
+            **{
+                **found,
+                "regime": Regime(**found["regime"]),
+                "trimmed": Trimmed(**found["trimmed"]),
+                "cold_start": ColdStart(**found["cold_start"]),
+                "soundness": Soundness(**found["soundness"]),
+                "percentiles_s": {name: Percentiles(**each) for name, each in told},
+                "moved": Moved(**found["moved"]),
+            }
+        )
+
 
 def summarise(path: Path, cycle: int | None = None) -> Summary:
     """The summary of one cycle, or with None of the whole run; raises LedgerError.

@@ -49,7 +49,7 @@ def gather(db: sqlite3.Connection, run: Facts) -> Times:
     db.execute("DROP TABLE IF EXISTS temp.times")
     db.execute("DROP TABLE IF EXISTS temp.stages")
     db.execute(f"CREATE TEMP TABLE times (ticket_id INTEGER PRIMARY KEY, {columns})")
-    db.execute("CREATE TEMP TABLE stages (stage, cycle, kept, closed_at, value)")
+    db.execute("CREATE TEMP TABLE stages (ticket_id, stage, cycle, kept, value)")
     marks = ", ".join("?" * (len(Row._fields) + len(stages)))
     kept = found.kept.get
     rows = map(Read._make, db.execute(_ROWS))
