@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -190,6 +191,10 @@ def _add_fields(job: dict[str, Any], fields: Mapping[str, str]) -> None:
         job[name] = first_number(get(name))
 
 
+#: What comes after the last row.
+_NO_ROW: tuple[Any, ...] = (math.inf,)
+
+
 class _Companion:
     """Rows of another table as dicts, read beside the tickets in the same order, each once."""
 
@@ -205,15 +210,18 @@ class _Companion:
         sql = f"""SELECT {", ".join(keys.values())}, ticket_id FROM {table}
             WHERE ticket_id BETWEEN ? AND ? ORDER BY ticket_id, {order}"""  # noqa: S608  constants
         self._rows = db.execute(sql, ids)
-        self._next = next(self._rows, None)
+        self._next = next(self._rows, _NO_ROW)
+        self._at: float = self._next[-1]  # the ticket of the next row
 
     def of(self, ticket_id: int) -> list[dict[str, Any]]:
         """The rows of this ticket; those of tickets before it are passed over."""
-        found = []
+        found: list[dict[str, Any]] = []
+        if self._at > ticket_id:  # most have no uploads and no downloads
+            return found
         row = self._next
-        while row is not None and row[-1] <= ticket_id:
+        while row[-1] <= ticket_id:
             if row[-1] == ticket_id:
                 found.append(dict(zip(self._keys, row, strict=False)))
-            row = next(self._rows, None)
-        self._next = row
+            row = next(self._rows, _NO_ROW)
+        self._next, self._at = row, row[-1]
         return found

@@ -71,9 +71,13 @@ def numbers(text: str | None) -> tuple[float, ...]:
 
 def first_number(text: str | None) -> float | None:
     """The first of them, which of an image is the only one."""
-    if not text or "," in text:
+    if not text:
+        return None
+    try:  # written out: a run of a million jobs asks sixteen million times
+        number = float(text)
+    except ValueError:  # a list, or no number
         return next(iter(numbers(text)), None)
-    return _number(text)
+    return number if 0 <= number < math.inf else None
 
 
 def _number(text: str) -> float | None:

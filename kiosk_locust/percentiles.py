@@ -13,7 +13,7 @@ from itertools import islice
 
 #: The percentiles that are told, beside the greatest value.
 SHARES = (50, 90, 95, 99)
-_AT_ONCE = 5
+_AT_ONCE = 3
 _CHUNK = 1_000
 
 

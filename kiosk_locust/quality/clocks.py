@@ -90,16 +90,21 @@ class Offset:
 
         Between two samples both hold, each loosened by the drift that may have been since.
         """
-        after = bisect_right(self._at, moment)
-        if not self._at:
+        times = self._at
+        count = len(times)
+        if not count:
             return None
-        left, right = max(0, after - 1), min(after, len(self._at) - 1)
-        loss = self._drift * abs(moment - self._at[left])
+        after = bisect_right(times, moment)
+        left = after - 1 if after else 0  # written out: each job of a run asks twice
+        loss = self._drift * abs(moment - times[left])
         low, high = self._low[left] - loss, self._high[left] + loss
-        if right != left:  # written out: each job of a run asks twice
-            later = self._drift * abs(self._at[right] - moment)
-            low = max(low, self._low[right] - later)
-            high = min(high, self._high[right] + later)
+        if 0 < after < count:
+            loss = self._drift * (times[after] - moment)
+            least, most = self._low[after] - loss, self._high[after] + loss
+            if least > low:
+                low = least
+            if most < high:
+                high = most
         return Bound(low, high)
 
     def middle(self) -> Bound | None:

@@ -51,7 +51,7 @@ class Parts(NamedTuple):
     @property
     def adds_up(self) -> bool | None:
         """Whether parts that are all known come to the whole within 1 %; None if one is not."""
-        if any(part is None for part in self.known):
+        if None in self.known:
             return None
         return abs(self.unknown_s) <= TOLERANCE * self.whole_s
 
@@ -118,7 +118,7 @@ def parts(
     )
     whole_s = observed_at - start_at
     http_s = None if received_at is None else received_at - sent_at
-    unknown_s = whole_s - sum(part for part in between if part is not None)
+    unknown_s = whole_s - sum([part for part in between if part is not None])
     return Parts(since, whole_s, *between, unknown_s, http_s)
 
 
