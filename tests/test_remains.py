@@ -190,3 +190,14 @@ def test_an_adopted_job_knows_when_it_was_last_seen_not_final(died: Died) -> Non
     died.closed(record, Outcome.UNFINISHED)
     (adopted,) = died.left().adopt()
     assert (adopted.observed_after, adopted.submitted_at) == (106.0, 104.0)
+
+
+def test_what_the_end_of_an_earlier_session_found_is_gone_or_set_aside(died: Died) -> None:
+    died.ledger.set_meta(judgement="{}", page="{}", ended_by="us", generator="its figures")
+    died.left()
+    kept = dict(died.rows("SELECT key, value FROM meta"))
+    assert not {"judgement", "page", "ended_by", "generator"} & set(kept)
+    assert kept["earlier_generator"] == "its figures"
+    died.left()  # one that died before it was judged
+    kept = dict(died.rows("SELECT key, value FROM meta"))
+    assert kept["earlier_generator"] == "its figures"

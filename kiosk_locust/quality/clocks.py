@@ -101,10 +101,8 @@ class Offset:
         if 0 < after < count:
             loss = self._drift * (times[after] - moment)
             least, most = self._low[after] - loss, self._high[after] + loss
-            if least > low:
-                low = least
-            if most < high:
-                high = most
+            low = max(low, least)
+            high = min(high, most)
         return Bound(low, high)
 
     def middle(self) -> Bound | None:
