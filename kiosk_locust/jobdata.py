@@ -112,7 +112,8 @@ _CHANGE = {
 _JOBS = f"""SELECT {", ".join(_KEYS.values())}, tickets.id, fields, requests.body
     FROM tickets JOIN temp.times ON times.ticket_id = tickets.id
     LEFT JOIN requests ON requests.id = request_id
-    WHERE :cycle IS NULL OR tickets.cycle = :cycle ORDER BY tickets.id"""  # noqa: S608  constants
+    WHERE tickets.id BETWEEN :first AND :last AND (:cycle IS NULL OR tickets.cycle = :cycle)
+    ORDER BY tickets.id"""  # noqa: S608  constants
 _IDS = "SELECT min(id), max(id) FROM tickets WHERE :cycle IS NULL OR cycle = :cycle"
 
 
@@ -123,12 +124,13 @@ def jobs(db: sqlite3.Connection, run: Facts, cycle: int | None) -> Iterator[dict
     """
     given = {"cycle": cycle}
     ids = db.execute(_IDS, given).fetchone()
+    chosen = {**given, "first": ids[0], "last": ids[1]}
     attempts = _Companion(db, "attempts", _ATTEMPT, "number", ids)
     uploads = _Companion(db, "uploads", _UPLOAD, "number", ids)
     downloads = _Companion(db, "downloads", _DOWNLOAD, "ticket_id", ids)
     changes = _Companion(db, "changes", _CHANGE, "observed_at", ids)
     planned = json.dumps({name: run.options.get(name, "") for name in _REQUESTED})
-    for row in db.execute(_JOBS, given):
+    for row in db.execute(_JOBS, chosen):
         job: dict[str, Any] = dict(zip(_KEYS, row, strict=False))
         ticket_id, fields, body = row[-3:]
         _add_asked(job, _asked(body or planned))
