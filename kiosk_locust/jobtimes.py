@@ -170,8 +170,8 @@ def _ended(
     bound_s = _span(read.observed_after, observed_at)
     if source == "observed":
         error_s = bound_s
-    elif fixed is not None and fixed.error_s < math.inf:
-        error_s = fixed.error_s
+    elif fixed is not None and (known_s := fixed.error_s) < math.inf:
+        error_s = known_s
     found = _parts(
         read,
         queue_s,

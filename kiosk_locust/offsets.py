@@ -45,7 +45,9 @@ class Clocks:
         go by one name.
         """
         offset = self.offsets.get(clock)
-        found = offset.at(moment) if offset else None
+        if offset is None:
+            return None
+        found = offset.at(moment)
         return None if found is None or found.is_empty else found
 
     @property
