@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kiosk_locust import schema
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.inputs.file import InputFile, Kind
@@ -63,7 +64,7 @@ class Facts:
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """The ledger at ``path``, read-only, as it is at this moment; LedgerError if it is none.
 
-    What is written meanwhile is not seen. The connection belongs to the thread that opened it;
+    What is written meanwhile is not seen, and an older ledger looks like one of today. The connection belongs to the thread that opened it;
     scratch tables go to the disk, not into memory.
     """
     db = None
@@ -71,6 +72,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
         db.execute("PRAGMA temp_store = FILE")
         db.execute("BEGIN")
+        schema.present(db, schema.version_of(path, db))
         yield db
     except sqlite3.Error as error:
         raise LedgerError(f"the ledger {path} cannot be read: {error}") from error

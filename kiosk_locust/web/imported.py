@@ -7,10 +7,10 @@ import json
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from kiosk_locust import schema
 from kiosk_locust.cost.stored import Priced, RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.jobdata import PER_IMAGE, SINGLE
@@ -59,9 +59,8 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _fill(made: Path, found: Mapping[str, Any], name: str) -> None:
-    schema = resources.files("kiosk_locust").joinpath("ledger.sql").read_text("utf-8")
     with contextlib.closing(sqlite3.connect(made)) as db:
-        db.executescript(schema)
+        schema.create(db)
         db.executemany("INSERT INTO meta VALUES (?, ?)", _meta(found, name).items())
         rows = (_row(number, job) for number, job in enumerate(found["job_data"]))
         db.executemany(_INSERT, rows)
@@ -89,7 +88,6 @@ def _meta(found: Mapping[str, Any], name: str) -> dict[str, str]:
     if ended_at is None:  # the older client's
         times["ended_at"] = repr(max(map(_end_of, found["job_data"]), default=0.0))
     return {
-        "schema_version": "1",
         **texts,
         **times,
         "run_name": texts["run_name"] or name,
