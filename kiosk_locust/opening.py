@@ -34,6 +34,7 @@ def make(path: Path, meta: Mapping[str, str]) -> tuple[Lock, sqlite3.Connection]
                 *(path, kind),
             )
         connection = _connect(path)
+        _keep_durable(connection)
         schema.create(connection)
         connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
         connection.execute("COMMIT")
@@ -64,6 +65,7 @@ def reopen(path: Path, *, migrating: bool = False) -> tuple[Lock, sqlite3.Connec
     try:
         connection = _connect(path)
         version = _check(path, connection)
+        _keep_durable(connection)  # it writes to the file, which must be a ledger
         if migrating and version != schema.VERSION:
             _migrate(path, connection, version)
     except (LedgerError, sqlite3.Error) as error:
@@ -103,10 +105,12 @@ def damaged(path: Path, what: str) -> LedgerError:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+
+def _keep_durable(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    return connection
 
 
 def _check(path: Path, connection: sqlite3.Connection) -> int:

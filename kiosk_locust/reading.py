@@ -64,8 +64,8 @@ class Facts:
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """The ledger at ``path``, read-only, as it is at this moment; LedgerError if it is none.
 
-    What is written meanwhile is not seen, and an older ledger looks like one of today. The connection belongs to the thread that opened it;
-    scratch tables go to the disk, not into memory.
+    What is written meanwhile is not seen, and an older ledger looks like one of today. The
+    connection belongs to the thread that opened it; scratch tables go to the disk, not into memory.
     """
     db = None
     try:

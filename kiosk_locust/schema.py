@@ -5,8 +5,6 @@ Whoever reads an older ledger sees it as one of today, by tables and views of th
 own: the file stays as it is. It is changed only when a run goes on with it, in one transaction.
 """
 
-# ruff: noqa: S608  names of tables here are constants of this module
-
 from __future__ import annotations
 
 import sqlite3
