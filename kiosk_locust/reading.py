@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -88,14 +89,24 @@ def inputs(db: sqlite3.Connection) -> tuple[InputFile, ...]:
 
 
 def facts(db: sqlite3.Connection) -> Facts:
-    """The run's facts, from the ledger's ``meta``."""
+    """The run's facts, from the ledger's ``meta``; raises LedgerError where they are odd."""
     meta: dict[str, str] = dict(db.execute("SELECT key, value FROM meta").fetchall())
-    options = json.loads(meta.get("options") or "{}")
+    try:
+        return _facts(db, meta)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise LedgerError(
+            f"the facts of the run cannot be read ({type(error).__name__}): its ledger is damaged,"
+            " or something else wrote it"
+        ) from error
+
+
+def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
+    options = _object(meta, "options")
     return Facts(
         run_id=meta.get("run_id", ""),
         run_name=meta.get("run_name", ""),
         host=meta.get("host", ""),
-        versions=json.loads(meta.get("versions") or "{}"),
+        versions=_object(meta, "versions"),
         simulated=meta.get("simulated") == "true",
         finished=meta.get("finished") == "true",
         ended_by=meta.get("ended_by", ""),
@@ -109,8 +120,8 @@ def facts(db: sqlite3.Connection) -> Facts:
         },
         sessions=sessions(db, _moment(meta.get("alive_at"))),
         workers={
-            key.removeprefix(WORKER_KEY): json.loads(value)
-            for key, value in sorted(meta.items())
+            key.removeprefix(WORKER_KEY): _object(meta, key)
+            for key in sorted(meta)
             if key.startswith(WORKER_KEY)
         },
         cost=RunCost.from_text(meta["cost"]) if meta.get("cost") else None,
@@ -119,5 +130,15 @@ def facts(db: sqlite3.Connection) -> Facts:
     )
 
 
+def _object(meta: Mapping[str, str], key: str) -> dict[str, Any]:
+    found = json.loads(meta.get(key) or "{}")
+    if not isinstance(found, dict):
+        raise TypeError(f"{key} is no JSON object")
+    return found
+
+
 def _moment(text: str | None) -> float | None:
-    return float(text) if text else None
+    moment = float(text) if text else None
+    if moment is not None and not math.isfinite(moment):
+        raise ValueError("a time is no finite number")
+    return moment

@@ -15,6 +15,7 @@ from kiosk_locust.cost.stored import Priced, RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.jobdata import PER_IMAGE, SINGLE
 from kiosk_locust.snapshot import parse_time
+from kiosk_locust.soundness import foreign, look_over
 
 _COLUMNS = (
     *("id", "cycle", "number", "state", "due_at", "file", "taken_at", "job_id", "submitted_at"),
@@ -32,18 +33,22 @@ _TIMES = ("started_at", "time_zero", "ended_at")
 def as_ledger(path: Path) -> Iterator[Path]:
     """A ledger of what is in ``path``: itself, or of a results file a copy that is deleted.
 
-    Raises LedgerError for what is neither.
+    Raises LedgerError for what is neither, and for all that trips over it meanwhile.
     """
     if path.suffix.lower() != ".json":
-        yield path
+        look_over(path)
+        with foreign(path):
+            yield path
         return
     found = _load(path)
-    with tempfile.TemporaryDirectory(prefix="kiosk-page-") as folder:
+    with tempfile.TemporaryDirectory(prefix="kiosk-page-") as folder, foreign(path):
         made = Path(folder) / f"{path.stem}.db"
         try:
             _fill(made, found, path.stem)
-        except (AttributeError, KeyError, TypeError, ValueError, sqlite3.Error) as error:
-            raise LedgerError(f"{path} is no results file: {error!r}") from error
+            look_over(made)
+        except (LedgerError, sqlite3.Error) as error:
+            told = str(error).replace(str(made), str(path))
+            raise LedgerError(f"{path} is no results file: {told}") from error
         yield made
 
 
@@ -51,7 +56,7 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         with path.open(encoding="utf-8") as file:
             found = json.load(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise LedgerError(f"{path} cannot be read: {error}") from error
     if not isinstance(found, dict) or not isinstance(found.get("job_data"), list):
         raise LedgerError(f"{path} is no results file: it has no list job_data")
