@@ -31,7 +31,15 @@ _WORDS = {
 #: Columns with JSON objects; those of ``fields`` have texts alone.
 _OBJECTS = (("tickets", "fields"), ("requests", "body"), ("sessions", "changed"))
 #: What reading raises where facts are of other types than ours.
-_ODD = (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError, RecursionError)
+_ODD = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    IndexError,
+    ArithmeticError,
+    RecursionError,
+)
 
 
 @contextlib.contextmanager

@@ -24,11 +24,15 @@ from kiosk_locust.web import imported, jobscsv, past
 from tests.fuzz.strange import changed, fuzz, fuzz_files, json_values, texts
 from tests.layered import make_layers
 from tests.layered import resolve as resolve_settings
-from tests.ledgers import Row, T0, make, never_leased
+from tests.ledgers import T0, Row, make, never_leased
 
 ATTEMPT = (1, T0 - 0.5, T0, T0 + 0.1, "accepted", 200, None, "segmentation:a.png:1")
 CHANGE = (T0 + 1, T0, "started", T0 + 0.5, "pod-1")
-ROWS = (Row(attempts=(ATTEMPT,), changes=(CHANGE,)), Row(number=1, outcome="failed"), never_leased(2))
+ROWS = (
+    Row(attempts=(ATTEMPT,), changes=(CHANGE,)),
+    Row(number=1, outcome="failed"),
+    never_leased(2),
+)
 
 
 def bytes_of(rows: tuple[Row, ...] = ROWS) -> bytes:
@@ -70,7 +74,13 @@ def shown_or_refused(path: Path) -> bool:
 def paths(value: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Every place in a JSON value."""
     found = [prefix]
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for key, inner in items:
         found += paths(inner, (*prefix, key))
     return found
@@ -187,7 +197,11 @@ META = [
 
 
 @fuzz_files
-@given(st.dictionaries(st.sampled_from(META), st.one_of(texts, json_values.map(json.dumps)), min_size=1))
+@given(
+    st.dictionaries(
+        st.sampled_from(META), st.one_of(texts, json_values.map(json.dumps)), min_size=1
+    )
+)
 def test_a_ledger_with_strange_facts_is_shown_or_refused(facts: dict[str, str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "run.db")
