@@ -8,6 +8,8 @@ The suite tries the same few each time. More, and others each time::
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -70,3 +72,18 @@ def changed(data: bytes) -> st.SearchStrategy[bytes]:
         st.binary(max_size=50),
         st.sampled_from((0, 0, 0, 1, 2, 3)),
     )
+
+
+@contextmanager
+def refused_by(*kinds: type[BaseException]) -> Iterator[None]:
+    """What is raised here is one of ``kinds``, and says something."""
+    try:
+        yield
+    except kinds as error:
+        if not str(error).strip():
+            raise AssertionError("an error without words") from error
+
+
+def changed_text(text: str) -> st.SearchStrategy[str]:
+    """``text`` with some bytes turned."""
+    return changed(text.encode()).map(lambda data: data.decode("utf-8", "replace"))
