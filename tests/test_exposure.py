@@ -10,17 +10,18 @@ from kiosk_locust.cost.credentials import Credentials, Secrets
 from kiosk_locust.exposure import open_page, warnings
 
 NOTHING = Path("no-such-file")
+NOBODY = Credentials()
 
 
-def told(dotenv: Path = NOTHING, key: str = "", **grafana: str) -> list[str]:
+def told(dotenv: Path = NOTHING, key: str = "", grafana: Credentials = NOBODY) -> list[str]:
     held = {"GRAFANA_TOKEN": "t0ken", "COUNT": "3"} if dotenv is not NOTHING else {}
     environ = {"GOOGLE_APPLICATION_CREDENTIALS": key} if key else {}
-    return list(warnings(environ, held, dotenv, Secrets(grafana=Credentials(**grafana))))
+    return list(warnings(environ, held, dotenv, Secrets(grafana)))
 
 
 @pytest.mark.parametrize("password", ["admin", "prom-operator", "Admin", "changeme"])
 def test_a_password_that_everybody_knows_is_told_without_it(password: str) -> None:
-    (line,) = told(user="admin", password=password)
+    (line,) = told(grafana=Credentials("admin", password))
     assert line.startswith("GRAFANA_PASSWORD is one that everybody knows")
     assert password not in line.removeprefix("GRAFANA_PASSWORD")
 
@@ -28,13 +29,13 @@ def test_a_password_that_everybody_knows_is_told_without_it(password: str) -> No
 @pytest.mark.parametrize(
     "login",
     [
-        {"user": "admin", "password": "xK3-9vQ"},
-        {"user": "admin", "password": ""},
-        {"user": "admin", "password": "admin", "token": "a-token-wins"},
+        Credentials("admin", "xK3-9vQ"),
+        Credentials("admin", ""),
+        Credentials("admin", "admin", "a-token-wins"),
     ],
 )
-def test_other_logins_are_not_told_of(login: dict[str, str]) -> None:
-    assert told(**login) == []
+def test_other_logins_are_not_told_of(login: Credentials) -> None:
+    assert told(grafana=login) == []
 
 
 @pytest.mark.parametrize(

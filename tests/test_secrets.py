@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from tests.real import CLEAN, LOCUSTFILE, ROOT, Locust, simulator, wait_until
 from tests.servers import Connection, RawServer, answering, raw_answer, refusing_url
 from tests.test_webui import WebUi
 
-PLANTED = {
+PLANTED: dict[str, Any] = {
     "GRAFANA_USER": "canary-user-1",
     "GRAFANA_PASSWORD": "canary-pass/word-2",
     "PROMETHEUS_USER": "canary-user-3",

@@ -106,7 +106,7 @@ class ReachAdapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kw: Any) -> None:
         """Make the pools of connections that go straight to a host."""
-        super().init_poolmanager(*args, **kw)  # type: ignore[no-untyped-call]  # untyped there
+        super().init_poolmanager(*args, **kw)
         self.poolmanager.pool_classes_by_scheme = _pools(self._reach)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kw: Any) -> requests.Response:
