@@ -68,7 +68,7 @@ def reopen(path: Path, *, migrating: bool = False) -> tuple[Lock, sqlite3.Connec
         _keep_durable(connection)  # it writes to the file, which must be a ledger
         if migrating and version != schema.VERSION:
             _migrate(path, connection, version)
-    except (LedgerError, sqlite3.Error) as error:
+    except (LedgerError, sqlite3.Error, UnicodeError) as error:
         if connection:
             connection.close()
         lock.release()

@@ -75,7 +75,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         db.execute("BEGIN")
         schema.present(db, schema.version_of(path, db))
         yield db
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:
         raise LedgerError(f"the ledger {path} cannot be read: {error}") from error
     finally:
         if db is not None:

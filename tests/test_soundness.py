@@ -11,10 +11,14 @@ from pathlib import Path
 import pytest
 
 from kiosk_locust.errors import LedgerError, OptionsError
+from kiosk_locust.locking import Lock
+from kiosk_locust.opening import reopen
+from kiosk_locust.reading import facts, opened
 from kiosk_locust.rescue import load
+from kiosk_locust.resuming import Resumption
 from kiosk_locust.soundness import foreign, look_over
 from kiosk_locust.web import view
-from tests.layered import mistakes
+from tests.layered import make_layers, mistakes, resolve_layers
 from tests.ledgers import T0, Row, make, never_leased
 from tests.real import CLEAN, ROOT
 
@@ -90,6 +94,26 @@ def test_a_fact_that_no_ledger_has_is_told(ledger: Path, key: str, value: str) -
     change(ledger, "INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
     with pytest.raises(LedgerError, match="the facts of the run cannot be read"):
         look_over(ledger)
+
+
+def test_a_table_whose_name_is_no_text_is_refused(ledger: Path) -> None:
+    data = ledger.read_bytes().replace(b"CREATE TABLE uploads", b"CREATE TABLE uplo\xcends")
+    ledger.write_bytes(data.replace(b"tableuploadsuploads", b"tableuplo\xcedsuplo\xceds"))
+    with pytest.raises(LedgerError):
+        look_over(ledger)
+    with pytest.raises(LedgerError, match="is damaged"):
+        reopen(ledger)
+    reopened_by_another = Lock(ledger)  # nothing was left locked
+    reopened_by_another.release()
+
+
+def test_an_option_of_another_type_is_a_mistake_of_the_ledger(tmp_path: Path) -> None:
+    path = make(tmp_path / "run.db", [], finished="false", options={"grafana": {"host": 1}})
+    with opened(path) as db:
+        run = facts(db)
+    given = make_layers(cli={"--resume": str(path)})
+    with pytest.raises((LedgerError, OptionsError)):
+        resolve_layers(Resumption(path, run).under(given))
 
 
 def test_what_trips_over_a_strangers_file_is_told_without_a_traceback() -> None:
