@@ -31,7 +31,7 @@ _WORDS = {
 #: Columns with JSON objects; those of ``fields`` have texts alone.
 _OBJECTS = (("tickets", "fields"), ("requests", "body"), ("sessions", "changed"))
 #: What reading raises where facts are of other types than ours.
-_ODD = (
+ODD = (
     ValueError,
     TypeError,
     KeyError,
@@ -47,7 +47,7 @@ def foreign(path: Path) -> Iterator[None]:
     """LedgerError for all that trips over the contents of ``path``, whoever wrote it."""
     try:
         yield
-    except _ODD as error:
+    except ODD as error:
         what = repr(error) if len(repr(error)) <= 200 else type(error).__name__
         raise LedgerError(
             f"{path} holds what no ledger and no results file of kiosk_locust has ({what}): it is"

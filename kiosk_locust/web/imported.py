@@ -15,7 +15,7 @@ from kiosk_locust.cost.stored import Priced, RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.jobdata import PER_IMAGE, SINGLE
 from kiosk_locust.snapshot import parse_time
-from kiosk_locust.soundness import foreign, look_over
+from kiosk_locust.soundness import ODD, foreign, look_over
 
 _COLUMNS = (
     *("id", "cycle", "number", "state", "due_at", "file", "taken_at", "job_id", "submitted_at"),
@@ -47,8 +47,10 @@ def as_ledger(path: Path) -> Iterator[Path]:
             _fill(made, found, path.stem)
             look_over(made)
         except (LedgerError, sqlite3.Error) as error:
-            told = str(error).replace(str(made), str(path))
+            told = str(error).replace(str(made), "it")
             raise LedgerError(f"{path} is no results file: {told}") from error
+        except ODD as error:
+            raise LedgerError(f"{path} is no results file: {error!r:.200}") from error
         yield made
 
 
