@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 _CHECKS = (HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large)
 settings.register_profile(
-    "suite", max_examples=60, derandomize=True, deadline=None, suppress_health_check=_CHECKS
+    "suite", max_examples=100, derandomize=True, deadline=None, suppress_health_check=_CHECKS
 )
 settings.register_profile(
     "long", max_examples=3000, deadline=None, suppress_health_check=_CHECKS, print_blob=True
@@ -30,12 +30,12 @@ fuzz_files = settings(fuzz, max_examples=max(1, fuzz.max_examples // 3))
 HOSTILE = (
     *("", " ", "\x00", "\n", "\r\n", "\x1b[31m", "\u202etxt.exe", "\u2066", "\ufeff", "\ud800"),
     *("NaN", "nan", "inf", "-inf", "1e999", "-1", "-0", "1_000", "٣", "²", "0x10", "1e-320"),
-    *("9" * 5000, "1" + "0" * 400, "None", "null", "[]", "{}", '"', "'", "\\", "%s", "%", "{0}"),
+    *("9" * 4400, "1" + "0" * 400, "None", "null", "[]", "{}", '"', "'", "\\", "%s", "%", "{0}"),
     *("../../etc/passwd", "/etc/passwd", "..", ".", "C:\\x", "a/../b", "~root/x", "~nobody-such/x"),
     *("</script><script>alert(1)</script>", "<!--", "=cmd|' /C calc'!A0", "'; DROP TABLE tickets"),
     *("http://[::1", "http://a:b@c:d", "http://\u2100.example", "gs://", "file:///", "//", "://"),
     *("2027-13-45T99:99:99Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"),
-    *("99999-01-01", "2027-01-15T08:00:00.000Z", "done", "failed", ",", ",,,", "a" * 70_000),
+    *("99999-01-01", "2027-01-15T08:00:00.000Z", "done", "failed", ",", ",,,", "a" * 7_000),
 )
 
 texts = st.one_of(
