@@ -103,8 +103,8 @@ def facts(db: sqlite3.Connection) -> Facts:
 def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
     options = _object(meta, "options")
     return Facts(
-        run_id=meta.get("run_id", ""),
-        run_name=meta.get("run_name", ""),
+        run_id=_part_of_a_name(meta.get("run_id", "")),
+        run_name=_part_of_a_name(meta.get("run_name", "")),
         host=meta.get("host", ""),
         versions=_object(meta, "versions"),
         simulated=meta.get("simulated") == "true",
@@ -128,6 +128,13 @@ def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
         judgement=Judgement.from_text(meta["judgement"]) if meta.get("judgement") else None,
         generator=Generator.from_text(meta["generator"]) if meta.get("generator") else None,
     )
+
+
+def _part_of_a_name(text: str) -> str:
+    """Files are named so: what somebody else wrote there must not lead to another folder."""
+    if text and ("\0" in text or Path(text).name != text or text == ".."):
+        raise ValueError("a name leads to another folder")
+    return text
 
 
 def _object(meta: Mapping[str, str], key: str) -> dict[str, Any]:

@@ -87,6 +87,11 @@ def test_a_cell_that_no_ledger_has_is_told_by_its_column(
         ("judgement", '{"reasons": 1}'),
         ("generator", "null"),
         ("worker:a", "1"),
+        ("run_name", "../../home/somebody/private"),
+        ("run_name", "/etc/private"),
+        ("run_name", ".."),
+        ("run_id", "x/../../../private"),
+        ("run_id", "x\0"),
     ],
 )
 def test_a_fact_that_no_ledger_has_is_told(ledger: Path, key: str, value: str) -> None:
@@ -113,6 +118,22 @@ def test_an_option_of_another_type_is_a_mistake_of_the_ledger(tmp_path: Path) ->
     given = make_layers(cli={"--resume": str(path)})
     with pytest.raises((LedgerError, OptionsError)):
         resolve_layers(Resumption(path, run).under(given))
+
+
+def test_a_strangers_ledger_gives_no_files_of_other_folders(ledger: Path) -> None:
+    (ledger.parent / "private.json").write_text("{}")
+    (folder := ledger.parent / "results").mkdir()
+    moved = ledger.rename(folder / "run.db")
+    change(moved, "UPDATE meta SET value = '../private' WHERE key = 'run_name'")
+    server, url = view.make(moved, 0)
+    try:
+        client = server.app.test_client()  # type: ignore[attr-defined]  # flask's
+        at = {"base_url": url.split("/kiosk")[0]}
+        answer = client.get("/kiosk/runs/run/files/private.json", **at)
+    finally:
+        server.server_close()
+    assert (answer.status_code, b"{}" in answer.data) == (422, False)
+    assert b"the facts of the run cannot be read" in answer.data
 
 
 def test_what_trips_over_a_strangers_file_is_told_without_a_traceback() -> None:

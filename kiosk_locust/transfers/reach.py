@@ -20,6 +20,8 @@ from requests.utils import select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+#: RFC 6052: the last 32 bits are an address of IPv4, which a gateway reaches.
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -41,10 +43,8 @@ class NotAllowed(ValueError):
 
 def place_of(address: Ip) -> Place:
     """Where an address is; one of IPv6 that stands for one of IPv4 is where that is."""
-    inner = isinstance(address, ipaddress.IPv6Address) and (
-        address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-    )
-    address = inner or address
+    if isinstance(address, ipaddress.IPv6Address):
+        address = _inner(address) or address
     if address.is_loopback:
         return Place.LOOPBACK
     if address.is_link_local or address.is_multicast or address.is_unspecified:
@@ -54,6 +54,13 @@ def place_of(address: Ip) -> Place:
     if address.is_global:
         return Place.INTERNET
     return Place.NOWHERE if address.is_reserved else Place.PRIVATE
+
+
+def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The address of IPv4 that one of IPv6 leads to; None where it leads to none."""
+    if address in NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
 
 
 class Reach:

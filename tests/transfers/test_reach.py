@@ -57,6 +57,8 @@ def fetch(url: str, folder: Path, reach: Reach) -> str:
         ("::ffff:127.0.0.1", Place.LOOPBACK),
         ("::ffff:10.0.0.1", Place.PRIVATE),
         ("2002:7f00:1::", Place.LOOPBACK),
+        ("64:ff9b::a9fe:a9fe", Place.NOWHERE),
+        ("64:ff9b::5db8:d822", Place.INTERNET),
         ("169.254.169.254", Place.NOWHERE),
         ("::ffff:169.254.169.254", Place.NOWHERE),
         ("fe80::1", Place.NOWHERE),
