@@ -95,8 +95,11 @@ def scratch() -> sqlite3.Connection:
 
 def attach(db: sqlite3.Connection, path: Path) -> None:
     """Read the ledger at ``path`` through a `scratch` connection; else as `opened`."""
+    if absent := why_absent(path):
+        raise LedgerError(f"the ledger {path} cannot be read: {absent}")
     db.execute("ATTACH ? AS ledger", (_read_only(path),))
     db.execute("BEGIN")
+    schema.present(db, schema.version_of(path, db, "ledger"), "ledger")
 
 
 def detach(db: sqlite3.Connection) -> None:
@@ -173,15 +176,11 @@ def _object(meta: Mapping[str, str], key: str) -> dict[str, Any]:
 
 
 def _moment(text: str | None) -> float | None:
-<<<<<<< HEAD
-    return float(text) if text else None
-
-
-def _generator(text: str | None) -> Generator | None:
-    return Generator.from_text(text) if text else None
-=======
     moment = float(text) if text else None
     if moment is not None and not math.isfinite(moment):
         raise ValueError("a time is no finite number")
     return moment
->>>>>>> main
+
+
+def _generator(text: str | None) -> Generator | None:
+    return Generator.from_text(text) if text else None

@@ -61,7 +61,10 @@ class Reckoning:
         try:
             attach(self.db, self.path)
             self._run = facts(self.db)
-        except sqlite3.Error as error:
+        except LedgerError:
+            self.close()
+            raise
+        except (sqlite3.Error, UnicodeError) as error:
             self.close()
             raise self._unreadable(error) from error
         return self
@@ -76,12 +79,12 @@ class Reckoning:
             self.close()
         else:
             detach(self.db)
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, (sqlite3.Error, UnicodeError)):
             raise self._unreadable(error) from error
 
     def close(self) -> None:
         """Let go of everything; it cannot be entered again."""
         self.db.close()
 
-    def _unreadable(self, error: sqlite3.Error) -> LedgerError:
+    def _unreadable(self, error: Exception) -> LedgerError:
         return LedgerError(f"the ledger {self.path} cannot be read: {error}")

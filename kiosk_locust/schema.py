@@ -45,12 +45,12 @@ def create(db: sqlite3.Connection) -> None:
     db.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(VERSION),))
 
 
-def version_of(path: Path, db: sqlite3.Connection) -> int:
-    """The version of a ledger that can be used here.
+def version_of(path: Path, db: sqlite3.Connection, of: str = "main") -> int:
+    """The version of a ledger that can be used here; ``of`` is its name in the connection.
 
     Raises LedgerError for what is no ledger, and for one that a newer kiosk_locust made.
     """
-    if not {"meta", "tickets"} <= _columns(db).keys():
+    if not {"meta", "tickets"} <= _columns(db, of).keys():
         raise LedgerError(f"{path} is no ledger: it lacks the tables that every ledger has")
     facts = dict(db.execute("SELECT key, value FROM meta WHERE key = 'schema_version'").fetchall())
     text = str(facts.get("schema_version", ""))
@@ -65,18 +65,25 @@ def version_of(path: Path, db: sqlite3.Connection) -> int:
     return int(text)
 
 
-def present(db: sqlite3.Connection, version: int) -> None:
-    """Let this connection, which may be unable to write, see an older ledger as one of today."""
+def present(db: sqlite3.Connection, version: int, of: str = "main") -> None:
+    """Let this connection, which may be unable to write, see an older ledger as one of today.
+
+    Once it did, it does so again for that ledger.
+    """
     if version == VERSION:
         return
-    columns = _columns(db)
+    columns = _columns(db, of)
+    known = _columns(db, "temp")
     for name, described in _LACKED_BY_1.items():
-        if name not in columns:
+        if name not in columns and name not in known:
             db.execute(f"CREATE TEMP TABLE {name} ({described})")
             if name == "sessions":
                 db.execute(_ONLY_SESSION)
     if "uploaded_name" not in columns["tickets"]:
-        db.execute("CREATE TEMP VIEW tickets AS SELECT *, NULL AS uploaded_name FROM main.tickets")
+        db.execute(
+            f"""CREATE TEMP VIEW IF NOT EXISTS tickets AS
+            SELECT *, NULL AS uploaded_name FROM {of}.tickets"""  # noqa: S608  a name of ours
+        )
 
 
 def migrate(db: sqlite3.Connection, version: int) -> None:
@@ -95,11 +102,12 @@ def migrate(db: sqlite3.Connection, version: int) -> None:
     db.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (str(VERSION),))
 
 
-def _columns(db: sqlite3.Connection) -> dict[str, set[str]]:
+def _columns(db: sqlite3.Connection, of: str = "main") -> dict[str, set[str]]:
     """The file's tables with their columns."""
     rows = db.execute(
-        "SELECT m.name, c.name FROM main.sqlite_master AS m, pragma_table_info(m.name) AS c"
-        " WHERE m.type = 'table'"
+        f"""SELECT m.name, c.name FROM {of}.sqlite_master AS m, pragma_table_info(m.name, ?) AS c
+        WHERE m.type = 'table'""",  # noqa: S608  a name of ours
+        (of,),
     )
     found: dict[str, set[str]] = {}
     for table, column in rows:

@@ -21,11 +21,7 @@ from kiosk_locust.reading import Facts, facts, opened
 from kiosk_locust.reckoning import Reckoning
 from kiosk_locust.record import Outcome
 from kiosk_locust.sessions import gaps
-<<<<<<< HEAD
-=======
-from kiosk_locust.snapshot import Snapshot
 from kiosk_locust.soundness import foreign
->>>>>>> main
 from kiosk_locust.summary import Summary
 from kiosk_locust.times import cuts
 from kiosk_locust.verdict import ABORTED, exit_code
