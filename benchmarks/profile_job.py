@@ -73,6 +73,7 @@ class Mark:
 
     jobs: int
     cpu_s: float
+    system_s: float  # of it, in system calls
     resident: int  # bytes
     peak: int  # bytes
     at: float  # seconds of the monotonic clock
@@ -122,7 +123,7 @@ def run_once(
             command += ["-r", str(users)]
         if profile is not None:
             spy = str(Path(sys.executable).with_name("py-spy"))
-            command = [spy, "record", "-f", "raw", "-r", "500", "-o", str(profile), "--", *command]
+            command = [spy, "record", "-f", "raw", "-r", "500", "--nonblocking", "-o", str(profile), "--", *command]
         environment = CLEAN | UNJUDGED | {
             "PYTHONPATH": str(ROOT),
             "PROFILED": who,
@@ -142,10 +143,11 @@ def run_once(
         return [Mark(**json.loads(line)) for line in lines]
 
 
-def between(first: Mark, last: Mark) -> tuple[float, float]:
-    """Processor time a job in ms, and jobs a second, from one mark to another."""
+def between(first: Mark, last: Mark) -> tuple[float, float, float]:
+    """Processor time a job in ms, of it in system calls, and jobs a second, between two marks."""
     jobs = last.jobs - first.jobs
-    return (last.cpu_s - first.cpu_s) / jobs * 1000, jobs / (last.at - first.at)
+    cpu_s, system_s = last.cpu_s - first.cpu_s, last.system_s - first.system_s
+    return cpu_s / jobs * 1000, system_s / jobs * 1000, jobs / (last.at - first.at)
 
 
 def main() -> None:
@@ -178,9 +180,12 @@ def main() -> None:
                     who, kiosk.url, jobs=jobs, users=min(jobs, 1000), rate=asked.rate,
                     poll_s=JOB_S, marks=marks, profile=asked.profile,
                 )
-        cost_ms, pace = between(*ended[:2])
+        cost_ms, system_ms, pace = between(*ended[:2])
         found[who].append(cost_ms)
-        print(f"{who}: {cost_ms:.3f} ms a job at {pace:.0f} jobs/s", flush=True)
+        print(
+            f"{who}: {cost_ms:.3f} ms a job ({system_ms:.3f} in the system) at {pace:.0f} jobs/s",
+            flush=True,
+        )
     for who, costs in found.items():
         print(f"{who}, median: {statistics.median(costs):.3f} ms a job")
     if len(ways) > 1:

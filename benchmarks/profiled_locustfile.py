@@ -31,12 +31,13 @@ def count_job(**_: Any) -> None:
 
 
 def mark(jobs: int) -> None:
-    """Note CPU (s), memory (bytes) and the time (s)."""
+    """Note processor time (s), of it the system's, memory (bytes) and the time (s)."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     resident = int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
     line = {
         "jobs": jobs,
         "cpu_s": used.ru_utime + used.ru_stime,
+        "system_s": used.ru_stime,
         "resident": resident,
         "peak": used.ru_maxrss * 1024,
         "at": time.monotonic(),

@@ -24,6 +24,7 @@ from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
 from kiosk_locust.errors import KioskError, KioskLocustError, PreflightError
 from kiosk_locust.finish import Finish
+from kiosk_locust.garbage import calm
 from kiosk_locust.gate import Gate
 from kiosk_locust.generator import GeneratorWatch, Others
 from kiosk_locust.http.exchange import RequestSample
@@ -290,6 +291,7 @@ class ActiveRun:
         lead = lead_s(self.options.users)
         if isinstance(self.run, MasterRun):
             lead += JOIN_LEAD_S
+        self._closers.append(calm())  # what is searched now delays no job
         zero_at = self._clock.now() + lead
         if self._resumed is None:
             self._ledger.set_meta(time_zero=repr(zero_at))
