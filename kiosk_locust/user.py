@@ -100,8 +100,9 @@ class KioskUser(User):
     def request_for(self, ticket: Ticket, options: Options) -> JobRequest:
         """What ``request`` says; raises TypeError if that is no JobRequest, and what it raises."""
         request: object = self.request(ticket, self._default(options, ticket))
-        if request is self._checked:
-            return self._checked
+        checked = self._checked
+        if checked is not None and request is checked:
+            return checked
         if not isinstance(request, JobRequest):
             raise TypeError(f"it must return a JobRequest, not {request!r}")
         for each in fields(request):
@@ -113,14 +114,14 @@ class KioskUser(User):
 
     def _default(self, options: Options, ticket: Ticket) -> JobRequest:
         """What the settings say, made once for all jobs of one file."""
-        made_of = (options, ticket.file)
-        made_last = self._made_of
-        if options.transfers.upload or made_last is None or made_of[0] is not made_last[0]:
-            known = False
-        else:
-            known = made_last[1] == ticket.file
-        if not known:
-            self._made_of, self._made = made_of, request_from(options, ticket)
+        made_of = self._made_of
+        if (
+            made_of is None
+            or made_of[0] is not options
+            or made_of[1] != ticket.file
+            or options.transfers.upload
+        ):
+            self._made_of, self._made = (options, ticket.file), request_from(options, ticket)
         return self._made
 
 
