@@ -27,8 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk_locust.snapshot import FIELDS
-from tests.real import CLEAN, ROOT, UNJUDGED, simulator
 from tests.faults.play import free_port
+from tests.real import CLEAN, ROOT, UNJUDGED, simulator
 
 LOCUSTFILE = ROOT / "benchmarks" / "profiled_locustfile.py"
 JOB_S = 2.0
@@ -123,18 +123,34 @@ def run_once(
             command += ["-r", str(users)]
         if profile is not None:
             spy = str(Path(sys.executable).with_name("py-spy"))
-            command = [spy, "record", "-f", "raw", "-r", "500", "--nonblocking", "-o", str(profile), "--", *command]
-        environment = CLEAN | UNJUDGED | {
-            "PYTHONPATH": str(ROOT),
-            "PROFILED": who,
-            "MARKS": ",".join(map(str, marks)),
-            "MARKS_FILE": str(folder / "marks"),
-            "JOBS": str(jobs),
-            "RATE": str(rate or ""),
-            "USERS": str(users),
-            "POLL_S": str(poll_s if rate else 0),
-        }
-        done = subprocess.run(
+            command = [
+                spy,
+                "record",
+                "-f",
+                "raw",
+                "-r",
+                "500",
+                "--nonblocking",
+                "-o",
+                str(profile),
+                "--",
+                *command,
+            ]
+        environment = (
+            CLEAN
+            | UNJUDGED
+            | {
+                "PYTHONPATH": str(ROOT),
+                "PROFILED": who,
+                "MARKS": ",".join(map(str, marks)),
+                "MARKS_FILE": str(folder / "marks"),
+                "JOBS": str(jobs),
+                "RATE": str(rate or ""),
+                "USERS": str(users),
+                "POLL_S": str(poll_s if rate else 0),
+            }
+        )
+        done = subprocess.run(  # noqa: PLW1510  its marks tell
             command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900
         )
         if not (folder / "marks").exists():
@@ -169,16 +185,29 @@ def main() -> None:
         if asked.saturated:
             with nginx() as url:
                 ended = run_once(
-                    who, url, jobs=jobs, users=200, rate=None, poll_s=0.01, marks=marks,
-                    profile=asked.profile, more=("--concurrent-requests-per-host", "200"),
+                    who,
+                    url,
+                    jobs=jobs,
+                    users=200,
+                    rate=None,
+                    poll_s=0.01,
+                    marks=marks,
+                    profile=asked.profile,
+                    more=("--concurrent-requests-per-host", "200"),
                 )
         else:
             with simulator(
                 f"--predict-s={JOB_S}", "--spread=0", "--jobs-per-gpu=4000", quick=False
             ) as kiosk:
                 ended = run_once(
-                    who, kiosk.url, jobs=jobs, users=min(jobs, 1000), rate=asked.rate,
-                    poll_s=JOB_S, marks=marks, profile=asked.profile,
+                    who,
+                    kiosk.url,
+                    jobs=jobs,
+                    users=min(jobs, 1000),
+                    rate=asked.rate,
+                    poll_s=JOB_S,
+                    marks=marks,
+                    profile=asked.profile,
                 )
         cost_ms, system_ms, pace = between(*ended[:2])
         found[who].append(cost_ms)

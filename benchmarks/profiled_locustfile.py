@@ -1,7 +1,8 @@
 """Jobs whose process notes what it has used by a number of ended jobs; for profile_job.py.
 
-``PROFILED`` is ``ours``, or ``bare``: a FastHttpUser that does the least possible and keeps nothing.
-``MARKS`` are numbers of jobs, comma-joined: at each, a line of JSON goes to the file ``MARKS_FILE``.
+``PROFILED`` is ``ours``, or ``bare``: a FastHttpUser that does the least possible and keeps
+nothing. ``MARKS`` are numbers of jobs, comma-joined: at each, a line of JSON goes to
+``MARKS_FILE``.
 """
 
 from __future__ import annotations
@@ -81,7 +82,11 @@ else:
                 _begun.append(time.monotonic() + 1)
             gevent.sleep(max(0.0, _begun[0] + number / _RATE - time.monotonic()))
             post = self.client.post
-            asked = {"jobType": "segmentation", "imageName": "a.png", "uploadedName": "uploads/a.png"}
+            asked = {
+                "jobType": "segmentation",
+                "imageName": "a.png",
+                "uploadedName": "uploads/a.png",
+            }
             with post("/api/predict", json=asked, catch_response=True) as answer:
                 key = answer.json()["hash"]
             status = ""
@@ -90,7 +95,9 @@ else:
                     gevent.sleep(_POLL_S)
                 with post("/api/status", json={"hash": key}, catch_response=True) as answer:
                     status = answer.json()["status"]
-            with post("/api/redis/expire", json={"hash": key, "expireIn": 3600}, catch_response=True):
+            with post(
+                "/api/redis/expire", json={"hash": key, "expireIn": 3600}, catch_response=True
+            ):
                 count_job()
             if _ended == _JOBS:
                 gevent.spawn(self.environment.runner.quit)

@@ -1,7 +1,7 @@
 """From the start of the process to the first byte of a submission, as the server saw it arrive.
 
-One job on a simulated Kiosk that is there already; also how long ``import`` takes of it, and whether
-packages were imported that such a run does not use. From the root of the repository:
+One job on a simulated Kiosk that is there already; also how long ``import`` takes of it, and
+whether packages were imported that such a run does not use. From the root of the repository:
 
     python -m benchmarks.startup              # 7 runs
 """

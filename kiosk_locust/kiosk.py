@@ -47,7 +47,7 @@ class Kiosk:
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
 
-    def predict(self, request: JobRequest, wanted: Callable[[], bool] = lambda: True) -> Submission:
+    def predict(self, request: JobRequest, wanted: Callable[[], bool] | None = None) -> Submission:
         """Submit one job. Not idempotent: each call that arrives makes a new job.
 
         ``wanted`` is asked right before it is sent; Withdrawn is raised where it says no.
@@ -61,7 +61,7 @@ class Kiosk:
         return Submission(job_id, exchange)
 
     def upload(
-        self, form: FileForm, wanted: Callable[[], bool] = lambda: True
+        self, form: FileForm, wanted: Callable[[], bool] | None = None
     ) -> tuple[str, Exchange]:
         """Upload a file; where it then is in the bucket. Idempotent: it is named by its content.
 

@@ -122,7 +122,7 @@ def tell_of_request(environment: Environment, sample: RequestSample, tallies: Ta
 
 def _is_locusts_alone(hook: EventHook) -> bool:
     """Whether the only listener is that of Locust's runner, which does no more than count."""
-    listeners = hook._handlers  # noqa: SLF001  there is no other way to ask
+    listeners = hook._handlers  # there is no other way to ask
     return len(listeners) == 1 and listeners[0].__module__ == "locust.runners"
 
 
@@ -151,4 +151,3 @@ def _parts(record: Record, found: Measures) -> Iterator[tuple[str, float | None]
     yield "socket wait", parts.socket_wait_s
     yield "submission http", parts.submission_http_s
     yield "detection", parts.detection_s
-

@@ -38,8 +38,7 @@ class _Sum:
         self.total += time_ms
         if self.least is None or time_ms < self.least:
             self.least = time_ms
-        if time_ms > self.most:
-            self.most = time_ms
+        self.most = max(self.most, time_ms)
         bucket = locust_stats.bucket_response_time(time_ms)
         self.times[bucket] = self.times.get(bucket, 0) + 1
 
@@ -47,7 +46,7 @@ class _Sum:
         """What StatsEntry.log does, for all of them; ``at`` in epoch seconds."""
         second, last = int(at), entry.last_request_timestamp
         if entry.use_response_times_cache and last and second > int(last):
-            entry._cache_response_times(second - 1)  # noqa: SLF001  as its own log does
+            entry._cache_response_times(second - 1)  # as its own log does
         entry.num_requests += self.count
         entry.num_none_requests += self.nones
         entry.num_reqs_per_sec[second] += self.count

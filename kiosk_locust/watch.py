@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 import gevent
+
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import Answered
 from kiosk_locust.histogram import Histogram
