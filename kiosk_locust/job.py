@@ -60,6 +60,23 @@ class Job:
     are still wanted; ``uploader`` brings its file to the Kiosk first.
     """
 
+    __slots__ = (  # there may be twenty thousand of them
+        "_alarm",
+        "_backoff",
+        "_book",
+        "_clock",
+        "_is_adopted",
+        "_is_last_look",
+        "_kiosk",
+        "_leased",
+        "_may_submit",
+        "_maybe_backoff",
+        "_options",
+        "_rng",
+        "_uploader",
+        "record",
+    )
+
     def __init__(
         self,
         record: Record,
@@ -248,10 +265,13 @@ class Job:
                 continue
             self._backoff.reset()
             budget.reset()
-            if reading.snapshot.exists:
+            exists = reading.snapshot.exists
+            ending = self._observe(reading) if exists else None
+            del reading  # its body shall not be kept while the job rests
+            if ending:
+                return ending
+            if exists:
                 missing = False
-                if ending := self._observe(reading):
-                    return ending
             elif missing:  # twice in a row: one look may have hit a Redis that was failing over
                 return Ending(Outcome.VANISHED, "the Kiosk no longer knows its hash")
             else:

@@ -20,6 +20,8 @@ class Backoff:
     names a wait (at most ``LONGEST_HINT_S`` of it is believed) the drawn one is added to it.
     """
 
+    __slots__ = ("_base_s", "_cap_s", "_failures", "_rng")
+
     def __init__(self, rng: random.Random, *, base_s: float = BASE_S, cap_s: float = CAP_S) -> None:
         self._rng = rng
         self._base_s = base_s
@@ -43,6 +45,8 @@ class Backoff:
 
 class Budget:
     """How long it may go on without an answer, in seconds; it starts full."""
+
+    __slots__ = ("_clock", "_since", "seconds")
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
