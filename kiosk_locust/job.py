@@ -30,7 +30,7 @@ from kiosk_locust.kiosk import Kiosk, Reading
 from kiosk_locust.measures import failed_children
 from kiosk_locust.options import Options
 from kiosk_locust.record import Attempt, AttemptResult, Outcome, Record, StatusChange
-from kiosk_locust.retry import Backoff, Budget
+from kiosk_locust.retry import Backoff, Budget, poll_interval_s
 
 #: A submission that may have arrived is sent again at most so often: each may be a job more.
 MAX_MAYBE_SUBMISSIONS = 3
@@ -281,8 +281,9 @@ class Job:
             wait_s = self._interval_s(started_at)
 
     def _interval_s(self, started_at: float) -> float:
+        options = self._options
         age_s = self._clock.now() - started_at
-        return max(self._options.update_interval_s, self._options.poll_backoff * age_s)
+        return poll_interval_s(age_s, options.update_interval_s, options.poll_backoff)
 
     def _rest(self, started_at: float, wait_s: float) -> Ending | None:
         """Rest before a poll; if that is the last one, how the job ends unless it is final."""

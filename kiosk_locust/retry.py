@@ -1,4 +1,4 @@
-"""When to try again, and for how long; pure."""
+"""When to try again, or to look again, and for how long; pure."""
 
 from __future__ import annotations
 
@@ -66,3 +66,13 @@ class Budget:
     def reset(self) -> None:
         """Note that an answer came just now."""
         self._since = self._clock.now()
+
+
+def poll_interval_s(age_s: float, update_interval_s: float, backoff: float) -> float:
+    """Seconds from one poll of a job of that age to the next.
+
+    Never less than UPDATE_INTERVAL; from where it is more, POLL_BACKOFF times the age. So the
+    number of polls grows with the logarithm of a long job's duration, and its end is seen later by
+    that share of it at most. The duration itself is the server's, and none the worse.
+    """
+    return max(update_interval_s, backoff * age_s)
