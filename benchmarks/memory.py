@@ -51,9 +51,8 @@ def in_flight(jobs: int, rate: float) -> str:
         locust = Locust(Path(name), *arguments, host=kiosk.url, **settings)
         time.sleep(jobs / rate + UPDATE_INTERVAL_S + 5)
         memory_mb, open_sockets = resident_mb(locust.process.pid), sockets(locust.process.pid)
-        words = (
-            f"{jobs:,} jobs in flight: {memory_mb:.0f} MB, {open_sockets} sockets, "
-            + _lags(kiosk, Path(name))
+        words = f"{jobs:,} jobs in flight: {memory_mb:.0f} MB, {open_sockets} sockets, " + _lags(
+            kiosk, Path(name)
         )
         for _ in range(2):
             locust.signal(signal.SIGINT)

@@ -10,7 +10,9 @@ MOST = 10**9
 
 
 @given(st.lists(st.integers(-5, 2 * MOST), min_size=1, max_size=300))
-def test_its_percentiles_are_those_of_one_that_each_value_was_recorded_in(values: list[int]) -> None:
+def test_its_percentiles_are_those_of_one_that_all_was_recorded_in(
+    values: list[int],
+) -> None:
     quick, plain = Histogram(MOST), HdrHistogram(1, MOST, 3)
     for value in values:
         quick.add(value)

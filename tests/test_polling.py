@@ -10,7 +10,9 @@ from kiosk_locust.retry import poll_interval_s
 LONGEST_S = 5.5 * 3600
 
 
-def polls(ended_s: float, first_s: float, backoff: float, update_interval_s: float = 10) -> list[float]:
+def polls(
+    ended_s: float, first_s: float, backoff: float, update_interval_s: float = 10
+) -> list[float]:
     """The ages (s) at which a job is polled that ends at ``ended_s``, up to the poll that sees it."""
     ages = [first_s]
     while ages[-1] < ended_s:
