@@ -10,13 +10,11 @@ from kiosk_locust.retry import poll_interval_s
 LONGEST_S = 5.5 * 3600
 
 
-def polls(
-    ended_s: float, first_s: float, backoff: float, update_interval_s: float = 10
-) -> list[float]:
-    """The ages (s) at which a job is polled that ends at ``ended_s``, up to the poll that sees it."""
+def polls(ended_s: float, first_s: float, backoff: float) -> list[float]:
+    """The ages (s) at which a job that ends at ``ended_s`` is polled, until its end is seen."""
     ages = [first_s]
     while ages[-1] < ended_s:
-        ages.append(ages[-1] + poll_interval_s(ages[-1], update_interval_s, backoff))
+        ages.append(ages[-1] + poll_interval_s(ages[-1], 10, backoff))
     return ages
 
 
