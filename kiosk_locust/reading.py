@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kiosk_locust.absent import why_absent
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.inputs.file import InputFile, Kind
@@ -66,6 +67,8 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     What is written meanwhile is not seen. The connection belongs to the thread that opened it;
     scratch tables go to the disk, not into memory.
     """
+    if absent := why_absent(path):
+        raise LedgerError(f"the ledger {path} cannot be read: {absent}")
     db = None
     try:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)

@@ -136,7 +136,7 @@ def _find(check: Checker, file: str, mode: Mode) -> Found:
         if "file" not in check.failed:
             what = "file or folder" if mode == "upload" else "file"
             advice = f"is required here: name the local {what} to upload"
-            check.refuse(None, advice, source="FILE (--file)")
+            check.refuse_missing("file", advice)
         return Found("")
     path = _path(file)
     if not path.exists():

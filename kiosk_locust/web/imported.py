@@ -11,9 +11,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from kiosk_locust.absent import why_absent
 from kiosk_locust.cost.stored import Priced, RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.jobdata import PER_IMAGE, SINGLE
+from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.snapshot import parse_time
 
 _COLUMNS = (
@@ -52,7 +54,7 @@ def _load(path: Path) -> dict[str, Any]:
         with path.open(encoding="utf-8") as file:
             found = json.load(file)
     except (OSError, ValueError) as error:
-        raise LedgerError(f"{path} cannot be read: {error}") from error
+        raise LedgerError(f"{path} cannot be read: {why_absent(path) or error}") from error
     if not isinstance(found, dict) or not isinstance(found.get("job_data"), list):
         raise LedgerError(f"{path} is no results file: it has no list job_data")
     return found
@@ -98,6 +100,7 @@ def _meta(found: Mapping[str, Any], name: str) -> dict[str, str]:
         "simulated": "true" if found.get("simulated") else "false",
         "finished": "true" if found.get("finished", True) else "false",
         **_cost(found),
+        **_judgement(found),
     }
 
 
@@ -110,6 +113,16 @@ def _cost(found: Mapping[str, Any]) -> dict[str, str]:
     priced = Priced({}, estimate) if isinstance(estimate, dict) else None
     told = RunCost(str(cost.get("asked") or ""), str(cost.get("trouble") or ""), priced)
     return {"cost": told.as_text()}
+
+
+def _judgement(found: Mapping[str, Any]) -> dict[str, str]:
+    """The verdict and the thresholds, as a ledger has them; nothing where there are none."""
+    verdict = found.get("verdict")
+    if not isinstance(verdict, dict):
+        return {}
+    text = json.dumps(verdict)
+    Judgement.from_text(text)  # raises for what is none
+    return {"judgement": text}
 
 
 def _row(number: int, job: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -130,6 +130,7 @@ def _picture(
         files=files.of_run(ledger, run.run_name, run.run_id),
         cost=_cost(run),
         configuration=shown_settings(run.options),
+        judgement=run.judgement.as_json() if run.judgement and not is_on else None,
     )
 
 
