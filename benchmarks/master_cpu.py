@@ -49,8 +49,7 @@ def run(workers: int, jobs: int, rate: float) -> None:
             folder.mkdir()
             is_master = own == "master"
             host = kiosk.url if is_master else ""
-            settings = {"UPDATE_INTERVAL": "2"}
-            return Locust(folder, *arguments, host=host, headless=is_master, **settings)
+            return Locust(folder, *arguments, host=host, headless=is_master, UPDATE_INTERVAL="2")
 
         master = start(
             *("master", "--master", "--master-bind-port", port, "--only-summary"),

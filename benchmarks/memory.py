@@ -1,16 +1,16 @@
-"""Memory of the process that runs jobs: by jobs in flight, and by jobs completed.
+"""Memory of the process that runs jobs, by jobs in flight.
 
-In flight: jobs that take for ever, begun at 200/s, polled every 10 s; resident memory once all are
-there, the submission lag by the server's log, and the sockets it was held to. Completed: jobs that
-are done at once, on nginx with fixed bodies. From the root of the repository:
+Jobs that take for ever, begun at 200/s, polled every 10 s; resident memory once all are there, the
+submission lag by the server's log, and the sockets that the process has open. By jobs completed:
+``profile_job --memory``. From the root of the repository:
 
     python -m benchmarks.memory --in-flight 1000 5000 20000
-    python -m benchmarks.memory --completed 10000 100000
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import signal
 import sqlite3
 import tempfile
@@ -18,8 +18,6 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks.profile_job import nginx, run_once
-from benchmarks.submission_lag import nearest_rank
 from tests.real import Locust, Simulator, simulator
 
 UPDATE_INTERVAL_S = 10
@@ -46,9 +44,9 @@ def in_flight(jobs: int, rate: float) -> str:
         simulator("--predict-s=86400", f"--jobs-per-gpu={jobs}", quick=False) as kiosk,
         tempfile.TemporaryDirectory() as name,
     ):
-        settings = {"UPDATE_INTERVAL": str(UPDATE_INTERVAL_S)}
         arguments = ("-u", str(jobs), "-r", str(rate), "--only-summary")
-        locust = Locust(Path(name), *arguments, host=kiosk.url, **settings)
+        interval = str(UPDATE_INTERVAL_S)
+        locust = Locust(Path(name), *arguments, host=kiosk.url, UPDATE_INTERVAL=interval)
         time.sleep(jobs / rate + UPDATE_INTERVAL_S + 5)
         memory_mb, open_sockets = resident_mb(locust.process.pid), sockets(locust.process.pid)
         words = f"{jobs:,} jobs in flight: {memory_mb:.0f} MB, {open_sockets} sockets, " + _lags(
@@ -66,42 +64,18 @@ def _lags(kiosk: Simulator, folder: Path) -> str:
     with closing(sqlite3.connect(ledger)) as opened:
         due = dict(opened.execute("SELECT job_id, due_at FROM tickets").fetchall())
     lags = sorted((s["at"] - due[s["hash"]]) * 1000 for s in kiosk.submissions)
-    p50, p99 = (nearest_rank(lags, percent) for percent in (50, 99))
+    p50, p99 = (lags[max(0, math.ceil(len(lags) * percent / 100) - 1)] for percent in (50, 99))
     return f"{len(lags):,} submitted, lag p50 {p50:.2f} ms, p99 {p99:.2f} ms, max {lags[-1]:.2f} ms"
-
-
-def completed(marks: tuple[int, ...]) -> None:
-    """Print a line for each mark."""
-    with nginx() as url:
-        ended = run_once(
-            "ours",
-            url,
-            jobs=max(marks),
-            users=200,
-            rate=None,
-            poll_s=0.01,
-            marks=marks,
-            more=("--concurrent-requests-per-host", "200"),
-        )
-    for mark in ended:
-        print(
-            f"{mark.jobs:,} jobs completed: {mark.resident / _MB:.0f} MB, peak"
-            f" {mark.peak / _MB:.0f} MB",
-            flush=True,
-        )
 
 
 def main() -> None:
     """Print what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--in-flight", type=int, nargs="*", default=[])
-    parser.add_argument("--completed", type=int, nargs="*", default=[])
+    parser.add_argument("--in-flight", type=int, nargs="*", default=[1000, 5000, 20000])
     parser.add_argument("--rate", type=float, default=200.0, help="jobs a second")
     asked = parser.parse_args()
     for jobs in asked.in_flight:
         print(in_flight(jobs, asked.rate), flush=True)
-    if asked.completed:
-        completed(tuple(asked.completed))
 
 
 if __name__ == "__main__":

@@ -166,6 +166,19 @@ def between(first: Mark, last: Mark) -> tuple[float, float, float]:
     return cpu_s / jobs * 1000, system_s / jobs * 1000, jobs / (last.at - first.at)
 
 
+def tell_memory(marks: tuple[int, ...]) -> None:
+    """Print a line for each number of completed jobs, all of one run."""
+    with nginx() as url:
+        wide = ("--concurrent-requests-per-host", "200")
+        jobs = max(marks)
+        ended = run_once(
+            "ours", url, jobs=jobs, users=200, rate=None, poll_s=0.01, marks=marks, more=wide
+        )
+    for mark in ended:
+        resident_mb, peak_mb = mark.resident / 1e6, mark.peak / 1e6
+        print(f"{mark.jobs:,} jobs completed: {resident_mb:.0f} MB, peak {peak_mb:.0f} MB")
+
+
 def main() -> None:
     """Print a line for each run, then medians and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -175,7 +188,11 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--who", choices=WAYS, help="only this one")
     parser.add_argument("--profile", type=Path, help="py-spy's stacks of one run go here")
+    parser.add_argument("--memory", type=int, nargs="*", help="ours, by so many completed jobs")
     asked = parser.parse_args()
+    if asked.memory:
+        tell_memory(tuple(asked.memory))
+        return
     os.environ.pop("MARKS_FILE", None)
     ways = (asked.who,) if asked.who else WAYS
     found: dict[str, list[float]] = {who: [] for who in ways}

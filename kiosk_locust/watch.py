@@ -52,10 +52,10 @@ class Waits:
     def also(self, times_s: Iterable[float], shorter: int = 0) -> Waits:
         """These times and some more, apart; ``shorter`` is how many there are of no matter."""
         both = Waits()
-        both._histogram.add(self._histogram)
+        both._histogram.whole.add(self._histogram.whole)
         both.count = self.count + shorter
         if shorter:
-            both._histogram.record_value(1, shorter)
+            both._histogram.whole.record_value(1, shorter)
         for time_s in times_s:
             both.add(time_s)
         return both

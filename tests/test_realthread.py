@@ -36,7 +36,7 @@ def test_what_is_raised_is_raised_where_it_was_asked_for() -> None:
 def test_other_greenlets_go_on_meanwhile() -> None:
     thread, turns = RealThread(), []
     sleep = monkey.get_original("time", "sleep")
-    other = gevent.spawn(lambda: [turns.append(gevent.sleep(0.01)) for _ in range(5)])
+    other = gevent.spawn(lambda: turns.extend([gevent.sleep(0.01) for _ in range(5)]))
     thread.apply(sleep, (0.3,))
     other.join()
     thread.kill()

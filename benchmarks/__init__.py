@@ -1,1 +1,0 @@
-"""Programs that measure; each says how it is run."""
