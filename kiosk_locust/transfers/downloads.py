@@ -25,6 +25,7 @@ from kiosk_locust.record import Download, Outcome, Record
 from kiosk_locust.retry import Backoff
 from kiosk_locust.transfers.fetching import Fetch, session
 from kiosk_locust.transfers.naming import result_name
+from kiosk_locust.transfers.reach import Reach
 
 logger = logging.getLogger(__name__)
 
@@ -35,16 +36,26 @@ ENDED_FIRST = "the run ended before it was there"
 
 
 class Downloads:
-    """Fetches into ``folder``, ``at_once`` at a time; none may stand still for ``timeout_s``."""
+    """Fetches into ``folder``, ``at_once`` at a time, from hosts within ``reach``.
+
+    None may stand still for ``timeout_s``.
+    """
 
     def __init__(
-        self, folder: Path, *, at_once: int, timeout_s: float, clock: Clock, rng: random.Random
+        self,
+        folder: Path,
+        *,
+        at_once: int,
+        timeout_s: float,
+        reach: Reach,
+        clock: Clock,
+        rng: random.Random,
     ) -> None:
         self._folder = folder
         self._timeout_s = timeout_s
         self._clock = clock
         self._rng = rng
-        self._http = session(at_once)
+        self._http = session(at_once, reach)
         self._at_once = at_once
         self._waiting: deque[Record] = deque()
         self._buckets: dict[str, Bucket] = {}
