@@ -30,7 +30,7 @@ from kiosk_locust.kiosk import Kiosk, Reading
 from kiosk_locust.measures import failed_children
 from kiosk_locust.options import Options
 from kiosk_locust.record import Attempt, AttemptResult, Outcome, Record, StatusChange
-from kiosk_locust.retry import Backoff, Budget
+from kiosk_locust.retry import Backoff, Budget, poll_interval_s
 
 #: A submission that may have arrived is sent again at most so often: each may be a job more.
 MAX_MAYBE_SUBMISSIONS = 3
@@ -59,6 +59,23 @@ class Job:
     ``leased`` is what the book gave for its lease; ``may_submit`` says whether new submissions
     are still wanted; ``uploader`` brings its file to the Kiosk first.
     """
+
+    __slots__ = (  # there may be twenty thousand of them
+        "_alarm",
+        "_backoff",
+        "_book",
+        "_clock",
+        "_is_adopted",
+        "_is_last_look",
+        "_kiosk",
+        "_leased",
+        "_may_submit",
+        "_maybe_backoff",
+        "_options",
+        "_rng",
+        "_uploader",
+        "record",
+    )
 
     def __init__(
         self,
@@ -248,10 +265,13 @@ class Job:
                 continue
             self._backoff.reset()
             budget.reset()
-            if reading.snapshot.exists:
+            exists = reading.snapshot.exists
+            ending = self._observe(reading) if exists else None
+            del reading  # its body shall not be kept while the job rests
+            if ending:
+                return ending
+            if exists:
                 missing = False
-                if ending := self._observe(reading):
-                    return ending
             elif missing:  # twice in a row: one look may have hit a Redis that was failing over
                 return Ending(Outcome.VANISHED, "the Kiosk no longer knows its hash")
             else:
@@ -261,8 +281,9 @@ class Job:
             wait_s = self._interval_s(started_at)
 
     def _interval_s(self, started_at: float) -> float:
+        options = self._options
         age_s = self._clock.now() - started_at
-        return max(self._options.update_interval_s, self._options.poll_backoff * age_s)
+        return poll_interval_s(age_s, options.update_interval_s, options.poll_backoff)
 
     def _rest(self, started_at: float, wait_s: float) -> Ending | None:
         """Rest before a poll; if that is the last one, how the job ends unless it is final."""

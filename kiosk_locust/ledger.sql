@@ -69,7 +69,10 @@ CREATE TABLE tickets (
     queue_wait_s    REAL,              -- of an image job: duration less total_time
     fields          TEXT               -- JSON: the last reading of the hash, without its lists of children
 );
-CREATE INDEX tickets_not_closed ON tickets (id) WHERE state <> 'closed';
+-- Open work is found by these, however many tickets are closed; most never enter the second.
+CREATE INDEX tickets_not_closed ON tickets (state) WHERE state <> 'closed';
+CREATE INDEX tickets_open_ends ON tickets (outcome)
+    WHERE outcome IN ('unfinished', 'timeout', 'error');
 
 CREATE TABLE attempts (
     ticket_id   INTEGER NOT NULL,

@@ -1,4 +1,4 @@
-"""When to try again, and for how long; pure."""
+"""When to try again, or to look again, and for how long; pure."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ class Backoff:
     ``cap_s``, so that those who failed together do not come back together. After a Busy that
     names a wait (at most ``LONGEST_HINT_S`` of it is believed) the drawn one is added to it.
     """
+
+    __slots__ = ("_base_s", "_cap_s", "_failures", "_rng")
 
     def __init__(self, rng: random.Random, *, base_s: float = BASE_S, cap_s: float = CAP_S) -> None:
         self._rng = rng
@@ -44,6 +46,8 @@ class Backoff:
 class Budget:
     """How long it may go on without an answer, in seconds; it starts full."""
 
+    __slots__ = ("_clock", "_since", "seconds")
+
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
         self.seconds = seconds
@@ -62,3 +66,13 @@ class Budget:
     def reset(self) -> None:
         """Note that an answer came just now."""
         self._since = self._clock.now()
+
+
+def poll_interval_s(age_s: float, update_interval_s: float, backoff: float) -> float:
+    """Seconds from one poll of a job of that age to the next.
+
+    Never less than UPDATE_INTERVAL; from where it is more, POLL_BACKOFF times the age. So the
+    number of polls grows with the logarithm of a long job's duration, and its end is seen later by
+    that share of it at most. The duration itself is the server's, and none the worse.
+    """
+    return max(update_interval_s, backoff * age_s)

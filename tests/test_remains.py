@@ -14,7 +14,7 @@ from kiosk_locust.journal import ALIVE_BOUND_S
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.options import Options
 from kiosk_locust.record import Attempt, AttemptResult, Outcome, Record, Ticket
-from kiosk_locust.remains import Remains, take_up
+from kiosk_locust.remains import OPEN_WORK, Remains, take_up
 from tests.scenarios import make_options, make_record
 
 DIED_AT = 110.0  # tickets n are due at 100 + n
@@ -201,3 +201,13 @@ def test_what_the_end_of_an_earlier_session_found_is_gone_or_set_aside(died: Die
     died.left()  # one that died before it was judged
     kept = dict(died.rows("SELECT key, value FROM meta"))
     assert kept["earlier_generator"] == "its figures"
+
+
+@pytest.mark.parametrize("sql", OPEN_WORK)
+def test_finding_open_work_never_scans_the_tickets(sql: str, tmp_path: Path) -> None:
+    Ledger.create(tmp_path / "run.db", {}).close()
+    with closing(sqlite3.connect(tmp_path / "run.db")) as db:
+        values = [1] * sql.count("?")
+        plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert not [step for step in plan if step.startswith("SCAN")], plan
+    assert [step for step in plan if "tickets_not_closed" in step or "tickets_open_ends" in step]

@@ -15,6 +15,8 @@ from kiosk_locust.http.exchange import Exchange
 
 LOOKED_AT_BYTES = 8 * 1024
 
+_DECODE = json.JSONDecoder().decode
+
 _TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
 _UNSEEN = re.compile(r"<(script|style)\b[^<>]*>[^<]*</\1>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
@@ -29,12 +31,20 @@ def json_object(exchange: Exchange, where: str) -> dict[str, Any]:
     if not 200 <= exchange.status < 300:
         raise fault(exchange, where)
     try:
-        value = json.loads(exchange.body)
+        value = _decoded(exchange.body)
     except (ValueError, RecursionError):  # not JSON, not text, or nested without end
         raise bad_answer(exchange, where, "no JSON") from None
     if not isinstance(value, dict):
         raise bad_answer(exchange, where, "no JSON object")
     return value
+
+
+def _decoded(body: bytes) -> object:
+    """What JSON says; nearly all of it is ASCII, which needs no look for its encoding."""
+    if body.isascii() and b"\0" not in body:
+        value: object = _DECODE(body.decode("ascii"))
+        return value
+    return json.loads(body)
 
 
 def bad_answer(exchange: Exchange, where: str, what: str) -> BadAnswer:
