@@ -1,4 +1,4 @@
-"""What goes wrong with one request: by name, as bytes on a socket, and as the transport tells it."""
+"""What goes wrong with a request: by name, as bytes on a socket, and as the transport tells it."""
 
 from __future__ import annotations
 
