@@ -33,7 +33,7 @@ Line = dict[str, Any]
 
 
 def run_cell(cell: table.Cell, folder: Path) -> Line:
-    """Play one cell in a folder of its own, which is kept if it ends otherwise than in the table."""
+    """Play one cell in a folder of its own, which is kept if it ends as the table does not say."""
     own = folder / "".join(c if c.isalnum() else "_" for c in cell.name)
     shutil.rmtree(own, ignore_errors=True)
     own.mkdir(parents=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.hostile.came import Came
 from tests.hostile.kiosk import LASTS_S
@@ -19,7 +20,7 @@ LIMIT_S = 300.0
 
 def play(cell: Cell, folder: Path, lasts_s: float = LASTS_S[WHILE]) -> tuple[Came, int]:
     """Play one cell in a folder of its own; what came, and how often the fault struck."""
-    settings = {"REQUEST_TIMEOUT": str(REQUEST_TIMEOUT_S)}
+    settings: dict[str, Any] = {"REQUEST_TIMEOUT": str(REQUEST_TIMEOUT_S)}
     if cell.spell == EVER:
         settings["RETRY_BUDGET"] = str(RETRY_BUDGET_S)
     if cell.call == UPLOAD:

@@ -65,11 +65,11 @@ class Served:
         self._stack.close()
 
     def _behave(self, connection: Connection) -> None:
-        if self._fault.name != "refused" and self._fault.at_once and self._is_next():
-            if self._spell.strikes(self._call, time.time()):
-                self.struck += 1
-                connection.reset()
-                return
+        unread = self._fault.name != "refused" and self._fault.at_once and self._is_next()
+        if unread and self._spell.strikes(self._call, time.time()):
+            self.struck += 1
+            connection.reset()
+            return
         while request := connection.read_request():
             call = call_of(request.path)
             self.kiosk.submissions += call == SUBMIT

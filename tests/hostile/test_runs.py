@@ -1,4 +1,4 @@
-"""Some cells of the matrix as real runs on real sockets; benchmarks/hostile.py plays all of them."""
+"""Some cells of the matrix as real runs on real sockets; benchmarks/hostile.py plays them all."""
 
 from __future__ import annotations
 
