@@ -48,11 +48,12 @@ def jobs_for(seconds: float) -> int:
     return int(RATE * (BEFORE_S + seconds + AFTER_S))
 
 
-def _options(jobs: int, *more: str) -> tuple[str, ...]:
+def options(jobs: int, *more: str) -> tuple[str, ...]:
+    """What Locust is asked for."""
     return ("-u", str(jobs), "-r", str(RATE), "--run-name", "struck", *more)
 
 
-def _look(kiosk: Simulator, jobs: int, *sessions: Finished) -> Seen:
+def look(kiosk: Simulator, jobs: int, *sessions: Finished) -> Seen:
     """Compare what the server saw with what the ledger has."""
     last = sessions[-1]
     (ledger,) = last.folder.glob("results/*.db")
@@ -65,12 +66,14 @@ def _look(kiosk: Simulator, jobs: int, *sessions: Finished) -> Seen:
     return Seen(codes, Counter(dict(rows)), judge(plan, ledger, witness), output, ledger)
 
 
-def _submitted(kiosk: Simulator, jobs: int) -> None:
+def submitted(kiosk: Simulator, jobs: int) -> None:
+    """Wait until the Kiosk has made so many."""
     wait_until(lambda: len(kiosk.submissions) >= jobs, 60, what=f"{jobs} submissions")
 
 
-def _first(kiosk: Simulator) -> None:
-    _submitted(kiosk, int(RATE * BEFORE_S))
+def first(kiosk: Simulator) -> None:
+    """Wait for those that come before the outage."""
+    submitted(kiosk, int(RATE * BEFORE_S))
 
 
 @contextmanager
@@ -85,12 +88,12 @@ def frontend_away(folder: Path, seconds: float = 2.0) -> Seen:
     jobs = jobs_for(seconds)
     with _behind_a_door() as (kiosk, door):
         locust = _locust(folder, jobs, host=f"http://127.0.0.1:{door.port}")
-        _first(kiosk)
+        first(kiosk)
         door.refuse()
         door.drop()
         time.sleep(seconds)
         door.accept()
-        return _look(kiosk, jobs, locust.finish(LIMIT_S))
+        return look(kiosk, jobs, locust.finish(LIMIT_S))
 
 
 def dns_down(folder: Path, seconds: float = 2.0) -> Seen:
@@ -98,12 +101,12 @@ def dns_down(folder: Path, seconds: float = 2.0) -> Seen:
     jobs = jobs_for(seconds)
     with _behind_a_door() as (kiosk, door):
         locust = _locust(folder, jobs, host=f"http://kiosk.test:{door.port}")
-        _first(kiosk)
+        first(kiosk)
         (folder / "dns-down").touch()
         door.drop()
         time.sleep(seconds)
         (folder / "dns-down").unlink()
-        return _look(kiosk, jobs, locust.finish(LIMIT_S))
+        return look(kiosk, jobs, locust.finish(LIMIT_S))
 
 
 def clock_back(folder: Path, seconds: float = 1.0) -> Seen:
@@ -111,9 +114,9 @@ def clock_back(folder: Path, seconds: float = 1.0) -> Seen:
     jobs = jobs_for(seconds)
     with simulator("--predict-s=0.5") as kiosk:
         locust = _locust(folder, jobs, host=kiosk.url)
-        _first(kiosk)
+        first(kiosk)
         (folder / "clock-back").touch()
-        return _look(kiosk, jobs, locust.finish(LIMIT_S))
+        return look(kiosk, jobs, locust.finish(LIMIT_S))
 
 
 def redis_emptied(folder: Path, seconds: float = 3.0) -> Seen:
@@ -121,13 +124,13 @@ def redis_emptied(folder: Path, seconds: float = 3.0) -> Seen:
     jobs = jobs_for(seconds)
     with simulator("--predict-s=0.5") as kiosk:
         locust = _locust(folder, jobs, host=kiosk.url)
-        _submitted(kiosk, jobs // 2)
+        submitted(kiosk, jobs // 2)
         kiosk.flush()
-        return _look(kiosk, jobs, locust.finish(LIMIT_S))
+        return look(kiosk, jobs, locust.finish(LIMIT_S))
 
 
 def _locust(folder: Path, jobs: int, **settings: Any) -> Locust:
-    return Locust(folder, *_options(jobs), locustfile=TROUBLED, **settings)
+    return Locust(folder, *options(jobs), locustfile=TROUBLED, **settings)
 
 
 def network_cut(folder: Path, seconds: float = 2.0, *, workers: int = 1, cut: int = 1) -> Seen:
@@ -143,7 +146,7 @@ def network_cut(folder: Path, seconds: float = 2.0, *, workers: int = 1, cut: in
         session = _Session(folder, jobs, url, net.master, port)
         session.begin([net.prefix if n < cut else () for n in range(workers)])
         try:
-            _first(inside)
+            first(inside)
             net.cut()
             time.sleep(seconds)
             net.mend()
@@ -152,7 +155,7 @@ def network_cut(folder: Path, seconds: float = 2.0, *, workers: int = 1, cut: in
                 session.resume()
                 session.begin([net.prefix] * workers)
                 sessions.append(session.master.finish(LIMIT_S))
-            return _look(inside, jobs, *sessions)
+            return look(inside, jobs, *sessions)
         finally:
             session.kill()
 
@@ -163,7 +166,7 @@ class _Session:
     def __init__(self, folder: Path, jobs: int, url: str, address: str, port: str) -> None:
         self._folder, self._url = folder, url
         self._address, self._port = address, port
-        self._options = _options(jobs)
+        self._options = options(jobs)
         self._all: list[Locust] = []
         self.master: Locust
 
