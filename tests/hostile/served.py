@@ -24,8 +24,10 @@ BEFORE = {
     EXPIRE: (POLL, 1),
     DOWNLOAD: (EXPIRE, 1),
 }
-#: Nobody sees a connection that is refused, so "once" is a time in which one is surely tried.
-REFUSED_ONCE_S = 1.5
+#: Nobody sees a connection that is refused, so "once" is a time in which one is surely tried, and
+#: for an expiry one in which not all three tries are.
+REFUSED_ONCE_S = {EXPIRE: 0.1}
+REFUSED_ONCE_ELSE_S = 1.5
 
 
 class Served:
@@ -36,7 +38,8 @@ class Served:
         self._fault = cell.fault
         self._call = cell.call
         self._spell = Spell(cell.call, 0.0 if cell.spell == ONCE else seconds)
-        self._refused_s = REFUSED_ONCE_S if cell.spell == ONCE else seconds
+        once_s = REFUSED_ONCE_S.get(cell.call, REFUSED_ONCE_ELSE_S)
+        self._refused_s = once_s if cell.spell == ONCE else seconds
         self._answered: list[str] = []
         self._stack = contextlib.ExitStack()
         self._server = RawServer(self._behave)
