@@ -107,9 +107,9 @@ FAULTS = (
     _answers("413", arrives=False, status=413, body=_PAGE % b"413", content_type=_HTML),
     _answers("429", arrives=False, status=429),
     _answers(
-        "429, seconds", arrives=False, status=429, headers={"Retry-After": str(RETRY_AFTER_S)}
+        "429 with seconds", arrives=False, status=429, headers={"Retry-After": str(RETRY_AFTER_S)}
     ),
-    _answers("429, a date", arrives=False, status=429, headers={"Retry-After": "{later}"}),
+    _answers("429 with a date", arrives=False, status=429, headers={"Retry-After": "{later}"}),
     _answers("500", arrives=True, status=500, body=json.dumps({"message": "boom"}).encode()),
     _answers(
         "502 HTML", arrives=True, status=502, body=_PAGE % b"502 Bad Gateway", content_type=_HTML
@@ -119,7 +119,7 @@ FAULTS = (
     _answers("invalid JSON", arrives=True, status=200, body=b'{"message": "OK", '),
     _answers("JSON of another shape", arrives=True, status=200, body=b'{"other": [1, {}]}'),
     _answers(
-        "a login page, 200",
+        "login page as 200",
         arrives=True,
         status=200,
         body=_PAGE % b"Sign in",

@@ -87,9 +87,9 @@ REFUSED, EARLY, LATE = ("refused",), ("reset before the request is read",), ("re
 SLOW = ("hang", "slow drip")
 MOVED = ("30x loop",)
 NO = ("400", "401", "403", "404", "413")
-BUSY = ("408", "429", "429, seconds", "429, a date", "503")
+BUSY = ("408", "429", "429 with seconds", "429 with a date", "503")
 BROKEN = ("500", "502 HTML", "504")
-UNFIT = ("invalid JSON", "JSON of another shape", "a login page, 200", "invalid UTF-8")
+UNFIT = ("invalid JSON", "JSON of another shape", "login page as 200", "invalid UTF-8")
 TOO_MUCH = ("100 MB body", "gzip bomb")
 TYPED = ("wrong content type",)
 
@@ -207,7 +207,7 @@ _DOWNLOAD = (
     Row(DOWNLOAD, ("slow drip",), (DONE, DONE, _noted("dripped"))),
     Row(DOWNLOAD, MOVED, (DONE, _noted("leads to none"), _noted("leads to none"))),
     Row(DOWNLOAD, NO, (_noted("answered 4"),) * 3),
-    Row(DOWNLOAD, (*BUSY, *BROKEN), (DONE, DONE, _noted("answered "))),
+    Row(DOWNLOAD, (*BUSY, *BROKEN), (DONE, DONE, _noted("answered"))),
     Row(DOWNLOAD, (*UNFIT, "100 MB body"), (DONE, DONE, _noted("a ZIP that is not whole"))),
     Row(DOWNLOAD, ("gzip bomb",), (_noted("in an encoding that was not asked for"),) * 3),
     Row(DOWNLOAD, TYPED, (DONE, DONE, DONE)),

@@ -18,7 +18,7 @@ SAMPLE = (
     (TYPES, "503", ONCE),
     (UPLOAD, "reset after it", ONCE),
     (SUBMIT, "refused", WHILE),
-    (SUBMIT, "429, a date", ONCE),
+    (SUBMIT, "429 with a date", ONCE),
     (SUBMIT, "408", ONCE),
     (POLL, "gzip bomb", WHILE),
     (POLL, "100 MB body", ONCE),
