@@ -223,9 +223,9 @@ def left_in_the_kiosk(path: Path) -> int:
 
 
 def jobs_left_in_the_kiosk(db: sqlite3.Connection) -> Iterator[str]:
-    """The ids of these jobs, and of those of a process that died."""
+    """The ids of these jobs, of those of a process that died, and of those not told to expire."""
     sql = f"""SELECT job_id FROM tickets WHERE job_id IS NOT NULL
-        AND (state = 'submitted' OR outcome IN {_OPEN_ENDS})"""
+        AND (state = 'submitted' OR outcome IN {_OPEN_ENDS} OR coalesce(expire_error, '') <> '')"""
     return (job_id for (job_id,) in db.execute(sql))
 
 
