@@ -7,6 +7,7 @@ import hashlib
 import io
 import random
 import re
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ from tests.servers import (
     answering,
     dripping,
     hanging_after,
+    pouring,
     raw_answer,
     refusing_url,
 )
@@ -203,6 +205,19 @@ def test_an_outage_that_lasts_costs_its_patience_once_however_many_wait(tmp_path
     assert tries[:10] == [5] * 10
     assert tries[-1] > 5
     assert loader.clock.now() - 1000 < 60 + 12 * 7.5 + 30
+
+
+def test_a_file_without_end_leaves_room_for_the_ledger(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free_bytes = shutil.disk_usage(loader.folder).free
+    monkeypatch.setattr("kiosk_locust.transfers.fetching.RESERVE_BYTES", free_bytes - 2**22)
+    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    download = loader.one(pouring(chunk, head, most=20_000))
+    assert "and the ledger needs them" in download.error
+    assert download.tries == 1
+    assert loader.files == []
 
 
 def test_a_file_that_drips_is_broken_off(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
