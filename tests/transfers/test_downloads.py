@@ -210,7 +210,7 @@ def test_an_outage_that_lasts_costs_its_patience_once_however_many_wait(tmp_path
 def test_a_file_without_end_leaves_room_for_the_ledger(
     loader: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free_bytes = shutil.disk_usage(loader.folder).free
+    free_bytes = shutil.disk_usage(loader.folder.parent).free
     monkeypatch.setattr("kiosk_locust.transfers.fetching.RESERVE_BYTES", free_bytes - 2**22)
     chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
