@@ -86,7 +86,7 @@ def main() -> int:
     if asked.table:
         print(table.markdown())
         return 0
-    folder = Path(tempfile.gettempdir()) / "kiosk_locust_hostile"
+    folder = Path(tempfile.mkdtemp(prefix="kiosk_locust_hostile_"))
     done = {name for name, line in read(asked.results).items() if not line["complaints"]}
     cells = [
         cell
