@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from kiosk_locust import check, expire, report, upload_results
+from kiosk_locust import check, expire, report, simulate, upload_results
 from kiosk_locust.web import view
 
 COMMANDS = {
@@ -12,6 +12,7 @@ COMMANDS = {
     "view": view,
     "report": report,
     "expire": expire,
+    "simulate": simulate,
     upload_results.COMMAND: upload_results,
 }
 

@@ -24,6 +24,7 @@
     ├── CostError             what the run cost cannot be asked for; the run ends as it would have
     │   └── CostRefused       an answer came, but an error status
     ├── PriceFileError        a price file cannot be used; lists every mistake
+    ├── ForecastError         a benchmark's forecast cannot be carried out
     └── KioskError            an HTTP call did not give a usable answer
         ├── Unreachable       surely not sent: refused, name not resolved
         │   └── Withdrawn     not sent: by then, it was no longer wanted
@@ -124,6 +125,10 @@ class PriceFileError(KioskLocustError):
         if len(mistakes) > len(shown):
             shown.append(f"and {len(mistakes) - len(shown):,} more mistakes")
         super().__init__("; ".join(shown))
+
+
+class ForecastError(KioskLocustError):
+    """A benchmark's forecast cannot be carried out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,15 @@ times gives the same history.
 from __future__ import annotations
 
 import math
+import random
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from uuid import UUID
 
 from kiosk_locust.simulator.agenda import Agenda
-from kiosk_locust.simulator.draws import Purpose, duration, stream
-from kiosk_locust.simulator.images import ImageJob, Life, plan_attempt
+from kiosk_locust.simulator.draws import Purpose, duration, restart, stream
+from kiosk_locust.simulator.images import ImageJob, Life, name_of_child, plan_attempt
 from kiosk_locust.simulator.nodes import Fleet, Node
 from kiosk_locust.simulator.queues import Queues
 from kiosk_locust.simulator.settings import ClusterSettings
@@ -25,10 +27,19 @@ Job = ImageJob | ZipJob
 
 
 class Cluster:
-    """A Kiosk behind its HTTP face, from ``started_at`` (epoch seconds) on."""
+    """A Kiosk behind its HTTP face, from ``started_at`` (epoch seconds) on.
 
-    def __init__(self, settings: ClusterSettings, started_at: float) -> None:
+    ``ended`` is told of each submitted job that has ended, at the moment when it has.
+    """
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        started_at: float,
+        ended: Callable[[Job, float], None] | None = None,
+    ) -> None:
         self.settings = settings
+        self._ended = ended
         self.started_at = started_at
         self.fleet = Fleet(settings, started_at)
         self.now = started_at
@@ -39,6 +50,7 @@ class Cluster:
         self._submitted = 0
         self._working = 0  # images in work
         self._agenda = Agenda()
+        self._rng = random.Random()  # started anew for each use; drawn from at once
         self._autoscaler_runs = False
 
     # What a client can do
@@ -47,7 +59,7 @@ class Cluster:
         """Make a hash, push its key, and return the key."""
         self.advance(now)
         self._submitted += 1
-        rng = stream(self.settings.seed, Purpose.IDENTITY, self._submitted)
+        rng = restart(self._rng, self.settings.seed, Purpose.IDENTITY, self._submitted)
         key = f"{form.queue}:{form.image_name}:{UUID(int=rng.getrandbits(128), version=4)}"
         kind = ZipJob if form.is_zip else ImageJob
         job = kind(key, self._submitted, form, self.now)
@@ -141,7 +153,7 @@ class Cluster:
         node.running += 1
         self._working += 1
         part = job.child << 8 | min(job.attempts, 255)
-        rng = stream(self.settings.seed, Purpose.WORK, job.number, part + 2)
+        rng = restart(self._rng, self.settings.seed, Purpose.WORK, job.number, part + 2)
         consumer = f"{job.form.job_type}-consumer-{node.name}-{slot}"
         job.attempt = plan_attempt(job.form, self.settings, rng, consumer, now)
         job.attempts += 1
@@ -158,7 +170,13 @@ class Cluster:
             archive, job.parent = job.parent, None
             archive.take_end(job, now)
             self._pack_if_ready(archive, now)
+        else:
+            self._tell_end(job, now)
         self._work_on(now)
+
+    def _tell_end(self, job: Job, now: float) -> None:
+        if self._ended:
+            self._ended(job, now)
 
     def _requeue(self, job: ImageJob, now: float) -> None:
         """The janitor puts back what a dead consumer has left."""
@@ -176,36 +194,39 @@ class Cluster:
     def _unpack(self, archive: ZipJob, slot: int, now: float) -> None:
         archive.consumer = f"{archive.form.queue}-consumer-{slot}"
         archive.picked_at = archive.touched_at = now
-        rng = stream(self.settings.seed, Purpose.WORK, archive.number)
+        rng = restart(self._rng, self.settings.seed, Purpose.WORK, archive.number)
         image_s = duration(rng, self.settings.zip_image_s, self.settings.spread)
         archive.cleanup_s = duration(rng, self.settings.zip_cleanup_s, self.settings.spread)
         fails = rng.random() < self.settings.zip_failure_rate
         archive.tells_finish = rng.random() >= self.settings.finished_at_missing_rate
-        step = self._fail_zip if fails else self._unpack_image
-        self._agenda.at(now + image_s, partial(step, archive, slot, image_s))
+        if fails:
+            self._agenda.at(now + image_s, partial(self._fail_zip, archive, slot))
+            return
+        names = stream(self.settings.seed, Purpose.IDENTITY, archive.number, part=1)
+        self._agenda.at(now + image_s, partial(self._unpack_image, archive, slot, image_s, names))
 
-    def _fail_zip(self, archive: ZipJob, slot: int, _image_s: float, now: float) -> None:
+    def _fail_zip(self, archive: ZipJob, slot: int, now: float) -> None:
         archive.failed_at = archive.touched_at = now
+        self._tell_end(archive, now)
         self._free_zip_consumer(slot, now)
 
-    def _unpack_image(self, archive: ZipJob, slot: int, image_s: float, now: float) -> None:
+    def _unpack_image(
+        self, archive: ZipJob, slot: int, image_s: float, names: random.Random, now: float
+    ) -> None:
         if archive.gone:
             self._free_zip_consumer(slot, now)
             return
         number = len(archive.children) + 1
-        rng = stream(self.settings.seed, Purpose.IDENTITY, archive.number, number)
-        name = f"image_{number:05d}.png"
-        key = f"{archive.form.job_type}:{name}:{rng.getrandbits(128):032x}"
-        job = ImageJob(
-            key, archive.number, archive.form, now, child=number, name=name, parent=archive
-        )
+        name = name_of_child(number)
+        key = f"{archive.form.job_type}:{name}:{names.getrandbits(128):032x}"
+        job = ImageJob(key, archive.number, archive.form, now, child=number, parent=archive)
         archive.children.append(job)
         archive.touched_at = now
         self._hashes[key] = job
         self._images.push(archive.form.job_type, job)
         self._work_on(now)
         if number < self.settings.images_per_zip:
-            again = partial(self._unpack_image, archive, slot, image_s)
+            again = partial(self._unpack_image, archive, slot, image_s, names)
             self._agenda.at(now + image_s, again)
             return
         archive.waiting_at = now
@@ -222,8 +243,15 @@ class Cluster:
 
     def _pack(self, archive: ZipJob, now: float) -> None:
         archive.done_at = archive.touched_at = now
+        self._tell_end(archive, now)
+        vanish_at = now + self.settings.child_expire_s
         for child in archive.children:
-            self._expire_at(child, now + self.settings.child_expire_s)
+            child.expires_at = vanish_at
+        self._agenda.at(vanish_at, partial(self._vanish_all, archive.children))
+
+    def _vanish_all(self, children: list[ImageJob], now: float) -> None:
+        for child in children:
+            self._vanish(child, now)
 
     def _expire_at(self, job: Job, when: float) -> None:
         job.expires_at = when

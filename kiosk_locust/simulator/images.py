@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -21,8 +20,7 @@ NO_DIMENSIONS = "Input dimension order was but input image has shape (1080, 1280
 BAD_IMAGE = "cannot identify image file, tried tifffile, PIL, imageio"
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One consumer's work on an image: ``ends`` are the ends of the stages that it reached.
 
     ``lost`` means that the consumer died in the last of them, and the status stays there.
@@ -81,14 +79,14 @@ def plan_attempt(
     ends = tuple(accumulate(durations, initial=now))[1:]
     fails, dies = rng.random() < settings.failure_rate, rng.random() < settings.requeue_rate
     tells_finish = rng.random() >= settings.finished_at_missing_rate
-    last = rng.randrange(len(ends)) + 1
     if form.job_type == "segmentation" and not form.fields["dimension_order"]:
         return Attempt(consumer, now, ends[:1], "failed", NO_DIMENSIONS, tells_finish)
+    if not (dies or fails):
+        return Attempt(consumer, now, ends, "done")
+    last = rng.randrange(len(ends)) + 1
     if dies:
         return Attempt(consumer, now, ends[:last], "lost")
-    if fails:
-        return Attempt(consumer, now, ends[:last], "failed", BAD_IMAGE, tells_finish)
-    return Attempt(consumer, now, ends, "done")
+    return Attempt(consumer, now, ends[:last], "failed", BAD_IMAGE, tells_finish)
 
 
 class Life(NamedTuple):
@@ -101,29 +99,38 @@ class Life(NamedTuple):
     images_failed: int
 
 
+def name_of_child(number: int) -> str:
+    """The file name of a ZIP's ``number``-th image."""
+    return f"image_{number:05d}.png"
+
+
 class ImageJob:
     """An image job, submitted by itself (``parent`` None) or a ZIP's child."""
 
     __slots__ = (
-        "attempt", "attempts", "child", "created_at", "expires_at", "form", "gone", "key",
-        "name", "number", "parent",
+        "attempt", "attempts", "child", "created_at", "expires_at", "form", "gone", "key", "number",
+        "parent",
     )  # fmt: skip
 
     def __init__(
         self, key: str, number: int, form: Submission, created_at: float, *,
-        child: int = 0, name: str = "", parent: ZipJob | None = None,
+        child: int = 0, parent: ZipJob | None = None,
     ) -> None:  # fmt: skip
         self.key = key
         self.number = number
         self.child = child  # 1, 2, … among its ZIP's children; 0: it is no child
         self.form = form
-        self.name = name or form.image_name
         self.parent = parent
         self.created_at = created_at
         self.attempt: Attempt | None = None
         self.attempts = 0
         self.expires_at: float | None = None
         self.gone = False
+
+    @property
+    def name(self) -> str:
+        """The image's file name; a child's is that in its ZIP."""
+        return name_of_child(self.child) if self.child else self.form.image_name
 
     def status(self, now: float) -> str:
         """The status at ``now``."""

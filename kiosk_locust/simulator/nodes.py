@@ -58,8 +58,11 @@ class Fleet:
 
     def free_node(self, now: float) -> Node | None:
         """The ready node with the most room, if any has room."""
-        ready = [node for node in self.alive if node.ready_at <= now and node.free]
-        return max(ready, key=lambda node: len(node.free), default=None)
+        best, room = None, 0
+        for node in self.alive:
+            if len(node.free) > room and node.ready_at <= now:
+                best, room = node, len(node.free)
+        return best
 
     @property
     def is_settled(self) -> bool:

@@ -15,26 +15,32 @@ class Queues(Generic[Job]):
     def __init__(self, names: list[str]) -> None:
         self._queues: dict[str, deque[tuple[int, Job]]] = {name: deque() for name in names}
         self._order = count()
+        self._waiting = 0
 
     def push(self, name: str, job: Job) -> None:
         """Put ``job`` at the end of queue ``name``."""
         self._queues[name].append((next(self._order), job))
+        self._waiting += 1
 
     def pop(self) -> Job | None:
         """Take the job that waits longest, of all queues."""
         waiting = [queue for queue in self._queues.values() if queue]
         if not waiting:
             return None
+        self._waiting -= 1
+        if len(waiting) == 1:
+            return waiting[0].popleft()[1]
         return min(waiting, key=lambda queue: queue[0][0]).popleft()[1]
 
     def clear(self) -> None:
         """Forget all that wait."""
         for queue in self._queues.values():
             queue.clear()
+        self._waiting = 0
 
     def lengths(self) -> dict[str, int]:
         """How many keys each queue holds, also those whose hash is gone."""
         return {name: len(queue) for name, queue in self._queues.items()}
 
     def __len__(self) -> int:
-        return sum(map(len, self._queues.values()))
+        return self._waiting

@@ -403,3 +403,17 @@ def test_every_job_that_does_not_vanish_reaches_a_final_status(
 def test_another_seed_gives_other_keys(rate: float) -> None:
     keys = {cluster(seed=seed, vanish_rate=rate).submit(form(), START) for seed in range(20)}
     assert len(keys) == 20
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 8), st.integers(0, 3))
+def test_each_submitted_job_is_told_once_when_it_has_ended(
+    seed: int, images: int, zips: int
+) -> None:
+    told: list[tuple[str, float]] = []
+    chosen = _troubled | {"seed": seed, "vanish_rate": 0.0, "zip_failure_rate": 0.3}
+    kiosk = Cluster(ClusterSettings(**chosen), START, lambda job, now: told.append((job.key, now)))
+    for number in range(images + zips):
+        kiosk.submit(form("a.zip" if number < zips else "a.png"), START + number)
+    lives = kiosk.lives(START + 3000)
+    assert sorted(told) == sorted((key, life.ended_at) for key, life in lives.items())
