@@ -127,10 +127,14 @@ class RawServer:
         trace: TracebackType | None,
     ) -> None:
         self.stopping.set()
+        self.stop_listening()
+        self.close_connections()
+
+    def stop_listening(self) -> None:
+        """Refuse connections from now on; those that there are stay."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self.close_connections()
 
     def close_connections(self) -> None:
         """Close every connection, as an ingress that is reloaded does."""

@@ -81,9 +81,9 @@ class Served:
             if not strikes or self._fault.arrives:
                 true = self.kiosk.answer(request.path, request.body)
             if not strikes:
+                self._note(call)  # first: whoever has the answer makes the next connection
                 closing = {"Connection": "close"} if self._fault.at_once else {}
                 connection.send(raw_answer(200, true, **closing))
-                self._note(call)
                 if self._fault.at_once:
                     return
                 continue
@@ -109,7 +109,7 @@ class Served:
     def _refuse(self) -> None:
         """Stop listening, and begin again when the time is over."""
         self.struck += 1
-        self._server.__exit__(None, None, None)
+        self._server.stop_listening()
         self._opener = threading.Thread(target=self._open_again, daemon=True)
         self._opener.start()
 
