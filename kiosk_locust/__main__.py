@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from kiosk_locust import check, expire, report, simulate, upload_results
+from kiosk_locust import check, expire, locustfiles, report, simulate, upload_results
 from kiosk_locust.web import view
 
 COMMANDS = {
@@ -14,6 +14,7 @@ COMMANDS = {
     "expire": expire,
     "simulate": simulate,
     upload_results.COMMAND: upload_results,
+    locustfiles.COMMAND: locustfiles,
 }
 
 if __name__ == "__main__":

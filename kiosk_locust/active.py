@@ -272,6 +272,8 @@ class ActiveRun:
         if trust.abort_after_s is None:
             return None
         gate = Gate(trust.thresholds, trust.abort_after_s, self._clock, self._on_miss)
+        self._listen(events.job_adopted, gate.on_submitted)
+        self._listen(events.job_submitted, gate.on_submitted)
         self._listen(events.job_closed, gate.on_closed)
         self._detachers.append(gate.stop)
         return gate

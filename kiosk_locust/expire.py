@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from kiosk_locust.absent import why_absent
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.errors import KioskError, KioskLocustError, LedgerError
 from kiosk_locust.http.transport import Transport
@@ -39,7 +40,8 @@ def expire(path: Path) -> tuple[int, int]:
     try:
         lock = Lock(path)
     except OSError as error:
-        raise LedgerError(f"the ledger {path} cannot be opened: {error.strerror}") from error
+        why = why_absent(path) or error.strerror
+        raise LedgerError(f"the ledger {path} cannot be opened: {why}") from error
     try:
         with opened(path) as db:
             return _expire_all(facts(db), jobs_left_in_the_kiosk(db))

@@ -98,7 +98,7 @@ class GeneratorWatch:
         facts = Facts(
             is_open=self._options.workload == "open",
             tickets=self._options.count * self._options.num_cycles or self.lateness.submitted,
-            submission_lag_p99_s=self.lateness.lags.percentile_s(99),
+            submission_lag_p99_s=self.lateness.lags.least_p99_s(),
             waited_for_user=self.lateness.waited,
         )
         return self.figures().in_facts(facts)

@@ -10,7 +10,8 @@ from itertools import groupby
 from typing import Any
 
 from kiosk_locust.quality.latency import Latency, Lives
-from kiosk_locust.quality.regime import Regime, Stay, classify, plateau_per_s
+from kiosk_locust.quality.regime import Flow, Regime, Stay, flow, judged, plateau_per_s
+from kiosk_locust.quality.tails import allowed
 from kiosk_locust.quality.warmup import mser5
 
 #: The columns with the time, and with whether the job ended, of the two durations.
@@ -65,37 +66,47 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def least_p99_s(db: sqlite3.Connection, column: str, cycle: int | None = None) -> float | None:
+    """The lower bound of a p99 that rules go by, of a column of ``temp.times``; None of too few."""
+    chosen = f"FROM temp.times WHERE {CHOSEN} AND {column} IS NOT NULL"
+    given = {"cycle": cycle}
+    (count,) = db.execute(f"SELECT count(*) {chosen}", given).fetchone()
+    late = allowed(count)
+    if late >= count:
+        return None
+    sql = f"SELECT {column} {chosen} ORDER BY 1 DESC LIMIT 1 OFFSET {late}"
+    value: float = db.execute(sql, given).fetchone()[0]
+    return value
+
+
 # -- batch or steady
 
 
 def regime(db: sqlite3.Connection, cycle: int | None) -> Regime:
-    """What one cycle was, after warm-up; of all cycles, a batch if one of them was.
-
-    The figures of several are those of the cycle that decided it.
-    """
+    """What one cycle was, after warm-up, or all of them together."""
     sql = "SELECT DISTINCT cycle FROM temp.times WHERE :cycle IS NULL OR cycle = :cycle ORDER BY 1"
-    found: Regime | None = None
-    for (number,) in db.execute(sql, {"cycle": cycle}).fetchall():
-        found = _of_cycle(db, number)
-        if found.kind == "batch":
-            break
-    return found or Regime("batch", None, None, None, None, "no job was submitted")
+    cycles = db.execute(sql, {"cycle": cycle}).fetchall()
+    flows = [found for (number,) in cycles if (found := _of_cycle(db, number)) is not None]
+    if not flows:
+        why = "no job was submitted, or warm-up and cool-down left none"
+        return Regime("batch", None, None, None, None, why)
+    return judged(flows)
 
 
-def _of_cycle(db: sqlite3.Connection, cycle: int) -> Regime:
+def _of_cycle(db: sqlite3.Connection, cycle: int) -> Flow | None:
     start_at, end_at, until = db.execute(
         """SELECT min(submitted_at) FILTER (WHERE kept), max(submitted_at) FILTER (WHERE kept),
         max(closed_at) FROM temp.times WHERE cycle = ?""",
         (cycle,),
     ).fetchone()
     if start_at is None:
-        return Regime("batch", None, None, None, None, "no job was submitted")
+        return None
     rows = db.execute(
         """SELECT submitted_at, CASE WHEN ended THEN submitted_at + duration_s END
         FROM temp.times WHERE cycle = ? AND submitted_at IS NOT NULL AND ended IS NOT NULL""",
         (cycle,),
     )
-    return classify((Stay(*row) for row in rows), start_at, end_at, until)
+    return flow((Stay(*row) for row in rows), start_at, end_at, until)
 
 
 def plateau(db: sqlite3.Connection, cycle: int | None) -> tuple[float | None, float | None]:

@@ -124,14 +124,14 @@ def _costs(run: Facts) -> dict[str, Figure]:
     if run.cost.run is None:
         return dict.fromkeys(names, unmeasured(run.cost.trouble or "the cost is not known"))
     estimate = run.cost.run.estimate
-    if estimate["at_least"]:
+    is_part, why = bool(estimate["at_least"]), ""
+    if is_part:
         why = "only a part of the cost is known: " + "; ".join(estimate["reasons"])
-        return dict.fromkeys(names, unmeasured(why))
     found = {name: estimate["run"][field] for name, field in names.items()}
     return {
-        name: unmeasured("no work was done, or nothing is known of the cost")
+        name: unmeasured(why or "no work was done, or nothing is known of the cost")
         if usd is None
-        else Figure(float(usd))
+        else Figure(float(usd), is_part=is_part, why=why)
         for name, usd in found.items()
     }
 

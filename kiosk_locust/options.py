@@ -22,7 +22,7 @@ from kiosk_locust.settings.sources import FORM, Layers
 from kiosk_locust.settings.target import target
 from kiosk_locust.settings.transfers import TransferOptions, is_uploading, transfers
 from kiosk_locust.settings.trim import TrimOptions, trim
-from kiosk_locust.settings.trust import TrustOptions, trust
+from kiosk_locust.settings.trust import TrustOptions, foresee, trust
 from kiosk_locust.settings.validation import Checker
 
 __all__ = [
@@ -209,10 +209,17 @@ def draft(
         log_file=check.take(
             "log_file", _checked(check_file) if log_enabled else parsing.path, Path()
         ),
-        trim=trim(check),
+        trim=trim(check, plan_.count),
         cost=_with_images(cost(check), moved.options),
         grafana=where_to_ask,
         trust=trust(check),
+    )
+    knows_costs = kiosk.host is None or bool(where_to_ask.host or where_to_ask.prometheus_url)
+    foresee(
+        check,
+        drafted.trust,
+        plan_.count * plan_.num_cycles,
+        knows_costs=knows_costs or bool(layers.signs),  # in a cluster, its Grafana is found
     )
     _check_resuming(check)
     _note_emptied_fields(check)

@@ -77,7 +77,10 @@ def exit_code(
         return Verdict(2, ": ".join(part for part in (cause, said) if part))
     if not total:
         return Verdict(2, "no job was run")
-    missed = "; ".join([aborted] if aborted else [each.line for each in judgement.missed])
+    missed = "; ".join(each.line for each in judgement.missed)
+    if aborted:
+        left = _told(counts, OPEN_ENDS, total)
+        missed = f"{aborted}; that ended the run ({ABORTED}){f', {left}' if left else ''}"
     if failures or missed:
         return Verdict(1, "; ".join(part for part in (failures, missed) if part))
     if accepted := _told(counts, FAILURES, total):
@@ -87,7 +90,9 @@ def exit_code(
 
 def _doubt(judgement: Judgement) -> str:
     """Why the numbers cannot be trusted, or do not tell what was asked."""
-    parts = [f"INVALID: {reason.why}" for reason in judgement.reasons]
+    parts = [f"INVALID: {reason.why}" for reason in judgement.reasons[:1]]
+    if others := [reason.rule for reason in judgement.reasons[1:]]:
+        parts[0] += f" (and for {units.count(len(others), 'more reason')}: {', '.join(others)})"
     return "; ".join(parts + [each.line for each in judgement.unmeasured])
 
 

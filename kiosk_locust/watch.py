@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 
 import gevent
 from hdrh.histogram import HdrHistogram
@@ -12,6 +13,7 @@ from kiosk_locust.errors import Answered
 from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.quality.eventloop import LoopWatch
 from kiosk_locust.quality.processes import ProcessFigures
+from kiosk_locust.quality.tails import least_p99_percent
 
 #: A run that is shorter is judged as if the rest of this time had been without a delay.
 LOOP_LEAST_S = 30.0
@@ -41,6 +43,22 @@ class Waits:
             return None
         value: int = self._histogram.get_value_at_percentile(percent)
         return value / _US
+
+    def also(self, times_s: Iterable[float], shorter: int = 0) -> Waits:
+        """These times and some more, apart; ``shorter`` is how many there are of no matter."""
+        both = Waits()
+        both._histogram.add(self._histogram)
+        both.count = self.count + shorter
+        if shorter:
+            both._histogram.record_value(1, shorter)
+        for time_s in times_s:
+            both.add(time_s)
+        return both
+
+    def least_p99_s(self) -> float | None:
+        """The lower bound of the p99 that rules go by, in seconds; None of too few."""
+        percent = least_p99_percent(self.count)
+        return None if percent is None else self.percentile_s(percent)
 
 
 class Silence:
@@ -119,4 +137,5 @@ class Watch:
             master_reply_p99_s=self._replies.percentile_s(99),
             judged_loop_delay_s=self._loop.delay_over_s(LOOP_LEAST_S),
             judged_cpu_share=self._loop.cpu_over(CPU_LEAST_S),
+            judged_socket_wait_s=self._sockets.least_p99_s(),
         )

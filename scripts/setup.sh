@@ -1,5 +1,6 @@
 # Sourced by the other scripts: makes .venv in the project's folder and installs into it what
-# $requirements lists (a file of pins) and the project itself. Does nothing if it is there.
+# $requirements lists (a file of pins with hashes, which pip compares) and the project itself.
+# Does nothing if it is there.
 set -eu
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
@@ -15,11 +16,12 @@ if [ ! -x .venv/bin/pip ]; then
         exit 2
     }
 fi
-wanted=$(cat requirements.txt "$requirements" pyproject.toml | cksum)
+wanted=$(cat "$requirements" pyproject.toml | cksum)
 installed=.venv/installed-$(basename "$requirements")
 if [ "$(cat "$installed" 2>/dev/null)" != "$wanted" ]; then
     echo "Installing $requirements into .venv …" >&2
-    .venv/bin/pip install --quiet --disable-pip-version-check -r "$requirements"
-    .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
+    .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r "$requirements"
+    # It warns of a folder that is called as the package is, which is what we want.
+    PYTHONWARNINGS=ignore .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
     echo "$wanted" > "$installed"
 fi

@@ -33,10 +33,11 @@ def make_layers(
     by_flag |= {s.short: s.name for s in SETTINGS.values() if s.short}
     given = {by_flag[flag]: Given(text, flag) for flag, text in (cli or {}).items()}
     posted = {n: Given(text, SETTINGS[n].form_label, FORM) for n, text in (form or {}).items()}
+    posts = () if form is None else (Layer(FORM, posted),)
     environments, signs = environment_layers(env or {}, dotenv or {})
     return Layers(
         (
-            Layer(FORM, posted),
+            *posts,
             Layer("the command line", given),
             *environments,
             config_layer("locust.conf", conf or {}),

@@ -19,6 +19,7 @@ class Proxy:
         self._flows = threading.Event()
         self._flows.set()
         self._open: list[socket.socket] = []
+        self.passed = bytearray()  # all that went through, either way
 
     def hold(self) -> None:
         """Hand nothing on until ``release``; nothing is lost."""
@@ -79,6 +80,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 self._flows.wait()
+                self.passed += data
                 sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -26,8 +27,10 @@ def shown(
     workload: str = "open",
     width: int = 100,
     cost: RunCost | None = None,
+    trim: Mapping[str, str] | None = None,
 ) -> str:
-    summary = summarise(make(tmp_path / "run.db", rows, options={"workload": workload}))
+    options = {"workload": workload, "trim": trim}
+    summary = summarise(make(tmp_path / "run.db", rows, options=options))
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     console = Console(file=file, width=width)
     show(console, summary, verdict, run_name="a-run", simulated=simulated, files=files, cost=cost)
@@ -176,3 +179,21 @@ def test_a_cost_that_is_not_known_is_told_with_its_cause(tmp_path: Path) -> None
 
 def test_where_nobody_was_asked_nothing_is_said_of_a_cost(tmp_path: Path) -> None:
     assert "cost" not in shown(tmp_path, Row())
+
+
+def test_what_warm_up_left_out_is_told_beside_the_figures_without_it(tmp_path: Path) -> None:
+    rows = [submitted(T0 + i / 4) for i in range(21)]
+    found = shown(tmp_path, *rows, trim={"warmup": "5 jobs", "cooldown": ""})
+    assert row_of(found, "left out")[1].startswith("5 jobs of warm-up or cool-down")
+    assert row_of(found, "download")[1] == "16"
+    (tmp_path / "whole").mkdir()
+    assert "left out" not in shown(tmp_path / "whole", *rows)
+
+
+def test_a_first_job_that_took_far_longer_than_the_others_is_told_apart(tmp_path: Path) -> None:
+    first = Row(due_at=T0, taken_at=T0 - 1, submitted_at=T0, duration_s=60.0, queue_wait_s=56.5)
+    even = [submitted(T0 + 1 + n) for n in range(20)]
+    found = row_of(shown(tmp_path, first, *even), "cold start")[1]
+    assert found == "the first job took 60.0 s, 56.5 s of it in the queue; half took 5.00 s"
+    (tmp_path / "warm").mkdir()
+    assert "cold start" not in shown(tmp_path / "warm", *even)

@@ -337,7 +337,7 @@ def test_the_form_can_mend_what_was_wrong_before(shown: Shown) -> None:
     _write(".env", "COUNT=100\n")
     layers, namespace = _prefill(shown, API_HOST="kiosk")
     assert namespace.num_users == 100
-    with pytest.raises(OptionsError, match="FILE"):
+    with pytest.raises(OptionsError, match="File in the form: is required"):
         _post(layers, shown, vars(namespace))
     namespace.file = "image.png"
     found = _post(layers, shown, vars(namespace)).options

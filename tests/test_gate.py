@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from kiosk_locust.gate import Gate
 from kiosk_locust.quality.grammar import parse
-from kiosk_locust.record import JobRequest, Outcome, Record, Ticket
+from kiosk_locust.record import Attempt, AttemptResult, JobRequest, Outcome, Record, Ticket
 from tests.clocks import ManualClock
 
 
@@ -44,4 +44,68 @@ def test_percentiles_shares_and_the_makespan_are_looked_at() -> None:
         looked.stop()
         for number in range(10):
             looked.on_closed(closed(number, Outcome.FAILED, 3.0))
+        assert bool(looked.missed()) == is_missed, text
+
+
+def submitted(number: int, at: float) -> Record:
+    record = Record(Ticket(number, 1, number, at, "a.png"), "User", JobRequest("j", "a", "a"), at)
+    record.submitted_at = at
+    return record
+
+
+def test_a_kiosk_that_ends_no_job_is_seen_by_the_age_of_those_in_flight() -> None:
+    clock = ManualClock(0.0)
+    looked = gate(clock, "job.p95 < 60s")
+    for number in range(100):
+        looked.on_submitted(submitted(number, 0.5 * number))
+    clock.sleep(60.0)
+    assert looked.missed() == ""  # the oldest is just 60 s old
+    clock.sleep(2.0)
+    assert looked.missed() == ""  # 5 of 100 may take as long as they like
+    clock.sleep(1.0)
+    assert looked.missed().startswith("job.p95 < 60s is missed: measured 6")
+
+
+def test_jobs_that_ended_are_no_longer_in_flight() -> None:
+    clock = ManualClock(0.0)
+    looked = gate(clock, "job.p50 < 60s", "job_since_due.p50 < 60s")
+    for number in range(100):
+        looked.on_submitted(submitted(number, 0.0))
+        looked.on_closed(closed(number, Outcome.DONE, 1.0))
+    clock.sleep(1000.0)
+    assert looked.missed() == ""
+
+
+def test_a_percentile_of_too_few_jobs_ends_no_run() -> None:
+    clock = ManualClock(100.0)
+    looked = gate(clock, "job_since_due.p95 < 2s", after_s=0.0)
+    for number in range(71):
+        looked.on_closed(closed(number, Outcome.DONE, 3.0))
+    assert looked.missed() == ""
+    looked.on_closed(closed(71, Outcome.DONE, 3.0))
+    assert looked.missed() != ""
+
+
+def test_the_longest_of_all_needs_no_second_job() -> None:
+    looked = gate(ManualClock(100.0), "job_since_due.max < 2s", after_s=0.0)
+    looked.on_closed(closed(1, Outcome.DONE, 3.0))
+    assert looked.missed() != ""
+
+
+def test_how_jobs_were_submitted_and_seen_is_looked_at() -> None:
+    for text, is_missed in {
+        "submission_lag.max < 2s": True,
+        "submission_lag.max < 4s": False,
+        "socket_wait.max < 400ms": True,
+        "socket_wait.max < 600ms": False,
+        "submission_http.max < 200ms": True,
+        "submission_http.max < 300ms": False,
+        "detection_bound.max < 1s": True,
+        "detection_bound.max < 3s": False,
+    }.items():
+        looked = gate(ManualClock(100.0), text, after_s=0.0)
+        record = closed(1, Outcome.DONE, 9.0)
+        record.attempts = [Attempt(1, 3.0, 3.5, 3.75, AttemptResult.ACCEPTED)]
+        record.observed_after = 7.0
+        looked.on_closed(record)
         assert bool(looked.missed()) == is_missed, text

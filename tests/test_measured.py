@@ -113,10 +113,15 @@ def test_the_cost_is_that_of_the_estimate(tmp_path: Path) -> None:
     assert found.figures["cost.per_image"] == unmeasured("Grafana is away")
 
 
-def test_a_cost_that_is_known_in_part_is_not_measurable(tmp_path: Path) -> None:
-    told = {"at_least": True, "run": {"total_usd": 4.0}, "reasons": ["no price for x1"]}
+def test_a_cost_that_is_known_in_part_is_at_least_that_part(tmp_path: Path) -> None:
+    told = {
+        "at_least": True,
+        "run": {**dict.fromkeys(("usd_per_job", "usd_per_image")), "total_usd": 4.0},
+        "reasons": ["no price for x1"],
+    }
     found = measure(tmp_path, lasting(0, 1.0), cost=RunCost("A", "", Priced({}, told)).as_text())
-    assert found.figures["cost.total"].value is None
+    figure = found.figures["cost.total"]
+    assert (figure.value, figure.is_part) == (4.0, True)
     assert "no price for x1" in found.figures["cost.total"].why
 
 

@@ -193,3 +193,8 @@ def test_a_file_is_required_with_a_real_kiosk() -> None:
 @pytest.mark.parametrize("text", ["/", "/image.png", "folder/", "two\nlines.png", "\udcff.png"])
 def test_a_file_is_named_relative_to_the_upload_folder(text: str) -> None:
     assert len(mistakes(cli={"--host": "kiosk"}, env={"FILE": text})) == 1
+
+
+def test_who_filled_in_the_form_reads_the_name_of_the_field() -> None:
+    found = mistakes_in(make_layers(form={"host": "http://kiosk", "file": ""}))
+    assert [each.split(":")[0] for each in found] == ["File in the form"]

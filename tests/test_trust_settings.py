@@ -9,7 +9,7 @@ from kiosk_locust.errors import OptionsError
 from kiosk_locust.options import options_as_json
 from kiosk_locust.quality.rules import RULES
 from kiosk_locust.settings import trust
-from tests.layered import resolve
+from tests.layered import mistakes, resolve
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +88,36 @@ def test_a_ledger_s_options_make_the_same_settings_again() -> None:
 
 def trust_env(setting: str) -> str:
     return {"threshold": "THRESHOLDS"}.get(setting, setting.upper())
+
+
+def test_a_warm_up_that_leaves_no_job_is_a_mistake_before_the_run() -> None:
+    found = mistakes(env={"COUNT": "10", "WARMUP": "6 jobs", "COOLDOWN": "4 jobs"})
+    assert len(found) == 1
+    assert "leave out 10 jobs, and a cycle has 10: none would be left to measure" in found[0]
+    assert mistakes(env={"COUNT": "11", "WARMUP": "6 jobs", "COOLDOWN": "4 jobs"}) == []
+    assert (
+        mistakes(
+            env={"COUNT": "0", "WARMUP": "6 jobs", "LOCUST_RUN_TIME": "1m", "LOCUST_USERS": "5"}
+        )
+        == []
+    )
+
+
+def test_what_will_make_a_run_invalid_is_said_before_it_starts() -> None:
+    few = {"COUNT": "40", "THRESHOLDS": "job.p95 < 60s; job.p90 < 50s; job.max < 1h"}
+    (notice,) = resolve(env=few).notices
+    assert "this run will be INVALID: of its 40 jobs, job.p95 needs 72 for a threshold" in notice
+    assert resolve(env={**few, "NUM_CYCLES": "2"}).notices == ()
+    assert resolve(env={**few, "MAX_MISSING_JOBS": "none"}).notices == ()
+
+
+def test_a_cost_that_nobody_will_know_is_said_before_the_run_starts() -> None:
+    real = {"THRESHOLDS": "cost.total < 5", "API_HOST": "http://kiosk", "FILE": "a.png"}
+
+    def said(**env: str) -> list[str]:
+        return [each for each in resolve(env=env).notices if "measurable" in each]
+
+    (notice,) = said(**real)
+    assert notice.startswith("cost.total < 5 will not be measurable")
+    assert said(**real, GRAFANA_HOST="http://grafana") == []
+    assert said(THRESHOLDS="cost.total < 5") == []  # the simulated Kiosk has a Grafana

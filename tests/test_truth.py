@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.real import run_locust, simulator
-from tests.truth import STAMP_S, beyond_their_bounds, duration_errors, kolmogorov_smirnov, told
+from tests.truth import (
+    STAMP_S,
+    beyond_their_bounds,
+    duration_errors,
+    fisher,
+    kolmogorov_smirnov,
+    told,
+)
 
 ARRIVALS = {
     "constant": ("-r", "40"),
@@ -77,3 +84,9 @@ def test_every_failed_image_of_a_zip_is_counted_and_only_good_ones_share_the_cos
     assert {each.job["queue_wait_s"] for each in lives.values()} == {None}
     assert (summary["trimmed"]["jobs"], summary["percentiles_s"]["duration"]["count"]) == (2, 8)
     assert [job["in_summary"] for job in finished.jobs] == [False] * 2 + [True] * 8
+
+
+def test_tests_are_taken_together_by_fisher_s_method() -> None:
+    assert fisher([0.3]) == pytest.approx(0.3)
+    assert fisher([0.05, 0.05]) == pytest.approx(0.0175, abs=1e-4)  # chi-squared 11.98, 4 degrees
+    assert fisher([0.5] * 9 + [0.04]) > 0.05  # one of ten that is low says nothing

@@ -99,7 +99,7 @@ def finding(measure: str, result: Result) -> Finding:
             {Outcome.DONE: 2},
             Judgement(thresholds=(finding("cost.total", Result.NOT_MEASURABLE),)),
             "",
-            "exit code 2: cost.total < 1%: not measurable, measured 5%",
+            "exit code 2: cost.total < 1%: not measurable, since nobody knows it",
         ),
         (
             {Outcome.DONE: 9, Outcome.FAILED: 1},
@@ -123,7 +123,8 @@ def finding(measure: str, result: Result) -> Finding:
             {Outcome.DONE: 1, Outcome.UNFINISHED: 9},
             Judgement(thresholds=(finding("job.p95", Result.MISS),)),
             "job.p95 < 1s is missed: measured 5 s",
-            "exit code 1: job.p95 < 1s is missed: measured 5 s",
+            "exit code 1: job.p95 < 1s is missed: measured 5 s; that ended the run"
+            " (--abort-on-threshold), 9 of 10 jobs are unfinished",
         ),
     ],
 )
@@ -132,3 +133,9 @@ def test_numbers_count_as_jobs_do(
 ) -> None:
     found = exit_code(counts, finished=not aborted, judgement=judgement, aborted=aborted)
     assert found.line == line
+
+
+def test_of_several_reasons_the_first_is_told_whole_and_the_others_by_name() -> None:
+    reasons = tuple(Reason(name, f"{name} is wrong", "--max") for name in ("cpu", "silence", "few"))
+    line = exit_code({Outcome.DONE: 9}, finished=True, judgement=Judgement(reasons)).line
+    assert line == "exit code 2: INVALID: cpu is wrong (and for 2 more reasons: silence, few)"

@@ -20,11 +20,14 @@ class Figure:
 
     ``value`` is None where it could not be measured, and then ``why`` says why. With
     ``is_least`` the true value is known to be at least ``value``, and a threshold counts it as
-    infinite. Without an interval, ``why`` may say why there is none.
+    infinite: jobs that did not end might never have. With ``is_part``, too, it is at least
+    ``value``, since a part of a sum is not known, but nothing says that it is far more. Without
+    an interval, ``why`` may say why there is none.
     """
 
     value: float | None
     is_least: bool = False
+    is_part: bool = False
     interval: Interval | None = None
     why: str = ""
 

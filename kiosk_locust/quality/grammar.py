@@ -148,15 +148,15 @@ class _Parser:
         if found:
             return cast(Operator, found.group())
         wrong = self._match(_NOT_OPERATOR)
-        what = f"not {wrong.group()!r}" if wrong else "then the limit"
+        what = f"not {wrong.group()!r}" if wrong else "and then the limit"
         raise self._refusal(
-            wrong.start() if wrong else self._at, f"here stands <, <=, > or >=, {what}"
+            wrong.start() if wrong else self._at, f"here must stand <, <=, > or >=, {what}"
         )
 
     def _number(self) -> float:
         found = self._match(_NUMBER)
         if not found:
-            raise self._refusal(self._at, "here stands the limit, a number of at least 0")
+            raise self._refusal(self._at, "here must stand the limit, a number of at least 0")
         return float(found.group().replace("_", ""))
 
     def _unit(self, name: str, kind: Kind) -> tuple[str, Unit]:

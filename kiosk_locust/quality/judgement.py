@@ -33,6 +33,8 @@ class Finding:
     @property
     def line(self) -> str:
         """In a sentence that says why the exit code is what it is."""
+        if self.result is Result.NOT_MEASURABLE:
+            return f"{self.threshold}: {self.result.value}, since {self.note or 'nobody knows it'}"
         return f"{self.threshold}: {self.result.value}, measured {self.measured}"
 
     @property
@@ -75,10 +77,9 @@ class Judgement:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What is to be said of it, line by line; nothing of a valid run without thresholds."""
+        """What is wrong with the measurement, line by line; thresholds have a table."""
         return (
             *(f"INVALID: {each.why} (limit: {each.option})" for each in self.reasons),
-            *(f"Threshold {each.line}" for each in (*self.missed, *self.unmeasured)),
             *self.warnings,
         )
 
@@ -139,8 +140,8 @@ def _warnings(thresholds: Sequence[Threshold], why: str) -> tuple[str, ...]:
         return ()
     told = f" ({why})" if why else ""
     return (
-        f"this run was a batch{told}: how long its jobs took depends on COUNT, and so do"
-        f" {', '.join(latencies)}. Makespan and plateau are what a batch is judged by",
+        f"this run was a batch{told}: how long its jobs took depends on COUNT, so it says little"
+        f" that {', '.join(latencies)}. A batch is judged by its makespan and its plateau",
     )
 
 

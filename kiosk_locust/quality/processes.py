@@ -16,6 +16,7 @@ class ProcessFigures:
 
     ``loop_delay_p99_s`` is weighed by time. ``judged_loop_delay_s`` and ``judged_cpu_share`` are
     the same over no less than half a minute and 10 s: a short run may begin with a jolt.
+    ``judged_socket_wait_s`` is a lower bound of that p99, see `quality.tails`.
     """
 
     watched_s: float
@@ -31,6 +32,7 @@ class ProcessFigures:
     master_reply_p99_s: float | None  # of a worker: weighed by time
     judged_loop_delay_s: float | None
     judged_cpu_share: float | None
+    judged_socket_wait_s: float | None = None  # a ledger that has none was judged without it
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Generator:
     def in_facts(self, facts: Facts) -> Facts:
         """``facts`` with what only the processes know: of several, the worst."""
         each = tuple(self.processes.values())
-        waits = [one.socket_wait_p99_s for one in each]
+        waits = [one.judged_socket_wait_s for one in each]
         return replace(
             facts,
             workers_lost=self.workers_lost,

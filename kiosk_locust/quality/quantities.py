@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 from kiosk_locust.measures import STAGES
@@ -31,7 +32,8 @@ class Unit:
     def show(self, value: float, digits: int = 4) -> str:
         """``value``, given in the kind's own unit, as a number with this unit."""
         space = "" if self.name == "%" else " "
-        return f"{value / self.factor:.{digits}g}{space}{self.name}"
+        number = format(Decimal(f"{value / self.factor:.{digits}g}"), "f")  # 0.00002, not 2e-05
+        return f"{number}{space}{self.name}"
 
 
 _PER = {"s": 1.0, "min": 1 / 60, "h": 1 / 3600}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 #: How far L may be from lambda * W, and which share of the jobs may pile up, in a steady run.
@@ -50,18 +50,32 @@ class Regime:
         return self.in_system / (self.arrivals_per_s * self.stay_s) - 1
 
 
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What came, stayed and piled up over one window; a cycle has one."""
+
+    span_s: float
+    arrivals: int
+    stayed_s: float  # the sum over the jobs that arrived in it, to their ends
+    inside_s: float  # the time that jobs spent within it
+    piled_up: float  # the slope of the number in the system times the span: jobs
+
+
 def classify(stays: Iterable[Stay], start_at: float, end_at: float, until: float) -> Regime:
     """The regime between two moments, mostly the first and the last submission after warm-up.
 
+    As `flow` and `judged`.
+    """
+    return judged([flow(stays, start_at, end_at, until)])
+
+
+def flow(stays: Iterable[Stay], start_at: float, end_at: float, until: float) -> Flow:
+    """What came and went between two moments.
+
     ``until`` is when the run was over: a job that did not end stayed until then. All in epoch
-    seconds, read once, in any order, in constant memory. A run is steady where the least-squares
-    slope of the number in the system comes to at most 5 % of the arrival rate, and where
-    L = lambda * W (Little, Oper. Res. 9 (1961) 383) holds within 5 %; over a finite window the
-    two sides differ by the work that is carried over its ends.
+    seconds, read once, in any order, in constant memory.
     """
     span_s = end_at - start_at
-    if span_s <= 0:
-        return Regime("batch", None, None, None, None, "all jobs were submitted at once")
     middle = (start_at + end_at) / 2
     arrivals, stayed_s, inside_s, moment = 0, 0.0, 0.0, 0.0
     for stay in stays:
@@ -73,25 +87,47 @@ def classify(stays: Iterable[Stay], start_at: float, end_at: float, until: float
         if high > low:
             inside_s += high - low
             moment += (high - low) * ((high + low) / 2 - middle)
+    # The least-squares slope of N(t) on t is 12 / span**3 times the integral of (t - middle) N(t).
+    piled_up = 12 * moment / span_s**2 if span_s > 0 else 0.0
+    return Flow(max(0.0, span_s), arrivals, stayed_s, inside_s, piled_up)
+
+
+def judged(flows: Sequence[Flow]) -> Regime:
+    """The regime of a run, by the windows of its cycles together.
+
+    A run is steady where the jobs that piled up come to at most 5 % of those that came in,
+    and where L = lambda * W (Little, Oper. Res. 9 (1961) 383) holds within 5 %; over a finite
+    window the two sides differ by the work that is carried over its ends. Cycles are taken
+    together, not each by itself: with many, one of them would look like a batch by chance.
+    """
+    span_s = sum(each.span_s for each in flows)
+    arrivals = sum(each.arrivals for each in flows if each.span_s)
+    stayed_s = sum(each.stayed_s for each in flows if each.span_s)
+    if not any(each.arrivals for each in flows):
+        return Regime("batch", None, None, None, None, "no job was in the system")
+    if not span_s:
+        return Regime("batch", None, None, None, None, "all jobs were submitted at once")
     if not arrivals or stayed_s <= 0:
         return Regime("batch", None, None, None, None, "no job was in the system")
     rate = arrivals / span_s
-    slope_per_s = 12 * moment / span_s**3  # of N(t) on t: the integral of (t - middle) N(t)
-    found = Regime("steady", inside_s / span_s, rate, stayed_s / arrivals, slope_per_s / rate, "")
-    return _judged(found)
+    growth = sum(each.piled_up for each in flows) / arrivals
+    inside_s = sum(each.inside_s for each in flows)
+    found = Regime("steady", inside_s / span_s, rate, stayed_s / arrivals, growth, "")
+    return _judged(found, len(flows))
 
 
-def _judged(found: Regime) -> Regime:
+def _judged(found: Regime, cycles: int) -> Regime:
     error, growth = found.littles_error or 0.0, found.growth or 0.0
-    reasons = []
+    kind: Literal["batch", "steady"] = "batch"
     if abs(growth) > TOLERANCE:
         what = "came in and piled up" if growth > 0 else "were worked off from a pile"
-        reasons.append(f"{abs(growth):.0%} of the jobs {what}")
-    if abs(error) > TOLERANCE:
-        reasons.append(f"L differs from lambda * W by {error:+.0%}")
-    kind: Literal["batch", "steady"] = "batch" if reasons else "steady"
-    why = " and ".join(reasons) or "the queue did not grow, and L = lambda * W within 5 %"
-    return Regime(kind, found.in_system, found.arrivals_per_s, found.stay_s, found.growth, why)
+        why = f"{abs(growth):.0%} of the jobs {what}"
+    elif abs(error) > TOLERANCE:
+        why = f"jobs took long beside the run itself: L is {error:+.0%} off lambda * W"
+    else:
+        kind, why = "steady", "the queue did not grow, and L = lambda * W within 5 %"
+    over = f"over {cycles} cycles, " if cycles > 1 else ""
+    return replace(found, kind=kind, why=over + why)
 
 
 def plateau_per_s(ended_at: Sequence[float], done: Sequence[float] | None = None) -> float | None:

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from kiosk_locust import units
 from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.quality.figures import Figure, Interval
 from kiosk_locust.quality.grammar import Threshold, parse
+from kiosk_locust.quality.quantities import Kind
 
-_TABLE = "[tool.kiosk_locust] thresholds"
+_KEY = "thresholds"
+_TABLE = f"[tool.kiosk_locust] {_KEY}"
 
 
 class Result(StrEnum):
@@ -97,7 +100,11 @@ def _items(path: Path) -> list[tuple[str, str]]:
         raise OptionsError([Mistake(str(path), "", f"it cannot be read: {error}")]) from error
     tool = document.get("tool")
     table = tool.get("kiosk_locust") if isinstance(tool, dict) else None
-    items = table.get("thresholds", []) if isinstance(table, dict) else []
+    if isinstance(table, dict) and (unknown := sorted(set(table) - {_KEY})):
+        # A slip in the name must not be a gate that is always open.
+        advice = f"{', '.join(unknown)}: not known here; {_KEY} = [...] is all that is read"
+        raise OptionsError([Mistake(f"{path} [tool.kiosk_locust]", "", advice)])
+    items = table.get(_KEY, []) if isinstance(table, dict) else []
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         advice = 'a list of texts is needed, such as ["job.p95 < 60s"]'
         raise OptionsError([Mistake(f"{path} {_TABLE}", str(items), advice)])
@@ -108,7 +115,7 @@ def evaluate(thresholds: Iterable[Threshold], figures: Mapping[str, Figure]) -> 
     """A row for each threshold; ``figures`` are by ``Threshold.measure``.
 
     A figure that is missing or has no value is "not measurable", which is neither met nor
-    missed.
+    missed. So is a sum of which a part is not known, unless the known part alone decides.
     """
     return tuple(_row(each, figures.get(each.measure)) for each in thresholds)
 
@@ -121,20 +128,29 @@ def _row(threshold: Threshold, figure: Figure | None) -> Row:
             threshold, result, is_close=False, wanted=threshold.wanted, measured="-", note=why
         )
     holds = threshold.holds(math.inf if figure.is_least else figure.value)
-    interval = None if figure.is_least else figure.interval
+    result = Result.PASS if holds else Result.MISS
+    if figure.is_part and holds != threshold.holds(math.inf):
+        result = Result.NOT_MEASURABLE
+    interval = None if figure.is_least or figure.is_part else figure.interval
+    least = "> " if figure.is_least else "at least " if figure.is_part else ""
     return Row(
         threshold,
-        Result.PASS if holds else Result.MISS,
+        result,
         interval is not None and threshold.holds(interval.low) != threshold.holds(interval.high),
         threshold.wanted,
-        ("> " if figure.is_least else "") + _shown(figure.value, threshold),
+        least + _shown(figure.value, threshold),
         "; ".join(filter(None, (_interval(interval, threshold), figure.why))),
     )
 
 
 def _shown(value: float, threshold: Threshold) -> str:
-    """In the limit's own unit, with as many digits as tell it from the limit."""
+    """In the limit's own unit, with as many digits as tell it from the limit.
+
+    A time that is less than a hundredth of that unit, or 10,000 of them, is told in one that fits.
+    """
     unit = threshold.unit
+    if unit.kind is Kind.DURATION and value > 0 and not 1e-2 <= value / unit.factor < 1e4:
+        return units.seconds(value)
     for digits in (4, 6, 9):
         shown = unit.show(value, digits)
         if value == threshold.limit or shown != unit.show(threshold.limit, digits):

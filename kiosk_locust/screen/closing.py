@@ -23,6 +23,8 @@ __all__ = ["LABELS", "SIMULATED", "Verdict", "exit_code", "show"]
 
 SIMULATED = "SIMULATED: these jobs ran on the simulated Kiosk; no figure here is of a real one."
 
+#: A first job that took so many times the median began on a cold Kiosk.
+_COLD = 3.0
 #: What each measure of a summary is called on the screen.
 LABELS = {
     "duration": "whole job",
@@ -118,6 +120,8 @@ def _counts(summary: Summary, run_name: str) -> Table:
         if summary.rate_achieved_per_s is not None:
             achieved = f", achieved: {units.rate(summary.rate_achieved_per_s, 'jobs')}"
         table.add_row("arrivals", f"wanted: {wanted}{achieved}")
+    for name, text in _beginning(summary):
+        table.add_row(name, text)
     if summary.waited_for_user:
         waited = units.count(summary.waited_for_user, "job")
         cure = "raise -u; or were workers away?"
@@ -128,6 +132,29 @@ def _counts(summary: Summary, run_name: str) -> Table:
         hashes = units.count(summary.expire_errors, "hash").replace("hashs", "hashes")
         table.add_row("left behind", f"{hashes} could not be told to expire")
     return table
+
+
+def _beginning(summary: Summary) -> Iterator[tuple[str, str]]:
+    """What was left out, or would better be, and what the first job met."""
+    trimmed = summary.trimmed
+    if trimmed.jobs:
+        cut = units.count(trimmed.jobs, "job")
+        yield "left out", f"{cut} of warm-up or cool-down, of percentiles and rates"
+    elif trimmed.suggested_jobs:
+        cut = units.count(trimmed.suggested_jobs, "job")
+        yield "warm-up", f'the first {cut} differ from the rest: --warmup "{cut}"'
+    if told := _cold_start(summary):
+        yield "cold start", told
+
+
+def _cold_start(summary: Summary) -> str:
+    """The first job, where it took much longer than others: it tells of the autoscaler."""
+    first_s, usual_s = summary.cold_start.duration_s, summary.percentiles_s["duration"].p50
+    if first_s is None or usual_s is None or first_s < _COLD * usual_s:
+        return ""
+    waited = summary.cold_start.queue_wait_s
+    of_it = "" if waited is None else f", {units.seconds(waited)} of it in the queue"
+    return f"the first job took {units.seconds(first_s)}{of_it}; half took {units.seconds(usual_s)}"
 
 
 def _moved(moved: Moved) -> dict[str, str]:

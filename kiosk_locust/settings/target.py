@@ -108,10 +108,9 @@ def _file(check: Checker, *, is_real: bool) -> str:
     if file is None and check.layers.get("file") is None:
         check.sources["file"] = DEFAULT
         if is_real:
-            check.refuse(
-                None,
+            check.refuse_missing(
+                "file",
                 "is required with a real Kiosk: name the image or ZIP in the bucket's upload "
                 "folder that each job shall work on",
-                source="FILE (--file)",
             )
     return file or SIMULATED_FILE

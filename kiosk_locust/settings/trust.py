@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from kiosk_locust.errors import OptionsError
+from kiosk_locust.measures import STAGES
 from kiosk_locust.quality import thresholds as reading
+from kiosk_locust.quality.confidence import needed
 from kiosk_locust.quality.grammar import Threshold, parse
 from kiosk_locust.quality.rules import RULES, Rule
 from kiosk_locust.settings import parsing
@@ -18,6 +20,7 @@ from kiosk_locust.settings.folders import check_file
 from kiosk_locust.settings.validation import Checker
 
 NONE = "none"
+_FEW_JOBS = "few-jobs"
 #: Where thresholds of a project may stand, in the working directory.
 PYPROJECT = Path("pyproject.toml")
 _SECONDS = {"": 1.0, "ms": 1e-3, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
@@ -63,6 +66,35 @@ def trust(check: Checker, pyproject: Path = PYPROJECT) -> TrustOptions:
         junit_xml=check.take_if_given("junit_xml", _junit) or "",
         limits=limits,
     )
+
+
+def foresee(check: Checker, found: TrustOptions, jobs: int, *, knows_costs: bool) -> None:
+    """Note what is known before a run of ``jobs`` (0: open-ended) to make it invalid in the end.
+
+    ``knows_costs``: somebody can be asked what the nodes cost.
+    """
+    limit = found.limits.get(_FEW_JOBS)
+    wanted = found.thresholds
+    few = [
+        f"{each.measure} needs {needed(each.percent):,}"
+        for each in wanted
+        if limit is not None
+        and each.percent is not None
+        and each.percent < 100
+        and each.distribution not in STAGES  # of a ZIP there are more values than jobs
+        and 0 < limit * jobs < needed(each.percent)
+    ]
+    if few:
+        check.notice(
+            f"this run will be INVALID: of its {jobs:,} jobs, {', '.join(few)} for a threshold."
+            " Raise COUNT, or use a lower percentile"
+        )
+    costs = [each.text for each in wanted if each.measure.startswith("cost.")]
+    if costs and not knows_costs:
+        check.notice(
+            f"{', '.join(costs)} will not be measurable (exit code 2): nobody is named who knows"
+            " the nodes. Set GRAFANA_HOST or PROMETHEUS_URL"
+        )
 
 
 def setting_of(rule: Rule) -> str:

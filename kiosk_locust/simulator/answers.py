@@ -14,6 +14,7 @@ Send = Callable[[Message], Awaitable[None]]
 JSON = b"application/json; charset=utf-8"
 TEXT = b"text/plain; charset=utf-8"
 HTML = b"text/html; charset=utf-8"
+_ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one for each call
 KEEP_ALIVE_S = 5  # as Node: an idle connection is closed after so many seconds
 
 
@@ -28,7 +29,7 @@ class Answer(NamedTuple):
 
 def json_answer(value: object, status: int = 200) -> Answer:
     """An answer in JSON, as compact as Node writes it."""
-    return Answer(status, json.dumps(value, separators=(",", ":")).encode())
+    return Answer(status, _ENCODER.encode(value).encode())
 
 
 BAD_JSON = json_answer({"message": "Bad Request", "stack": {}}, 400)

@@ -38,6 +38,7 @@ BODY_LIMIT = 1 << 20  # bytes of a JSON body
 PREDICT = ("POST", "/api/predict")
 UPLOAD = ("POST", "/api/upload")
 POLLS = {("POST", "/api/redis"), ("POST", "/api/status")}
+Headers = list[tuple[bytes, bytes]]
 logger = logging.getLogger(__name__)
 
 
@@ -136,26 +137,56 @@ class KioskApp:
         if target == UPLOAD:
             return await receive_upload(scope, receive, self.storage)
         raw = await read_body(receive)
-        if predict:
-            predict.body = raw
         if scope["path"].startswith(stored.PATH):
             return self.storage.answer(scope)
+        if raw is not None and self.grafana.serves(scope["path"]):
+            return self.grafana.answer(*target, scope["query_string"], raw, self.clock())
+        return self._called(target, scope["headers"], raw, predict)
+
+    def at_once(
+        self, method: str, path: str, headers: Headers, raw: bytes | None, at: float
+    ) -> Answer:
+        """The answer to a whole API request that no fault may strike, logged as any other.
+
+        ``raw`` is its body, None if that was larger than BODY_LIMIT; ``at`` is when its first byte
+        was read, in epoch seconds.
+        """
+        target = (method, path)
+        self.traffic.count(method, path)
+        predict = None
+        if target == PREDICT:
+            predict = Predict(at)
+            self.traffic.predicts.append(predict)
+        try:
+            answer = self._called(target, headers, raw, predict)
+        except Exception:
+            logger.exception("the simulator itself failed at %s %s", method, path)
+            return SERVER_ERROR
+        if predict:
+            predict.status = answer.status
+        return answer
+
+    def _called(
+        self, target: tuple[str, str], headers: Headers, raw: bytes | None, predict: Predict | None
+    ) -> Answer:
+        """What the API answers to a body."""
+        if predict:
+            predict.body = raw
         if raw is None:
             return TOO_LARGE
-        if self.grafana.serves(scope["path"]):
-            return self.grafana.answer(*target, scope["query_string"], raw, self.clock())
-        body = parse_body(scope, raw)
+        body = parse_body(headers, raw)
         if body is None:
             return BAD_JSON
+        now = self.clock()
         if predict:
-            answer, predict.hash = self._api.predict(body, self.clock())
+            answer, predict.hash = self._api.predict(body, now)
             return answer
         if target in POLLS and body.get("hash"):
-            self.traffic.polled(str(body["hash"]), self.clock())
+            self.traffic.polled(str(body["hash"]), now)
         call = self._api.calls.get(target)
         if call:
-            return call(body, self.clock())
-        is_page = scope["method"] == "GET" and not scope["path"].startswith("/api/")
+            return call(body, now)
+        is_page = target[0] == "GET" and not target[1].startswith("/api/")
         return HOME if is_page else NOT_FOUND
 
 
@@ -183,12 +214,12 @@ async def read_body(receive: Receive) -> bytes | None:
     return body if len(body) <= BODY_LIMIT else None
 
 
-def parse_body(scope: Scope, raw: bytes) -> dict[str, object] | None:
+def parse_body(headers: Headers, raw: bytes) -> dict[str, object] | None:
     """A JSON body as Express reads it; None: it is none.
 
     Without a JSON content type it counts as empty, and so does a list, which has no keys.
     """
-    if not raw or not _says_json(scope):
+    if not raw or not _says_json(headers):
         return {}
     try:
         body = json.loads(raw)
@@ -199,8 +230,8 @@ def parse_body(scope: Scope, raw: bytes) -> dict[str, object] | None:
     return body if isinstance(body, dict) else None
 
 
-def _says_json(scope: Scope) -> bool:
+def _says_json(headers: Headers) -> bool:
     return any(
         name == b"content-type" and value.lower().startswith(b"application/json")
-        for name, value in scope["headers"]
+        for name, value in headers
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 from kiosk_locust.errors import OptionsError
@@ -22,6 +22,12 @@ def control_app(kiosk: KioskApp) -> Starlette:
 
     async def log(_request: Request) -> JSONResponse:
         return JSONResponse(kiosk.traffic.report())
+
+    async def counts(_request: Request) -> JSONResponse:
+        return JSONResponse(kiosk.traffic.counts() | {"now": kiosk.clock()})
+
+    async def hashes(_request: Request) -> PlainTextResponse:
+        return PlainTextResponse("".join(f"{key}\n" for key in kiosk.traffic.made()))
 
     async def polls(_request: Request) -> JSONResponse:
         return JSONResponse(kiosk.traffic.polls_report())
@@ -49,6 +55,8 @@ def control_app(kiosk: KioskApp) -> Starlette:
     return Starlette(
         routes=[
             Route("/simulator/log", log),
+            Route("/simulator/counts", counts),
+            Route("/simulator/hashes", hashes),
             Route("/simulator/polls", polls),
             Route("/simulator/state", state),
             Route("/simulator/jobs", jobs),

@@ -12,13 +12,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from kiosk_locust.simulator.answers import KEEP_ALIVE_S
 from kiosk_locust.simulator.app import KioskApp
+from kiosk_locust.simulator.protocol import KioskProtocol
 
 BACKLOG = 2048  # connections that may wait to be accepted
 ADVANCE_INTERVAL_S = 0.5  # the model moves on so often even if nobody asks
@@ -28,34 +27,6 @@ def monotonic_epoch() -> Callable[[], float]:
     """A clock in epoch seconds that a step of the wall clock does not move."""
     anchor = time.time() - time.monotonic()
     return lambda: anchor + time.monotonic()
-
-
-class KioskProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which also notes when a request began and counts connections."""
-
-    kiosk: KioskApp
-    _counted = False
-
-    def on_message_begin(self) -> None:
-        """Note the time before anything else is done, and hand on the transport."""
-        received_at = self.kiosk.clock()
-        super().on_message_begin()
-        scope: Any = self.scope  # a TypedDict that knows no keys of ours
-        scope["kiosk.received_at"] = received_at
-        scope["kiosk.transport"] = self.transport
-
-    def on_headers_complete(self) -> None:
-        """Count the connection with its first request to the Kiosk itself."""
-        if not self._counted and not self.url.startswith(b"/simulator/"):
-            self._counted = True
-            self.kiosk.traffic.opened()
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Count the connection as gone."""
-        if self._counted:
-            self.kiosk.traffic.closed()
-        super().connection_lost(exc)
 
 
 class KioskServer(uvicorn.Server):

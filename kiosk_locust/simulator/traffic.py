@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 KEPT_PREDICTS = 1_000_000
@@ -72,6 +73,21 @@ class Traffic:
         """Such a connection is gone."""
         self.connections_open -= 1
 
+    def made(self) -> Iterator[str]:
+        """The keys of all jobs that were made, in order of their submissions."""
+        return (predict.hash for predict in self.predicts if predict.hash)
+
+    def counts(self) -> dict[str, object]:
+        """What is counted, without the submissions: cheap enough to ask for many times a run."""
+        return {
+            "requests": dict(self.requests),
+            "connections": {
+                "accepted": self.connections_accepted,
+                "open": self.connections_open,
+                "most_open": self.connections_most_open,
+            },
+        }
+
     def report(self) -> dict[str, object]:
         """All of it, as JSON has it."""
         return {
@@ -85,12 +101,7 @@ class Traffic:
                 }
                 for predict in self.predicts
             ],
-            "requests": dict(self.requests),
-            "connections": {
-                "accepted": self.connections_accepted,
-                "open": self.connections_open,
-                "most_open": self.connections_most_open,
-            },
+            **self.counts(),
         }
 
     def polls_report(self) -> dict[str, object]:

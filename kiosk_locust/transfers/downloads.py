@@ -26,6 +26,7 @@ from kiosk_locust.record import Download, Outcome, Record
 from kiosk_locust.retry import Backoff
 from kiosk_locust.transfers.fetching import Fetch, session
 from kiosk_locust.transfers.naming import result_name
+from kiosk_locust.transfers.reach import Reach
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +39,10 @@ ENDED_FIRST = "the run ended before it was there"
 
 
 class Downloads:
-    """Fetches into ``folder``, ``at_once`` at a time; none may stand still for ``timeout_s``.
+    """Fetches into ``folder``, ``at_once`` at a time, from hosts within ``reach``.
 
-    While none arrives they are tried for ``patience_s``, and a few times in any case.
+    None may stand still for ``timeout_s``. While none arrives they are tried for ``patience_s``,
+    and a few times in any case.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Downloads:
         *,
         at_once: int,
         timeout_s: float,
+        reach: Reach,
         clock: Clock,
         rng: random.Random,
         patience_s: float = PATIENCE_S,
@@ -58,7 +61,7 @@ class Downloads:
         self._clock = clock
         self._rng = rng
         self._patience_s = patience_s
-        self._http = session(at_once)
+        self._http = session(at_once, reach)
         self._at_once = at_once
         self._waiting: deque[Record] = deque()
         self._buckets: dict[str, Bucket] = {}

@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError
 from kiosk_locust.bucket.streams import Turns
 from kiosk_locust.errors import DownloadError
 from kiosk_locust.excerpt import excerpt
+from kiosk_locust.transfers.reach import NotAllowed, Reach, ReachAdapter
 
 CHUNK_BYTES = 256 * 1024
 #: What comes more slowly than this is no line to wait for; it would hold up the end of the run.
@@ -44,12 +45,21 @@ class NoAuth(AuthBase):
         return request
 
 
-def session(connections: int) -> requests.Session:
+class _Session(requests.Session):
+    """A session that does not look into ~/.netrc for whatever host it is redirected to."""
+
+    def rebuild_auth(
+        self, prepared_request: requests.PreparedRequest, response: requests.Response
+    ) -> None:
+        """Add nothing: there is nothing to send to anybody."""
+
+
+def session(connections: int, reach: Reach) -> requests.Session:
     """What downloads share."""
-    made = requests.Session()
+    made = _Session()
     made.auth = NoAuth()
     made.headers["Accept-Encoding"] = "identity"
-    adapter = requests.adapters.HTTPAdapter(pool_connections=4, pool_maxsize=connections)
+    adapter = ReachAdapter(reach, connections=connections)
     made.mount("http://", adapter)
     made.mount("https://", adapter)
     return made
@@ -96,6 +106,8 @@ class Fetch:
         timeout_s = (self._timeout_s, self._timeout_s)
         try:
             return self._http.get(self._url, headers=headers, stream=True, timeout=timeout_s)
+        except NotAllowed as error:
+            raise self._error(f"was not fetched: {error}", may_pass=False) from error
         except (ValueError, requests.TooManyRedirects) as error:  # of requests, urllib3 and urllib
             what = "is no address, or leads to none"
             raise self._error(what, may_pass=False) from error

@@ -22,6 +22,7 @@ from kiosk_locust.reading import Facts, facts, opened
 from kiosk_locust.record import Outcome
 from kiosk_locust.sessions import gaps
 from kiosk_locust.snapshot import Snapshot
+from kiosk_locust.soundness import foreign
 from kiosk_locust.summary import Summary
 from kiosk_locust.times import cuts
 from kiosk_locust.verdict import ABORTED, exit_code
@@ -130,6 +131,7 @@ def _picture(
         files=files.of_run(ledger, run.run_name, run.run_id),
         cost=_cost(run),
         configuration=shown_settings(run.options),
+        judgement=run.judgement.as_json() if run.judgement and not is_on else None,
     )
 
 
@@ -215,7 +217,8 @@ def _cost(run: Facts) -> dict[str, Any] | None:
 def main(arguments: list[str]) -> int:
     """Print the picture of a ledger; returns the exit code."""
     try:
-        sys.stdout.write(read(Path(arguments[0])).as_json())
+        with foreign(Path(arguments[0])):
+            sys.stdout.write(read(Path(arguments[0])).as_json())
     except LedgerError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -30,6 +30,7 @@ from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.options import TransferOptions
 from kiosk_locust.record import Attempt, Download, Record, Upload
 from kiosk_locust.transfers import downloads
+from kiosk_locust.transfers.reach import Reach
 from kiosk_locust.transfers.uploading import FrontendUploader
 from kiosk_locust.verdict import exit_code
 from tests.clocks import ManualClock
@@ -230,13 +231,15 @@ def _downloaded(
     made = requests.Session()
     made.trust_env = False
     made.mount("http://", Files(wire))
-    patch.setattr(downloads, "session", lambda _: made)
+    patch.setattr(downloads, "session", lambda *_: made)
     told: list[Download] = []
 
     def tell(_record: Record, download: Download) -> None:
         told.append(download)
 
-    fetching = downloads.Downloads(folder, at_once=1, timeout_s=30.0, clock=wire.clock, rng=rng)
+    fetching = downloads.Downloads(
+        folder, at_once=1, timeout_s=30.0, reach=Reach(BASE_URL), clock=wire.clock, rng=rng
+    )
     patch.setattr(fetching, "_tell", tell)
     fetching.begin(record)
     fetching.finish(60.0, Event())

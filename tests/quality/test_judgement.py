@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kiosk_locust.quality.figures import Figure
 from kiosk_locust.quality.grammar import parse
-from kiosk_locust.quality.judgement import Judgement, judgement
+from kiosk_locust.quality.judgement import Finding, Judgement, judgement
 from kiosk_locust.quality.rules import Facts, judge
 from kiosk_locust.quality.thresholds import Result, evaluate
 
@@ -45,3 +47,10 @@ def test_latencies_of_a_batch_draw_a_warning_and_its_throughput_none() -> None:
     assert "batch (why)" in warning
     assert judged("failed < 1%", "predict.p95 < 1s", is_batch=True, failed=0).warnings == ()
     assert judged("job.p95 < 1s", job__p95=0.1).warnings == ()
+
+
+def test_what_could_not_be_measured_is_told_with_its_reason() -> None:
+    row = Finding("cost.total < 1", "cost.total", "< 1 USD", "-", Result.NOT_MEASURABLE, False, "")
+    assert (
+        replace(row, note="no Grafana").line == "cost.total < 1: not measurable, since no Grafana"
+    )

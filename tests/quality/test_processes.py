@@ -20,6 +20,7 @@ def process(**changes: float | None) -> ProcessFigures:
         "master_reply_p99_s": None,
         "judged_loop_delay_s": 0.002,
         "judged_cpu_share": 0.5,
+        "judged_socket_wait_s": 0.0,
     }
     return ProcessFigures(**(figures | changes))  # type: ignore[arg-type]  # by their names
 

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from kiosk_locust.quality.regime import Regime, Stay, classify, plateau_per_s
+from kiosk_locust.quality.regime import Flow, Regime, Stay, classify, flow, judged, plateau_per_s
 from tests.quality.queues import moments
 
 
@@ -89,3 +89,33 @@ def test_the_plateau_leaves_out_the_first_and_the_last_tenth() -> None:
 def test_few_ends_or_all_at_once_have_no_plateau() -> None:
     assert plateau_per_s([1.0] * 9) is None
     assert plateau_per_s([1.0] * 100) is None
+
+
+def evenly(start: float, stay_s: float = 2.0, growing_s: float = 0.0) -> Flow:
+    """A cycle of 200 jobs at 10 a second, each ``growing_s`` longer than the one before."""
+    stays = [Stay(start + n * 0.1, start + n * 0.1 + stay_s + n * growing_s) for n in range(200)]
+    return flow(stays, start + 2.05, start + 19.95, start + 60.0)
+
+
+def test_cycles_are_taken_together_so_one_that_is_odd_makes_no_batch_of_many() -> None:
+    odd = evenly(0.0, growing_s=0.03)
+    assert judged([odd]).kind == "batch"
+    even = [evenly(100.0 * n) for n in range(1, 30)]
+    found = judged([odd, *even])
+    assert found.kind == "steady", found.why
+    assert found.why.startswith("over 30 cycles, ")
+    assert found.arrivals_per_s == pytest.approx(10.0, rel=0.01)
+
+
+def test_cycles_that_all_pile_up_are_a_batch_by_as_much_as_one_of_them() -> None:
+    one = judged([evenly(0.0, growing_s=0.03)])
+    many = judged([evenly(100.0 * n, growing_s=0.03) for n in range(8)])
+    assert many.kind == "batch"
+    assert many.growth == pytest.approx(one.growth)
+    assert many.stay_s == pytest.approx(one.stay_s)
+
+
+def test_a_cycle_of_one_job_says_nothing_beside_others() -> None:
+    alone = flow([Stay(500.0, 501.0)], 500.0, 500.0, 501.0)
+    assert judged([alone]).why == "all jobs were submitted at once"
+    assert judged([alone, evenly(0.0)]).kind == "steady"

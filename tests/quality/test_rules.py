@@ -115,3 +115,12 @@ def test_of_several_percentiles_those_with_too_few_jobs_are_named() -> None:
 def test_a_run_without_tickets_has_no_shares() -> None:
     found = judge(replace(HEALTHY, tickets=0, undecided=0))
     assert "undecided" in found.unjudged
+
+
+def test_the_cure_of_late_submissions_is_that_of_what_made_them_late() -> None:
+    late = replace(HEALTHY, submission_lag_p99_s=5.0)
+    (reason,) = judge(late).reasons
+    assert "--processes" in reason.why
+    for reason in judge(replace(late, waited_for_user=900)).reasons:
+        assert "Raise -u" in reason.why
+        assert "--processes" not in reason.why

@@ -107,3 +107,26 @@ def test_a_pyproject_that_cannot_be_read_is_a_mistake(tmp_path: Path, content: s
     pyproject.write_text(content, encoding="utf-8")
     with pytest.raises(OptionsError):
         read(pyproject=pyproject)
+
+
+def test_a_slip_in_the_name_of_the_list_is_a_mistake_and_no_open_gate(tmp_path: Path) -> None:
+    pyproject = tmp_path / "pyproject.toml"
+    pyproject.write_text('[tool.kiosk_locust]\nthreshold = ["failed < 1%"]\n', encoding="utf-8")
+    with pytest.raises(OptionsError, match="threshold: not known here; thresholds"):
+        read(pyproject=pyproject)
+
+
+def test_a_sum_that_is_known_in_part_is_decided_only_where_that_part_decides() -> None:
+    part = Figure(4.0, is_part=True, why="no price for x1")
+    missed = row("cost.total < 3", part)
+    assert (missed.result, missed.measured) == (Result.MISS, "at least 4 USD")
+    open_ = row("cost.total < 5", part)
+    assert (open_.result, open_.note) == (Result.NOT_MEASURABLE, "no price for x1")
+    assert row("cost.total > 3", part).result is Result.PASS
+    assert row("cost.total > 5", part).result is Result.NOT_MEASURABLE
+
+
+def test_what_the_limit_s_unit_would_make_unreadable_is_told_in_another() -> None:
+    assert row("makespan < 1h", Figure(1.12)).measured == "1.12 s"
+    assert row("job.p50 < 100us", Figure(3600.0)).measured == "60.0 min"
+    assert row("cost.per_image < 1", Figure(0.00001987)).measured == "0.00001987 USD"

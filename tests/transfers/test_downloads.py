@@ -21,6 +21,7 @@ from kiosk_locust.record import Download, Outcome, Record
 from kiosk_locust.snapshot import Snapshot
 from kiosk_locust.transfers.downloads import ENDED_FIRST, Downloads
 from kiosk_locust.transfers.fetching import Fetch
+from kiosk_locust.transfers.reach import Reach
 from tests.clocks import ManualClock
 from tests.scenarios import make_record
 from tests.servers import (
@@ -50,6 +51,7 @@ class Loader:
             folder,
             at_once=2,
             timeout_s=1.0,
+            reach=Reach("http://127.0.0.1:1"),
             clock=self.clock,
             rng=random.Random(1),
             patience_s=patience_s,

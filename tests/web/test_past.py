@@ -14,6 +14,8 @@ import pytest
 
 from kiosk_locust.cost.stored import Priced, RunCost
 from kiosk_locust.errors import LedgerError
+from kiosk_locust.quality.judgement import Finding, Judgement
+from kiosk_locust.quality.thresholds import Result
 from kiosk_locust.web import imported, past, programs
 from kiosk_locust.web.picture import MOST_FAILURES, Picture
 from tests.ledgers import T0, Row, make, never_leased
@@ -163,6 +165,19 @@ def test_a_results_file_shows_what_its_ledger_shows(ledger: Path, tmp_path: Path
     assert not kept.exists()
 
 
+def test_thresholds_that_were_met_are_shown_beside_those_that_were_missed(tmp_path: Path) -> None:
+    from kiosk_locust import results
+
+    met = Finding("failed < 1%", "failed", "< 1%", "0%", Result.PASS, is_close=False, note="")
+    judged = Judgement((), ("cpu",), (met, replace(met, result=Result.MISS)))
+    ledger = make(tmp_path / "a-run.db", [Row()], judgement=judged.as_text())
+    (path,) = results.write_all(ledger, tmp_path / "out").paths
+    with imported.as_ledger(path) as copy:
+        for picture in (past.read(ledger), past.read(copy)):
+            assert picture.judgement == judged.as_json()
+            assert picture.problems == ()  # a threshold that was missed is none of the measurement
+
+
 def test_a_results_file_of_the_older_client_can_be_shown(tmp_path: Path) -> None:
     job = {
         "input_file": "a.png",
@@ -208,6 +223,7 @@ def test_jobs_that_did_not_end_push_no_failure_out_of_the_list(tmp_path: Path) -
         {"job_data": [{"attempts": [{}]}]},
         {"job_data": [{"ticket": {}}]},
         {"job_data": [{}], "sessions": [{}]},
+        {"job_data": [{}], "verdict": {}},
     ],
 )
 def test_a_file_that_only_looks_like_results_is_told_to_be_none(

@@ -13,10 +13,16 @@ from pathlib import Path
 import requests
 
 from kiosk_locust.cost.stored import Priced, RunCost
+from kiosk_locust.quality.judgement import Finding, Judgement
+from kiosk_locust.quality.rules import Reason
+from kiosk_locust.quality.thresholds import Result
 from tests.chromium import chromium
 from tests.ledgers import T0, Row, make
 from tests.real import ROOT
 
+#: Each row of the table: how it is marked, and its cells.
+THRESHOLDS = """[...document.querySelectorAll('#threshold-table tbody tr')].map(
+    (row) => [row.className, ...[...row.children].map((cell) => cell.textContent)])"""
 HOSTILE = '</td><script>window.hit = 1</script><img src=x onerror="window.hit = 1">'
 COST = {
     "run": {"name": HOSTILE, "total_usd": 1.5, "at_least": True},
@@ -51,6 +57,17 @@ def viewed(path: Path) -> Iterator[str]:
         process.stdout.close()
 
 
+JUDGED = Judgement(
+    (Reason("cpu", f"{HOSTILE} is too slow", "--max-cpu"),),
+    ("silence",),
+    (
+        Finding("job.p95 < 60s", "job.p95", "< 60 s", "58 s", Result.PASS, True, "55 s to 61 s"),
+        Finding("failed < 1%", "failed", "< 1%", "3%", Result.MISS, False, HOSTILE),
+        Finding("cost.total < 1", "cost.total", "< 1 USD", "-", Result.NOT_MEASURABLE, False, ""),
+    ),
+)
+
+
 def hostile_row(number: int, url: str) -> Row:
     return Row(
         number=number,
@@ -75,6 +92,7 @@ def test_hostile_strings_are_text_and_only_addresses_of_the_web_are_links(tmp_pa
         host=HOSTILE,
         run_name="run",
         cost=RunCost(HOSTILE, "", Priced({}, COST)).as_text(),
+        judgement=JUDGED.as_text(),
         ended_by=HOSTILE,
         options=options,
     )
@@ -87,6 +105,8 @@ def test_hostile_strings_are_text_and_only_addresses_of_the_web_are_links(tmp_pa
             ("tell", "links", "[...document.querySelectorAll('#failures a')].map((a) => a.href)"),
             ("tell", "text", "document.querySelector('#failures').textContent"),
             ("tell", "cost", "document.querySelector('#cost').textContent"),
+            ("tell", "problems", "document.querySelector('#problems').textContent"),
+            ("tell", "thresholds", THRESHOLDS),
             ("tell", "schemes", "[...document.querySelectorAll('a')].map((a) => a.protocol)"),
             ("axe", "axe"),
         )
@@ -97,6 +117,14 @@ def test_hostile_strings_are_text_and_only_addresses_of_the_web_are_links(tmp_pa
     assert set(seen.told["schemes"]) == {"http:", "https:"}
     assert HOSTILE in seen.told["text"]
     assert "javascript:window.hit=1" in seen.told["text"]
+    assert "INVALID: these numbers cannot be trusted" in seen.told["problems"]
+    assert f"{HOSTILE} is too slow (limit: --max-cpu)" in seen.told["problems"]
+    assert "such a run: silence." in seen.told["problems"]
+    assert seen.told["thresholds"] == [
+        ["good", "job.p95 < 60s", "< 60 s", "58 s", "pass, too close to call", "55 s to 61 s"],
+        ["bad", "failed < 1%", "< 1%", "3%", "miss", HOSTILE],
+        ["bad", "cost.total < 1", "< 1 USD", "-", "not measurable", ""],
+    ]
     assert "at least $1.50" in seen.told["cost"]
     assert "1.0 min after" in seen.told["cost"] or "60.0 s after" in seen.told["cost"]
     assert [found for found in seen.told["axe"] if found[0] in ("serious", "critical")] == []

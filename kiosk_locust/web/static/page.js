@@ -52,6 +52,27 @@
     at("problem-list").replaceChildren(...p.problems.map((text) => Tables.element("li", text)));
   }
 
+  // VALID or INVALID, and what became of each threshold: known once the run is over.
+  function showJudgement(p) {
+    const judged = p.judgement || { verdict: "", thresholds: [], unjudged: [] };
+    const isValid = judged.verdict === "VALID";
+    at("validity").hidden = !judged.verdict;
+    at("validity").className = isValid ? "good" : "bad";
+    at("validity").textContent = isValid
+      ? "VALID: nothing that was looked at speaks against these numbers."
+      : "INVALID: these numbers cannot be trusted.";
+    if (judged.verdict) at("no-problem").hidden = true;
+    at("unjudged").hidden = !judged.unjudged.length;
+    at("unjudged").textContent = `Not judged, since it is not known, or says nothing of such a run: ${judged.unjudged.join(", ")}.`;
+    at("thresholds").hidden = !judged.thresholds.length;
+    const titles = ["threshold", "wanted", "measured", "result", "interval, or why there is none"];
+    Tables.fill("threshold-table", "Wanted and measured", titles.map((title) => ({ title })),
+      judged.thresholds.map((each) => [each.threshold, each.wanted, each.measured, each.verdict, each.note]));
+    document.querySelectorAll("#threshold-table tbody tr").forEach((row, place) => {
+      row.className = judged.thresholds[place].result === "pass" ? "good" : "bad";
+    });
+  }
+
   function showJobs(p) {
     const counted = (found) => Object.entries(found).sort((a, b) => b[1] - a[1])
       .map(([name, number]) => [name, Text.grouped(number)]);
@@ -66,7 +87,7 @@
       });
     const titles = ["values", "50 %", "90 %", "95 %", "99 %", "max"];
     Tables.fill("percentiles", "Percentiles", [{ title: "time" }, ...titles.map((title) => ({ title, number: true }))], rows);
-    at("exactness").textContent = p.exact ? "Exact, by the nearest rank." : "Within 0.1 % while the run goes on; exact in its results.";
+    at("exactness").textContent = p.exact ? `Exact, by the nearest rank.${p.cuts.length ? " Jobs of warm-up and cool-down are left out." : ""}` : "Within 0.1 % while the run goes on; exact in its results.";
     at("no-failure").hidden = p.failures.length > 0;
     Tables.fill("failures", "Last failures, newest first",
       [{ title: "job" }, { title: "closed" }, { title: "outcome" }, { title: "reason" }, { title: "job id" }, { title: "output", link: true }],
@@ -111,6 +132,7 @@
     showState(picture);
     showProgress(picture);
     showProblems(picture);
+    showJudgement(picture);
     Charts.show(at("charts"), picture, () => latest);
     showJobs(picture);
     Cost.show(picture);

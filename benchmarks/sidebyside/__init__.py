@@ -1,0 +1,1 @@
+"""What programs that measure us beside others share: clients, servers, samples and figures."""

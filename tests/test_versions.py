@@ -1,0 +1,16 @@
+"""The program that tries other versions: which tests it takes."""
+
+from __future__ import annotations
+
+import runpy
+
+from tests.real import ROOT
+
+SCRIPT = runpy.run_path(str(ROOT / "scripts" / "versions.py"))
+
+
+def test_the_quick_choice_has_tests_that_start_nothing_and_a_few_that_do() -> None:
+    quick = SCRIPT["quick"]()
+    assert {"tests/test_units.py", "tests/test_schedule.py"} <= set(quick)
+    assert not {"tests/test_embedded.py", "tests/test_package.py", *SCRIPT["REAL"]} & set(quick)
+    assert all((ROOT / name).is_file() for name in SCRIPT["REAL"])
