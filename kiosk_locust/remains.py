@@ -64,9 +64,8 @@ _KEEP_CLOSED = " AND NOT (ambiguous <> 0 AND state = 'closed' AND outcome = 'err
 _ADOPT = f"""UPDATE tickets SET state = 'submitted', outcome = NULL, reason = NULL,
     closed_at = NULL WHERE job_id IS NOT NULL AND state = 'closed' AND outcome IN {_OPEN_ENDS}"""
 _LEFT = f"SELECT count(*) FROM tickets WHERE job_id IS NOT NULL AND outcome IN {_OPEN_ENDS}"
-_KNOWN_TO_THE_KIOSK = f"""SELECT job_id FROM tickets
-    WHERE {_IS} = 'submitted' AND job_id IS NOT NULL UNION ALL
-    SELECT job_id FROM tickets WHERE job_id IS NOT NULL AND outcome IN {_OPEN_ENDS}"""
+_KNOWN_TO_THE_KIOSK = f"""SELECT job_id FROM tickets WHERE job_id IS NOT NULL
+    AND (state = 'submitted' OR outcome IN {_OPEN_ENDS} OR coalesce(expire_error, '') <> '')"""
 _END_LAST_SESSION = "UPDATE sessions SET ended_at = ?, ended_by = ? WHERE ended_at IS NULL"
 #: What was found at the end of the session before; should this one die, it would be a lie.
 _FORGET_END = """DELETE FROM meta
@@ -78,7 +77,7 @@ _ADOPTED = f"""SELECT tickets.*, requests.body FROM tickets
 #: What finds open work; none of it may look at every ticket.
 OPEN_WORK = (
     *(_ADD_MAYBE, _MARK_AMBIGUOUS, _CLOSE_AMBIGUOUS, _FORGET_UNTRIED, _OPEN, _OPEN + _KEEP_CLOSED),
-    *(_ADOPT, _ADOPTED, _LEFT, _KNOWN_TO_THE_KIOSK),
+    *(_ADOPT, _ADOPTED, _LEFT),
 )
 _LAST_CHANGE = """SELECT status, observed_at, after, updated_at, coalesce(updated_by, '')
     FROM changes WHERE ticket_id = ? ORDER BY observed_at DESC LIMIT 1"""
@@ -238,7 +237,7 @@ def left_in_the_kiosk(path: Path) -> int:
 
 
 def jobs_left_in_the_kiosk(db: sqlite3.Connection) -> Iterator[str]:
-    """The ids of these jobs, and of those of a process that died."""
+    """The ids of these jobs, of those of a process that died, and of those not told to expire."""
     return (job_id for (job_id,) in db.execute(_KNOWN_TO_THE_KIOSK))
 
 
