@@ -18,6 +18,7 @@ from kiosk_locust.record import Outcome
 from kiosk_locust.settings import parsing, planned
 from kiosk_locust.settings.sources import Given, Layer, Layers
 from kiosk_locust.settings.table import SETTINGS
+from kiosk_locust.soundness import foreign, look_over
 
 LATEST = "latest"
 #: Options that are of a process, not of the run.
@@ -39,8 +40,9 @@ class Resumption:
     @property
     def found(self) -> Found:
         """The files of its plan, as if they had just been looked for."""
-        root = (self.run.options.get("transfers") or {}).get("root", "")
-        return Found(root, self.inputs)
+        with foreign(self.path):
+            root = (self.run.options.get("transfers") or {}).get("root", "")
+        return Found(str(root), self.inputs)
 
     @property
     def place(self) -> str:
@@ -49,7 +51,8 @@ class Resumption:
 
     def under(self, given: Layers) -> Layers:
         """What was given, without what the ledger alone can say, above the ledger's settings."""
-        lowest = planned.layer(self.run.options, self.place, output_dir=str(self.path.parent))
+        with foreign(self.path):
+            lowest = planned.layer(self.run.options, self.place, output_dir=str(self.path.parent))
         return given.without(*planned.NOT_READ_AGAIN, "run_name").over(lowest)
 
     def options(self, resolved: Resolved, given: Layers, class_host: str | None) -> Options:
@@ -65,7 +68,8 @@ class Resumption:
             resolved_host = resolved.options.host or ""
         before = self.run.options
         now = options_as_json(resolved.options) | {"host": resolved_host}
-        mistakes = list(planned.contradictions(before, now, given, self.run.host, self.place))
+        with foreign(self.path):
+            mistakes = list(planned.contradictions(before, now, given, self.run.host, self.place))
         if mistakes:
             raise OptionsError(mistakes)
         plan = {field: before[field] for field in planned.PLAN if field in before}
@@ -122,7 +126,7 @@ def find(given: Layers) -> Resumption | Finished | None:
         if or_start:
             return None
         raise LedgerError(f"{named.shown}: there is no ledger {path}{_others(folder)}")
-    return _judge(path, generation, finished_is_well=resume is None)
+    return _judge(path, finished_is_well=resume is None, generation=generation)
 
 
 def new_name(given: Layers) -> Layers:
@@ -145,11 +149,12 @@ def for_new_runs(given: Layers, resumed: Resumption | None) -> Layers:
     return given.over(planned.layer(resumed.run.options, resumed.place))
 
 
-def _judge(path: Path, generation: int, *, finished_is_well: bool) -> Resumption | Finished:
+def _judge(path: Path, *, finished_is_well: bool, generation: int = 0) -> Resumption | Finished:
     """Look a ledger over without changing it."""
     lock, connection = opening.reopen(path)  # its file is looked over, a torn end is mended
     connection.close()
     lock.release()
+    look_over(path)
     with opened(path) as db:
         run = facts(db)
         counted = db.execute(
