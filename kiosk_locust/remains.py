@@ -36,6 +36,10 @@ MAYBE = "the run's process died when this may just have been sent"
 LOST = "the run's disk was lost when this may have been sent: no checkpoint knows"
 GIVEN_UP = "perhaps submitted: the run's process died, or its answer was lost; --on-ambiguous close"
 
+#: A master deals tickets to its workers 1 s before they are due (`relay.messages.Terms`), and they
+#: send those even after its death; half a second more for the clocks of two machines.
+AHEAD_S = 1.5
+
 #: Outcomes that are taken up again.
 _OPEN_ENDS = "('unfinished', 'timeout', 'error')"
 #: `state <> 'closed'` is there for SQLite, which else would not see that an index will do.
@@ -216,7 +220,7 @@ def take_up(
     uploads, why, note = options.transfers.upload, MAYBE, ""
     if mark := doubt.mark_of(db):
         # Nobody knows when its process died, nor what was uploaded meanwhile.
-        sendable_until, uploads, why = now + _sendable_s(db), False, LOST
+        sendable_until, uploads, why = now + AHEAD_S, False, LOST
         doubtful = doubt.lease_doubtful(db, options, mark, sendable_until)
         note = _note(mark, now, doubtful)
         db.execute("INSERT INTO notes VALUES (?, NULL, ?)", (now, note))
