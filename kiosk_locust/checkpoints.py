@@ -220,6 +220,8 @@ class Checkpoints:
             in_thread(lambda: unpack(packed, copy))
             with opened(copy) as db:
                 mark = mark_of(db)
+        except LedgerError:
+            return False  # of another version, or damaged: this process wrote no such thing
         finally:
             packed.unlink(missing_ok=True)
             copy.unlink(missing_ok=True)
