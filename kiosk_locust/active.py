@@ -13,26 +13,23 @@ from pathlib import Path
 from locust.env import Environment
 from rich.console import Console
 
-from kiosk_locust import events, opening
-from kiosk_locust.archive import Archive
-from kiosk_locust.bucket import Address, Bucket
-from kiosk_locust.bucket_preflight import open_for, with_images
-from kiosk_locust.checkpoints import Checkpoints
+from kiosk_locust import events
+from kiosk_locust.bucket import Address
 from kiosk_locust.clock import Clock, SystemClock
-from kiosk_locust.copying import object_name
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.costing import Costing
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
-from kiosk_locust.errors import KioskError, KioskLocustError, LedgerError, PreflightError
-from kiosk_locust.exposition import Exposition
+from kiosk_locust.errors import KioskError, KioskLocustError, PreflightError
+from kiosk_locust.exposition import Exposition, info_of
 from kiosk_locust.finish import Finish
 from kiosk_locust.garbage import calm
 from kiosk_locust.gate import Gate
 from kiosk_locust.generator import GeneratorWatch, Others
 from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.http.transport import Transport
-from kiosk_locust.idle import Looker, insist
+from kiosk_locust.idle import Looker
+from kiosk_locust.keeping import Keeping
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.metrics import Metrics
@@ -44,7 +41,7 @@ from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.resuming import Resumption
 from kiosk_locust.run import Run
-from kiosk_locust.runledger import VERSIONS, RunLedger
+from kiosk_locust.runledger import RunLedger
 from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
 from kiosk_locust.spans import spans_if_on
@@ -82,7 +79,6 @@ class ActiveRun:
         may_be_resumed: bool = False,
     ) -> None:
         self.options = options
-        self._may_be_resumed = may_be_resumed or resumed is not None
         self._is_ended = is_ended
         self._looker: Looker | None = None
         self._resumed = resumed
@@ -103,9 +99,7 @@ class ActiveRun:
         if self.simulated:
             folder = Address.parse(options.files.storage_bucket).folder
             self._embedded = EmbeddedKiosk("--folder", str(folder))
-        self._archive: Archive | None = None
-        self._bucket: Bucket | None = None
-        self._checkpoints: Checkpoints | None = None
+        self._keeping = Keeping(self._clock, resumed, insist=may_be_resumed)
         self._closers: list[Callable[[], None]] = []
         self._detachers: list[Callable[[], None]] = []
         self._tallies = Tallies(environment.stats)
@@ -168,59 +162,17 @@ class ActiveRun:
         self._check_pool(self._kiosk)
         if not self.simulated:
             self._looker = Looker(self.options, self._secrets, self._clock, os.environ)
-            insist(
-                self._looker.queues,
-                self.options.require_idle,
-                self._clock,
-                resumes=self._resumed is not None,
-                is_ended=self._is_ended,
-            )
+            self._looker.insist(resumes=self._resumed is not None, is_ended=self._is_ended)
         url = self._host if self.simulated else ""
         self._costing = Costing(self.options, self._secrets, self._clock, os.environ, url)
         self.run = self._make_run(self._kiosk, self._host)
-        self._checkpoints = self._take_checkpoints(self.run)
+        self._keeping.begin(self.run, self.name)
         return self.run
 
-    def _take_checkpoints(self, run: Run) -> Checkpoints | None:
-        """Have the ledger in the bucket before the first job, if that is wanted.
-
-        A ledger that was just made is gone again where it cannot be.
-        """
-        files = self.options.files
-        if self._bucket is None or not files.checkpoint_s:
-            return None
-        checkpoints = Checkpoints(
-            self._bucket,
-            object_name(Address.parse(files.storage_bucket), self.name),
-            self._ledger,
-            run.tickets,
-            self._clock,
-            every_s=files.checkpoint_s,
-            generation=self._resumed.generation if self._resumed else 0,
-            users=self.options.users if self.options.workload == "closed" else None,
-            on_overtaken=run.fail,
-        )
-        try:
-            checkpoints.first(insist=self._may_be_resumed)
-        except LedgerError:
-            if self._resumed is None:
-                opening.remove(self.path)
-            raise
-        self._closers.append(checkpoints.stop)
-        return checkpoints
-
     def _open_bucket(self, requests: Iterable[JobRequest]) -> None:
-        """Look at the bucket, and note where the run's files go at its end."""
-        bucket = open_for(self.options, requests)
-        if bucket is None:
-            return
-        self._bucket = bucket
-        self._closers.append(bucket.close)
-        self.options = with_images(self.options, bucket)
-        files = self.options.files
-        if files.upload_results:
-            address = Address.parse(files.storage_bucket)
-            self._archive = Archive(bucket, address, public=files.public_results)
+        """Look at the bucket, where there is one."""
+        self._closers.append(self._keeping.close)
+        self.options = self._keeping.open(self.options, requests)
 
     def _open_kiosk(self, requests: Iterable[JobRequest]) -> None:
         """Reach the Kiosk, and ask whether it can run ``requests``."""
@@ -328,31 +280,20 @@ class ActiveRun:
             self.options.refresh_s,
             self._clock,
             self._console,
-            note=self._checkpoint_line,
+            note=lambda: self._keeping.line,
         )
-        self.live.checkpoint = self._checkpoint_line
+        self.live.checkpoint = lambda: self._keeping.line
         return run
 
     def _expose(self, live: LiveRun) -> Exposition:
         """The run's figures for a Prometheus."""
-        options = self.options
         return Exposition(
-            info={
-                "run_name": self.name,
-                "job_type": options.job_type,
-                "workload": options.workload,
-                "simulated": str(self.simulated).lower(),
-                "version": VERSIONS["kiosk_locust"],
-            },
+            info=info_of(self.options, self.name),
             view=self._metrics.view,
             rates=live.rates,
             verdict=lambda: self.judgement.verdict if self.judgement else "",
-            checkpoint_age_s=lambda: self._checkpoints.age_s if self._checkpoints else None,
+            checkpoint_age_s=lambda: self._keeping.age_s,
         )
-
-    def _checkpoint_line(self) -> str:
-        """How old the last checkpoint is; empty where none is taken."""
-        return self._checkpoints.line if self._checkpoints else ""
 
     def _make_gate(self) -> Gate | None:
         """What ends the run where a threshold is missed, if that is wanted."""
@@ -394,8 +335,7 @@ class ActiveRun:
             self.live.begin(zero_at)
         self._start_watching(zero_at)
         self.run.start(zero_at)
-        if self._checkpoints:
-            self._checkpoints.start()
+        self._keeping.start()
 
     def _start_watching(self, zero_at: float) -> None:
         run, embedded = self.run, self._embedded
@@ -438,8 +378,8 @@ class ActiveRun:
             self.options.output_dir,
             self._clock,
             costing=self._costing,
-            archive=self._archive,
-            checkpoints=self._checkpoints,
+            archive=self._keeping.archive,
+            checkpoints=self._keeping.checkpoints,
             look=self._looker.queues if self._looker else None,
             generator=self.generator.figures,
             aborted=self.aborted,

@@ -19,9 +19,11 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+import kiosk_locust
 from kiosk_locust import events
 from kiosk_locust.measures import STAGES, measure, stages
 from kiosk_locust.metrics import View
+from kiosk_locust.options import Options
 from kiosk_locust.record import Outcome, Record
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -29,6 +31,17 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 DURATIONS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000, 86_400)
 #: The same of how late jobs are submitted.
 LAGS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
+
+
+def info_of(options: Options, run_name: str) -> dict[str, str]:
+    """What ``kiosk_run_info`` says of a run."""
+    return {
+        "run_name": run_name,
+        "job_type": options.job_type,
+        "workload": options.workload,
+        "simulated": str(options.host is None).lower(),
+        "version": kiosk_locust.__version__,
+    }
 
 
 class Exposition:

@@ -77,6 +77,11 @@ class Looker:
         result: Queues = asking.value
         return result
 
+    def insist(self, *, resumes: bool, is_ended: Callable[[], bool]) -> None:
+        """Warn, refuse or wait as the options say; see `insist`."""
+        require = self._options.require_idle
+        insist(self.queues, require, self._clock, resumes=resumes, is_ended=is_ended)
+
     def _ask(self, source: Source) -> Queues:
         asked = Asked(source, self._secrets, self._clock)
         try:
