@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import random
@@ -20,7 +19,7 @@ from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.costing import Costing
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
-from kiosk_locust.errors import KioskError, KioskLocustError, PreflightError
+from kiosk_locust.errors import KioskLocustError, PreflightError
 from kiosk_locust.exposition import Exposition, info_of
 from kiosk_locust.finish import Finish
 from kiosk_locust.garbage import calm
@@ -35,14 +34,13 @@ from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.metrics import Metrics
 from kiosk_locust.options import Options, options_as_json
 from kiosk_locust.patience import PatientMaster
-from kiosk_locust.preflight import check_kiosk, find_base_url, pool_warning
+from kiosk_locust.preflight import check_kiosk, find_base_url, warn_of_pool
 from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.resuming import Resumption
 from kiosk_locust.run import Run
 from kiosk_locust.runledger import RunLedger
-from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
 from kiosk_locust.spans import spans_if_on
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
@@ -159,7 +157,7 @@ class ActiveRun:
             raise refusals[0]
         if refusals:
             raise PreflightError("\n".join(str(error) for error in refusals))
-        self._check_pool(self._kiosk)
+        warn_of_pool(self._kiosk, self.options, self._clock)
         if not self.simulated:
             self._looker = Looker(self.options, self._secrets, self._clock, os.environ)
             self._looker.insist(resumes=self._resumed is not None, is_ended=self._is_ended)
@@ -194,14 +192,6 @@ class ActiveRun:
     def _on_request(self, sample: RequestSample) -> None:
         self.generator.watch.on_request(sample)
         tell_of_request(self._environment, sample, self._tallies)
-
-    def _check_pool(self, kiosk: Kiosk) -> None:
-        """Warn of a pool too small, by one request's time; one that fails tells nothing."""
-        begun = self._clock.now()
-        with contextlib.suppress(KioskError):
-            kiosk.job_types()
-            if warning := pool_warning(self.options, self._clock.now() - begun):
-                logger.warning("%s", warning)
 
     def _reach(self) -> str:
         """The base URL to use: of the Kiosk, or of a simulated one that is started here."""
@@ -242,21 +232,17 @@ class ActiveRun:
         recorder = Recorder(self._ledger)
         recorder.attach()
         self._detachers.append(recorder.detach)
-        total = self.options.count * self.options.num_cycles
-        self._metrics = Metrics(self._clock, total or None)
+        self._metrics = Metrics(self._clock, self.options.count * self.options.num_cycles or None)
         statistics = LocustStatistics(self._environment.stats, self._tallies)
-        earlier = remains.earlier
-        self._metrics.take_up(
-            earlier.outcomes, earlier.submitted, earlier.images_done, earlier.images_failed
-        )
+        past = remains.earlier
+        self._metrics.take_up(past.outcomes, past.submitted, past.images_done, past.images_failed)
         self._listen(events.job_adopted, self._metrics.on_adopted)
         self._listen(events.job_submitted, self._metrics.on_submitted)
         self._listen(events.job_status, self._metrics.on_status)
         self._listen(events.job_closed, self._metrics.on_closed)
-        otel = getattr(self._environment.parsed_options, "otel", False)
-        if not is_master and (spans := spans_if_on(otel=bool(otel))):
-            self._detachers.append(spans.attach())
         if not is_master:  # workers send theirs
+            if spans := spans_if_on(self._environment.parsed_options):
+                self._detachers.append(spans.attach())
             self._listen(events.job_closed, statistics.on_closed)
             self._listen(events.job_downloaded, statistics.on_downloaded)
         self.live = LiveRun(
@@ -271,7 +257,13 @@ class ActiveRun:
         )
         self._detachers.append(self.live.attach())
         if self.options.outside.metrics:
-            self.exposition = self._expose(self.live)
+            self.exposition = Exposition(
+                info=info_of(self.options, self.name),
+                view=self._metrics.view,
+                rates=self.live.rates,
+                verdict=lambda: self.judgement.verdict if self.judgement else "",
+                checkpoint_age_s=lambda: self._keeping.age_s,
+            )
             self._detachers.append(self.exposition.attach())
         self._listen(events.job_submitted, self.generator.lateness.on_submitted)
         self._gate = self._make_gate()
@@ -284,16 +276,6 @@ class ActiveRun:
         )
         self.live.checkpoint = lambda: self._keeping.line
         return run
-
-    def _expose(self, live: LiveRun) -> Exposition:
-        """The run's figures for a Prometheus."""
-        return Exposition(
-            info=info_of(self.options, self.name),
-            view=self._metrics.view,
-            rates=live.rates,
-            verdict=lambda: self.judgement.verdict if self.judgement else "",
-            checkpoint_age_s=lambda: self._keeping.age_s,
-        )
 
     def _make_gate(self) -> Gate | None:
         """What ends the run where a threshold is missed, if that is wanted."""
@@ -402,18 +384,7 @@ class ActiveRun:
         if self._finish is None or self._finish.summary is None:
             self._console.print(self.verdict.line, soft_wrap=True, highlight=False)
             return
-        closing.show(
-            self._console,
-            self._finish.summary,
-            self.verdict,
-            run_name=self.name,
-            simulated=self.simulated,
-            files=self.files,
-            uploaded=self._finish.archived.urls,
-            cost=self._finish.cost,
-            judgement=self.judgement,
-            advice=self._finish.advice(self.name, simulated=self.simulated),
-        )
+        self._finish.show(self._console, self.verdict, self.name, simulated=self.simulated)
 
     def _detach(self) -> None:
         while self._detachers:

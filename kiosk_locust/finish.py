@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import gevent
+from rich.console import Console
 
 from kiosk_locust import judging, report, results
 from kiosk_locust.archive import Archive, Archived
@@ -33,6 +34,7 @@ from kiosk_locust.realthread import in_thread
 from kiosk_locust.reckoning import Reckoning
 from kiosk_locust.remains import left_in_the_kiosk
 from kiosk_locust.run import ALL_CLOSED, Run
+from kiosk_locust.screen import closing
 from kiosk_locust.summary import Summary
 from kiosk_locust.transfers.movers import results_folder
 from kiosk_locust.verdict import Verdict, exit_code
@@ -187,6 +189,23 @@ class Finish:
             f"not uploaded: {self.archived.reason}",
             f"to upload it later: python -m kiosk_locust upload-results {self._path}",
         ]
+
+    def show(self, console: Console, verdict: Verdict, run_name: str, *, simulated: bool) -> None:
+        """Print the closing summary, once there is one."""
+        if self.summary is None:
+            return
+        closing.show(
+            console,
+            self.summary,
+            verdict,
+            run_name=run_name,
+            simulated=simulated,
+            files=self.files,
+            uploaded=self.archived.urls,
+            cost=self.cost,
+            judgement=self.judgement,
+            advice=self.advice(run_name, simulated=simulated),
+        )
 
     # -- the steps
 

@@ -118,9 +118,9 @@ class Spans:
         span.end(_ns(max(_end(record, began_at), *(part.ended_at for part in children))))
 
 
-def spans_if_on(*, otel: bool) -> Spans | None:
+def spans_if_on(parsed_options: Any) -> Spans | None:
     """What makes spans where Locust was told to; None where not, or where the extra is missing."""
-    if not otel:
+    if not getattr(parsed_options, "otel", False):
         return None
     try:
         from opentelemetry import trace  # noqa: PLC0415  an extra: kiosk-locust[otel]

@@ -177,8 +177,7 @@ class WorkerPlugin:
             if not share.ledger.is_returned(record):
                 statistics.on_closed(record)
 
-        otel = getattr(self._environment.parsed_options, "otel", False)
-        if spans := spans_if_on(otel=bool(otel)):
+        if spans := spans_if_on(self._environment.parsed_options):
             self._closers.append(spans.attach())
         events.job_closed.add_listener(on_closed, critical=True)
         events.job_downloaded.add_listener(statistics.on_downloaded, critical=True)
