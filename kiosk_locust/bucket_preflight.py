@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable
 
 from kiosk_locust.bucket import Address, Bucket, open_bucket
-from kiosk_locust.errors import BucketError, PreflightError
+from kiosk_locust.errors import BucketError, NotPermitted, PreflightError
 from kiosk_locust.inputs.kinds import images_in_zip
 from kiosk_locust.options import Options
 from kiosk_locust.record import JobRequest
@@ -34,6 +34,8 @@ def open_for(options: Options, requests: Iterable[JobRequest]) -> Bucket | None:
     try:
         bucket = open_bucket(address)
         bucket.check(reading=min(wanted, default=""), writing=address.results("") if writes else "")
+        if files.checkpoint_s > 0:
+            _may_replace(bucket, address.results(""))
         _look_for(bucket, options, wanted)
     except BaseException as error:
         if bucket is not None:
@@ -66,6 +68,18 @@ def with_images(options: Options, bucket: Bucket) -> Options:
     logger.info("IMAGES_PER_JOB is %d: so many files are in %s", images, bucket.url_of(name))
     costs = dataclasses.replace(options.cost, images_per_job=images)
     return dataclasses.replace(options, cost=costs)
+
+
+def _may_replace(bucket: Bucket, names: str) -> None:
+    """Warn where checkpoints cannot be replaced; results can be kept all the same."""
+    try:
+        bucket.check(replacing=names)
+    except NotPermitted as error:
+        logger.warning(
+            "%s; until then the first checkpoint of a run stays its only one (--checkpoint 0 takes"
+            " none)",
+            error,
+        )
 
 
 def _expected(options: Options) -> str:

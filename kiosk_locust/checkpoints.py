@@ -2,7 +2,8 @@
 
 One greenlet takes them, one after the other: the copy is made and compressed in a real thread, and
 sent in the greenlet. Each goes over the very generation that this process wrote before, so that
-whoever goes on with the run elsewhere is noticed, and never overwritten.
+whoever goes on with the run elsewhere is noticed, and never overwritten. Between two of them it is
+looked whether that has happened.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from kiosk_locust.bucket import Bucket
 from kiosk_locust.clock import Clock
 from kiosk_locust.copying import pack, unpack
 from kiosk_locust.doubt import Mark, mark_of
-from kiosk_locust.errors import KioskLocustError, LedgerError, NameTaken
+from kiosk_locust.errors import BucketError, KioskLocustError, LedgerError, NameTaken
 from kiosk_locust.journal import Journal
 from kiosk_locust.reading import opened
 from kiosk_locust.realthread import in_thread
@@ -37,6 +38,9 @@ INTERVALS_HELD = 10
 MORE, FIRST_PER_USER = 1.2, 8
 #: A checkpoint that was asked for early comes no sooner after the last one.
 HURRIED_S = 1.0
+#: So often it is looked whether another process goes on with the run: soon enough that few jobs are
+#: sent by both, and a request that costs next to nothing.
+LOOK_S = 10.0
 #: What it takes must stay a small part of the time: no more often than so many times as long.
 REST = 4
 
@@ -154,8 +158,22 @@ class Checkpoints:
     def _wait(self, wait_s: float) -> None:
         """Until it is time for the next, or until one is wanted sooner."""
         soonest_s = wait_s if self._failed else min(HURRIED_S, wait_s)
-        if not self._clock.wait(self._ending, soonest_s):
-            self._clock.wait(self._alarm, wait_s - soonest_s)
+        if self._clock.wait(self._ending, soonest_s):
+            return
+        until = self._clock.now() + wait_s - soonest_s
+        while not self._clock.wait(self._alarm, min(LOOK_S, until - self._clock.now())):
+            if self._clock.now() >= until or self._has_another():
+                return
+
+    def _has_another(self) -> bool:
+        """Whether the checkpoint in the bucket is not the last one that this process wrote.
+
+        Taking the next one tells whose it is. Where nobody can be asked there is none to see.
+        """
+        try:
+            return self._bucket.generation(self._name) != self._generation
+        except (BucketError, OSError):
+            return False
 
     def _try(self) -> None:
         try:

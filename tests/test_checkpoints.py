@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gevent.event import Event
 
+from kiosk_locust.bucket.folder import FolderBucket
+from kiosk_locust.checkpoints import LOOK_S, Checkpoints
+from kiosk_locust.ledger import Ledger
+from kiosk_locust.tickets import Tickets
+from tests.clocks import ManualClock
 from tests.lostdisk import NAME, Loss, play
 from tests.real import Locust, run_locust, simulator, wait_until
 
@@ -136,6 +142,24 @@ def test_a_process_whose_run_goes_on_elsewhere_ends_and_overwrites_nothing(tmp_p
     assert finished.code == 2
     assert "another process goes on with this run" in finished.output
     assert checkpoint.read_bytes() == theirs
+
+
+def test_another_process_is_noticed_long_before_the_next_checkpoint(tmp_path: Path) -> None:
+    ledger = Ledger.create(tmp_path / "run.db", {})
+    folder, clock, overtaken = tmp_path / "bucket", ManualClock(), Event()
+    checkpoints = Checkpoints(
+        FolderBucket(folder), "checkpoint.db.gz", ledger, Tickets(lambda *_: iter(())), clock,
+        every_s=600, on_overtaken=lambda _: overtaken.set(),
+    )  # fmt: skip
+    checkpoints.first(insist=True)
+    (folder / "checkpoint.db.gz").unlink()
+    packed = gzip.compress(a_checkpoint_of_somebody_else(tmp_path))
+    (folder / "checkpoint.db.gz").write_bytes(packed)
+    checkpoints.start()
+    assert overtaken.wait(10)
+    assert clock.now() - 1000 <= 2 * LOOK_S
+    assert (folder / "checkpoint.db.gz").read_bytes() == packed
+    ledger.close()
 
 
 def test_a_name_that_a_run_has_in_the_bucket_is_refused(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ class FolderBucket:
         """The address of an object."""
         return f"{self.url}/{quote(name)}"
 
-    def check(self, *, reading: str = "", writing: str = "") -> None:
+    def check(self, *, reading: str = "", writing: str = "", replacing: str = "") -> None:
         """Raise BucketMissing or NotPermitted where files cannot be read or written there."""
         if not self._folder.is_dir():
             if reading or self._folder.exists():
@@ -44,7 +44,7 @@ class FolderBucket:
             return
         if reading and not os.access(self._folder, os.R_OK | os.X_OK):
             raise NotPermitted(f"{self.url} may not be read by this user")
-        if writing and not os.access(self._folder, os.W_OK | os.X_OK):
+        if (writing or replacing) and not os.access(self._folder, os.W_OK | os.X_OK):
             raise NotPermitted(f"{self.url} may not be written to by this user")
 
     def exists(self, name: str) -> bool:

@@ -44,7 +44,12 @@ SMALL = 2 << 20
 PATIENCE_S, BRIEF_PATIENCE_S = 120.0, 10.0
 _TIMEOUT_S = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
 _READ, _WRITE = "storage.objects.get", "storage.objects.create"
-_ROLES = {_READ: "Storage Object Viewer", _WRITE: "Storage Object Creator"}
+_DELETE = "storage.objects.delete"  # to write over an object is to delete what was there
+_ROLES = {
+    _READ: "Storage Object Viewer",
+    _WRITE: "Storage Object Creator",
+    _DELETE: "Storage Object User",
+}
 _UNIFORM = "uniform bucket-level access"
 _PREVENTED = "public access prevention"
 
@@ -72,9 +77,10 @@ class GoogleBucket:
         """The address of an object."""
         return f"{self.url}/{name}"
 
-    def check(self, *, reading: str = "", writing: str = "") -> None:
+    def check(self, *, reading: str = "", writing: str = "", replacing: str = "") -> None:
         """Ask whether it is there and may be used; an emulator is only asked for the former."""
-        wanted = [permission for name, permission in ((reading, _READ), (writing, _WRITE)) if name]
+        uses = ((reading, _READ), (writing, _WRITE), (replacing, _DELETE))
+        wanted = [permission for name, permission in uses if name]
         options: dict[str, Any] = {
             "timeout": _TIMEOUT_S,
             "retry": retry_for(min(self._patience_s, BRIEF_PATIENCE_S)),
@@ -97,9 +103,10 @@ class GoogleBucket:
         lacking = [permission for permission in wanted if permission not in granted]
         if lacking:
             roles = " and ".join(_ROLES[permission] for permission in lacking)
+            verb, noun = ("are", "roles") if len(lacking) > 1 else ("is", "role")
             raise NotPermitted(
-                f"{self.url}: {' and '.join(lacking)} is not permitted: give the account that runs"
-                f" this the role {roles} on the bucket"
+                f"{self.url}: {' and '.join(lacking)} {verb} not permitted: give the account that"
+                f" runs this the {noun} {roles} on the bucket"
             )
 
     def exists(self, name: str) -> bool:

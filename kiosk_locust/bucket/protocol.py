@@ -20,11 +20,12 @@ class Bucket(Protocol):
     def url_of(self, name: str) -> str:
         """The address of an object, such as ``gs://my-kiosk/uploads/image.png``."""
 
-    def check(self, *, reading: str = "", writing: str = "") -> None:
+    def check(self, *, reading: str = "", writing: str = "", replacing: str = "") -> None:
         """Ask whether the bucket is there and can be used, and change nothing.
 
-        ``reading`` and ``writing`` are names of objects, or beginnings of names, that would be
-        read or written; where one is empty, it is not asked whether that is allowed.
+        ``reading``, ``writing`` and ``replacing`` are names of objects, or beginnings of names,
+        that would be read, written, or written over; where one is empty, it is not asked whether
+        that is allowed.
         """
 
     def exists(self, name: str) -> bool:

@@ -12,7 +12,7 @@ from kiosk_locust import bucket_preflight
 from kiosk_locust.bucket.folder import FolderBucket
 from kiosk_locust.bucket.gcs import GoogleBucket
 from kiosk_locust.bucket_preflight import open_for, with_images
-from kiosk_locust.errors import PreflightError
+from kiosk_locust.errors import NotPermitted, PreflightError
 from kiosk_locust.options import CostOptions, FilesOptions, Options
 from kiosk_locust.record import JobRequest
 from tests.bucket.conftest import BUCKET
@@ -62,6 +62,24 @@ def test_without_a_bucket_nothing_is_asked_and_it_is_said(
     with caplog.at_level(logging.INFO, bucket_preflight.__name__):
         assert open_for(options(""), [request()]) is None
     assert caplog.messages == ["STORAGE_BUCKET is not set: results stay in results"]
+
+
+def test_an_account_that_may_not_replace_a_checkpoint_is_warned_of(
+    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(self: FolderBucket, *, replacing: str = "", **_: str) -> None:
+        if replacing == "output":
+            raise NotPermitted("it is not permitted: give the account a role")
+
+    monkeypatch.setattr(FolderBucket, "check", check)
+    wanted = options(folder.as_uri())
+    with caplog.at_level(logging.WARNING, bucket_preflight.__name__):
+        open_for(replace(wanted, files=replace(wanted.files, checkpoint_s=0)), [])
+        assert not caplog.messages
+        assert open_for(replace(wanted, files=replace(wanted.files, checkpoint_s=60)), [])
+    (warning,) = caplog.messages
+    assert "give the account a role" in warning
+    assert "--checkpoint 0 takes none" in warning
 
 
 def test_a_missing_bucket_is_told(proxy: Proxy) -> None:

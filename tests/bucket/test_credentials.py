@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -17,11 +18,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.real import CLEAN, ROOT
 from tests.servers import Connection, RawServer, answering, json_answer
 
+ALL = ("get", "create", "delete")
 PROGRAM = """
 from kiosk_locust.bucket import open_bucket
 from kiosk_locust.errors import BucketError
 try:
-    open_bucket("gs://our-kiosk").check(reading="uploads/", writing="output/")
+    bucket = open_bucket("gs://our-kiosk")
+    bucket.check(reading="uploads/", writing="output/", replacing="output/")
 except BucketError as error:
     print(type(error).__name__, error)
 """
@@ -104,11 +107,12 @@ def test_a_key_that_is_not_accepted_is_no_secret_in_the_message(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (json_answer({"permissions": ["storage.objects.get", "storage.objects.create"]}), ""),
+        (json_answer({"permissions": [f"storage.objects.{name}" for name in ALL]}), ""),
         (
             json_answer({"permissions": ["storage.objects.get"]}),
-            "NotPermitted gs://our-kiosk: storage.objects.create is not permitted: give the account"
-            " that runs this the role Storage Object Creator on the bucket",
+            "NotPermitted gs://our-kiosk: storage.objects.create and storage.objects.delete are not"
+            " permitted: give the account that runs this the roles Storage Object Creator and"
+            " Storage Object User on the bucket",
         ),
         (
             json_answer({"error": {"message": "The specified bucket does not exist."}}, 404),
@@ -138,7 +142,7 @@ def test_a_real_bucket_is_asked_what_is_permitted(
             API_ENDPOINT_OVERRIDE=server.url,
         )
         request = next(r for r in server.requests if r.path.startswith(asked))
-    assert "permissions=storage.objects.get&permissions=storage.objects.create" in request.path
+    assert re.findall(r"permissions=storage\.objects\.(\w+)", request.path) == [*ALL]
     assert request.headers["authorization"] == "Bearer a-token"
     assert said.startswith(words)
     assert bool(said) == bool(words)
