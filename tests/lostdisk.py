@@ -6,6 +6,7 @@ nothing of the plugin's code.
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import signal
@@ -18,6 +19,7 @@ from typing import Any
 from tests.faults.oracle import Judgement, Witness, judge
 from tests.faults.plan import Plan
 from tests.real import ROOT, Finished, Locust, Simulator, wait_until
+from tests.test_distributed import processes
 
 LOCUSTFILE = ROOT / "tests" / "locustfiles" / "by_ticket.py"
 NAME = "paper"
@@ -36,6 +38,8 @@ class Loss:
     on_ambiguous: str = "resubmit"
     every_s: float = 1.0
     back_after_s: float = 0.0
+    workers: int = 0  # 0: a single process
+    keeps_disk: bool = False  # only the processes are lost
 
     @classmethod
     def of(cls, seed: int) -> Loss:
@@ -76,19 +80,20 @@ def play(
     """Run it, kill it and delete its disk as often as that is wanted, and let it go on."""
     outputs = []
     for number, submissions in enumerate(loss.kill_after):
-        pod = folder / f"pod{number}"
+        pod = folder / f"pod{0 if loss.keeps_disk else number}"
         run = _start(kiosk, pod, loss, bucket)
         wait_until(
             lambda: len(kiosk.submissions) >= submissions or run.process.poll() is not None,  # noqa: B023  it is called at once
             what=f"{submissions} submissions",
         )
         assert has_checkpoint()
-        run.signal(signal.SIGKILL)
+        os.killpg(run.process.pid, signal.SIGKILL)  # master and workers
         run.process.wait()
         outputs.append(run.output)
-        shutil.rmtree(pod)
+        if not loss.keeps_disk:
+            shutil.rmtree(pod)
         time.sleep(loss.back_after_s)
-    pod = folder / "last"
+    pod = folder / ("pod0" if loss.keeps_disk else "last")
     finished = _start(kiosk, pod, loss, bucket).finish()
     outputs.append(finished.output)
     witness = Witness(kiosk.log()["predicts"], kiosk.polls)
@@ -96,15 +101,18 @@ def play(
 
 
 def _start(kiosk: Simulator, pod: Path, loss: Loss, bucket: Mapping[str, Any]) -> Locust:
-    pod.mkdir()
+    pod.mkdir(exist_ok=True)
+    several = processes(loss.workers) if loss.workers else ()
     return Locust(
         pod,
         *("--resume-or-start", NAME, "--checkpoint", f"{loss.every_s:g}"),
         *("--count", str(loss.jobs), "--num-cycles", str(loss.cycles), "-u", str(loss.users)),
         *("--workload", "closed" if loss.closed else "open", "-r", str(loss.rate)),
         *("--on-ambiguous", loss.on_ambiguous, "-s", "20"),
+        *several,
         host=kiosk.url,
         locustfile=LOCUSTFILE,
+        start_new_session=True,
         **bucket,
     )
 
@@ -113,7 +121,7 @@ def _plan(loss: Loss) -> Plan:
     """The same for the oracle."""
     return Plan(
         seed=0,
-        workers=0,
+        workers=loss.workers,
         jobs=loss.jobs,
         cycles=loss.cycles,
         users=loss.users,

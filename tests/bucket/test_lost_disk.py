@@ -21,14 +21,14 @@ def test_a_run_whose_disk_is_lost_goes_on_from_googles_bucket(
         came = play(
             kiosk,
             tmp_path,
-            Loss(jobs=40, kill_after=(20,)),
+            Loss(jobs=28, kill_after=(16,)),
             settings,
             lambda: bool(generation(fake_gcs, f"lost/output/{NAME}/checkpoint.db.gz")),
         )
     judgement = came.judgement
     assert judgement.complaints == (), came.outputs[-1]
-    assert judgement.closed == 40
-    assert judgement.submissions <= 40 + judgement.ambiguous
+    assert judgement.closed == judgement.tickets == 28
+    assert 28 <= judgement.submissions <= 28 + judgement.ambiguous
 
 
 def put_object(fake_gcs: str, name: str, content: bytes) -> None:
