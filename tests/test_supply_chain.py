@@ -12,6 +12,7 @@ import pytest
 from tests.real import ROOT
 
 FILES = ("requirements.txt", "requirements-dev.txt", "requirements-tools.txt")
+OTEL = "requirements-otel.txt"  # requirements.txt, and what --otel takes
 
 
 def _pins(name: str) -> dict[str, tuple[str, int]]:
@@ -29,7 +30,7 @@ def _pins(name: str) -> dict[str, tuple[str, int]]:
     return found
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [*FILES, OTEL])
 def test_every_pin_has_a_hash(name: str) -> None:
     pins = _pins(name)
     assert len(pins) > 20
@@ -39,6 +40,7 @@ def test_every_pin_has_a_hash(name: str) -> None:
 def test_the_files_agree_on_every_version() -> None:
     run, dev, tools = (_pins(name) for name in FILES)
     assert run.keys() <= dev.keys()
+    assert run.items() < _pins(OTEL).items() <= dev.items()
     assert all(dev[package] == run[package] for package in run)
     assert all(dev[package] == tools[package] for package in dev.keys() & tools.keys())
 
@@ -52,6 +54,7 @@ def test_everything_that_the_project_asks_for_is_pinned() -> None:
             *told["project"]["dependencies"], *extras["simulator"], *extras["report"],
             *groups["build"], *told["build-system"]["requires"],
         ],
+        OTEL: extras["otel"],
         "requirements-dev.txt": [*extras["test"], *extras["dev"]],
         "requirements-tools.txt": groups["tools"],
     }  # fmt: skip

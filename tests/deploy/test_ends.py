@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kiosk_locust.bucket import Address
 from kiosk_locust.endings import SIGTERM_GRACE_S
 from tests.deploy.manifests import ALL, BASE, of_kind, pod, rendered, settings
 
@@ -55,6 +56,14 @@ def test_a_ledger_that_goes_with_its_pod_is_not_started_again() -> None:
         assert job["spec"]["backoffLimit"] == 0
         assert what_happens(job, code=2, disrupted=True) == "FailJob"
         assert not of_kind(rendered(name), "PersistentVolumeClaim")
+
+
+def test_a_pod_without_a_volume_that_is_gone_on_with_is_refused_until_it_has_a_bucket() -> None:
+    name = "overlays/checkpoints"
+    assert rendered(name)[RUN]["spec"]["backoffLimit"] > 0
+    assert not of_kind(rendered(name), "PersistentVolumeClaim")
+    with pytest.raises(ValueError, match="gs://"):
+        Address.parse(settings(name)["STORAGE_BUCKET"])
 
 
 @pytest.mark.parametrize("name", ALL)

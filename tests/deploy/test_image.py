@@ -76,6 +76,13 @@ def test_packages_are_installed_by_hash_alone() -> None:
         }
 
 
+def test_the_files_of_pins_that_a_build_may_choose_are_there() -> None:
+    (default,) = re.findall(r"^ARG PINS=(.*)$", TEXT, re.MULTILINE)
+    (copied,) = re.findall(r"^COPY (requirements.*) \./$", TEXT, re.MULTILINE)
+    named = re.findall(r"--build-arg PINS=(\S+)", TEXT)
+    assert {default, *named} == {*copied.split()}
+
+
 def test_the_pod_and_the_image_agree() -> None:
     spec = pod(RUN)
     (user,) = re.findall(r"^USER (\d+):(\d+)$", TEXT, re.MULTILINE)

@@ -48,6 +48,8 @@ def test_a_run_can_start_from_them(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     environment = settings(name) | {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+    if environment.get("STORAGE_BUCKET") == "gs://BUCKET":  # to be filled in
+        environment["STORAGE_BUCKET"] = "gs://our-kiosk"
     found = resolve(env=environment).options
     assert found.count == 100
     assert bool(found.host) != found.simulate
