@@ -91,7 +91,7 @@ SELECT outcome, count(*) FROM tickets GROUP BY outcome;
 -- What is still in the Kiosk
 SELECT number, job_id, status FROM tickets WHERE state = 'submitted';
 -- Jobs that may have been submitted twice, with every attempt
-SELECT number, attempts.* FROM tickets JOIN attempts ON ticket_id = id WHERE ambiguous = 1;
+SELECT tickets.number, attempts.* FROM tickets JOIN attempts ON ticket_id = id WHERE ambiguous = 1;
 -- How late each job was submitted, in seconds
 SELECT number, submitted_at - due_at FROM tickets WHERE submitted_at IS NOT NULL;
 -- What was reported of one job, when it was seen

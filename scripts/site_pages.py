@@ -17,8 +17,11 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).resolve().parent.parent
 #: By its path in the project: the path of the page in the site.
 PAGES = {
-    f"{name}.md": f"project/{name.lower()}.md"
-    for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")
+    "README.md": "project/readme.md",
+    "CHANGELOG.md": "project/changelog.md",
+    "CONTRIBUTING.md": "project/contributing.md",
+    "SECURITY.md": "project/security.md",
+    "benchmarks/README.md": "project/benchmarks.md",
 }
 _LINK = re.compile(r"(\]\()(?!\w+:)([^)#\s]+)")
 _OF_IMAGE = re.compile(r'(<img[^>]* src=")(?!\w+:)([^"]+)')
