@@ -1,14 +1,18 @@
-"""Time and memory of finishing a run: results file and summary from a ledger of many jobs.
+"""Time and memory of a run's whole end: verdict, results file and report, of many jobs.
 
     python benchmarks/finish.py                    # 1,000, 10,000 and 100,000 jobs
     python benchmarks/finish.py --jobs 1000000
+    python benchmarks/finish.py --jobs 1000 --jobs 1000000 --ledgers /tmp/ledgers   # kept there
 
-The ledger is written through the ledger's own API, so its rate is shown as well.
+The ledger is written through the ledger's own API, so its rate is shown as well. Its end is that
+of a run, step by step, in a process of its own; with several numbers of jobs, the exponent is
+fitted by which the time grows with them (1: linear).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import resource
@@ -16,10 +20,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
-from kiosk_locust import results
+from kiosk_locust.clock import SystemClock
+from kiosk_locust.finish import Finish
 from kiosk_locust.ledger import Ledger
+from kiosk_locust.options import TrustOptions
 from kiosk_locust.record import (
     Attempt,
     AttemptResult,
@@ -29,6 +40,8 @@ from kiosk_locust.record import (
     StatusChange,
     Ticket,
 )
+from kiosk_locust.run import ALL_CLOSED, Run
+from kiosk_locust.settings.trust import Wanted
 from kiosk_locust.simulator.stamps import consumer_time, frontend_time
 from kiosk_locust.snapshot import Snapshot
 
@@ -95,38 +108,116 @@ def write_ledger(path: Path, jobs: int) -> float:
     return time.perf_counter() - begun
 
 
-def finish(path: Path) -> dict[str, float]:
-    """Write results and summary of a ledger; seconds, and the process's greatest memory in MB."""
-    begun = time.perf_counter()
-    written = results.write_all(path, path.parent)
-    took = time.perf_counter() - begun
-    size = sum(file.stat().st_size for file in written.paths) / 1e6
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"finish_s": took, "json_mb": size, "peak_mb": peak}
+THRESHOLDS = ("job.p95 < 60s", "job_since_due.p99 < 60s", "queue_wait.p95 < 60s", "failed < 1%")
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What the end of a run took; ``steps_s`` by their names."""
+
+    jobs: int
+    steps_s: dict[str, float]
+    cpu_s: float
+    json_mb: float
+    report_mb: float
+    peak_mb: float
+
+    @property
+    def seconds(self) -> float:
+        """All steps together."""
+        return math.fsum(self.steps_s.values())
+
+
+def finish(path: Path, jobs: int) -> End:
+    """Carry out the steps of a run's end on a ledger, in this process."""
+    trust = TrustOptions(wanted=tuple(Wanted(text, "--threshold") for text in THRESHOLDS))
+    run: Any = SimpleNamespace(
+        ended_by=ALL_CLOSED,
+        outcomes=Counter({Outcome.DONE: jobs}),
+        finished=True,
+        trouble="",
+        options=SimpleNamespace(trust=trust),
+    )
+    ended = Finish(cast(Run, run), Ledger.open(path), path.parent, SystemClock())
+    steps_s: dict[str, float] = {}
+    cpu_begun = time.process_time()
+    for step in ended.steps:
+        begun = time.perf_counter()
+        ended.carry_out([step])
+        steps_s[step.__name__] = time.perf_counter() - begun
+    cpu_s = time.process_time() - cpu_begun
+    if ended.problems:
+        raise SystemExit("; ".join(ended.problems))
+    sizes = {file.suffix: file.stat().st_size / 1e6 for file in ended.files}
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return End(jobs, steps_s, cpu_s, sizes[".json"], sizes[".html"], peak_mb)
+
+
+def ledger_of(folder: Path, jobs: int) -> Path:
+    """The ledger of so many jobs in ``folder``; it is written if it is not there."""
+    path = folder / str(jobs) / "run.db"
+    if not path.exists():
+        path.parent.mkdir(parents=True)
+        wrote_s = write_ledger(path, jobs)
+        size = path.stat().st_size / 1e6
+        rate = f"{jobs / wrote_s:,.0f} records/s"
+        print(f"{jobs:>9,} jobs: ledger written at {rate}, {size:,.0f} MB", flush=True)
+    return path
+
+
+def exponent(jobs: Sequence[int], seconds: Sequence[float]) -> float:
+    """The least-squares slope of the logarithms."""
+    x, y = [math.log(number) for number in jobs], [math.log(time_s) for time_s in seconds]
+    x_mean, y_mean = math.fsum(x) / len(x), math.fsum(y) / len(y)
+    products = math.fsum((a - x_mean) * (b - y_mean) for a, b in zip(x, y, strict=True))
+    return products / math.fsum((a - x_mean) ** 2 for a in x)
+
+
+@contextlib.contextmanager
+def folder_for(given: Path | None) -> Iterator[Path]:
+    """The folder that was given, or one that is deleted afterwards."""
+    if given is not None:
+        yield given
+        return
+    with tempfile.TemporaryDirectory() as made:
+        yield Path(made)
 
 
 def main() -> None:
     """Print a line for each number of jobs; finishing runs in a process of its own."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--jobs", type=int, action="append")
+    parser.add_argument("--ledgers", type=Path, help="keep ledgers here, and use those of before")
     parser.add_argument("--ledger", type=Path, help="finish this ledger, print JSON (used inside)")
     asked = parser.parse_args()
+    numbers = asked.jobs or [1_000, 10_000, 100_000]
     if asked.ledger:
-        print(json.dumps(finish(asked.ledger)))
+        print(json.dumps(asdict(finish(asked.ledger, numbers[0]))))
         return
-    for jobs in asked.jobs or [1_000, 10_000, 100_000]:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "run.db"
-            wrote_s = write_ledger(path, jobs)
-            size = path.stat().st_size / 1e6
-            command = [sys.executable, __file__, "--ledger", str(path)]
-            found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-        print(
-            f"{jobs:>9,} jobs: ledger written at {jobs / wrote_s:,.0f} records/s, {size:,.0f} MB;"
-            f" results and summary {found['finish_s']:.2f} s, {found['json_mb']:,.1f} MB,"
-            f" peak memory {found['peak_mb']:.0f} MB",
-            flush=True,
-        )
+    ends = []
+    with folder_for(asked.ledgers) as folder:
+        for jobs in numbers:
+            path = ledger_of(folder, jobs)
+            command = [sys.executable, __file__, "--ledger", str(path), "--jobs", str(jobs)]
+            done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+            end = End(**json.loads(done.stdout))
+            ends.append(end)
+            steps = ", ".join(f"{name} {took:.2f}" for name, took in end.steps_s.items())
+            print(
+                f"{jobs:>9,} jobs: {end.seconds:.2f} s ({end.cpu_s:.2f} s of CPU; {steps}),"
+                f" JSON {end.json_mb:,.1f} MB, report {end.report_mb:.2f} MB,"
+                f" peak memory {end.peak_mb:.0f} MB",
+                flush=True,
+            )
+    for what, times in (
+        ("wall time", [end.seconds for end in ends]),
+        ("CPU time", [end.cpu_s for end in ends]),
+    ):
+        if len(ends) > 1:
+            print(f"{what} grows with jobs to the power of {exponent(numbers, times):.2f}")
+        if len(ends) > 2:
+            last = exponent(numbers[-2:], times[-2:])
+            print(f"  between the last two: {last:.2f}")
 
 
 if __name__ == "__main__":

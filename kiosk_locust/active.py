@@ -24,6 +24,7 @@ from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
 from kiosk_locust.errors import KioskError, KioskLocustError, PreflightError
 from kiosk_locust.finish import Finish
+from kiosk_locust.garbage import calm
 from kiosk_locust.gate import Gate
 from kiosk_locust.generator import GeneratorWatch, Others
 from kiosk_locust.http.exchange import RequestSample
@@ -43,6 +44,7 @@ from kiosk_locust.runledger import RunLedger
 from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
+from kiosk_locust.tally import Tallies
 from kiosk_locust.transfers.movers import Movers, facts, movers, not_needed_of
 from kiosk_locust.verdict import ABORTED, Verdict
 from kiosk_locust.web.live import LiveRun
@@ -93,6 +95,7 @@ class ActiveRun:
         self._archive: Archive | None = None
         self._closers: list[Callable[[], None]] = []
         self._detachers: list[Callable[[], None]] = []
+        self._tallies = Tallies(environment.stats)
         self._finish: Finish | None = None
         self.live: LiveRun | None = None  # once it is open
         self._secrets = secrets or Secrets()
@@ -185,7 +188,7 @@ class ActiveRun:
 
     def _on_request(self, sample: RequestSample) -> None:
         self.generator.watch.on_request(sample)
-        tell_of_request(self._environment, sample)
+        tell_of_request(self._environment, sample, self._tallies)
 
     def _check_pool(self, kiosk: Kiosk) -> None:
         """Warn of a pool too small, by one request's time; one that fails tells nothing."""
@@ -236,7 +239,7 @@ class ActiveRun:
         self._detachers.append(recorder.detach)
         total = self.options.count * self.options.num_cycles
         self._metrics = Metrics(self._clock, total or None)
-        statistics = LocustStatistics(self._environment.stats)
+        statistics = LocustStatistics(self._environment.stats, self._tallies)
         earlier = remains.earlier
         self._metrics.take_up(
             earlier.outcomes, earlier.submitted, earlier.images_done, earlier.images_failed
@@ -292,6 +295,7 @@ class ActiveRun:
         lead = lead_s(self.options.users)
         if isinstance(self.run, MasterRun):
             lead += JOIN_LEAD_S
+        self._closers += [self._tallies.start(), calm()]
         zero_at = self._clock.now() + lead
         if self._resumed is None:
             self._ledger.set_meta(time_zero=repr(zero_at))

@@ -7,13 +7,14 @@ import random
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import locust
 from locust.argument_parser import LocustArgumentParser
 from rich.console import Console
 
-from kiosk_locust import commandline
+from kiosk_locust import commandline, exposure
 from kiosk_locust.bucket_preflight import open_for
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.cost.credentials import Secrets, secrets
@@ -22,7 +23,7 @@ from kiosk_locust.errors import KioskLocustError, OptionsError
 from kiosk_locust.options import Options, resolve
 from kiosk_locust.preflight import check_host
 from kiosk_locust.record import Ticket
-from kiosk_locust.settings.sources import locusts_own, read_dotenv
+from kiosk_locust.settings.sources import DOTENV, locusts_own, read_dotenv
 from kiosk_locust.user import request_from
 
 USAGE = "usage: python -m kiosk_locust check [SETTINGS, as locust takes them]\n"
@@ -48,13 +49,16 @@ def main(arguments: list[str]) -> int:
         os.environ.update(locusts_own(dotenv, os.environ))
         layers = commandline.read(arguments, os.environ, dotenv)
         resolved = resolve(layers, headless=True, rng=random.Random())
+        known = secrets(os.environ, dotenv)
     except OptionsError as error:
         say(f"settings: {error}")
         return 2
     for notice in resolved.notices:
         say(f"settings: {notice}")
+    for line in exposure.warnings(os.environ, dotenv, Path(DOTENV), known):
+        say(f"settings: {line}")
     say("settings: no mistakes")
-    return 0 if _ask_all(resolved.options, secrets(os.environ, dotenv), say) else 2
+    return 0 if _ask_all(resolved.options, known, say) else 2
 
 
 def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:

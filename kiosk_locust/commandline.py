@@ -157,7 +157,7 @@ def _config_layer(path: str, shown: str) -> Layer:
     try:
         with Path(path).expanduser().open(encoding="utf-8") as stream:
             items = LocustConfigParser().parse(stream)
-    except (OSError, UnicodeError, ConfigFileParserException) as error:
+    except (OSError, ValueError, RuntimeError, ConfigFileParserException) as error:
         raise OptionsError([Mistake(shown, "", f"cannot be read: {error}")]) from error
     return config_layer(shown, items)
 

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import gevent
 
@@ -26,17 +27,20 @@ from kiosk_locust.quality.processes import Generator
 from kiosk_locust.quality.thresholds import Row
 from kiosk_locust.reading import facts, opened
 from kiosk_locust.realthread import in_thread
+from kiosk_locust.reckoning import Reckoning
 from kiosk_locust.remains import left_in_the_kiosk
 from kiosk_locust.run import ALL_CLOSED, Run
 from kiosk_locust.summary import Summary
 from kiosk_locust.transfers.movers import results_folder
 from kiosk_locust.verdict import Verdict, exit_code
-from kiosk_locust.web import past
+from kiosk_locust.web import past, told
 from kiosk_locust.web.picture import Picture
+from kiosk_locust.web.told import Told
 
 logger = logging.getLogger(__name__)
 
 Step = Callable[[], None]
+T = TypeVar("T")
 
 #: What an annotation says of a run, by its exit code.
 _OUTCOMES = {0: "done", 1: "failed", 2: "interrupted"}
@@ -73,6 +77,8 @@ class Finish:
         self.judgement: Judgement | None = None  # once it was made
         self._archive = archive
         self._rows: tuple[Row, ...] = ()  # the judgement's thresholds
+        self._reckoning: Reckoning | None = None  # shared by judgement, page and results
+        self._told: Told | None = None
         self._generator = generator
         self._aborted = aborted
         self._ledger = ledger
@@ -88,9 +94,11 @@ class Finish:
             self.record_end,
             self.ask_cost,
             self.judge,
+            self.tell,
             self.close_ledger,
             self.write_results,
             self.write_report,
+            self.let_go,
             self.upload,
             self.write_junit,  # it is for whoever started the run, not for the bucket
         )
@@ -202,16 +210,43 @@ class Finish:
             self._ledger.settle()
         generator = self._generator() if self._generator else Generator({})
         trust = self.run.options.trust
-        try:
-            judged = in_thread(lambda: judging.judge(self._path, trust, generator, self._aborted))
-        except (KioskLocustError, OSError, sqlite3.Error) as error:
-            raise LedgerError(
-                f"the run could not be judged: {error}; the records are in {self._path}"
-            ) from error
+        reckoning = self._reckoning = Reckoning(self._path)
+        judged = self._reckoned(
+            lambda: judging.judge(reckoning, trust, generator, self._aborted),
+            "the run could not be judged",
+        )
         self.judgement, self._rows = judged.judgement, judged.rows
         self._ledger.set_meta(
             judgement=judged.judgement.as_text(), generator=judged.generator.as_text()
         )
+
+    def tell(self) -> None:
+        """Keep in the ledger what pages tell of its jobs: to work that out takes a minute."""
+        reckoning = self._reckoning
+        if reckoning is None:
+            return
+
+        def work_out() -> tuple[Told, str]:
+            with reckoning:
+                found = told.work_out(reckoning)
+                return found, found.as_text(reckoning)
+
+        self._told, text = self._reckoned(work_out, "what the run's page shows was not kept")
+        self._ledger.set_meta(**{told.KEY: text})
+
+    def _reckoned(self, work: Callable[[], T], failed: str) -> T:
+        """What ``work`` makes of the reckoning, in a real thread; raises LedgerError."""
+        try:
+            return in_thread(work)
+        except (KioskLocustError, OSError, sqlite3.Error) as error:
+            self.let_go()
+            raise LedgerError(f"{failed}: {error}; the records are in {self._path}") from error
+
+    def let_go(self) -> None:
+        """Nobody needs the times of jobs any more."""
+        if self._reckoning is not None:
+            self._reckoning.close()
+            self._reckoning = None
 
     def write_junit(self) -> None:
         """Thresholds and verdict for a CI system, where that is wanted."""
@@ -239,13 +274,10 @@ class Finish:
 
     def write_results(self) -> None:
         """Results and summary, in a real thread: a million jobs take a while."""
-        try:
-            found = in_thread(lambda: results.write_all(self._path, self._output_dir))
-        except (KioskLocustError, OSError, sqlite3.Error) as error:
-            raise LedgerError(
-                f"the results could not be written: {error}; the records are in {self._path}"
-            ) from error
-        files, self.summary = found
+        files, self.summary = self._reckoned(
+            lambda: results.write_all(self._path, self._output_dir, self._reckoning),
+            "the results could not be written",
+        )
         self.files += files
 
     def write_report(self) -> None:
@@ -255,7 +287,7 @@ class Finish:
         path = self._output_dir / f"{self._path.stem}.html"
 
         def make() -> Picture:
-            picture = past.read(self._path, self.summary, verdict, also=path)
+            picture = past.read(self._path, self._told, verdict, also=path)
             report.write(picture, path)
             return picture
 

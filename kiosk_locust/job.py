@@ -30,14 +30,18 @@ from kiosk_locust.kiosk import Kiosk, Reading
 from kiosk_locust.measures import failed_children
 from kiosk_locust.options import Options
 from kiosk_locust.record import Attempt, AttemptResult, Outcome, Record, StatusChange
-from kiosk_locust.retry import Backoff, Budget
+from kiosk_locust.retry import Backoff, Budget, poll_interval_s
 
 #: A submission that may have arrived is sent again at most so often: each may be a job more.
 MAX_MAYBE_SUBMISSIONS = 3
-#: They are few, so they lie far enough apart for a short outage to pass between them.
-MAYBE_BASE_S = 10.0
-#: The hash expires for tidiness only; more tries are not worth a busy Kiosk's time.
+#: They are few, so they lie far enough apart for an outage of 20 s to pass between them: each wait
+#: is drawn from the upper half of its range, 7.5 to 15 s and then 15 to 30 s.
+MAYBE_BASE_S = 15.0
+MAYBE_LEAST = 0.5
+#: The hash expires for tidiness only; more tries are not worth a busy Kiosk's time, nor does the
+#: end of a run wait for one that asks to come back much later.
 EXPIRE_TRIES = 3
+EXPIRE_WAIT_S = 10.0
 
 
 class Interrupted(BaseException):
@@ -59,6 +63,23 @@ class Job:
     ``leased`` is what the book gave for its lease; ``may_submit`` says whether new submissions
     are still wanted; ``uploader`` brings its file to the Kiosk first.
     """
+
+    __slots__ = (  # there may be twenty thousand of them
+        "_alarm",
+        "_backoff",
+        "_book",
+        "_clock",
+        "_is_adopted",
+        "_is_last_look",
+        "_kiosk",
+        "_leased",
+        "_may_submit",
+        "_maybe_backoff",
+        "_options",
+        "_rng",
+        "_uploader",
+        "record",
+    )
 
     def __init__(
         self,
@@ -83,7 +104,7 @@ class Job:
         self._may_submit = may_submit
         self._uploader = uploader
         self._backoff = Backoff(rng)
-        self._maybe_backoff = Backoff(rng, base_s=MAYBE_BASE_S)
+        self._maybe_backoff = Backoff(rng, base_s=MAYBE_BASE_S, least=MAYBE_LEAST)
         self._is_adopted = bool(record.job_id)
         self._alarm = Event()  # ends a rest early
         self._is_last_look = False
@@ -248,10 +269,13 @@ class Job:
                 continue
             self._backoff.reset()
             budget.reset()
-            if reading.snapshot.exists:
+            exists = reading.snapshot.exists
+            ending = self._observe(reading) if exists else None
+            del reading  # its body shall not be kept while the job rests
+            if ending:
+                return ending
+            if exists:
                 missing = False
-                if ending := self._observe(reading):
-                    return ending
             elif missing:  # twice in a row: one look may have hit a Redis that was failing over
                 return Ending(Outcome.VANISHED, "the Kiosk no longer knows its hash")
             else:
@@ -261,8 +285,9 @@ class Job:
             wait_s = self._interval_s(started_at)
 
     def _interval_s(self, started_at: float) -> float:
+        options = self._options
         age_s = self._clock.now() - started_at
-        return max(self._options.update_interval_s, self._options.poll_backoff * age_s)
+        return poll_interval_s(age_s, options.update_interval_s, options.poll_backoff)
 
     def _rest(self, started_at: float, wait_s: float) -> Ending | None:
         """Rest before a poll; if that is the last one, how the job ends unless it is final."""
@@ -321,12 +346,15 @@ class Job:
         if not self._is_to_expire:
             return
         self._book.settle()
-        for _ in range(EXPIRE_TRIES):
+        for left in reversed(range(EXPIRE_TRIES)):
             try:
                 known = self._kiosk.expire(record.job_id, seconds)
             except KioskError as error:
                 record.expire_error = str(error)
-                self._clock.sleep(self._backoff.delay(error))
+                wait_s = self._backoff.delay(error)
+                if not left or wait_s > EXPIRE_WAIT_S:
+                    break
+                self._clock.sleep(wait_s)
             else:
                 record.expire_error = "" if known else "the Kiosk no longer knew its hash"
                 break

@@ -1,16 +1,21 @@
-"""One job of a results file, from the ledger's rows: the older client's keys and ours."""
+"""One job of a results file, from the ledger's rows: the older client's keys and ours.
+
+A run of a million jobs comes through here job by job, so SQLite gives each value under its key,
+in the order of the file, and only what it cannot know is put in afterwards.
+"""
 
 from __future__ import annotations
 
 import functools
 import json
+import math
 import sqlite3
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from kiosk_locust.measures import is_zip, timing
+from kiosk_locust.jsontext import loads
+from kiosk_locust.measures import first_number, is_zip, numbers
 from kiosk_locust.reading import Facts
-from kiosk_locust.snapshot import Snapshot
 
 #: Timings that a ZIP has one of for each child, so that they are lists there.
 PER_IMAGE = (
@@ -24,21 +29,92 @@ PER_IMAGE = (
 #: Numbers of which every job has at most one.
 SINGLE = ("total_jobs", "cleanup_time", "children_upload_time")
 
-Row = dict[str, Any]
-
-_JOBS = """SELECT tickets.*, requests.body FROM tickets
+#: Each key of a job, in order, and its SQL; NULL: it is in the hash's fields or in the request.
+_KEYS = {
+    "input_file": "file",
+    "status": "status",
+    **dict.fromkeys(("download_url", "created_at", "finished_at", *PER_IMAGE, *SINGLE), "NULL"),
+    **dict.fromkeys(("model", "postprocess", "preprocess"), "NULL"),
+    "reason": "nullif(reason, '')",
+    "job_id": "job_id",
+    "ticket": "number",
+    "cycle": "tickets.cycle",
+    "outcome": "tickets.outcome",
+    "user_class": "user_class",
+    "file": "file",
+    "uploaded_name": "nullif(uploaded_name, '')",
+    "due_at": "tickets.due_at",
+    "taken_at": "taken_at",
+    "submitted_at": "tickets.submitted_at",
+    "observed_after": "observed_after",
+    "observed_at": "observed_at",
+    "closed_at": "tickets.closed_at",
+    "ambiguous": "ambiguous",
+    "polls": "polls",
+    "images_done": "coalesce(tickets.images_done, 0)",
+    "images_failed": "coalesce(images_failed, 0)",
+    "expire_error": "expire_error",
+    "in_summary": "kept",
+    "duration_s": "CASE WHEN ended THEN times.duration_s END",
+    "duration_from": "times.duration_from",
+    "duration_error_s": "duration_error_s",
+    "duration_corrected": "is_corrected",
+    "duration_flaw": "nullif(flaw, '')",
+    "since_due_s": "CASE WHEN ended_since_due THEN since_due_s END",
+    "lag_s": "lag_s",
+    "socket_wait_s": "socket_wait_s",
+    "submission_http_s": "submission_http_s",
+    "creation_s": "creation_s",
+    "queue_wait_s": "times.queue_wait_s",
+    "processing_s": "processing_s",
+    "detection_s": "detection_s",
+    "unknown_s": "unknown_s",
+}
+#: SQLite has no booleans.
+_BOOLEANS = ("ambiguous", "in_summary", "duration_corrected")
+_ATTEMPT = {
+    "number": "number",
+    "result": "result",
+    "asked_at": "asked_at",
+    "sent_at": "sent_at",
+    "received_at": "received_at",
+    "socket_wait_s": "sent_at - asked_at",
+    "http_s": "received_at - sent_at",
+    "http_status": "http_status",
+    "error": "nullif(error, '')",
+    "job_id": "nullif(job_id, '')",
+}
+_UPLOAD = {
+    "number": "number",
+    "began_at": "began_at",
+    "ended_at": "ended_at",
+    "seconds": "ended_at - began_at",
+    "bytes": "bytes",
+    "name": "name",
+    "error": "error",
+}
+_DOWNLOAD = {
+    "began_at": "began_at",
+    "ended_at": "ended_at",
+    "seconds": "ended_at - began_at",
+    "bytes": "bytes",
+    "tries": "tries",
+    "path": "path",
+    "error": "error",
+}
+_CHANGE = {
+    "status": "status",
+    "after": "after",
+    "observed_at": "observed_at",
+    "updated_at": "updated_at",
+    "updated_by": "nullif(updated_by, '')",
+}
+_JOBS = f"""SELECT {", ".join(_KEYS.values())}, tickets.id, fields, requests.body
+    FROM tickets JOIN temp.times ON times.ticket_id = tickets.id
     LEFT JOIN requests ON requests.id = request_id
-    WHERE :cycle IS NULL OR cycle = :cycle ORDER BY tickets.id"""
-_ATTEMPTS = "SELECT * FROM attempts ORDER BY ticket_id, number"
-_CHANGES = """SELECT ticket_id, status, after, observed_at, updated_at, updated_by
-    FROM changes ORDER BY ticket_id, observed_at"""
-_UPLOADS = "SELECT * FROM uploads ORDER BY ticket_id, number"
-_DOWNLOADS = "SELECT * FROM downloads ORDER BY ticket_id"
-_TIMES = """SELECT ticket_id, kept, ended, ended_since_due, duration_s, duration_from,
-    duration_error_s, is_corrected, flaw, since_due_s, lag_s, socket_wait_s, submission_http_s,
-    creation_s, queue_wait_s, processing_s, detection_s, unknown_s
-    FROM temp.times ORDER BY ticket_id"""
-_OPTIONAL = ("due_at", "taken_at", "submitted_at", "observed_after", "observed_at", "closed_at")
+    WHERE tickets.id BETWEEN :first AND :last AND (:cycle IS NULL OR tickets.cycle = :cycle)
+    ORDER BY tickets.id"""  # noqa: S608  constants
+_IDS = "SELECT min(id), max(id) FROM tickets WHERE :cycle IS NULL OR cycle = :cycle"
 
 
 def jobs(db: sqlite3.Connection, run: Facts, cycle: int | None) -> Iterator[dict[str, Any]]:
@@ -46,170 +122,108 @@ def jobs(db: sqlite3.Connection, run: Facts, cycle: int | None) -> Iterator[dict
 
     `times.gather` has been called with the same connection.
     """
-    attempts = _Companion(db, _ATTEMPTS)
-    changes = _Companion(db, _CHANGES)
-    uploads = _Companion(db, _UPLOADS)
-    downloads = _Companion(db, _DOWNLOADS)
-    times = _Companion(db, _TIMES)
+    given = {"cycle": cycle}
+    ids = db.execute(_IDS, given).fetchone()
+    chosen = {**given, "first": ids[0], "last": ids[1]}
+    attempts = _Companion(db, "attempts", _ATTEMPT, "number", ids)
+    uploads = _Companion(db, "uploads", _UPLOAD, "number", ids)
+    downloads = _Companion(db, "downloads", _DOWNLOAD, "ticket_id", ids)
+    changes = _Companion(db, "changes", _CHANGE, "observed_at", ids)
     planned = json.dumps({name: run.options.get(name, "") for name in _REQUESTED})
-    for row in _rows(db, _JOBS, {"cycle": cycle}):
-        request = _request(row["body"] or planned)
-        yield {
-            **_legacy(row, request),
-            **_ours(row, request),
-            **next((_times(found) for found in times.of(row["id"])), {}),
-            "attempts": [_attempt(attempt) for attempt in attempts.of(row["id"])],
-            "uploads": [_upload(upload) for upload in uploads.of(row["id"])],
-            "download": next((_download(found) for found in downloads.of(row["id"])), None),
-            "status_changes": [_change(change) for change in changes.of(row["id"])],
-        }
+    for row in db.execute(_JOBS, chosen):
+        job: dict[str, Any] = dict(zip(_KEYS, row, strict=False))
+        ticket_id, fields, body = row[-3:]
+        _add_asked(job, _asked(body or planned))
+        _add_fields(job, loads(fields) if fields else {})
+        for name in _BOOLEANS:
+            job[name] = bool(job[name])
+        job["attempts"] = attempts.of(ticket_id)
+        job["uploads"] = uploads.of(ticket_id)
+        job["download"] = next(iter(downloads.of(ticket_id)), None)
+        job["status_changes"] = changes.of(ticket_id)
+        yield job
 
 
 #: What a ticket that never became a job would have asked for stands in the options.
 _REQUESTED = ("model_name", "model_version", "preprocess", "postprocess")
 
 
-def _legacy(row: Row, request: Mapping[str, str]) -> dict[str, Any]:
-    snapshot = Snapshot(json.loads(row["fields"] or "{}"))
-    zipped = is_zip(request.get("image_name", row["file"]), row["job_id"] or "")
-    fields = snapshot.fields
-    return {
-        "input_file": request.get("image_name", row["file"]),
-        "status": row["status"],
-        "download_url": fields.get("output_url"),
-        "created_at": fields.get("created_at"),
-        "finished_at": fields.get("finished_at"),
-        **{name: _numbers(snapshot, name, zipped=zipped) for name in PER_IMAGE},
-        **{name: _numbers(snapshot, name, zipped=False) for name in SINGLE},
-        "model": f"{request.get('model_name', '')}:{request.get('model_version', '')}",
-        "postprocess": request.get("postprocess", ""),
-        "preprocess": request.get("preprocess", ""),
-        "reason": row["reason"] or fields.get("reason"),
-        "job_id": row["job_id"],
-    }
+class _Asked(NamedTuple):
+    """What was asked of the Kiosk, as a job shows it."""
 
-
-def _ours(row: Row, request: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "ticket": row["number"],
-        "cycle": row["cycle"],
-        "outcome": row["outcome"],
-        "user_class": row["user_class"],
-        "file": row["file"],
-        "uploaded_name": row["uploaded_name"] or request.get("uploaded_name") or None,
-        **{name: row[name] for name in _OPTIONAL},
-        "ambiguous": bool(row["ambiguous"]),
-        "polls": row["polls"],
-        "images_done": row["images_done"] or 0,
-        "images_failed": row["images_failed"] or 0,
-        "expire_error": row["expire_error"],
-    }
-
-
-def _times(row: Row) -> dict[str, Any]:
-    has_ended = bool(row["ended"])
-    return {
-        "in_summary": bool(row["kept"]),
-        "duration_s": row["duration_s"] if has_ended else None,
-        "duration_from": row["duration_from"],
-        "duration_error_s": row["duration_error_s"],
-        "duration_corrected": bool(row["is_corrected"]),
-        "duration_flaw": row["flaw"] or None,
-        "since_due_s": row["since_due_s"] if row["ended_since_due"] else None,
-        "lag_s": row["lag_s"],
-        "socket_wait_s": row["socket_wait_s"],
-        "submission_http_s": row["submission_http_s"],
-        "creation_s": row["creation_s"],
-        "queue_wait_s": row["queue_wait_s"],
-        "processing_s": row["processing_s"],
-        "detection_s": row["detection_s"],
-        "unknown_s": row["unknown_s"],
-    }
-
-
-def _attempt(row: Row) -> dict[str, Any]:
-    return {
-        "number": row["number"],
-        "result": row["result"],
-        "asked_at": row["asked_at"],
-        "sent_at": row["sent_at"],
-        "received_at": row["received_at"],
-        "socket_wait_s": _span(row["asked_at"], row["sent_at"]),
-        "http_s": _span(row["sent_at"], row["received_at"]),
-        "http_status": row["http_status"],
-        "error": row["error"] or None,
-        "job_id": row["job_id"] or None,
-    }
-
-
-def _upload(row: Row) -> dict[str, Any]:
-    return {
-        "number": row["number"],
-        "began_at": row["began_at"],
-        "ended_at": row["ended_at"],
-        "seconds": row["ended_at"] - row["began_at"],
-        "bytes": row["bytes"],
-        "name": row["name"],
-        "error": row["error"],
-    }
-
-
-def _download(row: Row) -> dict[str, Any]:
-    return {
-        "began_at": row["began_at"],
-        "ended_at": row["ended_at"],
-        "seconds": row["ended_at"] - row["began_at"],
-        "bytes": row["bytes"],
-        "tries": row["tries"],
-        "path": row["path"],
-        "error": row["error"],
-    }
-
-
-def _change(row: Row) -> dict[str, Any]:
-    return {
-        "status": row["status"],
-        "after": row["after"],
-        "observed_at": row["observed_at"],
-        "updated_at": row["updated_at"],
-        "updated_by": row["updated_by"] or None,
-    }
-
-
-def _numbers(snapshot: Snapshot, name: str, *, zipped: bool) -> list[float] | float | None:
-    found = timing(snapshot, name)
-    if zipped:
-        return list(found)
-    return found[0] if found else None
-
-
-def _span(start: float | None, end: float | None) -> float | None:
-    return None if start is None or end is None else end - start
+    image_name: str | None
+    uploaded_name: str | None
+    model: str
+    postprocess: str
+    preprocess: str
 
 
 @functools.lru_cache(maxsize=256)  # jobs that ask for the same share a row
-def _request(body: str) -> dict[str, str]:
-    found: dict[str, str] = json.loads(body)
-    return found
+def _asked(body: str) -> _Asked:
+    request: dict[str, str] = json.loads(body)
+    return _Asked(
+        request.get("image_name"),
+        request.get("uploaded_name") or None,
+        f"{request.get('model_name', '')}:{request.get('model_version', '')}",
+        request.get("postprocess", ""),
+        request.get("preprocess", ""),
+    )
 
 
-def _rows(db: sqlite3.Connection, sql: str, given: Mapping[str, object] = {}) -> Iterator[Row]:
-    """Rows as dicts: looking a name up in sqlite3's own rows searches all columns."""
-    cursor = db.execute(sql, given)
-    names = [column[0] for column in cursor.description]
-    return (dict(zip(names, values, strict=True)) for values in cursor)
+def _add_asked(job: dict[str, Any], asked: _Asked) -> None:
+    if asked.image_name is not None:
+        job["input_file"] = asked.image_name
+    job["uploaded_name"] = job["uploaded_name"] or asked.uploaded_name
+    job["model"] = asked.model
+    job["postprocess"] = asked.postprocess
+    job["preprocess"] = asked.preprocess
+
+
+def _add_fields(job: dict[str, Any], fields: Mapping[str, str]) -> None:
+    """Put in what the Kiosk wrote into the job's hash."""
+    get = fields.get
+    job["download_url"] = get("output_url")
+    job["created_at"] = get("created_at")
+    job["finished_at"] = get("finished_at")
+    job["reason"] = job["reason"] or get("reason")
+    zipped = is_zip(job["input_file"], job["job_id"] or "")
+    for name in PER_IMAGE:
+        job[name] = list(numbers(get(name))) if zipped else first_number(get(name))
+    for name in SINGLE:
+        job[name] = first_number(get(name))
+
+
+#: What comes after the last row.
+_NO_ROW: tuple[Any, ...] = (math.inf,)
 
 
 class _Companion:
-    """Rows of another table, read beside the tickets in the same order, each row once."""
+    """Rows of another table as dicts, read beside the tickets in the same order, each once."""
 
-    def __init__(self, db: sqlite3.Connection, sql: str) -> None:
-        self._rows = _rows(db, sql)
-        self._next = next(self._rows, None)
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        table: str,
+        keys: Mapping[str, str],
+        order: str,
+        ids: tuple[int | None, int | None],
+    ) -> None:
+        self._keys = tuple(keys)
+        sql = f"""SELECT {", ".join(keys.values())}, ticket_id FROM {table}
+            WHERE ticket_id BETWEEN ? AND ? ORDER BY ticket_id, {order}"""  # noqa: S608  constants
+        self._rows = db.execute(sql, ids)
+        self._next = next(self._rows, _NO_ROW)
+        self._at: float = self._next[-1]  # the ticket of the next row
 
-    def of(self, ticket_id: int) -> Iterator[Row]:
+    def of(self, ticket_id: int) -> list[dict[str, Any]]:
         """The rows of this ticket; those of tickets before it are passed over."""
-        while (row := self._next) is not None and row["ticket_id"] <= ticket_id:
-            self._next = next(self._rows, None)
-            if row["ticket_id"] == ticket_id:
-                yield row
+        found: list[dict[str, Any]] = []
+        if self._at > ticket_id:  # most have no uploads and no downloads
+            return found
+        row = self._next
+        while row[-1] <= ticket_id:
+            if row[-1] == ticket_id:
+                found.append(dict(zip(self._keys, row, strict=False)))
+            row = next(self._rows, _NO_ROW)
+        self._next, self._at = row, row[-1]
+        return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypedDict
 
 from kiosk_locust.latencies import least_p99_s
@@ -14,7 +13,7 @@ from kiosk_locust.quality import rules
 from kiosk_locust.quality.judgement import Judgement, judgement
 from kiosk_locust.quality.processes import Generator
 from kiosk_locust.quality.thresholds import Row, evaluate
-from kiosk_locust.reading import facts, opened
+from kiosk_locust.reckoning import Reckoning
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +25,23 @@ class Judged:
     rows: tuple[Row, ...] = ()
 
 
-def judge(path: Path, trust: TrustOptions, generator: Generator, aborted: str = "") -> Judged:
-    """Judge the whole run in the ledger at ``path``.
+def judge(
+    reckoning: Reckoning, trust: TrustOptions, generator: Generator, aborted: str = ""
+) -> Judged:
+    """Judge the whole run by its ledger's reckoning.
 
     Of a run that was ``aborted`` by a missed threshold, the tickets left open are no doubt. Takes
-    half a minute for a million jobs: call it from a thread. Raises LedgerError.
+    a minute for a million jobs, if nobody had worked out their times before: call it from a
+    thread. Raises LedgerError.
     """
     thresholds = trust.thresholds
-    with opened(path) as db:
-        run = facts(db)
-        found = measured(db, run, thresholds)
-        sound = replace(found.facts, **_p99s(db))
-    whole = generator.after(run.generator)
+    with reckoning:
+        run = reckoning.run
+        found = measured(
+            reckoning.db, run, thresholds, times=reckoning.times, summary=reckoning.summary()
+        )
+        sound = replace(found.facts, **_p99s(reckoning.db))
+    whole = generator.after(run.earlier_generator)
     known = whole.in_facts(sound)
     if aborted:
         known = replace(known, undecided=None)

@@ -10,8 +10,10 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from kiosk_locust.errors import BadAnswer
 from kiosk_locust.http.answers import bad_answer, json_object
 from kiosk_locust.http.body import FileForm
 from kiosk_locust.http.exchange import Exchange
@@ -45,12 +47,12 @@ class Kiosk:
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
 
-    def predict(self, request: JobRequest, wanted: Callable[[], bool] = lambda: True) -> Submission:
+    def predict(self, request: JobRequest, wanted: Callable[[], bool] | None = None) -> Submission:
         """Submit one job. Not idempotent: each call that arrives makes a new job.
 
         ``wanted`` is asked right before it is sent; Withdrawn is raised where it says no.
         """
-        body = _encode(predict_body(request))
+        body = _predict_bytes(request)
         exchange = self.transport.request("POST", "/api/predict", body, wanted=wanted)
         answer = json_object(exchange, self._where(exchange))
         job_id = answer.get("hash")
@@ -59,7 +61,7 @@ class Kiosk:
         return Submission(job_id, exchange)
 
     def upload(
-        self, form: FileForm, wanted: Callable[[], bool] = lambda: True
+        self, form: FileForm, wanted: Callable[[], bool] | None = None
     ) -> tuple[str, Exchange]:
         """Upload a file; where it then is in the bucket. Idempotent: it is named by its content.
 
@@ -77,15 +79,15 @@ class Kiosk:
         body = b'{"hash": ' + _encode(job_id) + _READ_TAIL
         exchange, answer = self._post("/api/redis", body)
         values = answer.get("value")
-        if (
-            not isinstance(values, list)
-            or len(values) != len(FIELDS)
-            or not all(value is None or isinstance(value, str) for value in values)
-        ):
-            what = f"no list of {len(FIELDS)} strings or nulls"
-            raise bad_answer(exchange, self._where(exchange), what)
-        named = zip(FIELDS, values, strict=True)
-        fields = {name: _storable(value) for name, value in named if value is not None}
+        if not isinstance(values, list) or len(values) != len(FIELDS):
+            raise self._no_values(exchange)
+        fields = {}
+        for name, value in zip(FIELDS, values, strict=True):
+            if value is None:
+                continue
+            if not isinstance(value, str):
+                raise self._no_values(exchange)
+            fields[name] = value if value.isascii() else _storable(value)
         return Reading(Snapshot(fields), exchange)
 
     def expire(self, job_id: str, seconds: int) -> bool:
@@ -129,6 +131,10 @@ class Kiosk:
         exchange, answer = self._get("/api/health-check")
         if not isinstance(answer.get("message"), str):
             raise bad_answer(exchange, self._where(exchange), "no message")
+
+    def _no_values(self, exchange: Exchange) -> BadAnswer:
+        what = f"no list of {len(FIELDS)} strings or nulls"
+        return bad_answer(exchange, self._where(exchange), what)
 
     def _get(self, path: str) -> tuple[Exchange, dict[str, Any]]:
         exchange = self.transport.request("GET", path)
@@ -182,6 +188,12 @@ def predict_body(request: JobRequest) -> dict[str, Any]:
         "jobForm": _filled(job_form),
     }
     return _filled(body)
+
+
+@lru_cache(maxsize=256)
+def _predict_bytes(request: JobRequest) -> bytes:
+    """The body of a submission; many jobs ask for the same."""
+    return _encode(predict_body(request))
 
 
 def _filled(fields: dict[str, Any]) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import sqlite3
 from array import array
-from collections.abc import Iterable
-from itertools import groupby
+from collections.abc import Iterator
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
 from kiosk_locust.quality.latency import Latency, Lives
@@ -17,6 +18,7 @@ from kiosk_locust.quality.warmup import mser5
 #: The columns with the time, and with whether the job ended, of the two durations.
 COLUMNS = {"duration": ("duration_s", "ended"), "since_due": ("since_due_s", "ended_since_due")}
 PERCENTS = (50, 90, 95, 99)
+_CHUNK = 1_000
 CHOSEN = "kept AND (:cycle IS NULL OR cycle = :cycle)"
 
 
@@ -24,19 +26,20 @@ def latency(db: sqlite3.Connection, measure: str, cycle: int | None) -> Latency:
     """All jobs' times of one of COLUMNS, those left out that warm-up and cool-down cut."""
     time, ended = COLUMNS[measure]
     rows = db.execute(
-        f"""SELECT cycle, {time}, {ended} FROM temp.times
+        f"""SELECT cycle, CASE WHEN {ended} THEN {time} ELSE 9e999 END,
+        CASE WHEN NOT {ended} THEN {time} END FROM temp.times
         WHERE {CHOSEN} AND {ended} IS NOT NULL AND {time} IS NOT NULL ORDER BY cycle, at""",  # noqa: S608  constants
         {"cycle": cycle},
     )
-    return Latency([_lives(cycle_rows) for _, cycle_rows in groupby(rows, lambda row: row[0])])
+    return Latency([_lives(cycle_rows) for _, cycle_rows in groupby(rows, itemgetter(0))])
 
 
-def _lives(rows: Iterable[tuple[int, float, int]]) -> Lives:
+def _lives(rows: Iterator[tuple[int, float, float | None]]) -> Lives:
     counted, ages = array("d"), array("d")
-    for _, seconds, ended in rows:
-        counted.append(seconds if ended else math.inf)
-        if not ended:
-            ages.append(seconds)
+    while chunk := list(islice(rows, _CHUNK)):
+        _, times, reached = zip(*chunk, strict=True)
+        counted.extend(times)
+        ages.extend([seconds for seconds in reached if seconds is not None])
     return Lives(counted, ages)
 
 
@@ -106,7 +109,7 @@ def _of_cycle(db: sqlite3.Connection, cycle: int) -> Flow | None:
         FROM temp.times WHERE cycle = ? AND submitted_at IS NOT NULL AND ended IS NOT NULL""",
         (cycle,),
     )
-    return flow((Stay(*row) for row in rows), start_at, end_at, until)
+    return flow(map(Stay._make, rows), start_at, end_at, until)
 
 
 def plateau(db: sqlite3.Connection, cycle: int | None) -> tuple[float | None, float | None]:

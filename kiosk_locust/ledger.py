@@ -76,7 +76,7 @@ class Ledger(Journal):
         now: Callable[[], float] = time.time,
     ) -> Ledger:
         """Open one that is there, to go on with it; raises LedgerError, see `opening.reopen`."""
-        lock, connection = opening.reopen(path)
+        lock, connection = opening.reopen(path, migrating=True)
         ledger = cls(path, lock, connection, on_failure, now)
         sql = "SELECT body, id FROM requests ORDER BY id DESC LIMIT ?"
         for body, known in connection.execute(sql, (MOST_REQUESTS,)).fetchall()[::-1]:

@@ -4,7 +4,8 @@
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,   -- schema_version, run_id, run_name, options (JSON), versions (JSON), host, simulated,
                               -- started_at, time_zero, ended_at, ended_by, finished, alive_at,
-                              -- sendable_s, cost (JSON), and of each worker its clock's skew (JSON)
+                              -- sendable_s, cost, judgement, generator, earlier_generator, page (JSON),
+                              -- and of each worker its clock's skew (JSON)
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 
@@ -69,7 +70,10 @@ CREATE TABLE tickets (
     queue_wait_s    REAL,              -- of an image job: duration less total_time
     fields          TEXT               -- JSON: the last reading of the hash, without its lists of children
 );
-CREATE INDEX tickets_not_closed ON tickets (id) WHERE state <> 'closed';
+-- Open work is found by these, however many tickets are closed; most never enter the second.
+CREATE INDEX tickets_not_closed ON tickets (state) WHERE state <> 'closed';
+CREATE INDEX tickets_open_ends ON tickets (outcome)
+    WHERE outcome IN ('unfinished', 'timeout', 'error');
 
 CREATE TABLE attempts (
     ticket_id   INTEGER NOT NULL,

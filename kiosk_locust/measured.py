@@ -85,7 +85,7 @@ def _latency(db: sqlite3.Connection, name: str, cycle: int | None) -> Latency:
         return latencies.latency(db, _LATENCIES[name], cycle)
     by_cycle: dict[int, array[float]] = {}
     if name in STAGE_FIELDS:
-        sql = f"SELECT cycle, value FROM ({stage_values(name, latencies.CHOSEN)})"  # noqa: S608  a constant
+        sql = f"SELECT cycle, value FROM ({stage_values(name)})"  # noqa: S608  a constant
     else:
         sql = f"""SELECT cycle, {name}_s AS value FROM temp.times
             WHERE {latencies.CHOSEN} AND value IS NOT NULL ORDER BY cycle, at"""  # noqa: S608  a name of the grammar

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hdrh.histogram import HdrHistogram
-
 from kiosk_locust.clock import Clock
+from kiosk_locust.histogram import Histogram
 from kiosk_locust.measures import ENDED, STAGES, measure, stages
 from kiosk_locust.percentiles import SHARES, Percentiles, rank
 from kiosk_locust.record import Outcome, Record, StatusChange
@@ -71,7 +70,7 @@ class Metrics:
         self._statuses: dict[int, str] = {}
         self._outcomes: Counter[Outcome] = Counter()
         self._closings: deque[tuple[int, int]] = deque()  # (second, tickets closed in it)
-        self._histograms = {name: HdrHistogram(1, _LONGEST_US, 3) for name in MEASURES}
+        self._histograms = {name: Histogram(_LONGEST_US) for name in MEASURES}
 
     def take_up(
         self, outcomes: Mapping[Outcome, int], submitted: int, images_done: int, images_failed: int
@@ -109,14 +108,14 @@ class Metrics:
         self._images_failed += found.images_failed
         self._count_closed(record.outcome or Outcome.ERROR, 1)
         if found.duration_s is not None:
-            self._histograms["duration"].record_value(_microseconds(found.duration_s))
+            self._histograms["duration"].add(_microseconds(found.duration_s))
         started_at = record.taken_at if record.ticket.due_at is None else record.ticket.due_at
         if record.outcome in ENDED and record.observed_at is not None:
             since_due_us = _microseconds(record.observed_at - started_at)
-            self._histograms["since_due"].record_value(since_due_us)
+            self._histograms["since_due"].add(since_due_us)
         for stage, times in stages(record, found).items():
             for time_s in times:
-                self._histograms[stage].record_value(_microseconds(time_s))
+                self._histograms[stage].add(_microseconds(time_s))
 
     def on_never_leased(self, outcome: Outcome, count: int) -> None:
         """``count`` tickets were closed that no job was made for; they fire no event each."""
@@ -145,7 +144,7 @@ class Metrics:
 
     def percentiles(self, name: str) -> Percentiles:
         """Of one of MEASURES, in seconds; within 0.1 % of the exact ones, by the same rank."""
-        histogram = self._histograms[name]
+        histogram = self._histograms[name].whole
         count: int = histogram.total_count
         if not count:
             return Percentiles(0)
@@ -187,4 +186,4 @@ class Metrics:
 
 
 def _microseconds(time_s: float) -> int:
-    return min(_LONGEST_US, max(0, round(time_s * _MICROSECONDS)))
+    return round(time_s * _MICROSECONDS)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kiosk_locust.jsontext import loads
 from kiosk_locust.quality.clocks import (
     CONSUMER_RESOLUTION_S,
     FRONTEND,
@@ -23,7 +24,7 @@ MOST_JOBS = 50_000
 #: So many steps of a clock are told with their moments.
 STEPS_TOLD = 20
 
-_SUBMISSIONS = """SELECT json_extract(fields, '$.created_at'), sent_at, received_at
+_SUBMISSIONS = """SELECT fields, sent_at, received_at
     FROM tickets JOIN attempts ON ticket_id = id AND result = 'accepted' AND sent_at = submitted_at
     WHERE id % :nth = 0 AND ambiguous = 0 AND fields IS NOT NULL AND received_at IS NOT NULL"""
 _CHANGES = """SELECT updated_by, updated_at, after, observed_at FROM changes
@@ -44,7 +45,9 @@ class Clocks:
         go by one name.
         """
         offset = self.offsets.get(clock)
-        found = offset.at(moment) if offset else None
+        if offset is None:
+            return None
+        found = offset.at(moment)
         return None if found is None or found.is_empty else found
 
     @property
@@ -95,8 +98,8 @@ def clocks(db: sqlite3.Connection, skew_s: float = 0.0) -> Clocks:
 def _samples(
     db: sqlite3.Connection, given: Mapping[str, int], skew_s: float
 ) -> Iterator[tuple[str, Sample]]:
-    for created, sent_at, received_at in db.execute(_SUBMISSIONS, given):
-        created_at = parse_time(created or "")
+    for fields, sent_at, received_at in db.execute(_SUBMISSIONS, given):
+        created_at = parse_time(loads(fields).get("created_at", ""))
         if created_at is not None:
             moments = sent_at - skew_s, received_at + skew_s
             yield FRONTEND, Sample(created_at, *moments, FRONTEND_RESOLUTION_S)

@@ -6,15 +6,14 @@ import contextlib
 import logging
 import sqlite3
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 
+from kiosk_locust import schema
 from kiosk_locust.errors import LedgerError, LedgerExistsError
 from kiosk_locust.locking import Lock, network_type
 
 logger = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
 #: So many faults of a damaged file are told.
 FAULTS_SHOWN = 5
 
@@ -35,10 +34,9 @@ def make(path: Path, meta: Mapping[str, str]) -> tuple[Lock, sqlite3.Connection]
                 *(path, kind),
             )
         connection = _connect(path)
-        schema = resources.files("kiosk_locust").joinpath("ledger.sql").read_text("utf-8")
-        connection.executescript(f"BEGIN; {schema}")
-        rows = {"schema_version": str(SCHEMA_VERSION), **meta}.items()
-        connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+        _keep_durable(connection)
+        schema.create(connection)
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
         connection.execute("COMMIT")
     except FileExistsError as error:
         advice = f"{path} is there already: choose another --run-name"
@@ -53,10 +51,11 @@ def make(path: Path, meta: Mapping[str, str]) -> tuple[Lock, sqlite3.Connection]
     return lock, connection
 
 
-def reopen(path: Path) -> tuple[Lock, sqlite3.Connection]:
+def reopen(path: Path, *, migrating: bool = False) -> tuple[Lock, sqlite3.Connection]:
     """Open a ledger that is there, locked and looked over; raises LedgerError.
 
     What a process that died had not yet committed is not in it; SQLite sees to that.
+    ``migrating`` makes an older one a ledger of today, all of it or nothing.
     """
     try:
         lock = Lock(path)
@@ -65,8 +64,11 @@ def reopen(path: Path) -> tuple[Lock, sqlite3.Connection]:
     connection = None
     try:
         connection = _connect(path)
-        _check(path, connection)
-    except (LedgerError, sqlite3.Error) as error:
+        version = _check(path, connection)
+        _keep_durable(connection)  # it writes to the file, which must be a ledger
+        if migrating and version != schema.VERSION:
+            _migrate(path, connection, version)
+    except (LedgerError, sqlite3.Error, UnicodeError) as error:
         if connection:
             connection.close()
         lock.release()
@@ -103,25 +105,30 @@ def damaged(path: Path, what: str) -> LedgerError:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+
+def _keep_durable(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    return connection
 
 
-def _check(path: Path, connection: sqlite3.Connection) -> None:
-    version = None
-    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
-        version = connection.execute(
-            "SELECT value FROM meta WHERE key = 'schema_version'"
-        ).fetchone()
-    if version is None:
-        raise LedgerError(f"{path} is no ledger: it does not say its schema_version")
-    if version[0] != str(SCHEMA_VERSION):
-        raise LedgerError(
-            f"the ledger {path} has schema version {version[0]}, and this kiosk_locust knows"
-            f" {SCHEMA_VERSION} alone: use the version that made it"
-        )
+def _check(path: Path, connection: sqlite3.Connection) -> int:
+    """The version of its tables; raises LedgerError."""
+    version = schema.version_of(path, connection)
     faults = [row[0] for row in connection.execute(f"PRAGMA quick_check({FAULTS_SHOWN})")]
     if faults != ["ok"]:
         raise damaged(path, "; ".join(fault.strip() for fault in faults))
+    return version
+
+
+def _migrate(path: Path, connection: sqlite3.Connection, version: int) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        schema.migrate(connection, version)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    logger.info("%s had schema version %d, and has %d now", path, version, schema.VERSION)

@@ -9,7 +9,9 @@ import logging
 import os
 import random
 import sys
+from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -22,7 +24,7 @@ from locust.stats import CSV_STATS_INTERVAL_SEC
 from locust.web import WebUI
 from rich.console import Console
 
-from kiosk_locust import commandline, form, names, results, resuming
+from kiosk_locust import commandline, exposure, form, names, results, resuming
 from kiosk_locust.active import ActiveRun
 from kiosk_locust.cost.credentials import secrets
 from kiosk_locust.dispatch import AtOnceDispatcher
@@ -40,7 +42,7 @@ from kiosk_locust.patience import PatientMaster
 from kiosk_locust.preflight import check_host
 from kiosk_locust.record import JobRequest
 from kiosk_locust.resuming import Finished, Resumption
-from kiosk_locust.settings.sources import Layers, locusts_own, lookalikes, read_dotenv
+from kiosk_locust.settings.sources import DOTENV, Layers, locusts_own, lookalikes, read_dotenv
 from kiosk_locust.signals import Signals
 from kiosk_locust.user import RUNS, KioskUser, first_requests
 from kiosk_locust.verdict import Verdict, exit_code
@@ -153,7 +155,7 @@ class Plugin:
         for user_class in self._classes:  # the page shows it; other classes keep their own
             user_class.host = options.host
         _shown.update(self._shown)
-        for line in lookalikes(_attached[0]):
+        for line in (*lookalikes(_attached[0]), *self._exposed()):
             logger.warning("%s", line)
         self._prepare_locust(options)
         hooks = self._environment.events
@@ -164,7 +166,7 @@ class Plugin:
         hooks.quit.add_listener(self._on_quit)
         if self._web_ui is not None:
             form.check_before_start(self._web_ui, self._runner, self._check_form)
-            self._site = Site(options.output_dir)
+            self._site = Site(options.output_dir, self._open_page())
             self._site.add_to(self._web_ui)
         self._signals.install()
         hub = gevent.get_hub()  # Locust says in a line why a test stopped; spare the traceback
@@ -189,6 +191,19 @@ class Plugin:
             self._parsed.only_summary = True  # its table would be drawn into the bar
         if options.log_enabled:
             self._log = open_log(options.log_file, options.log_level)
+
+    def _exposed(self) -> Iterator[str]:
+        """A line for each thing that lies open to others."""
+        yield from exposure.warnings(os.environ, _attached[0], Path(DOTENV), self._secrets)
+        if page := self._open_page():
+            yield page
+
+    def _open_page(self) -> str:
+        """What to say of a web page that others may use."""
+        if self._web_ui is None:
+            return ""
+        host, port = self._parsed.web_host, self._parsed.web_port
+        return exposure.open_page(host, port, has_login=self._parsed.web_login)
 
     def _in_force(self, given: Layers) -> Layers:
         """What was given, above the ledger's settings where a run is to be resumed."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kiosk_locust import schema
 from kiosk_locust.absent import why_absent
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.errors import LedgerError
@@ -43,6 +45,7 @@ class Facts:
     cost: RunCost | None  # None: it was not asked for, or not yet
     judgement: Judgement | None = None  # None: not yet
     generator: Generator | None = None
+    earlier_generator: Generator | None = None  # of the sessions before the one that is on
 
     @property
     def cycles(self) -> int:
@@ -64,22 +67,49 @@ class Facts:
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """The ledger at ``path``, read-only, as it is at this moment; LedgerError if it is none.
 
-    What is written meanwhile is not seen. The connection belongs to the thread that opened it;
-    scratch tables go to the disk, not into memory.
+    What is written meanwhile is not seen, and an older ledger looks like one of today. The
+    connection belongs to the thread that opened it; scratch tables go to the disk, not into memory.
     """
     if absent := why_absent(path):
         raise LedgerError(f"the ledger {path} cannot be read: {absent}")
     db = None
     try:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        db = sqlite3.connect(_read_only(path), uri=True, isolation_level=None)
         db.execute("PRAGMA temp_store = FILE")
         db.execute("BEGIN")
+        schema.present(db, schema.version_of(path, db))
         yield db
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:
         raise LedgerError(f"the ledger {path} cannot be read: {error}") from error
     finally:
         if db is not None:
             db.close()
+
+
+def scratch() -> sqlite3.Connection:
+    """A connection of its own, on the disk, that ledgers can be attached to, from any thread."""
+    db = sqlite3.connect("", uri=True, isolation_level=None, check_same_thread=False)
+    db.execute("PRAGMA temp_store = FILE")
+    return db
+
+
+def attach(db: sqlite3.Connection, path: Path) -> None:
+    """Read the ledger at ``path`` through a `scratch` connection; else as `opened`."""
+    if absent := why_absent(path):
+        raise LedgerError(f"the ledger {path} cannot be read: {absent}")
+    db.execute("ATTACH ? AS ledger", (_read_only(path),))
+    db.execute("BEGIN")
+    schema.present(db, schema.version_of(path, db, "ledger"), "ledger")
+
+
+def detach(db: sqlite3.Connection) -> None:
+    """Let go of the ledger; scratch tables stay."""
+    db.execute("COMMIT")
+    db.execute("DETACH ledger")
+
+
+def _read_only(path: Path) -> str:
+    return f"{path.absolute().as_uri()}?mode=ro"
 
 
 def inputs(db: sqlite3.Connection) -> tuple[InputFile, ...]:
@@ -89,14 +119,24 @@ def inputs(db: sqlite3.Connection) -> tuple[InputFile, ...]:
 
 
 def facts(db: sqlite3.Connection) -> Facts:
-    """The run's facts, from the ledger's ``meta``."""
+    """The run's facts, from the ledger's ``meta``; raises LedgerError where they are odd."""
     meta: dict[str, str] = dict(db.execute("SELECT key, value FROM meta").fetchall())
-    options = json.loads(meta.get("options") or "{}")
+    try:
+        return _facts(db, meta)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise LedgerError(
+            f"the facts of the run cannot be read ({type(error).__name__}): its ledger is damaged,"
+            " or something else wrote it"
+        ) from error
+
+
+def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
+    options = _object(meta, "options")
     return Facts(
-        run_id=meta.get("run_id", ""),
-        run_name=meta.get("run_name", ""),
+        run_id=_part_of_a_name(meta.get("run_id", "")),
+        run_name=_part_of_a_name(meta.get("run_name", "")),
         host=meta.get("host", ""),
-        versions=json.loads(meta.get("versions") or "{}"),
+        versions=_object(meta, "versions"),
         simulated=meta.get("simulated") == "true",
         finished=meta.get("finished") == "true",
         ended_by=meta.get("ended_by", ""),
@@ -110,15 +150,37 @@ def facts(db: sqlite3.Connection) -> Facts:
         },
         sessions=sessions(db, _moment(meta.get("alive_at"))),
         workers={
-            key.removeprefix(WORKER_KEY): json.loads(value)
-            for key, value in sorted(meta.items())
+            key.removeprefix(WORKER_KEY): _object(meta, key)
+            for key in sorted(meta)
             if key.startswith(WORKER_KEY)
         },
         cost=RunCost.from_text(meta["cost"]) if meta.get("cost") else None,
         judgement=Judgement.from_text(meta["judgement"]) if meta.get("judgement") else None,
-        generator=Generator.from_text(meta["generator"]) if meta.get("generator") else None,
+        generator=_generator(meta.get("generator")),
+        earlier_generator=_generator(meta.get("earlier_generator")),
     )
 
 
+def _part_of_a_name(text: str) -> str:
+    """Files are named so: what somebody else wrote there must not lead to another folder."""
+    if text and ("\0" in text or Path(text).name != text or text == ".."):
+        raise ValueError("a name leads to another folder")
+    return text
+
+
+def _object(meta: Mapping[str, str], key: str) -> dict[str, Any]:
+    found = json.loads(meta.get(key) or "{}")
+    if not isinstance(found, dict):
+        raise TypeError(f"{key} is no JSON object")
+    return found
+
+
 def _moment(text: str | None) -> float | None:
-    return float(text) if text else None
+    moment = float(text) if text else None
+    if moment is not None and not math.isfinite(moment):
+        raise ValueError("a time is no finite number")
+    return moment
+
+
+def _generator(text: str | None) -> Generator | None:
+    return Generator.from_text(text) if text else None

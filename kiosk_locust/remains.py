@@ -37,19 +37,21 @@ GIVEN_UP = "perhaps submitted: the run's process died, or its answer was lost; -
 
 #: Outcomes that are taken up again.
 _OPEN_ENDS = "('unfinished', 'timeout', 'error')"
-_HAS_NO_JOB = (
-    "job_id IS NULL AND (state IN ('open', 'leased') OR outcome IN ('unfinished', 'error'))"
-)
+#: `state <> 'closed'` is there for SQLite, which else would not see that an index will do.
+_IS = "state <> 'closed' AND state"
+_HAS_NO_JOB = f"""job_id IS NULL AND id IN (
+    SELECT id FROM tickets WHERE {_IS} IN ('open', 'leased') UNION ALL
+    SELECT id FROM tickets WHERE outcome IN {_OPEN_ENDS} AND outcome <> 'timeout')"""
 
 #: A lease that is due later than the last sign of life and its bound was surely not sent; nor was,
 #: in a run that uploads (the last parameter), one whose upload is not known to be over.
-_ADD_MAYBE = """INSERT INTO attempts (ticket_id, number, asked_at, result, error)
+_ADD_MAYBE = f"""INSERT INTO attempts (ticket_id, number, asked_at, result, error)
     SELECT id, (SELECT count(*) FROM attempts WHERE ticket_id = id) + 1,
     max(coalesce(due_at, taken_at), taken_at), 'maybe', ? FROM tickets
-    WHERE state = 'leased' AND coalesce(due_at, taken_at) <= ?
+    WHERE {_IS} = 'leased' AND coalesce(due_at, taken_at) <= ?
     AND (uploaded_name IS NOT NULL OR NOT ?)"""
-_MARK_AMBIGUOUS = """UPDATE tickets SET ambiguous = 1
-    WHERE state = 'leased' AND coalesce(due_at, taken_at) <= ?
+_MARK_AMBIGUOUS = f"""UPDATE tickets SET ambiguous = 1
+    WHERE {_IS} = 'leased' AND coalesce(due_at, taken_at) <= ?
     AND (uploaded_name IS NOT NULL OR NOT ?)"""
 _CLOSE_AMBIGUOUS = f"""UPDATE tickets SET state = 'closed', outcome = 'error',
     reason = coalesce(reason, ?), closed_at = coalesce(closed_at, ?)
@@ -61,10 +63,22 @@ _OPEN = f"""UPDATE tickets SET state = 'open', outcome = NULL, reason = NULL, cl
 _KEEP_CLOSED = " AND NOT (ambiguous <> 0 AND state = 'closed' AND outcome = 'error')"
 _ADOPT = f"""UPDATE tickets SET state = 'submitted', outcome = NULL, reason = NULL,
     closed_at = NULL WHERE job_id IS NOT NULL AND state = 'closed' AND outcome IN {_OPEN_ENDS}"""
+_LEFT = f"SELECT count(*) FROM tickets WHERE job_id IS NOT NULL AND outcome IN {_OPEN_ENDS}"
+_KNOWN_TO_THE_KIOSK = f"""SELECT job_id FROM tickets WHERE job_id IS NOT NULL
+    AND (state = 'submitted' OR outcome IN {_OPEN_ENDS} OR coalesce(expire_error, '') <> '')"""
 _END_LAST_SESSION = "UPDATE sessions SET ended_at = ?, ended_by = ? WHERE ended_at IS NULL"
-_FORGET_END = "DELETE FROM meta WHERE key IN ('ended_at', 'ended_by', 'sendable_s')"
-_ADOPTED = """SELECT tickets.*, requests.body FROM tickets
-    JOIN requests ON requests.id = request_id WHERE state = 'submitted' ORDER BY tickets.id"""
+#: What was found at the end of the session before; should this one die, it would be a lie.
+_FORGET_END = """DELETE FROM meta
+    WHERE key IN ('ended_at', 'ended_by', 'sendable_s', 'judgement', 'page')"""
+#: What its processes saw of themselves counts in this session's judgement.
+_SET_ASIDE = "UPDATE OR REPLACE meta SET key = 'earlier_generator' WHERE key = 'generator'"
+_ADOPTED = f"""SELECT tickets.*, requests.body FROM tickets
+    JOIN requests ON requests.id = request_id WHERE {_IS} = 'submitted' ORDER BY tickets.id"""
+#: What finds open work; none of it may look at every ticket.
+OPEN_WORK = (
+    *(_ADD_MAYBE, _MARK_AMBIGUOUS, _CLOSE_AMBIGUOUS, _FORGET_UNTRIED, _OPEN, _OPEN + _KEEP_CLOSED),
+    *(_ADOPT, _ADOPTED, _LEFT),
+)
 _LAST_CHANGE = """SELECT status, observed_at, after, updated_at, coalesce(updated_by, '')
     FROM changes WHERE ticket_id = ? ORDER BY observed_at DESC LIMIT 1"""
 _ATTEMPTS = """SELECT number, asked_at, sent_at, received_at, result, http_status,
@@ -207,6 +221,7 @@ def take_up(
     db.execute(_ADOPT)
     db.execute(_END_LAST_SESSION, (died_at, DIED))
     db.execute(_FORGET_END)
+    db.execute(_SET_ASIDE)
     db.execute("UPDATE meta SET value = 'false' WHERE key = 'finished'")
     (sessions,) = db.execute("SELECT count(*) FROM sessions").fetchone()
     sql = "INSERT INTO sessions (number, started_at, changed) VALUES (?, ?, ?)"
@@ -216,17 +231,14 @@ def take_up(
 
 def left_in_the_kiosk(path: Path) -> int:
     """How many jobs of an interrupted run the Kiosk has, and nobody polls."""
-    sql = f"SELECT count(*) FROM tickets WHERE job_id IS NOT NULL AND outcome IN {_OPEN_ENDS}"
     with opened(path) as db:
-        number: int = db.execute(sql).fetchone()[0]
+        number: int = db.execute(_LEFT).fetchone()[0]
     return number
 
 
 def jobs_left_in_the_kiosk(db: sqlite3.Connection) -> Iterator[str]:
-    """The ids of these jobs, and of those of a process that died."""
-    sql = f"""SELECT job_id FROM tickets WHERE job_id IS NOT NULL
-        AND (state = 'submitted' OR outcome IN {_OPEN_ENDS})"""
-    return (job_id for (job_id,) in db.execute(sql))
+    """The ids of these jobs, of those of a process that died, and of those not told to expire."""
+    return (job_id for (job_id,) in db.execute(_KNOWN_TO_THE_KIOSK))
 
 
 def _remains(db: sqlite3.Connection, path: Path, options: Options, sessions: int) -> Remains:

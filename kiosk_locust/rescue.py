@@ -55,8 +55,11 @@ def save(ledger: Path, group: Iterable[Write]) -> Path:
 
 def load(rescue: Path) -> list[Write]:
     """The statements of a rescue file; raises OSError or ValueError."""
-    with rescue.open(encoding="utf-8") as lines:
-        return [Write(sql, tuple(values)) for sql, values in map(json.loads, lines)]
+    try:
+        with rescue.open(encoding="utf-8") as lines:
+            return [Write(sql, tuple(values)) for sql, values in map(json.loads, lines)]
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"it is no rescue file ({error})") from error
 
 
 def main(arguments: list[str]) -> int:
@@ -70,7 +73,7 @@ def main(arguments: list[str]) -> int:
         with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=rw", uri=True)) as opened:
             opened.isolation_level = None
             write(opened, group)
-    except (OSError, ValueError, sqlite3.Error) as error:
+    except (OSError, ValueError, TypeError, sqlite3.Error) as error:
         sys.stderr.write(f"{rescue} was not written into {ledger}: {error}\n")
         return 2
     sys.stderr.write(f"{len(group)} statements written into {ledger}; {rescue} can be deleted\n")

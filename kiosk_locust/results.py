@@ -6,22 +6,26 @@ many jobs there are, only one is in memory at a time.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, BinaryIO, NamedTuple
 
 from kiosk_locust import names
 from kiosk_locust.cost.figures import UNKNOWN
 from kiosk_locust.jobdata import jobs
+from kiosk_locust.jsontext import dumps
 from kiosk_locust.reading import Facts, facts, opened
+from kiosk_locust.reckoning import Reckoning
 from kiosk_locust.sessions import gaps, spans
-from kiosk_locust.summary import Summary, summarise_open
-from kiosk_locust.times import Times, gather
+from kiosk_locust.summary import Summary
 
 SCHEMA_VERSION = 1
+#: Bytes written at once.
+_BUFFER = 1 << 20
 
 
 class Written(NamedTuple):
@@ -31,20 +35,20 @@ class Written(NamedTuple):
     summary: Summary
 
 
-def write_all(ledger: Path, out_dir: Path) -> Written:
+def write_all(ledger: Path, out_dir: Path, found: Reckoning | None = None) -> Written:
     """Write a file for each cycle that has tickets, and one over all where several were planned.
 
-    Blocks for a minute or so for a million jobs: call it
-    from a thread where something else must go on. Raises LedgerError and OSError.
+    ``found`` is the ledger's reckoning, where there is one already. Blocks for a minute or so
+    for a million jobs: call it from a thread where something else must go on. Raises
+    LedgerError and OSError.
     """
-    with opened(ledger) as db:
-        run = facts(db)
-        times = gather(db, run)
+    with _reckoned(ledger, found) as reckoning:
+        db, run = reckoning.db, reckoning.run
         cycles = [row[0] for row in db.execute("SELECT DISTINCT cycle FROM tickets ORDER BY 1")]
         only_one = run.cycles <= 1 and len(cycles) <= 1
         wanted = [1] if only_one else [*cycles, None]
-        written = [_write(db, run, times, out_dir, cycle) for cycle in wanted]
-    return Written([path for path, _ in written], written[-1][1])
+        paths = [_write(reckoning, out_dir, cycle) for cycle in wanted]
+        return Written(paths, reckoning.summary())
 
 
 def write_missing(ledger: Path, out_dir: Path) -> list[Path]:
@@ -63,30 +67,39 @@ def write(ledger: Path, out_dir: Path, *, cycle: int | None) -> Path:
     The file appears whole or not at all: one of the same name stays until the new one is on
     the disk. Raises LedgerError and OSError.
     """
-    with opened(ledger) as db:
-        run = facts(db)
-        return _write(db, run, gather(db, run), out_dir, cycle)[0]
+    with _reckoned(ledger, None) as reckoning:
+        return _write(reckoning, out_dir, cycle)
 
 
-def _write(
-    db: sqlite3.Connection, run: Facts, times: Times, out_dir: Path, cycle: int | None
-) -> tuple[Path, Summary]:
-    summary = summarise_open(db, run, cycle, times)
+@contextlib.contextmanager
+def _reckoned(ledger: Path, found: Reckoning | None) -> Iterator[Reckoning]:
+    """The one that was found, or one that ends with this."""
+    if found is not None:
+        with found:
+            yield found
+        return
+    with contextlib.closing(Reckoning(ledger)) as made, made:
+        yield made
+
+
+def _write(found: Reckoning, out_dir: Path, cycle: int | None) -> Path:
+    db, run = found.db, found.run
+    summary = found.summary(cycle)
     delay_s = _mean_gap_s(db, run, cycle)
     head = _head(db, run, summary, delay_s, cycle)
-    head["clocks"] = times.clocks.as_json()
+    head["clocks"] = found.times.clocks.as_json()
     path = out_dir / _name(run, summary.tickets, delay_s, cycle)
     out_dir.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("w", encoding="utf-8") as file:
+        with part.open("wb", buffering=_BUFFER) as file:
             _stream(file, head, jobs(db, run, cycle))
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    return path, summary
+    return path
 
 
 def _name(run: Facts, tickets: int, delay_s: float, cycle: int | None) -> str:
@@ -102,16 +115,16 @@ def _name(run: Facts, tickets: int, delay_s: float, cycle: int | None) -> str:
     )
 
 
-def _stream(file: TextIO, head: Mapping[str, Any], found: Iterable[Mapping[str, Any]]) -> None:
+def _stream(file: BinaryIO, head: Mapping[str, Any], found: Iterable[Mapping[str, Any]]) -> None:
     """One JSON object: the head's keys, and ``job_data`` last with a job on each line."""
-    file.write(json.dumps(head, indent=4, allow_nan=False)[: -len("\n}")])
-    file.write(',\n    "job_data": [')
-    encode = json.JSONEncoder(allow_nan=False, check_circular=False).encode
-    separator = "\n        "
+    file.write(json.dumps(head, indent=4, allow_nan=False)[: -len("\n}")].encode())
+    file.write(b',\n    "job_data": [')
+    separator = b"\n        "
     for job in found:
-        file.write(separator + encode(job))
-        separator = ",\n        "
-    file.write("\n    ]\n}\n")
+        file.write(separator)
+        file.write(dumps(job))
+        separator = b",\n        "
+    file.write(b"\n    ]\n}\n")
 
 
 def _head(

@@ -18,6 +18,7 @@ from kiosk_locust.record import Outcome
 from kiosk_locust.settings import parsing, planned
 from kiosk_locust.settings.sources import Given, Layer, Layers
 from kiosk_locust.settings.table import SETTINGS
+from kiosk_locust.soundness import foreign, look_over
 
 LATEST = "latest"
 #: Options that are of a process, not of the run.
@@ -36,8 +37,9 @@ class Resumption:
     @property
     def found(self) -> Found:
         """The files of its plan, as if they had just been looked for."""
-        root = (self.run.options.get("transfers") or {}).get("root", "")
-        return Found(root, self.inputs)
+        with foreign(self.path):
+            root = (self.run.options.get("transfers") or {}).get("root", "")
+        return Found(str(root), self.inputs)
 
     @property
     def place(self) -> str:
@@ -46,7 +48,8 @@ class Resumption:
 
     def under(self, given: Layers) -> Layers:
         """What was given, without what the ledger alone can say, above the ledger's settings."""
-        lowest = planned.layer(self.run.options, self.place, output_dir=str(self.path.parent))
+        with foreign(self.path):
+            lowest = planned.layer(self.run.options, self.place, output_dir=str(self.path.parent))
         return given.without(*planned.NOT_READ_AGAIN, "run_name").over(lowest)
 
     def options(self, resolved: Resolved, given: Layers, class_host: str | None) -> Options:
@@ -62,7 +65,8 @@ class Resumption:
             resolved_host = resolved.options.host or ""
         before = self.run.options
         now = options_as_json(resolved.options) | {"host": resolved_host}
-        mistakes = list(planned.contradictions(before, now, given, self.run.host, self.place))
+        with foreign(self.path):
+            mistakes = list(planned.contradictions(before, now, given, self.run.host, self.place))
         if mistakes:
             raise OptionsError(mistakes)
         plan = {field: before[field] for field in planned.PLAN if field in before}
@@ -146,6 +150,7 @@ def _judge(path: Path, *, finished_is_well: bool) -> Resumption | Finished:
     lock, connection = opening.reopen(path)  # its file is looked over, a torn end is mended
     connection.close()
     lock.release()
+    look_over(path)
     with opened(path) as db:
         run = facts(db)
         counted = db.execute(

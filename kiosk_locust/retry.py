@@ -1,4 +1,4 @@
-"""When to try again, and for how long; pure."""
+"""When to try again, or to look again, and for how long; pure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,23 @@ class Backoff:
     Each wait is drawn from 0 to a ceiling that starts at ``base_s`` and doubles up to
     ``cap_s``, so that those who failed together do not come back together. After a Busy that
     names a wait (at most ``LONGEST_HINT_S`` of it is believed) the drawn one is added to it.
+    ``least`` is the share of the ceiling that each wait has at least, 0 to 1.
     """
 
-    def __init__(self, rng: random.Random, *, base_s: float = BASE_S, cap_s: float = CAP_S) -> None:
+    __slots__ = ("_base_s", "_cap_s", "_failures", "_least", "_rng")
+
+    def __init__(
+        self,
+        rng: random.Random,
+        *,
+        base_s: float = BASE_S,
+        cap_s: float = CAP_S,
+        least: float = 0.0,
+    ) -> None:
         self._rng = rng
         self._base_s = base_s
         self._cap_s = cap_s
+        self._least = least
         self._failures = 0
 
     def delay(self, error: BaseException | None = None) -> float:
@@ -31,7 +42,7 @@ class Backoff:
         # Two to the 40th times any base is past any cap; more would overflow after days.
         ceiling_s = min(self._cap_s, self._base_s * 2.0 ** min(self._failures, 40))
         self._failures += 1
-        drawn_s = self._rng.uniform(0.0, ceiling_s)
+        drawn_s = self._rng.uniform(self._least * ceiling_s, ceiling_s)
         if isinstance(error, Busy) and error.retry_after_s is not None:
             return min(max(error.retry_after_s, 0.0), LONGEST_HINT_S) + drawn_s
         return drawn_s
@@ -43,6 +54,8 @@ class Backoff:
 
 class Budget:
     """How long it may go on without an answer, in seconds; it starts full."""
+
+    __slots__ = ("_clock", "_since", "seconds")
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
@@ -62,3 +75,13 @@ class Budget:
     def reset(self) -> None:
         """Note that an answer came just now."""
         self._since = self._clock.now()
+
+
+def poll_interval_s(age_s: float, update_interval_s: float, backoff: float) -> float:
+    """Seconds from one poll of a job of that age to the next.
+
+    Never less than UPDATE_INTERVAL; from where it is more, POLL_BACKOFF times the age. So the
+    number of polls grows with the logarithm of a long job's duration, and its end is seen later by
+    that share of it at most. The duration itself is the server's, and none the worse.
+    """
+    return max(update_interval_s, backoff * age_s)

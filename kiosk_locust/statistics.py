@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from locust.env import Environment
-from locust.stats import RequestStats, StatsEntry, StatsError
+from locust.event import EventHook
+from locust.stats import RequestStats, StatsError
 
 from kiosk_locust.http.exchange import RequestSample
-from kiosk_locust.measures import ENDED, Measures, measure, stages
+from kiosk_locust.measures import ENDED, STAGES, Measures, measure, stages
 from kiosk_locust.quality.stages import decompose
 from kiosk_locust.record import Download, Outcome, Record
+from kiosk_locust.tally import Tallies
 
 JOB = "JOB"
 STAGE = "STAGE"
@@ -26,6 +28,7 @@ MOST_TEXTS = 100
 LONGEST_TEXT = 200
 OTHER_TEXT = f"another error, beyond the first {MOST_TEXTS} kinds: see the results"
 
+_SHOWN = {stage: stage.replace("_", " ") for stage in STAGES}
 _CHANGING = re.compile(
     r"(?P<uuid>\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b)"
     r"|(?P<hex>0x[0-9a-f]+|\b(?=[a-f]*\d)[0-9a-f]{16,}\b)"
@@ -35,40 +38,47 @@ _CHANGING = re.compile(
 
 
 class LocustStatistics:
-    """Listens to job_closed and logs the job's duration, stages and failure."""
+    """Listens to job_closed and logs the job's duration, stages and failure.
 
-    def __init__(self, stats: RequestStats) -> None:
+    ``tallies`` are those of ``stats``, shared with who else adds in groups.
+    """
+
+    def __init__(self, stats: RequestStats, tallies: Tallies | None = None) -> None:
         self._stats = stats
+        self._tallies = tallies or Tallies(stats)
         self._texts: set[str] = set()
 
     def on_closed(self, record: Record, **_: Any) -> None:
         """Log one job; one without a duration counts, with no response time."""
         found = measure(record)
-        entry = self._stats.entries[(record.request.job_type or "no job type", JOB)]
-        _log(entry, found.duration_s)
+        name = record.request.job_type or "no job type"
+        self._log(name, JOB, found.duration_s)
         if record.outcome is not Outcome.DONE:
-            self._log_failure(entry, self._text(record))
+            self._log_failure(name, JOB, self._text(record))
         if record.upload:
-            took_s = record.upload.ended_at - record.upload.began_at
-            _log(self._stats.entries[("file upload", STAGE)], took_s)
+            self._log("file upload", STAGE, record.upload.ended_at - record.upload.began_at)
         for stage, times in stages(record, found).items():
             for time_s in times:
-                _log(self._stats.entries[(stage.replace("_", " "), STAGE)], time_s)
+                self._log(_SHOWN[stage], STAGE, time_s)
         for part, part_s in _parts(record, found):
             if part_s is not None:
-                _log(self._stats.entries[(part, STAGE)], part_s)
+                self._log(part, STAGE, part_s)
 
     def on_downloaded(self, download: Download, **_: Any) -> None:
         """Log one download; one that failed counts, with no response time."""
-        entry = self._stats.entries[("result download", STAGE)]
         if download.error:
-            _log(entry, None)
-            self._log_failure(entry, "the result was not downloaded")
+            self._log("result download", STAGE, None)
+            self._log_failure("result download", STAGE, "the result was not downloaded")
         else:
-            _log(entry, download.ended_at - download.began_at)
+            self._log("result download", STAGE, download.ended_at - download.began_at)
 
-    def _log_failure(self, entry: StatsEntry, text: str) -> None:
+    def _log(self, name: str, kind: str, time_s: float | None) -> None:
+        self._tallies.add(name, kind, None if time_s is None else time_s * 1000)
+
+    def _log_failure(self, name: str, kind: str, text: str) -> None:
         """What RequestStats.log_error does, without its count in the Aggregated row."""
+        self._tallies.fold()  # no entry shall have more failures than jobs
+        entry = self._stats.entries[(name, kind)]
         entry.log_error(text)
         key = StatsError.create_key(entry.method, entry.name, text)
         if key not in self._stats.errors:
@@ -83,9 +93,23 @@ class LocustStatistics:
         return text
 
 
-def tell_of_request(environment: Environment, sample: RequestSample) -> None:
-    """Have a request appear in Locust's statistics, and reach its users' listeners."""
-    environment.events.request.fire(
+def tell_of_request(environment: Environment, sample: RequestSample, tallies: Tallies) -> None:
+    """Have a request appear in Locust's statistics, and reach its users' listeners.
+
+    Where nobody listens but Locust, one that went well is counted as Locust would, in a group.
+    """
+    hook = environment.events.request
+    if sample.error is None and _is_locusts_alone(hook):
+        tallies.add(
+            sample.name,
+            sample.method,
+            sample.response_time_s * 1000,
+            sample.response_length,
+            is_request=True,
+        )
+        return
+    tallies.fold()
+    hook.fire(
         request_type=sample.method,
         name=sample.name,
         response_time=sample.response_time_s * 1000,
@@ -94,6 +118,12 @@ def tell_of_request(environment: Environment, sample: RequestSample) -> None:
         start_time=sample.started_at,
         context={},
     )
+
+
+def _is_locusts_alone(hook: EventHook) -> bool:
+    """Whether the only listener is that of Locust's runner, which does no more than count."""
+    listeners = hook._handlers  # there is no other way to ask
+    return len(listeners) == 1 and listeners[0].__module__ == "locust.runners"
 
 
 def describe(outcome: Outcome, reason: str) -> str:
@@ -121,9 +151,3 @@ def _parts(record: Record, found: Measures) -> Iterator[tuple[str, float | None]
     yield "socket wait", parts.socket_wait_s
     yield "submission http", parts.submission_http_s
     yield "detection", parts.detection_s
-
-
-def _log(entry: StatsEntry, time_s: float | None) -> None:
-    """Locust takes fractions of milliseconds, and None for no time, though it declares int."""
-    response_ms = None if time_s is None else time_s * 1000
-    entry.log(cast("int", response_ms), 0)

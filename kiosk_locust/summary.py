@@ -18,23 +18,22 @@ from kiosk_locust.quality.regime import Regime
 from kiosk_locust.reading import Facts, facts, opened
 from kiosk_locust.record import Outcome
 from kiosk_locust.sessions import spans
-from kiosk_locust.times import Times, gather, stage_values
+from kiosk_locust.times import Times, children_of, gather, stage_column
 
 _CHOSEN = "(:cycle IS NULL OR cycle = :cycle)"
-_KEPT = f"FROM temp.times WHERE {latencies.CHOSEN}"
-
 #: Where each of the measures is read, in seconds.
 _COLUMNS = {
-    "duration": f"SELECT duration_s AS value {_KEPT} AND ended",
-    "since_due": f"SELECT since_due_s AS value {_KEPT} AND ended_since_due",
+    "duration": "CASE WHEN ended THEN duration_s END",
+    "since_due": "CASE WHEN ended_since_due THEN since_due_s END",
     **{
-        name: f"SELECT {name}_s AS value {_KEPT}"
+        name: f"{name}_s"
         for name in (
             *("submission_lag", "lag", "socket_wait", "submission_http", "creation"),
             *("queue_wait", "processing", "detection", "detection_bound", "unknown"),
             "duration_error",
         )
     },
+    **{stage: stage_column(stage) for stage in STAGE_FIELDS},
 }
 _COUNTS = f"""SELECT count(*), count(job_id), sum(ambiguous <> 0), sum(polls),
     sum(images_done), sum(images_failed), sum(coalesce(expire_error, '') <> '')
@@ -121,6 +120,22 @@ class Summary:
     def as_json(self) -> dict[str, Any]:
         """The same as plain dicts and numbers."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Summary:
+        """What ``as_json`` made; KeyError and TypeError for what is none."""
+        told = found["percentiles_s"].items()
+        return cls(
+            **{
+                **found,
+                "regime": Regime(**found["regime"]),
+                "trimmed": Trimmed(**found["trimmed"]),
+                "cold_start": ColdStart(**found["cold_start"]),
+                "soundness": Soundness(**found["soundness"]),
+                "percentiles_s": {name: Percentiles(**each) for name, each in told},
+                "moved": Moved(**found["moved"]),
+            }
+        )
 
 
 def summarise(path: Path, cycle: int | None = None) -> Summary:
@@ -221,9 +236,12 @@ def _cold_start(db: sqlite3.Connection, run: Facts, given: Mapping[str, object])
 
 
 def _percentiles(db: sqlite3.Connection, given: Mapping[str, object]) -> dict[str, Percentiles]:
-    found = {name: percentiles.of(db, sql, given) for name, sql in _COLUMNS.items()}
-    for stage in STAGE_FIELDS:
-        found[stage] = percentiles.of(db, stage_values(stage, latencies.CHOSEN), given)
+    found: dict[str, Percentiles] = {}
+    source = f"temp.times WHERE {latencies.CHOSEN}"
+    for name, values in percentiles.columns(db, _COLUMNS, source, given):
+        if name in STAGE_FIELDS:
+            values.extend(row[0] for row in db.execute(children_of(name), given))
+        found[name] = percentiles.of_values(values)
     for name, sql in moved.TIMES.items():
         found[name] = percentiles.of(db, sql, given)
     return found

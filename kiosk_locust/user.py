@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from typing import ClassVar, Protocol
 from weakref import WeakKeyDictionary
 
@@ -76,6 +76,9 @@ class KioskUser(User):
     abstract = True
     wait_time = constant(0)
     overrides: ClassVar[dict[str, str]] = {}
+    _made_of: tuple[Options, str] | None = None
+    _made: JobRequest
+    _checked: JobRequest | None = None
 
     def request(self, ticket: Ticket, default: JobRequest) -> JobRequest:  # noqa: ARG002
         """What to submit for ``ticket``, made from what the settings say (``default``).
@@ -83,7 +86,7 @@ class KioskUser(User):
         Asked once for each ticket and class, and once before the run, for a ticket 0, to check
         the job type.
         """
-        return replace(default, **self.overrides)
+        return replace(default, **self.overrides) if self.overrides else default
 
     @task
     def next_job(self) -> None:
@@ -96,13 +99,30 @@ class KioskUser(User):
 
     def request_for(self, ticket: Ticket, options: Options) -> JobRequest:
         """What ``request`` says; raises TypeError if that is no JobRequest, and what it raises."""
-        request: object = self.request(ticket, request_from(options, ticket))
+        request: object = self.request(ticket, self._default(options, ticket))
+        checked = self._checked
+        if checked is not None and request is checked:
+            return checked
         if not isinstance(request, JobRequest):
             raise TypeError(f"it must return a JobRequest, not {request!r}")
-        for name, value in asdict(request).items():
+        for each in fields(request):
+            value = getattr(request, each.name)
             if not isinstance(value, str):  # the frontend drops a numeric 0
-                raise TypeError(f"JobRequest.{name} must be a string, not {value!r}")
+                raise TypeError(f"JobRequest.{each.name} must be a string, not {value!r}")
+        self._checked = request
         return request
+
+    def _default(self, options: Options, ticket: Ticket) -> JobRequest:
+        """What the settings say, made once for all jobs of one file."""
+        made_of = self._made_of
+        if (
+            made_of is None
+            or made_of[0] is not options
+            or made_of[1] != ticket.file
+            or options.transfers.upload
+        ):
+            self._made_of, self._made = (options, ticket.file), request_from(options, ticket)
+        return self._made
 
 
 def first_requests(

@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterable
 
 import gevent
-from hdrh.histogram import HdrHistogram
 
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import Answered
+from kiosk_locust.histogram import Histogram
 from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.quality.eventloop import LoopWatch
 from kiosk_locust.quality.processes import ProcessFigures
@@ -28,29 +28,34 @@ class Waits:
     """How long something took, from many times, in constant memory."""
 
     def __init__(self) -> None:
-        self._histogram = HdrHistogram(1, _LONGEST_US, 3)
+        self._histogram = Histogram(_LONGEST_US)
         self.count = 0
 
     def add(self, time_s: float, expected_s: float = 0.0) -> None:
         """One more; where they come each ``expected_s``, a long one has swallowed others."""
         self.count += 1
-        time_us = min(_LONGEST_US, max(0, round(time_s * _US)))
-        self._histogram.record_corrected_value(time_us, round(expected_s * _US))
+        time_us = min(_LONGEST_US, round(time_s * _US))
+        self._histogram.add(time_us)
+        if expected_s:
+            expected_us = round(expected_s * _US)
+            while 0 < expected_us < time_us:
+                time_us -= expected_us
+                self._histogram.add(time_us)
 
     def percentile_s(self, percent: float) -> float | None:
         """The percentile in seconds; None of none."""
         if not self.count:
             return None
-        value: int = self._histogram.get_value_at_percentile(percent)
+        value: int = self._histogram.whole.get_value_at_percentile(percent)
         return value / _US
 
     def also(self, times_s: Iterable[float], shorter: int = 0) -> Waits:
         """These times and some more, apart; ``shorter`` is how many there are of no matter."""
         both = Waits()
-        both._histogram.add(self._histogram)
+        both._histogram.whole.add(self._histogram.whole)
         both.count = self.count + shorter
         if shorter:
-            both._histogram.record_value(1, shorter)
+            both._histogram.whole.record_value(1, shorter)
         for time_s in times_s:
             both.add(time_s)
         return both

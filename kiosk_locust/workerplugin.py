@@ -22,6 +22,7 @@ from kiosk_locust import events
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.endings import SIGTERM_GRACE_S
 from kiosk_locust.errors import BucketError, InputError, KioskLocustError
+from kiosk_locust.garbage import calm
 from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.job import Interrupted
@@ -41,6 +42,7 @@ from kiosk_locust.recorder import Recorder
 from kiosk_locust.relay.worker import WorkerEnd
 from kiosk_locust.remote import RemoteShare
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
+from kiosk_locust.tally import Tallies
 from kiosk_locust.transfers.movers import Movers, from_facts, movers
 from kiosk_locust.user import RUNS
 from kiosk_locust.watch import Watch
@@ -135,9 +137,11 @@ class WorkerPlugin:
         watch.start()
         end.figures, end.on_reply = watch.figures, watch.on_reply
 
+        tallies = Tallies(self._environment.stats)
+
         def on_request(sample: RequestSample) -> None:
             watch.on_request(sample)
-            tell_of_request(self._environment, sample)
+            tell_of_request(self._environment, sample, tallies)
 
         transport = Transport(
             facts["host"],
@@ -165,7 +169,7 @@ class WorkerPlugin:
         )
         recorder = Recorder(share.ledger)
         recorder.attach()
-        statistics = LocustStatistics(self._environment.stats)
+        statistics = LocustStatistics(self._environment.stats, tallies)
 
         def on_closed(record: Record, **_: Any) -> None:
             if not share.ledger.is_returned(record):
@@ -174,6 +178,8 @@ class WorkerPlugin:
         events.job_closed.add_listener(on_closed, critical=True)
         events.job_downloaded.add_listener(statistics.on_downloaded, critical=True)
         self._closers += [
+            tallies.start(),
+            calm(),
             watch.stop,
             moving.close,
             lambda: events.job_downloaded.remove_listener(statistics.on_downloaded),

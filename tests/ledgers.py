@@ -6,10 +6,10 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from kiosk_locust import schema
 from kiosk_locust.record import JobRequest
 
 RUN_ID = "0123456789abcdef0123456789abcdef"
@@ -83,10 +83,9 @@ def make(
 ) -> Path:
     """Write a ledger of one finished run to ``path`` and return it."""
     db = sqlite3.connect(path)
-    db.executescript(resources.files("kiosk_locust").joinpath("ledger.sql").read_text("utf-8"))
+    schema.create(db)
     told = {"num_cycles": 1, "num_gpus": 0, "start_delay_s": 0.05, "arrival": "constant"}
     facts = {
-        "schema_version": "1",
         "run_id": RUN_ID,
         "run_name": "a-run",
         "options": json.dumps({**told, "workload": "open", **(options or {})}),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
+from kiosk_locust import judging
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.costing import Costing, Ended
 from kiosk_locust.finish import Finish
@@ -15,6 +19,7 @@ from kiosk_locust.options import TrustOptions
 from kiosk_locust.reading import facts, opened
 from kiosk_locust.record import Outcome
 from kiosk_locust.run import ALL_CLOSED, Run
+from kiosk_locust.web import told
 from tests.clocks import ManualClock
 
 META = {"run_id": "0" * 32, "run_name": "a-run", "options": '{"job_type": "mesmer"}'}
@@ -89,3 +94,27 @@ def test_after_ctrl_c_only_the_scale_down_is_not_waited_for(tmp_path: Path) -> N
     asked = Asked(None)
     finished(tmp_path, asked, ended_by="Ctrl-C (SIGINT)")
     assert (asked.hurries, asked.ended[0].was_signalled) == ([], True)
+
+
+def test_what_pages_tell_is_kept_in_the_ledger_and_nothing_is_left_beside_it(
+    tmp_path: Path,
+) -> None:
+    finish = finished(tmp_path, Asked(None))
+    assert finish.problems == []
+    with opened(tmp_path / "run.db") as db:
+        assert told.kept(db, facts(db)) is not None
+    assert not list(tmp_path.glob("run.db-*"))
+
+
+def test_a_run_that_cannot_be_judged_has_its_results_and_its_report_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("no room")
+
+    monkeypatch.setattr(judging, "judge", fail)
+    finish = finished(tmp_path, Asked(None))
+    assert [problem.partition(":")[0] for problem in finish.problems] == [
+        "the run could not be judged"
+    ]
+    assert {path.suffix for path in finish.files} == {".db", ".json", ".html"}

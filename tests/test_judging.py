@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from kiosk_locust.judging import judge
 from kiosk_locust.options import TrustOptions
 from kiosk_locust.quality.processes import Generator
+from kiosk_locust.reckoning import Reckoning
 from tests.ledgers import T0, Row, make
 from tests.test_measured import lasting
 
@@ -21,7 +23,8 @@ def reasons(path: Path, late: int, of: int, late_s: float = 2.0) -> set[str]:
         attempt = (1, asked_at, asked_at, asked_at + 0.01, "accepted", 200, None, "an id")
         rows.append(lasting(number, 5.0, submitted_at=asked_at, attempts=(attempt,)))
     ledger = make(path, rows, options={"workload": "open", "update_interval_s": 1.0})
-    found = judge(ledger, TrustOptions(), Generator({}))
+    with closing(Reckoning(ledger)) as reckoning:
+        found = judge(reckoning, TrustOptions(), Generator({}))
     return {reason.rule for reason in found.judgement.reasons}
 
 

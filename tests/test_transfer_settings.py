@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kiosk_locust.inputs.finding import Found
+from kiosk_locust.options import TransferOptions
 from tests.inputs import pictures
 from tests.layered import make_layers, mistakes, resolve
 
@@ -96,3 +97,13 @@ def test_files_of_a_plan_that_is_there_are_not_looked_for(folder: Path) -> None:
     layers = make_layers(env={"MODE": "upload", "FILE": "/gone"})
     found = options.resolve(layers, headless=True, rng=random.Random(1), planned=planned).options
     assert (found.transfers.root, found.count) == ("/gone", 3)
+
+
+def test_hosts_that_results_may_come_from_are_names_alone(folder: Path) -> None:
+    found = resolve(env={"DOWNLOAD_HOSTS": " Storage.internal, 10.0.0.7,[::1] "}).options
+    assert found.transfers.download_hosts == "storage.internal,10.0.0.7,::1"
+    again = TransferOptions.from_json(found.transfers.as_json(), ())
+    assert again.download_hosts == found.transfers.download_hosts
+    for wrong in ("http://a", "a:80", "a,,b", "a b", "10.0.0.0/8"):
+        (mistake,) = mistakes(env={"DOWNLOAD_HOSTS": wrong})
+        assert "must be names or IP addresses of hosts with commas between" in mistake

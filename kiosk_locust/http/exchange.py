@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kiosk_locust.errors import Timing
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """One request and its answer; times in epoch seconds of the transport's clock."""
 
     method: str
@@ -28,8 +27,7 @@ class Exchange:
         return Timing(self.asked_at, self.socket_at, self.sent_at, self.received_at)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestSample:
+class RequestSample(NamedTuple):
     """One request as Locust's statistics want it; the wait for a place is not part of it."""
 
     method: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 from collections import deque
@@ -65,7 +66,9 @@ class Places:
 
 
 class CarefulPool(ConnectionPool):
-    """geventhttpclient's pool, with a liveness check that holds for every file descriptor.
+    """geventhttpclient's way to connect, with a liveness check that holds for every descriptor.
+
+    How many there are is no concern of it: that is seen to by Places.
 
     The library's own uses select(), which refuses descriptors from 1,024 on, and takes the
     refusal for a dead connection. A connection is also dropped unused once the time that the
@@ -77,6 +80,8 @@ class CarefulPool(ConnectionPool):
         super().__init__(*args, **kw)
         self._clock = clock
         self._kept_until: dict[Any, float] = {}
+        self._idle: list[Any] = []  # the one used last is used next
+        self._polls: dict[Any, Any] = {}  # by socket
 
     def keep(self, sock: Any, promised_s: float | None) -> None:
         """Put a socket back for the next request; the server keeps it for ``promised_s``."""
@@ -90,6 +95,36 @@ class CarefulPool(ConnectionPool):
         """Send small requests at once, without waiting for acknowledgements (Nagle)."""
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    def get_socket(self) -> Any:
+        """A kept socket that is alive, or a new one; who asks has a place for it."""
+        if self._closed:
+            raise RuntimeError("connection pool closed")
+        while self._idle:
+            sock = self._idle.pop()
+            if self._is_socket_alive(sock):
+                return sock
+            self.release_socket(sock)
+        return self._create_socket()
+
+    def return_socket(self, sock: Any) -> None:
+        """Put a socket back for the next request."""
+        if self._closed:
+            self.release_socket(sock)
+        else:
+            self._idle.append(sock)
+
+    def release_socket(self, sock: Any) -> None:
+        """Close a socket that is of no more use."""
+        self._polls.pop(sock, None)
+        with contextlib.suppress(Exception):  # it may be broken in any way
+            sock.close()
+
+    def close(self) -> None:
+        """Close the kept sockets; those in use are closed when they come back."""
+        self._closed = True
+        while self._idle:
+            self.release_socket(self._idle.pop())
+
     def _is_socket_alive(self, sock: Any) -> bool:
         kept_until = self._kept_until.pop(sock, None)
         if kept_until is not None and self._clock.now() >= kept_until:
@@ -98,8 +133,10 @@ class CarefulPool(ConnectionPool):
         if descriptor < 0 or (isinstance(sock, SSLSocket) and sock.pending()):
             return False
         # An idle connection has nothing to read: there is its end, or an answer nobody asked for.
-        poll = _poll()
-        poll.register(descriptor, select.POLLIN)
+        poll = self._polls.get(sock)
+        if poll is None:
+            poll = self._polls[sock] = _poll()
+            poll.register(descriptor, select.POLLIN)
         return not poll.poll(0)
 
 

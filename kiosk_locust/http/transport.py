@@ -16,19 +16,13 @@ import gevent
 
 from kiosk_locust import __version__
 from kiosk_locust.clock import Clock
-from kiosk_locust.errors import (
-    Answered,
-    BadAnswer,
-    KioskError,
-    NoAnswer,
-    Timing,
-    Unreachable,
-    Withdrawn,
-)
+from kiosk_locust.errors import Answered, KioskError, Timing, Withdrawn
 from kiosk_locust.http.body import JSON, Body
+from kiosk_locust.http.call import Call
 from kiosk_locust.http.exchange import Exchange, RequestSample
 from kiosk_locust.http.faults import connect_advice, plain, read_advice
-from kiosk_locust.http.limit import Limit
+from kiosk_locust.http.heads import Heads, Whole
+from kiosk_locust.http.limit import Begun, Limit, Limits
 from kiosk_locust.http.sockets import CarefulPool, CarefulTlsPool, Places
 from kiosk_locust.http.wire import Answer, Oversized
 
@@ -37,30 +31,6 @@ __all__ = ["Exchange", "RequestSample", "Timing", "Transport"]
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 READ_BYTES = 16 * 1024
 FIRST_BYTES = 16 * 1024
-
-
-class _Call:
-    """How far one request came."""
-
-    __slots__ = ("asked_at", "method", "path", "sent_at", "socket_at", "wanted")
-
-    def __init__(
-        self,
-        method: str,
-        path: str,
-        asked_at: float,
-        socket_at: float,
-        wanted: Callable[[], bool],
-    ) -> None:
-        self.method = method
-        self.path = path
-        self.asked_at = asked_at
-        self.socket_at = socket_at
-        self.wanted = wanted
-        self.sent_at: float | None = None
-
-    def timing(self, received_at: float | None = None) -> Timing:
-        return Timing(self.asked_at, self.socket_at, self.sent_at, received_at)
 
 
 class Transport:
@@ -101,6 +71,8 @@ class Transport:
         self._max_answer_bytes = max_answer_bytes
         self._places = Places(pool_size)
         self._heads: dict[tuple[str, str], bytes] = {}
+        self._known_heads = Heads()
+        self._limits = Limits(request_timeout_s)
         self._closed = False
         settings: dict[str, Any] = {
             "size": pool_size,
@@ -138,7 +110,7 @@ class Transport:
         path: str,
         body: bytes | Body | None = None,
         *,
-        wanted: Callable[[], bool] = lambda: True,
+        wanted: Callable[[], bool] | None = None,
     ) -> Exchange:
         """Send one request and return its answer, whatever its status.
 
@@ -160,7 +132,8 @@ class Transport:
         except BaseException as killed:
             _set_timing(killed, Timing(asked_at, None, None, None))
             raise
-        call = _Call(method, path, asked_at, self.clock.now(), wanted)
+        call = Call(method, path, self.base_url, asked_at, wanted=wanted)
+        call.socket_at = self.clock.now()
         try:
             exchange = self._within_limit(call, body)
         except Withdrawn:
@@ -180,7 +153,7 @@ class Transport:
         self._tell(call, exchange.received_at, len(exchange.body), error_status)
         return exchange
 
-    def _tell(self, call: _Call, ended_at: float, length: int, error: Exception | None) -> None:
+    def _tell(self, call: Call, ended_at: float, length: int, error: Exception | None) -> None:
         if self._on_request is not None:
             took_s = ended_at - call.socket_at
             wait_s = call.socket_at - call.asked_at
@@ -188,28 +161,28 @@ class Transport:
                 RequestSample(call.method, call.path, took_s, length, error, call.socket_at, wait_s)
             )
 
-    def _within_limit(self, call: _Call, body: bytes | Body | None) -> Exchange:
-        limit = Limit(self.request_timeout_s)
+    def _within_limit(self, call: Call, body: bytes | Body | None) -> Exchange:
+        is_plain = body is None or isinstance(body, bytes)
+        limit = self._limits.begin() if is_plain else Limit(self.request_timeout_s)
         try:
             return self._exchange(call, body, limit)
         except gevent.Timeout as expired:
             if not limit.is_that(expired):
                 raise  # the caller's own
             within = f"within {limit.seconds:.3g} s (REQUEST_TIMEOUT)"
-            raise self._failed(call, f"no whole answer came {within}", within) from None
+            raise call.failed(f"no whole answer came {within}", within) from None
         finally:
             limit.close()
 
-    def _exchange(self, call: _Call, body: bytes | Body | None, limit: Limit) -> Exchange:
+    def _exchange(self, call: Call, body: bytes | Body | None, limit: Limit | Begun) -> Exchange:
         sock = self._connected(call)
-        answer = Answer(call.method)
         try:
-            self._check_wanted(call)
+            call.check_wanted()
             if body is None or isinstance(body, bytes):
                 self._send(sock, call, body)
-                self._receive(sock, call, answer)
+                answer = self._receive(sock, call)
             else:
-                self._stream(sock, call, body, limit, answer)
+                answer = self._stream(sock, call, body, limit)
             received_at = self.clock.now()
         except BaseException:
             self._pool.release_socket(sock)
@@ -220,16 +193,16 @@ class Transport:
             self._pool.release_socket(sock)
         return self._checked(call, answer, received_at)
 
-    def _connected(self, call: _Call) -> Any:
+    def _connected(self, call: Call) -> Any:
         """A kept socket that is alive, or a new one."""
         if self._closed:
-            raise self._unreachable(call, "this transport was closed")
+            raise call.unreachable("this transport was closed")
         try:
             return self._pool.get_socket()
         except (OSError, RuntimeError, UnicodeError) as error:
-            raise self._unreachable(call, connect_advice(error)) from error
+            raise call.unreachable(connect_advice(error)) from error
 
-    def _send(self, sock: Any, call: _Call, body: bytes | None) -> None:
+    def _send(self, sock: Any, call: Call, body: bytes | None) -> None:
         """Give the whole request to the socket; what fails at its first bytes was not sent."""
         request = self._head(call.method, call.path, JSON)
         if body is None:
@@ -238,7 +211,7 @@ class Transport:
             request += b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
         self._send_first(sock, call, request)
 
-    def _stream(self, sock: Any, call: _Call, body: Body, limit: Limit, answer: Answer) -> None:
+    def _stream(self, sock: Any, call: Call, body: Body, limit: Limit | Begun) -> Whole:
         """Send a body in pieces and read the answer; who breaks it off may have said why."""
         pieces = body.pieces()
         first = next(pieces)  # what is wrong with it is known before anything is sent
@@ -247,7 +220,7 @@ class Transport:
         broke: OSError | None = None
         try:
             for piece in pieces:
-                self._check_wanted(call)
+                call.check_wanted()
                 limit.renew()
                 sock.sendall(piece)
         except OSError as error:
@@ -258,60 +231,64 @@ class Transport:
         took_s = self.clock.now() - (call.sent_at or call.socket_at)
         limit.renew(self.request_timeout_s + took_s)
         try:
-            self._receive(sock, call, answer)
+            answer = self._receive(sock, call)
         except KioskError as error:
             if broke is None:
                 raise
-            raise self._failed(call, f"the connection broke: {plain(broke)}") from error
-        if broke is not None:
-            answer.closed = True
+            raise call.failed(f"the connection broke: {plain(broke)}") from error
+        return answer if broke is None else answer._replace(may_be_kept=False)
 
-    def _send_first(self, sock: Any, call: _Call, request: bytes) -> None:
+    def _send_first(self, sock: Any, call: Call, request: bytes) -> None:
         sent_at = self.clock.now()
         try:
             # One TLS record at most: a part of it is of no use to the server.
             count = sock.send(request[:FIRST_BYTES])
         except OSError as error:
-            raise self._unreachable(call, f"the connection broke: {plain(error)}") from error
+            raise call.unreachable(f"the connection broke: {plain(error)}") from error
         finally:
             call.sent_at = sent_at
         try:
             if count < len(request):
                 sock.sendall(request[count:])
         except OSError as error:
-            raise self._failed(call, f"the connection broke: {plain(error)}") from error
+            raise call.failed(f"the connection broke: {plain(error)}") from error
 
-    def _receive(self, sock: Any, call: _Call, answer: Answer) -> None:
+    def _receive(self, sock: Any, call: Call) -> Whole:
         """Read the answer; an error status counts even where its body does not arrive whole."""
+        answer: Answer | None = None
         try:
+            data = sock.recv(READ_BYTES)
+            if len(data) <= self._max_answer_bytes and (whole := self._known_heads.whole(data)):
+                return whole
+            answer = Answer(call.method)
+            answer.feed(data)
+            answer.check_size(self._max_answer_bytes)
+            if answer.complete:
+                self._known_heads.learn(data, answer)
             while not answer.complete:
                 answer.feed(sock.recv(READ_BYTES))
                 answer.check_size(self._max_answer_bytes)
         except (OSError, HTTPException, Oversized) as error:
-            if answer.is_error:
-                return
-            if isinstance(error, Oversized):
-                raise self._too_large(call, answer, error) from None
-            raise self._failed(call, read_advice(error, answer)) from error
-
-    def _checked(self, call: _Call, answer: Answer, received_at: float) -> Exchange:
-        status, headers, body = answer.status, answer.fields, bytes(answer.body)
-        encoding = headers.get("content-encoding", "identity").strip().lower()
-        if encoding not in ("", "identity"):
+            answer = answer or Answer(call.method)
             if not answer.is_error:
-                error = BadAnswer(
-                    f"{self._where(call)} answered {status} in an encoding that was not asked for"
-                    f" ({encoding[:40]!r}); look at what stands before the Kiosk (proxy, ingress)",
-                    status=status,
-                )
-                error.timing = call.timing(received_at)
-                raise error
+                if isinstance(error, Oversized):
+                    raise call.too_large(answer, error) from None
+                raise call.failed(read_advice(error, answer)) from error
+        fields, kept_s = answer.fields, answer.kept_s
+        return Whole(answer.status, fields, bytes(answer.body), answer.may_be_kept, kept_s)
+
+    def _checked(self, call: Call, answer: Whole, received_at: float) -> Exchange:
+        body = answer.body
+        encoding = answer.fields.get("content-encoding", "")
+        if encoding and encoding.strip().lower() not in ("", "identity"):
+            if answer.status < 300:
+                raise call.encoded(answer.status, encoding.strip().lower(), received_at)
             body = b""  # never unpacked; the status tells enough
         return Exchange(
             call.method,
             call.path,
-            status,
-            headers,
+            answer.status,
+            answer.fields,
             body,
             call.asked_at,
             call.socket_at,
@@ -331,46 +308,6 @@ class Transport:
         if content_type == JSON:
             self._heads[method, path] = head
         return head
-
-    def _where(self, call: _Call) -> str:
-        return f"{call.method} {self.base_url}{call.path}"
-
-    def _unreachable(self, call: _Call, why: str) -> Unreachable:
-        error = Unreachable(f"{self._where(call)} was not sent: {why}")
-        error.timing = call.timing()
-        return error
-
-    def _check_wanted(self, call: _Call) -> None:
-        if call.wanted():
-            return
-        error = Withdrawn(f"{self._where(call)} was not sent: it was no longer wanted")
-        error.timing = call.timing()
-        raise error
-
-    def _failed(self, call: _Call, why: str, within: str = "") -> KioskError:
-        """The error of a request that broke off: what it is depends on how far it came."""
-        if call.sent_at is None:
-            return self._unreachable(
-                call,
-                f"no connection {within or 'was made'}; is API_HOST right, and does a firewall"
-                " swallow what is sent there?",
-            )
-        error = NoAnswer(
-            f"{self._where(call)} was sent and may have been processed, but {why}; look at the"
-            " Kiosk's frontend (and its Redis) and at what stands before it"
-        )
-        error.timing = call.timing()
-        return error
-
-    def _too_large(self, call: _Call, answer: Answer, what: Oversized) -> BadAnswer:
-        status = answer.status or answer.get_code()
-        error = BadAnswer(
-            f"{self._where(call)} answered {status} with {what}, which no Kiosk does;"
-            " is API_HOST right?",
-            status=status,
-        )
-        error.timing = call.timing()
-        return error
 
 
 def _set_timing(killed: BaseException, timing: Timing) -> None:

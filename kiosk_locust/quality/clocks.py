@@ -13,8 +13,8 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from kiosk_locust.record import AttemptResult, Record
 
@@ -27,8 +27,7 @@ CONSUMER_RESOLUTION_S = 1e-6
 FRONTEND = "frontend"
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """A stamp of another clock, made between two moments of ours; all in epoch seconds."""
 
     stamp: float
@@ -47,8 +46,7 @@ class Sample:
         return self.stamp + self.resolution_s - self.after
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """The seconds by which another clock is ahead of ours lie between these two."""
 
     low_s: float
@@ -92,16 +90,19 @@ class Offset:
 
         Between two samples both hold, each loosened by the drift that may have been since.
         """
-        after = bisect_right(self._at, moment)
-        if not self._at:
+        times = self._at
+        count = len(times)
+        if not count:
             return None
-        left, right = max(0, after - 1), min(after, len(self._at) - 1)
-        loss = self._drift * abs(moment - self._at[left])
+        after = bisect_right(times, moment)
+        left = after - 1 if after else 0  # written out: each job of a run asks twice
+        loss = self._drift * abs(moment - times[left])
         low, high = self._low[left] - loss, self._high[left] + loss
-        if right != left:  # written out: each job of a run asks twice
-            later = self._drift * abs(self._at[right] - moment)
-            low = max(low, self._low[right] - later)
-            high = min(high, self._high[right] + later)
+        if 0 < after < count:
+            loss = self._drift * (times[after] - moment)
+            least, most = self._low[after] - loss, self._high[after] + loss
+            low = max(low, least)
+            high = min(high, most)
         return Bound(low, high)
 
     def middle(self) -> Bound | None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kiosk_locust.quality.clocks import Bound
 
 _UNKNOWN = Bound(-math.inf, math.inf)
 
 
-@dataclass(frozen=True, slots=True)
-class Corrected:
+class Corrected(NamedTuple):
     """A job's duration by our clock's rate; seconds.
 
     The truth lies between ``low_s`` and ``high_s``. ``duration_s`` is what the server's two

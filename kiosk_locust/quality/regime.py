@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 #: How far L may be from lambda * W, and which share of the jobs may pile up, in a steady run.
 TOLERANCE = 0.05
@@ -17,8 +17,7 @@ TOLERANCE = 0.05
 PLATEAU = (0.1, 0.9)
 
 
-@dataclass(frozen=True, slots=True)
-class Stay:
+class Stay(NamedTuple):
     """One job in the system; epoch seconds. ``ended_at`` is None of one that did not end."""
 
     submitted_at: float

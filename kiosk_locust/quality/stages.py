@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from kiosk_locust.measures import Measures, is_zip, timing
 from kiosk_locust.quality.clocks import Bound
@@ -13,8 +12,7 @@ from kiosk_locust.record import Attempt, AttemptResult, Record
 TOLERANCE = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """One after the other, in seconds; what is not known is None, never 0.
 
     ``unknown_s`` is what the known parts leave of the whole. The HTTP time of the submission
@@ -53,7 +51,7 @@ class Parts:
     @property
     def adds_up(self) -> bool | None:
         """Whether parts that are all known come to the whole within 1 %; None if one is not."""
-        if any(part is None for part in self.known):
+        if None in self.known:
             return None
         return abs(self.unknown_s) <= TOLERANCE * self.whole_s
 
@@ -120,7 +118,7 @@ def parts(
     )
     whole_s = observed_at - start_at
     http_s = None if received_at is None else received_at - sent_at
-    unknown_s = whole_s - sum(part for part in between if part is not None)
+    unknown_s = whole_s - sum([part for part in between if part is not None])
     return Parts(since, whole_s, *between, unknown_s, http_s)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar
@@ -15,12 +15,19 @@ from kiosk_locust.errors import RelayError
 T = TypeVar("T")
 
 
+_PLAIN = frozenset({str, int, float, bool, types.NoneType})
+
+
 def encode(value: object) -> Any:
     """``value`` as None, booleans, numbers, strings, lists and dicts of them."""
+    kind: Any = type(value)
+    if kind in _PLAIN:
+        return value
     if isinstance(value, Enum):
         return value.value
-    if dataclasses.is_dataclass(value):
-        return [encode(getattr(value, field.name)) for field in dataclasses.fields(value)]
+    names = _field_names(kind)
+    if names is not None:
+        return [encode(getattr(value, name)) for name in names]
     if isinstance(value, (list, tuple)):
         return [encode(item) for item in value]
     if isinstance(value, Mapping):
@@ -28,10 +35,19 @@ def encode(value: object) -> Any:
     return value
 
 
+@cache
+def _field_names(kind: Any) -> tuple[str, ...] | None:
+    """Of a dataclass; None of any other."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
 def decode(kind: type[T], data: object) -> T:
     """What ``encode`` made of an instance of ``kind``; raises RelayError if it cannot be one."""
     try:
-        return typing.cast("T", _decode(kind, data))
+        decoder = _decoder(typing.cast("Any", kind))
+        return typing.cast("T", decoder(data))
     except (TypeError, ValueError, KeyError) as error:
         raise RelayError(
             f"a message that is no {kind.__name__} came in ({error}): "
@@ -39,45 +55,55 @@ def decode(kind: type[T], data: object) -> T:
         ) from error
 
 
-def _decode(kind: Any, data: Any) -> Any:
-    origin = typing.get_origin(kind)
+@cache
+def _decoder(kind: Any) -> Callable[[Any], Any]:
+    """What checks and makes a ``kind``; looked up once, since a master makes many."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (typing.Union, types.UnionType):
-        return _decode_union(typing.get_args(kind), data)
+        return _decoder_of_union(arguments)
     if origin is tuple:
-        return tuple(_decode(typing.get_args(kind)[0], item) for item in _list(data))
+        item = _decoder(arguments[0])
+        return lambda data: tuple([item(each) for each in _list(data)])
     if origin is list:
-        return [_decode(typing.get_args(kind)[0], item) for item in _list(data)]
+        item = _decoder(arguments[0])
+        return lambda data: [item(each) for each in _list(data)]
     if origin is not None and issubclass(origin, Mapping):
-        item_kind = typing.get_args(kind)[1]
-        return {str(key): _decode(item_kind, item) for key, item in dict(data).items()}
+        item = _decoder(arguments[1])
+        return lambda data: {str(key): item(each) for key, each in dict(data).items()}
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        kinds = _field_kinds(kind)
-        pairs = zip(kinds, _list(data), strict=True)
-        return kind(*(_decode(item_kind, item) for item_kind, item in pairs))
+        return _decoder_of_fields(kind)
     if issubclass(kind, Enum):
-        return kind(data)
-    if kind is float and isinstance(data, int) and not isinstance(data, bool):
-        return float(data)
-    if type(data) is not kind:
-        raise TypeError(f"{data!r} is no {kind.__name__}")
-    return data
+        return typing.cast("Callable[[Any], Any]", kind)  # ValueError for what is none
+    return _decoder_of_plain(kind)
 
 
-def _decode_union(kinds: tuple[Any, ...], data: Any) -> Any:
+def _decoder_of_union(kinds: tuple[Any, ...]) -> Callable[[Any], Any]:
     """Only ``X | None`` stands in messages."""
-    if data is None and types.NoneType in kinds:
-        return None
     (kind,) = (kind for kind in kinds if kind is not types.NoneType)
-    return _decode(kind, data)
+    item = _decoder(kind)
+    if types.NoneType not in kinds:
+        return item
+    return lambda data: None if data is None else item(data)
 
 
-def _list(data: Any) -> list[Any]:
+def _decoder_of_fields(kind: type[Any]) -> Callable[[Any], Any]:
+    hints = typing.get_type_hints(kind)
+    items = tuple(_decoder(hints[field.name]) for field in dataclasses.fields(kind))
+    return lambda data: kind(*[item(each) for item, each in zip(items, _list(data), strict=True)])
+
+
+def _decoder_of_plain(kind: type[Any]) -> Callable[[Any], Any]:
+    def plain(data: Any) -> Any:
+        if type(data) is kind:
+            return data
+        if kind is float and type(data) is int:
+            return float(data)
+        raise TypeError(f"{data!r} is no {kind.__name__}")
+
+    return plain
+
+
+def _list(data: Any) -> Sequence[Any]:
     if not isinstance(data, (list, tuple)):
         raise TypeError(f"{data!r} is no list")
-    return list(data)
-
-
-@cache
-def _field_kinds(kind: type[Any]) -> tuple[Any, ...]:
-    hints = typing.get_type_hints(kind)
-    return tuple(hints[field.name] for field in dataclasses.fields(kind))
+    return data

@@ -288,6 +288,17 @@ def host(text: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
 
+def host_names(text: str) -> str:
+    """Host names and IP addresses with commas between, in lower case; may be empty."""
+    names = [name.strip().lower().strip("[]") for name in text.split(",")]
+    if text.strip() and not all(map(_is_name, names)):
+        raise ValueError(
+            "must be names or IP addresses of hosts with commas between, such as 10.0.0.7 or"
+            " storage.example.org, without scheme and port"
+        )
+    return ",".join(filter(None, names))
+
+
 def _is_name(hostname: str | None) -> bool:
     """Whether this is an IPv6 address, or made of what host names and IPv4 addresses have."""
     if hostname and ":" in hostname:

@@ -101,7 +101,8 @@ def layer(planned: Mapping[str, Any], place: str, **more: str) -> Layer:
     given = texts(planned) | more
     return Layer(
         place,
-        {name: Given(text, SETTINGS[name].env or name, place) for name, text in given.items()},
+        # A damaged ledger may have anything there; as a text, it is a mistake with a name.
+        {name: Given(str(text), SETTINGS[name].env or name, place) for name, text in given.items()},
     )
 
 

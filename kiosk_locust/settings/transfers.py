@@ -37,6 +37,7 @@ class TransferOptions:
     concurrent_downloads: int
     root: str  # absolute; the paths of ``inputs`` are below it
     inputs: tuple[InputFile, ...]
+    download_hosts: str = ""  # with commas; downloads may come from these wherever they are
 
     def input_of(self, number: int) -> InputFile:
         """The file that a cycle's ticket ``number`` uploads."""
@@ -55,6 +56,7 @@ class TransferOptions:
             "download": self.download,
             "concurrent_downloads": self.concurrent_downloads,
             "root": self.root,
+            "download_hosts": self.download_hosts,
         }
 
     @classmethod
@@ -104,6 +106,7 @@ def transfers(check: Checker, file: str, planned: Found | None = None) -> Transf
         concurrent_downloads=check.take("concurrent_downloads", parsing.whole(1), 1),
         root=found.root,
         inputs=found.files,
+        download_hosts=check.take("download_hosts", parsing.host_names, ""),
     )
     shown = str(_path(file)) if upload and file else file
     return Transfers(options, shown, found.skipped)
@@ -118,6 +121,7 @@ def texts(planned: Mapping[str, Any]) -> dict[str, str]:
         "upload_via": "upload_via",
         "download_results": "download",
         "concurrent_downloads": "concurrent_downloads",
+        "download_hosts": "download_hosts",
     }
     return {name: str(found[field]) for name, field in named.items() if field in found}
 

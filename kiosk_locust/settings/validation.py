@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
 from kiosk_locust.errors import Mistake
-from kiosk_locust.settings.sources import FORM, Given, Layers
+from kiosk_locust.settings.sources import FORM, Given, Layers, masked
 from kiosk_locust.settings.table import SETTINGS
 
 T = TypeVar("T")
+
+#: A user and a password before a host, whatever setting they were typed into.
+_LOGIN = re.compile(r":.*@", re.DOTALL)
 
 DEFAULT = "default"
 
@@ -58,7 +62,8 @@ class Checker:
         if given is None:
             self.mistakes.append(Mistake(source, "", advice))
         else:
-            self.mistakes.append(Mistake(given.source, given.text, advice))
+            text = masked(given.text) if _LOGIN.search(given.text) else given.text
+            self.mistakes.append(Mistake(given.source, text, advice))
 
     def refuse_missing(self, name: str, advice: str) -> None:
         """Note that nobody gave ``name``, by the name that whoever reads it can give it by."""

@@ -21,6 +21,7 @@ from kiosk_locust.options import Options, TransferOptions
 from kiosk_locust.realthread import in_thread
 from kiosk_locust.remains import Remains
 from kiosk_locust.transfers.downloads import Downloads
+from kiosk_locust.transfers.reach import Reach
 from kiosk_locust.transfers.uploading import BucketUploader, FrontendUploader, path_of
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ def movers(
             results_folder(options.output_dir, run_name),
             at_once=moved.concurrent_downloads,
             timeout_s=options.request_timeout_s,
+            reach=Reach(kiosk.transport.base_url, moved.download_hosts.split(",")),
             clock=clock,
             rng=rng,
         )

@@ -7,16 +7,17 @@ import json
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from kiosk_locust import schema
 from kiosk_locust.absent import why_absent
 from kiosk_locust.cost.stored import Priced, RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.jobdata import PER_IMAGE, SINGLE
 from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.snapshot import parse_time
+from kiosk_locust.soundness import ODD, foreign, look_over
 
 _COLUMNS = (
     *("id", "cycle", "number", "state", "due_at", "file", "taken_at", "job_id", "submitted_at"),
@@ -34,18 +35,24 @@ _TIMES = ("started_at", "time_zero", "ended_at")
 def as_ledger(path: Path) -> Iterator[Path]:
     """A ledger of what is in ``path``: itself, or of a results file a copy that is deleted.
 
-    Raises LedgerError for what is neither.
+    Raises LedgerError for what is neither, and for all that trips over it meanwhile.
     """
     if path.suffix.lower() != ".json":
-        yield path
+        look_over(path)
+        with foreign(path):
+            yield path
         return
     found = _load(path)
-    with tempfile.TemporaryDirectory(prefix="kiosk-page-") as folder:
+    with tempfile.TemporaryDirectory(prefix="kiosk-page-") as folder, foreign(path):
         made = Path(folder) / f"{path.stem}.db"
         try:
             _fill(made, found, path.stem)
-        except (AttributeError, KeyError, TypeError, ValueError, sqlite3.Error) as error:
-            raise LedgerError(f"{path} is no results file: {error!r}") from error
+            look_over(made)
+        except (LedgerError, sqlite3.Error) as error:
+            told = str(error).replace(str(made), "it")
+            raise LedgerError(f"{path} is no results file: {told}") from error
+        except ODD as error:
+            raise LedgerError(f"{path} is no results file: {error!r:.200}") from error
         yield made
 
 
@@ -53,7 +60,7 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         with path.open(encoding="utf-8") as file:
             found = json.load(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise LedgerError(f"{path} cannot be read: {why_absent(path) or error}") from error
     if not isinstance(found, dict) or not isinstance(found.get("job_data"), list):
         raise LedgerError(f"{path} is no results file: it has no list job_data")
@@ -61,9 +68,8 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _fill(made: Path, found: Mapping[str, Any], name: str) -> None:
-    schema = resources.files("kiosk_locust").joinpath("ledger.sql").read_text("utf-8")
     with contextlib.closing(sqlite3.connect(made)) as db:
-        db.executescript(schema)
+        schema.create(db)
         db.executemany("INSERT INTO meta VALUES (?, ?)", _meta(found, name).items())
         rows = (_row(number, job) for number, job in enumerate(found["job_data"]))
         db.executemany(_INSERT, rows)
@@ -91,7 +97,6 @@ def _meta(found: Mapping[str, Any], name: str) -> dict[str, str]:
     if ended_at is None:  # the older client's
         times["ended_at"] = repr(max(map(_end_of, found["job_data"]), default=0.0))
     return {
-        "schema_version": "1",
         **texts,
         **times,
         "run_name": texts["run_name"] or name,

@@ -150,8 +150,11 @@ class Pages:
     def file(self, name: str, file: str) -> Response:
         """One of its files, to keep; no other is given away."""
         ledger = self._ledger(name)
-        with opened(ledger) as db:
-            run = facts(db)
+        try:
+            with opened(ledger) as db:
+                run = facts(db)
+        except LedgerError as error:
+            abort(422, str(error))
         known = files.paths_of_run(ledger, run.run_name, run.run_id)
         path = next((path for path in known if path.name == file), None)
         if path is None:

@@ -6,7 +6,7 @@ process of its own, since a run that is on must not wait for it.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import sqlite3
 import sys
 import time
@@ -15,17 +15,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust import summary
 from kiosk_locust.errors import LedgerError
-from kiosk_locust.measures import is_zip, stage_times
+from kiosk_locust.jsontext import loads
 from kiosk_locust.reading import Facts, facts, opened
+from kiosk_locust.reckoning import Reckoning
 from kiosk_locust.record import Outcome
 from kiosk_locust.sessions import gaps
-from kiosk_locust.snapshot import Snapshot
+from kiosk_locust.soundness import foreign
 from kiosk_locust.summary import Summary
 from kiosk_locust.times import cuts
 from kiosk_locust.verdict import ABORTED, exit_code
-from kiosk_locust.web import files
+from kiosk_locust.web import files, told
 from kiosk_locust.web.picture import (
     MOST_FAILURES,
     Cut,
@@ -34,22 +34,14 @@ from kiosk_locust.web.picture import (
     Picture,
     State,
     excerpt,
-    histogram,
     problems,
     shown_settings,
 )
-from kiosk_locust.web.timeline import Timeline, parts, width_for
+from kiosk_locust.web.told import Told
 
 #: A ledger whose last sign of life is younger belongs to a process that lives.
 ALIVE_S = 5.0
-_ENDED = "outcome IN ('done', 'partial', 'failed')"
-_MOMENTS = """SELECT min(coalesce(due_at, submitted_at, closed_at)),
-    max(max(coalesce(closed_at, 0), coalesce(submitted_at, 0))) FROM tickets
-    WHERE taken_at IS NOT NULL"""
-_TICKETS = f"""SELECT due_at, submitted_at, closed_at, outcome, duration_s, queue_wait_s,
-    CASE WHEN {_ENDED} THEN fields END, job_id, file FROM tickets WHERE taken_at IS NOT NULL"""  # noqa: S608  a constant
-_FAILURES = """SELECT closed_at, number, cycle, job_id, outcome, reason,
-    json_extract(fields, '$.output_url') FROM tickets
+_FAILURES = """SELECT closed_at, number, cycle, job_id, outcome, reason, fields FROM tickets
     WHERE outcome <> 'done' AND taken_at IS NOT NULL
     ORDER BY outcome = 'unfinished', closed_at DESC, id DESC LIMIT ?"""
 _STATUSES = """SELECT coalesce(status, 'submitted'), count(*) FROM tickets
@@ -57,75 +49,82 @@ _STATUSES = """SELECT coalesce(status, 'submitted'), count(*) FROM tickets
 
 
 def read(
-    ledger: Path, told: Summary | None = None, verdict: str = "", also: Path | None = None
+    ledger: Path, found: Told | None = None, verdict: str = "", also: Path | None = None
 ) -> Picture:
-    """The run in ``ledger``; ``told`` is its summary where it is known already.
+    """The run in ``ledger``; ``found`` is what there is to tell of its jobs, where it is known.
 
-    ``also`` is a file that is about to be written and belongs to the run. Raises LedgerError.
+    Else it is read, where the ledger keeps it, or worked out. ``also`` is a file that is about to
+    be written and belongs to the run. Raises LedgerError.
     """
     with opened(ledger) as db:
         run = facts(db)
-        told = told or summary.summarise_open(db, run, None)
-        picture = _picture(db, ledger, run, told, verdict)
+        found = found or told.kept(db, run)
+        if found is not None:
+            return _with(also, _picture(db, ledger, run, found, verdict))
+    with contextlib.closing(Reckoning(ledger)) as reckoning, reckoning:
+        found = told.work_out(reckoning)
+        return _with(also, _picture(reckoning.db, ledger, reckoning.run, found, verdict))
+
+
+def _with(also: Path | None, picture: Picture) -> Picture:
+    """The picture, with a file that is not there yet."""
     if also is None or any(file.name == also.name for file in picture.files):
         return picture
     return replace(picture, files=(*picture.files, files.described(also)))
 
 
 def _picture(
-    db: sqlite3.Connection, ledger: Path, run: Facts, told: Summary, verdict: str
+    db: sqlite3.Connection, ledger: Path, run: Facts, found: Told, verdict: str
 ) -> Picture:
     meta = dict(db.execute("SELECT key, value FROM meta").fetchall())
     state = _state(run, _number(meta.get("alive_at")))
-    timeline = _timeline(db, run)
     statuses: dict[str, int] = dict(db.execute(_STATUSES).fetchall())
     is_on = state == "running"
-    closed = sum(told.outcomes.values())
-    ended_at = run.ended_at or _number(meta.get("alive_at")) or timeline.begun_at
+    summary, begun_at = found.summary, found.begun_at
+    closed = sum(summary.outcomes.values())
+    ended_at = run.ended_at or _number(meta.get("alive_at")) or begun_at
     return Picture(
         run_name=run.run_name,
         host=run.host,
         simulated=run.simulated,
-        workload=told.workload,
+        workload=summary.workload,
         state=state,
         ended_by=run.ended_by,
-        begun_at=timeline.begun_at,
+        begun_at=begun_at,
         read_at=time.time() if is_on else ended_at,
         total=_total(run, closed, is_on=is_on),
         closed=closed,
-        submitted=told.submitted,
+        submitted=summary.submitted,
         in_flight=sum(statuses.values()),
-        images_done=told.images_done,
-        images_failed=told.images_failed,
-        elapsed_s=max(0.0, ended_at - timeline.begun_at),
+        images_done=summary.images_done,
+        images_failed=summary.images_failed,
+        elapsed_s=max(0.0, ended_at - begun_at),
         left_s=None,
         rate_per_s=None,
-        rate_wanted_per_s=told.rate_wanted_per_s,
-        rate_achieved_per_s=told.rate_achieved_per_s,
-        outcomes={name: number for name, number in told.outcomes.items() if number},
+        rate_wanted_per_s=summary.rate_wanted_per_s,
+        rate_achieved_per_s=summary.rate_achieved_per_s,
+        outcomes={name: number for name, number in summary.outcomes.items() if number},
         statuses=statuses,
-        course=timeline.course(),
-        durations=histogram(timeline.durations),
-        percentiles_s=told.percentiles_s,
+        course=found.course,
+        durations=found.durations,
+        percentiles_s=summary.percentiles_s,
         exact=True,
         failures=tuple(_failures(db)),
         problems=(
             *(run.judgement.lines if run.judgement and not is_on else ()),
             *problems(
-                waited_for_user=told.waited_for_user or 0,
-                ambiguous=told.ambiguous,
-                expire_errors=told.expire_errors,
-                observed=told.duration_from.get("observed", 0),
+                waited_for_user=summary.waited_for_user or 0,
+                ambiguous=summary.ambiguous,
+                expire_errors=summary.expire_errors,
+                observed=summary.duration_from.get("observed", 0),
             ),
         ),
-        verdict=verdict or ("" if is_on else _verdict(run, told)),
+        verdict=verdict or ("" if is_on else _verdict(run, summary)),
         pauses=tuple(
-            Pause(gap.begin - timeline.begun_at, max(0.0, gap.end - gap.begin))
-            for gap in gaps(run.sessions)
+            Pause(gap.begin - begun_at, max(0.0, gap.end - gap.begin)) for gap in gaps(run.sessions)
         ),
         cuts=tuple(
-            Cut(what, begin - timeline.begun_at, max(0.0, end - begin))
-            for what, begin, end in cuts(db, run)
+            Cut(what, begin - begun_at, max(0.0, end - begin)) for what, begin, end in cuts(db, run)
         ),
         files=files.of_run(ledger, run.run_name, run.run_id),
         cost=_cost(run),
@@ -162,43 +161,11 @@ def _verdict(run: Facts, told: Summary) -> str:
     ).line
 
 
-def _timeline(db: sqlite3.Connection, run: Facts) -> Timeline:
-    """The run's course; tickets that nobody took are left out, as nothing happened to them."""
-    first, last = db.execute(_MOMENTS).fetchone()
-    begun_at = run.time_zero if run.time_zero is not None else first or run.started_at or 0.0
-    timeline = Timeline(begun_at, width_s=width_for((last or begun_at) - begun_at))
-    for due_at, submitted_at, closed_at, outcome, duration_s, wait_s, fields, *job in db.execute(
-        _TICKETS
-    ):
-        if due_at is not None:
-            timeline.at(due_at).due += 1
-        if submitted_at is not None:
-            timeline.at(submitted_at).submitted += 1
-        if closed_at is not None:
-            timeline.close(
-                closed_at,
-                was_submitted=submitted_at is not None,
-                is_done=outcome == "done",
-                duration_s=duration_s,
-                queue_wait_s=wait_s,
-                by_part=_parts(fields, wait_s, *job),
-            )
-    return timeline
-
-
-def _parts(
-    fields: str | None, wait_s: float | None, job_id: str | None, file: str
-) -> dict[str, Any]:
-    if not fields:
-        return {}
-    found = stage_times(Snapshot(json.loads(fields)), zipped=is_zip(file, job_id or ""))
-    found["queue_wait"] = () if wait_s is None else (wait_s,)
-    return dict(parts(found))
-
-
 def _failures(db: sqlite3.Connection) -> Iterator[Failure]:
-    for at, number, cycle, job_id, outcome, reason, url in db.execute(_FAILURES, (MOST_FAILURES,)):
-        yield Failure(at, number, cycle, job_id or "", outcome, excerpt(reason), str(url or ""))
+    rows = db.execute(_FAILURES, (MOST_FAILURES,))
+    for at, number, cycle, job_id, outcome, reason, fields in rows:
+        url = loads(fields).get("output_url", "") if fields else ""
+        yield Failure(at, number, cycle, job_id or "", outcome, excerpt(reason), url)
 
 
 def _number(text: str | None) -> float | None:
@@ -216,7 +183,8 @@ def _cost(run: Facts) -> dict[str, Any] | None:
 def main(arguments: list[str]) -> int:
     """Print the picture of a ledger; returns the exit code."""
     try:
-        sys.stdout.write(read(Path(arguments[0])).as_json())
+        with foreign(Path(arguments[0])):
+            sys.stdout.write(read(Path(arguments[0])).as_json())
     except LedgerError as error:
         sys.stderr.write(f"{error}\n")
         return 2

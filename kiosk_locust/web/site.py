@@ -17,8 +17,9 @@ SIMULATED = "SIMULATED: the jobs run on the simulated Kiosk"
 class Site:
     """The Kiosk's part of a web UI; attributes are set as runs come and go."""
 
-    def __init__(self, output_dir: Path) -> None:
+    def __init__(self, output_dir: Path, warning: str = "") -> None:
         self.output_dir = output_dir
+        self._warning = warning  # stands on the front page
         self.current: LiveRun | None = None
         self.refusal = ""  # why the last run did not start
 
@@ -43,4 +44,6 @@ class Site:
         front.add(app, self._notice)
 
     def _notice(self) -> str:
-        return SIMULATED if self.current is not None and self.current.simulated else ""
+        """What stands before the links of the front page."""
+        is_simulated = self.current is not None and self.current.simulated
+        return " · ".join(filter(None, [SIMULATED if is_simulated else "", self._warning]))

@@ -14,6 +14,13 @@ _LOWEST = math.floor(math.log2(LEAST_S) * CLASSES_PER_DOUBLING)
 _HIGHEST = math.floor(math.log2(60 * 24 * 3600) * CLASSES_PER_DOUBLING)
 
 
+def place_of(time_s: float) -> int:
+    """The class of a time."""
+    if time_s > LEAST_S:
+        return min(_HIGHEST, math.floor(math.log2(time_s) * CLASSES_PER_DOUBLING))
+    return _LOWEST
+
+
 class Spread:
     """Counts of times by class; merging two is adding their counts."""
 
@@ -26,10 +33,12 @@ class Spread:
 
     def add(self, time_s: float) -> None:
         """Count one time."""
-        place = _LOWEST
-        if time_s > LEAST_S:
-            place = min(_HIGHEST, math.floor(math.log2(time_s) * CLASSES_PER_DOUBLING))
-        self._counts[place] = self._counts.get(place, 0) + 1
+        self.add_in(place_of(time_s), time_s)
+
+    def add_in(self, place: int, time_s: float) -> None:
+        """Count one time whose class is known already."""
+        counts = self._counts
+        counts[place] = counts.get(place, 0) + 1
         self.count += 1
         self.total_s += time_s
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from kiosk_locust.web.spread import Spread
+from kiosk_locust.web.spread import Spread, place_of
 
 #: So many intervals at most; when they are full, they are merged two by two.
 MOST_BINS = 300
@@ -57,6 +57,15 @@ class Bin:
                 kept[name][1] += len(times)
             else:
                 kept[name] = [sum(times), len(times)]
+
+    def add_part(self, name: str, time_s: float) -> None:
+        """Take in one time of one part."""
+        kept = self.parts.get(name)
+        if kept is None:
+            self.parts[name] = [time_s, 1]
+        else:
+            kept[0] += time_s
+            kept[1] += 1
 
     def merge(self, other: Bin) -> None:
         """Take in the interval that follows."""
@@ -119,18 +128,21 @@ class Timeline:
         duration_s: float | None,
         queue_wait_s: float | None,
         by_part: Mapping[str, Sequence[float]],
-    ) -> None:
-        """Take in a ticket that was closed at ``moment``."""
+    ) -> Bin:
+        """Take in a ticket that was closed at ``moment``; returns its interval."""
         interval = self.at(moment)
         interval.closed += 1
         interval.left += was_submitted
         interval.failed += not is_done
         if duration_s is not None:
-            interval.durations.add(duration_s)
-            self.durations.add(duration_s)
+            place = place_of(duration_s)
+            interval.durations.add_in(place, duration_s)
+            self.durations.add_in(place, duration_s)
         if queue_wait_s is not None:
             interval.waits.add(queue_wait_s)
-        interval.add_parts(by_part)
+        if by_part:
+            interval.add_parts(by_part)
+        return interval
 
     def _merge(self) -> None:
         merged = self._bins[::2]

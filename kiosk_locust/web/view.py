@@ -78,6 +78,12 @@ def _serve(server: BaseWSGIServer, ready: Callable[[], None]) -> None:
         server.server_close()
 
 
+def _port(text: str) -> int:
+    if not 0 <= int(text) < 1 << 16:
+        raise argparse.ArgumentTypeError("must be a TCP port from 0 to 65535")
+    return int(text)
+
+
 def main(arguments: list[str]) -> int:
     """Serve until Ctrl-C; returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -85,7 +91,7 @@ def main(arguments: list[str]) -> int:
         description="Show the page of a run in a browser, from its ledger or its results file.",
     )
     parser.add_argument("path", type=Path, help="<run>.db, or a results file (.json)")
-    parser.add_argument("--port", type=int, default=0, help="0, the default: a free one")
+    parser.add_argument("--port", type=_port, default=0, help="0, the default: a free one")
     parser.add_argument("--no-browser", action="store_true", help="open no browser")
     asked = parser.parse_args(arguments)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # not a line for each request

@@ -44,6 +44,8 @@ NOT_RUN = {
     "python scripts/versions.py": "it makes environments from a package index, and takes minutes",
     ".venv/bin/python scripts/licences.py": "it is compared in test_supply_chain.py",
     ".venv/bin/python -m pytest": "those are tests of this suite",
+    "python -m pytest": "those are tests of this suite, or longer",
+    "pip install": "it needs a package index",
     "python benchmarks/": "it takes minutes, and the whole machine",
     "python -m benchmarks.": "it takes minutes, and the whole machine",
     "docker": "there may be no Docker here; tests/deploy looks at the recipe",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flask import Flask
 
+from kiosk_locust.exposure import open_page
 from kiosk_locust.settings.table import GROUPS
 from kiosk_locust.web import front
+from kiosk_locust.web.site import Site
 
 PAGE = (
     "<html><head></head><body>"
@@ -32,6 +36,12 @@ def test_links_lead_to_the_pages_and_a_notice_is_text() -> None:
     assert 'href="./kiosk"' in text
     assert 'href="./kiosk/runs"' in text
     assert "&lt;b&gt;SIMULATED" in text
+
+
+def test_a_page_that_is_open_to_others_says_so_itself(tmp_path: Path) -> None:
+    site = Site(tmp_path, open_page("", 8089, has_login=False))
+    assert "listens on all interfaces, port 8089" in shown(site._notice())
+    assert shown(Site(tmp_path)._notice()) == shown()
 
 
 def test_a_label_begins_small_but_for_what_is_an_abbreviation() -> None:

@@ -50,4 +50,13 @@ SETTINGS = (
         unit="downloads",
         in_form=False,
     ),
+    Setting(
+        "download_hosts",
+        "DOWNLOAD_HOSTS",
+        "",
+        "Hosts, with commas, that results may come from although they are nearer to this machine "
+        "than the Kiosk: private addresses while the Kiosk is public.",
+        derived="none",
+        in_form=False,
+    ),
 )

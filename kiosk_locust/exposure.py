@@ -1,0 +1,70 @@
+"""What lies open that should not: well-known passwords, files that others read, an open page."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from kiosk_locust.cost.credentials import Credentials, Secrets
+
+#: Passwords that programs come with: Grafana's own, those of its charts, and what people type.
+DEFAULT_PASSWORDS = frozenset(
+    {"admin", "prom-operator", "grafana", "prometheus", "password", "changeme", "secret"}
+)
+#: Names in .env whose values are nobody else's business.
+_SECRET = re.compile(r"PASSWORD|PASSWD|TOKEN|SECRET|(?:^|_)KEY(?:$|_)|CREDENTIAL|PRIVATE")
+_LOOPBACK = ("localhost", "127.", "::1", "[::1]")
+KEY_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
+
+
+def warnings(
+    environ: Mapping[str, str], dotenv: Mapping[str, str], dotenv_path: Path, known: Secrets
+) -> Iterator[str]:
+    """A line for each thing that lies open, with what to do; never a secret itself."""
+    for prefix, login in (("GRAFANA", known.grafana), ("PROMETHEUS", known.prometheus)):
+        if _is_default(login):
+            yield (
+                f"{prefix}_PASSWORD is one that everybody knows: change it where it is checked,"
+                " and here"
+            )
+    held = sorted(name for name, value in dotenv.items() if value and _SECRET.search(name))
+    if held and (who := _readers(dotenv_path)):
+        yield (
+            f"{dotenv_path} holds {', '.join(held)} and can be read by {who}:"
+            f" chmod 600 {dotenv_path}"
+        )
+    key = environ.get(KEY_FILE, "") or dotenv.get(KEY_FILE, "")
+    if key and (who := _readers(Path(key))):
+        yield f"{KEY_FILE}: the key file {key} can be read by {who}: chmod 600 {key}"
+
+
+def open_page(web_host: str | None, web_port: int, *, has_login: bool) -> str:
+    """What to say of a web page that others may use; empty where none but this machine does."""
+    host = (web_host or "").strip()
+    if has_login or host.startswith(_LOOPBACK):
+        return ""
+    everywhere = ("", "*", "0.0.0.0", "::")  # noqa: S104  to tell of it, not to listen there
+    where = "on all interfaces" if host in everywhere else f"at {host}"
+    return (
+        f"the web page listens {where}, port {web_port}, without a login: whoever reaches it can"
+        " start and stop runs and read their results; --web-host 127.0.0.1 keeps it to this"
+        " machine, --web-login asks for a login"
+    )
+
+
+def _is_default(login: Credentials) -> bool:
+    """Whether the password that is sent (a token wins) is a well-known one."""
+    return not login.token and login.password.lower() in DEFAULT_PASSWORDS
+
+
+def _readers(path: Path) -> str:
+    """Who else can read a file; empty: nobody, or it is not there."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return ""
+    if mode & stat.S_IROTH:
+        return f"everybody on this machine (mode {stat.S_IMODE(mode):o})"
+    return f"its group (mode {stat.S_IMODE(mode):o})" if mode & stat.S_IRGRP else ""

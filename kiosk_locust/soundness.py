@@ -1,0 +1,98 @@
+"""Whether a ledger that came from somewhere holds what ledgers hold, cell by cell.
+
+SQLite's own check finds pages that are broken; a text where a number belongs it does not mind.
+"""
+
+# ruff: noqa: S608  names of tables and columns here are those of our own ledger.sql
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from kiosk_locust import schema
+from kiosk_locust.errors import LedgerError
+from kiosk_locust.inputs.file import Kind
+from kiosk_locust.reading import facts, opened
+from kiosk_locust.record import AttemptResult, Outcome
+
+#: Faults that are told of one file.
+FAULTS_SHOWN = 5
+#: No time or duration (s) of ours, and no count, is larger: 30,000 years, and 2^53.
+MOST_S, MOST_COUNT = 1e12, 1 << 53
+_WORDS = {
+    ("tickets", "outcome"): tuple(outcome.value for outcome in Outcome),
+    ("tickets", "duration_from"): ("finished_at", "updated_at", "observed"),
+    ("attempts", "result"): tuple(result.value for result in AttemptResult),
+    ("inputs", "kind"): tuple(kind.value for kind in Kind),
+}
+#: Columns with JSON objects; what is in them trips whoever reads them, see `foreign`.
+_OBJECTS = (("tickets", "fields"), ("requests", "body"), ("sessions", "changed"))
+#: What reading raises where facts are of other types than ours.
+ODD = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    IndexError,
+    ArithmeticError,
+    RecursionError,
+)
+
+
+@contextlib.contextmanager
+def foreign(path: Path) -> Iterator[None]:
+    """LedgerError for all that trips over the contents of ``path``, whoever wrote it."""
+    try:
+        yield
+    except ODD as error:
+        what = repr(error) if len(repr(error)) <= 200 else type(error).__name__
+        raise LedgerError(
+            f"{path} holds what no ledger and no results file of kiosk_locust has ({what}): it is"
+            " damaged, or something else wrote it"
+        ) from error
+
+
+def look_over(path: Path) -> None:
+    """Raise LedgerError for a ledger that is damaged, or holds what no ledger holds."""
+    with foreign(path), opened(path) as db:
+        told = [row[0] for row in db.execute(f"PRAGMA quick_check({FAULTS_SHOWN})")]
+        found = [fault for fault in told if fault != "ok"] or list(_faults(db))
+        if found:
+            shown = "; ".join(" ".join(fault.split()) for fault in found[:FAULTS_SHOWN])
+            more = f"; and {len(found) - FAULTS_SHOWN} more" if len(found) > FAULTS_SHOWN else ""
+            raise LedgerError(f"{path} is damaged, or no ledger: {shown}{more}")
+        facts(db)
+
+
+def _faults(db: sqlite3.Connection) -> Iterator[str]:
+    """A line for each column that holds what it never does."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
+        schema.create(model)
+        tables = model.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        for (table,) in tables:
+            columns = model.execute("SELECT * FROM pragma_table_info(?)", (table,)).fetchall()
+            wrong = {name: _wrong(table, name, kind, must or key)
+                     for _, name, kind, must, _, key in columns}  # fmt: skip
+            counted = ", ".join(f"count(CASE WHEN {sql} THEN 1 END)" for sql in wrong.values())
+            counts = db.execute(f"SELECT {counted} FROM {table}").fetchone()
+            for (name, _), count in zip(wrong.items(), counts, strict=True):
+                if count:
+                    rows = "1 row" if count == 1 else f"{count:,} rows"
+                    yield f"{rows} of {table} cannot have such a {name}"
+
+
+def _wrong(table: str, name: str, kind: str, must: int) -> str:
+    """SQL that is true of a cell with something else than its column holds."""
+    fits = {
+        "INTEGER": f"typeof({name}) = 'integer' AND abs({name} / 2) < {MOST_COUNT // 2}",
+        "REAL": f"typeof({name}) = 'real' AND abs({name}) < {MOST_S}",
+        "TEXT": f"typeof({name}) = 'text'",
+    }[kind]
+    if words := _WORDS.get((table, name)):
+        fits += f" AND {name} IN ({', '.join(map(repr, words))})"
+    if (table, name) in _OBJECTS:
+        fits += f" AND substr({name}, 1, 1) = '{{' AND json_valid({name})"  # as json.dumps writes
+    return f"NOT ({fits})" if must else f"{name} IS NOT NULL AND NOT ({fits})"
