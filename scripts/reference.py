@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))  # so that it describes this folder, whatever is i
 
 from kiosk_locust import events, statements, verdict  # noqa: E402  below what they are found by
 from kiosk_locust.forecast import arguments as forecast  # noqa: E402
-from kiosk_locust.opening import SCHEMA_VERSION  # noqa: E402
+from kiosk_locust import schema as ledger_schema  # noqa: E402
 from kiosk_locust.quality.judgement import Judgement  # noqa: E402
 from kiosk_locust.quality.rules import Reason  # noqa: E402
 from kiosk_locust.record import Outcome  # noqa: E402
@@ -60,7 +60,7 @@ def ledger() -> str:
     parts = [
         "# The ledger\n",
         WRITTEN,
-        f"One SQLite file a run, `OUTPUT_DIR/<run>.db`; this is version {SCHEMA_VERSION} of it. "
+        f"One SQLite file a run, `OUTPUT_DIR/<run>.db`; this is version {ledger_schema.VERSION} of it. "
         "Anyone may read it while the run goes on (it is in WAL mode, so `<run>.db-wal` belongs to "
         "it until the run has ended). Times are seconds since the epoch, durations seconds; what is "
         "not known is NULL.\n",
