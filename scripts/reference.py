@@ -13,8 +13,10 @@ import json
 import re
 import sqlite3
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module, resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # so that it describes this folder, whatever is installed
 
 from kiosk_locust import events, statements, verdict  # noqa: E402  below what they are found by
-from kiosk_locust.forecast import arguments as forecast  # noqa: E402
 from kiosk_locust import schema as ledger_schema  # noqa: E402
+from kiosk_locust.forecast import arguments as forecast  # noqa: E402
 from kiosk_locust.quality.judgement import Judgement  # noqa: E402
 from kiosk_locust.quality.rules import Reason  # noqa: E402
 from kiosk_locust.record import Outcome  # noqa: E402
@@ -60,10 +62,11 @@ def ledger() -> str:
     parts = [
         "# The ledger\n",
         WRITTEN,
-        f"One SQLite file a run, `OUTPUT_DIR/<run>.db`; this is version {ledger_schema.VERSION} of it. "
+        "One SQLite file a run, `OUTPUT_DIR/<run>.db`; this is version "
+        f"{ledger_schema.VERSION} of it. "
         "Anyone may read it while the run goes on (it is in WAL mode, so `<run>.db-wal` belongs to "
-        "it until the run has ended). Times are seconds since the epoch, durations seconds; what is "
-        "not known is NULL.\n",
+        "it until the run has ended). Times are seconds since the epoch, durations seconds; what "
+        "is not known is NULL.\n",
         _questions(),
     ]
     with sqlite3.connect(":memory:") as db:
@@ -146,8 +149,8 @@ def happenings() -> str:
         WRITTEN,
         "Listeners get keyword arguments, and should take `**kwargs`, so that more can be added. "
         "What one raises is logged and counted; it neither ends the run nor changes a record. "
-        "In a distributed run `job_submitted`, `job_status` and `job_closed` are fired at the worker "
-        "and again at the master. [How to use them](../howto/custom-users.md).\n",
+        "In a distributed run `job_submitted`, `job_status` and `job_closed` are fired at the "
+        "worker and again at the master. [How to use them](../howto/custom-users.md).\n",
         "```python\nfrom kiosk_locust import events\n\n\n@events.job_closed.add_listener\n"
         "def on_closed(record, **kwargs):\n    print(record.ticket.number, record.outcome)\n```\n",
         table(
@@ -173,7 +176,7 @@ def _documented(source: str) -> Mapping[str, str]:
     body = ast.parse(source).body
     return {
         first.targets[0].id: second.value.value
-        for first, second in zip(body, body[1:], strict=False)
+        for first, second in pairwise(body)
         if isinstance(first, ast.Assign)
         and isinstance(first.targets[0], ast.Name)
         and isinstance(second, ast.Expr)
@@ -210,9 +213,9 @@ def exit_codes() -> str:
         [
             "# Exit codes\n",
             WRITTEN,
-            "The last line on the screen is `exit code N: ` and why. 0: what was asked for. 1: the "
-            "Kiosk did something else, or a threshold was missed. 2: the run was not carried out, or "
-            "what it says cannot be trusted. 2 beats 1.\n",
+            "The last line on the screen is `exit code N:` and why. 0: what was asked for. 1: the "
+            "Kiosk did something else, or a threshold was missed. 2: the run was not carried out, "
+            "or what it says cannot be trusted. 2 beats 1.\n",
             "## By how a job ended\n",
             "Of a run with ten jobs, nine of them done:\n",
             table(
@@ -224,19 +227,20 @@ def exit_codes() -> str:
             "failures acceptable: 0.\n",
             "## By how the run ended\n",
             table(("what happened", "exit code", "the last line says"), _endings()),
-            "A run that cannot begin (a setting that cannot be used, no Kiosk there, no FILE in the "
-            "bucket, a ledger of that name) ends with 2 and submits nothing. A worker's own exit code "
-            "is 0 unless it broke; the master's tells of the run. `--resume-or-start` with a run that "
-            "is finished exits with that run's code.\n",
+            "A run that cannot begin (a setting that cannot be used, no Kiosk there, no FILE in "
+            "the bucket, a ledger of that name) ends with 2 and submits nothing. A worker's own "
+            "exit code is 0 unless it broke; the master's tells of the run. `--resume-or-start` "
+            "with a run that is finished exits with that run's code.\n",
             "## Other commands\n",
-            "`python -m kiosk_locust …` exits with 0 if it did all that it was asked to do, else with "
-            "2; [each of them](commands.md).\n",
+            "`python -m kiosk_locust …` exits with 0 if it did all that it was asked to do, else "
+            "with 2; [each of them](commands.md).\n",
         ]
     )  # fmt: skip
 
 
 def _of_outcome(outcome: Outcome) -> tuple[str, ...]:
-    counts = {Outcome.DONE: 9, outcome: 1} if outcome != Outcome.DONE else {outcome: 10}
+    counts = Counter({Outcome.DONE: 9})
+    counts[outcome] += 1
     told = verdict.exit_code(counts, finished=outcome.is_the_kiosks)
     again = "no" if outcome.is_the_kiosks else "yes"
     return f"`{outcome}`", _outcomes()[outcome], f"**{told.code}**", told.why, again
@@ -324,7 +328,11 @@ def _type(part: Mapping[str, Any]) -> str:
 def commands() -> str:
     """What ``python -m kiosk_locust`` knows, and every option of a forecast."""
     known = import_module("kiosk_locust.__main__").COMMANDS
-    parts = ["# Commands\n", WRITTEN, "Beside `locust -f …`, whose options are [here](../options.md).\n"]
+    parts = [
+        "# Commands\n",
+        WRITTEN,
+        "Beside `locust -f …`, whose options are [here](../options.md).\n",
+    ]
     for name, module in known.items():
         usage = module.USAGE.removeprefix("usage: ").rstrip()
         about = inspect.getdoc(module) or ""

@@ -87,7 +87,7 @@ def spawn_rate(text: str) -> float:
 
 
 def timespan(text: str) -> float:
-    """Seconds of ``90``, ``1.5``, ``20m`` or ``1h30m10s``, the way Locust writes them; or ``2min``."""
+    """Seconds of ``90``, ``1.5``, ``20m`` or ``1h30m10s``, as Locust writes them; or ``2min``."""
     written = r"(?:(\d{1,9})h)?(?:(\d{1,9})m(?:in)?)?(?:(\d{1,9})s)?"
     parts = re.fullmatch(written, text.strip(), re.ASCII)
     try:

@@ -107,7 +107,9 @@ def _files(path: Path) -> set[Path]:
     while new:
         found |= new
         imports = [
-            one for each in new for one in re.findall(r"^from (\S+) import (.*)$", _read(each), re.M)
+            one
+            for each in new
+            for one in re.findall(r"^from (\S+) import (.*)$", _read(each), re.M)
         ]
         modules = {
             name.removeprefix("benchmarks").strip(".").replace(".", "/")

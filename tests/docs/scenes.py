@@ -94,8 +94,10 @@ SCENES = (
         Step(f"{KIOSK} --count 1"),
     ), leaves="bucket/output/*.json"),
     Scene("other loads", (
-        Step(f"{KIOSK} --count 40 -u 10 -r 5 --update-interval 1", f"{FEW} -u 5 --update-interval 0.2"),
-        Step(f"{KIOSK} -u 40 -r 5 --arrival poisson --update-interval 1", f"{FEW} --update-interval 0.2"),
+        Step(f"{KIOSK} --count 40 -u 10 -r 5 --update-interval 1",
+             f"{FEW} -u 5 --update-interval 0.2"),
+        Step(f"{KIOSK} -u 40 -r 5 --arrival poisson --update-interval 1",
+             f"{FEW} --update-interval 0.2"),
         Step(f"{KIOSK} --count 100 --start-delay 0.5", "--start-delay 0.01 --count 10"),
         Step(f"{KIOSK} --count 100 --start-delay 0.5 --num-cycles 3 --cycle-interval 60",
              "--start-delay 0.01 --count 3 --cycle-interval 0"),
@@ -185,7 +187,8 @@ class Stage:
         try:
             until = time.monotonic() + LIMIT_S
             while step.ready not in path.read_text("utf-8"):
-                assert process.poll() is None and time.monotonic() < until, path.read_text("utf-8")
+                assert process.poll() is None, path.read_text("utf-8")
+                assert time.monotonic() < until, path.read_text("utf-8")
                 time.sleep(0.05)
             if "simulator" in step.command:
                 self._url = path.read_text("utf-8").partition('"url": "')[2].partition('"')[0]

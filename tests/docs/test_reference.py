@@ -42,7 +42,8 @@ def test_no_other_page_stands_beside_them() -> None:
 def test_the_ledgers_page_has_every_column_of_a_ledger(tmp_path: Path) -> None:
     text = (FOLDER / "ledger.md").read_text("utf-8")
     with closing(sqlite3.connect(make(tmp_path / "run.db", [LEDGER]))) as db:
-        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE TABLE%'")]  # fmt: skip
+        found = db.execute("SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE TABLE%'")
+        tables = [name for (name,) in found]
         assert len(tables) >= 10
         for table in tables:
             section = text.partition(f"\n## {table}\n")[2].partition("\n## ")[0]
