@@ -91,7 +91,6 @@ SCENES = (
         Step(f"python -m kiosk_locust upload-results {LEDGER}",
              environment={"STORAGE_BUCKET": "file://bucket"}),
         Step(f"python -m kiosk_locust expire {LEDGER}"),
-        Step(f"{KIOSK} --count 1"),
     ), leaves="bucket/output/*.json"),
     Scene("other loads", (
         Step(f"{KIOSK} --count 40 -u 10 -r 5 --update-interval 1",
@@ -104,14 +103,13 @@ SCENES = (
     )),
     Scene("an upload", (
         Step(f"{KIOSK} --mode upload --file FOLDER"),
-        Step(f"{KIOSK} --mode upload --file ~/plate7 -u 20"),
-        Step(f"{KIOSK} --mode upload --file ~/plate7 --count 3"),
         Step(f"{KIOSK} --mode upload --file ~/plate7 -u 20 --job-type mesmer --channels 0,1,"),
     ), leaves="results/*_results/*.zip"),
     Scene("a run that is ended", (
-        Step(f"{KIOSK} -u 300 -r 5 --update-interval 1 --host http://127.0.0.1:8080", CUT, (2,)),
+        Step(f"{KIOSK} -u 300 -r 5 --update-interval 1 --host http://127.0.0.1:8080 --file image.png",
+             CUT, (2,)),
         Step(f"{KIOSK} --resume latest"),
-    )),
+    ), host=False),
     Scene("a gate", (Step(GATE, "-u 100 -r 200", (0, 1)),), leaves="results/junit.xml"),
     Scene("a gate without a Kiosk", (
         Step(f"{KIOSK} --simulate -u 50 --update-interval 1 --threshold 'failed <= 0 jobs'", FEW,
@@ -127,7 +125,7 @@ SCENES = (
     Scene("a Kiosk beside", (
         Step("python -m kiosk_locust.simulator --port 8080 --seed 1", f"--port 0 {OWN}",
              beside=True, ready='"url"'),
-        Step(f"{KIOSK} -u 100 --host http://127.0.0.1:8080", FEW),
+        Step(f"{KIOSK} -u 100 --host http://127.0.0.1:8080 --file image.png", FEW),
     ), host=False),
     Scene("classes of one's own", (
         Step("locust -f my_kiosk.py --headless -u 40", FEW),
@@ -139,7 +137,7 @@ SCENES = (
     Scene("several machines", (
         Step(WORKER, "{worker}", beside=True),
         Step(WORKER, "{worker}", beside=True),
-        Step(MASTER, "-u 20 {master}"),
+        Step(MASTER, "-u 20 --file image.png {master}"),
     ), host=False),
     Scene("a forecast", (
         Step(f"{SIMULATE} --gpus 8 --images 1000000", "--images 2000"),
@@ -162,8 +160,8 @@ class Stage:
             Image.new("L", (8, 8)).save(plate / f"well{number}.png")
         custom = [text for where, text in blocks("python") if where.startswith("docs/howto/custom")]
         (folder / "my_kiosk.py").write_text(custom[0], "utf-8")
-        settings = {"FILE": "image.png", "UPDATE_INTERVAL": "0.2", "MANAGER_REFRESH_RATE": "60"}
-        named = {"API_HOST": url} if host else {}
+        settings = {"UPDATE_INTERVAL": "0.2", "MANAGER_REFRESH_RATE": "60"}
+        named = {"API_HOST": url, "FILE": "image.png"} if host else {}
         lines = [f"{name}={value}\n" for name, value in (settings | named).items()]
         (folder / ".env").write_text("".join(lines), "utf-8")
 

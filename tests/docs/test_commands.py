@@ -20,7 +20,7 @@ from kiosk_locust.settings.table import SECRETS, SETTINGS
 from kiosk_locust.simulator.arguments import make_parser
 from tests.docs.blocks import Code, shell_lines, spans
 from tests.docs.known import look
-from tests.docs.scenes import SCENES, Played, Scene, Stage
+from tests.docs.scenes import KIOSK, SCENES, Played, Scene, Stage
 from tests.layered import mistakes_in
 from tests.real import simulator
 from tests.test_distributed import free_port
@@ -55,10 +55,12 @@ NOT_RUN = {
     "kubectl delete": "it needs a cluster",
     "kubectl logs": "it needs a cluster",
     "gcloud": "it needs an account of Google's",
-    f"{'locust -f locustfiles/kiosk.py --headless'} -u 100 --cost-tail until-idle": "a minute; the"
-    " rehearsal waits for the same",
-    "locust -f locustfiles/kiosk.py --headless --file zip100.zip": "hours, on a real Kiosk",
-    "locust -f locustfiles/kiosk.py --headless --count 1000 ": "its warm-up wants many jobs",
+    f"{KIOSK} -u 100 --cost-tail until-idle": "a minute; the rehearsal waits for the same",
+    f"{KIOSK} --count 1 ": "another number than one that is run",
+    f"{KIOSK} --mode upload --file ~/plate7 -u 20 ": "an option less than one that is run",
+    f"{KIOSK} --mode upload --file ~/plate7 --count 3 ": "another number than one that is run",
+    f"{KIOSK} --file zip100.zip": "hours, on a real Kiosk",
+    f"{KIOSK} --count 1000 ": "its warm-up wants many jobs",
     "python -m kiosk_locust upload-results PATH": "it is how the command is written",
 }
 #: Blocks without a command in them, by their first words.
