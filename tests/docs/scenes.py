@@ -76,6 +76,7 @@ GATE = (
 )
 MASTER = f"{KIOSK} -u 1000 -r 100 --master --expect-workers 2 --host http://kiosk.example.org"
 WORKER = "locust -f locustfiles/kiosk.py --worker --master-host the-masters-address"
+BESIDE = "--host http://127.0.0.1:8080 --file image.png"
 SIMULATE = "python -m kiosk_locust simulate"
 FEW = "--count 10 -r 100"
 #: A run that is ended by its time, so that there is one to go on with.
@@ -106,8 +107,7 @@ SCENES = (
         Step(f"{KIOSK} --mode upload --file ~/plate7 -u 20 --job-type mesmer --channels 0,1,"),
     ), leaves="results/*_results/*.zip"),
     Scene("a run that is ended", (
-        Step(f"{KIOSK} -u 300 -r 5 --update-interval 1 --host http://127.0.0.1:8080 --file image.png",
-             CUT, (2,)),
+        Step(f"{KIOSK} -u 300 -r 5 --update-interval 1 {BESIDE}", CUT, (2,)),
         Step(f"{KIOSK} --resume latest"),
     ), host=False),
     Scene("a gate", (Step(GATE, "-u 100 -r 200", (0, 1)),), leaves="results/junit.xml"),
@@ -125,7 +125,7 @@ SCENES = (
     Scene("a Kiosk beside", (
         Step("python -m kiosk_locust.simulator --port 8080 --seed 1", f"--port 0 {OWN}",
              beside=True, ready='"url"'),
-        Step(f"{KIOSK} -u 100 --host http://127.0.0.1:8080 --file image.png", FEW),
+        Step(f"{KIOSK} -u 100 {BESIDE}", FEW),
     ), host=False),
     Scene("classes of one's own", (
         Step("locust -f my_kiosk.py --headless -u 40", FEW),
