@@ -279,6 +279,13 @@ def pouring(block: bytes, begin: bytes = b"", most: int = 10_000) -> Behaviour:
     return behave
 
 
+def free_port() -> int:
+    """One of loopback that nobody has at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextlib.contextmanager
 def refusing_url() -> Iterator[str]:
     """Give the URL of a port that refuses connections, and is given to nobody else."""

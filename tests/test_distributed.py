@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,16 +14,11 @@ from typing import Any
 
 from tests.plays import sees
 from tests.real import ROOT, Finished, Locust, Simulator, simulator, wait_until
+from tests.servers import free_port
 
 LOCUSTFILES = ROOT / "tests" / "locustfiles"
 #: Each ticket has an image of its own, so that the server's log tells which one was submitted.
 BY_NUMBER = LOCUSTFILES / "by_number.py"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def processes(number: int) -> tuple[str, ...]:

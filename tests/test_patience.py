@@ -9,11 +9,11 @@ from pathlib import Path
 
 from tests.plays import sees
 from tests.real import Locust, simulator, wait_until
+from tests.servers import free_port
 from tests.test_distributed import (
     Cluster,
     Seen,
     cluster,
-    free_port,
     nothing_is_lost_or_doubled_in_silence,
     submitted,
 )
