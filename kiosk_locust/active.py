@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import random
@@ -14,35 +13,36 @@ from locust.env import Environment
 from rich.console import Console
 
 from kiosk_locust import events
-from kiosk_locust.archive import Archive
 from kiosk_locust.bucket import Address
-from kiosk_locust.bucket_preflight import open_for, with_images
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.costing import Costing
 from kiosk_locust.dispatch import lead_s
 from kiosk_locust.embedded import EmbeddedKiosk
-from kiosk_locust.errors import KioskError, KioskLocustError, PreflightError
+from kiosk_locust.errors import KioskLocustError, PreflightError
+from kiosk_locust.exposition import Exposition, info_of
 from kiosk_locust.finish import Finish
 from kiosk_locust.garbage import calm
 from kiosk_locust.gate import Gate
 from kiosk_locust.generator import GeneratorWatch, Others
 from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.http.transport import Transport
+from kiosk_locust.idle import Looker
+from kiosk_locust.keeping import Keeping
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.metrics import Metrics
 from kiosk_locust.options import Options, options_as_json
 from kiosk_locust.patience import PatientMaster
-from kiosk_locust.preflight import check_kiosk, find_base_url, pool_warning
+from kiosk_locust.preflight import check_kiosk, find_base_url, warn_of_pool
 from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.resuming import Resumption
 from kiosk_locust.run import Run
 from kiosk_locust.runledger import RunLedger
-from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
+from kiosk_locust.spans import spans_if_on
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
 from kiosk_locust.tally import Tallies
 from kiosk_locust.transfers.movers import Movers, facts, movers, not_needed_of
@@ -60,7 +60,8 @@ class ActiveRun:
 
     ``on_end`` is called when the run is over by itself or can go on no longer. ``resumed`` is
     the interrupted run to go on with, in whose ledger everything then goes. ``secrets`` are for
-    asking what the run cost.
+    asking what the run cost. ``is_ended`` tells whether somebody ends it before it is on;
+    ``may_be_resumed`` says that somebody counts on going on with it elsewhere.
     """
 
     def __init__(
@@ -72,8 +73,12 @@ class ActiveRun:
         resumed: Resumption | None = None,
         *,
         secrets: Secrets | None = None,
+        is_ended: Callable[[], bool] = lambda: False,
+        may_be_resumed: bool = False,
     ) -> None:
         self.options = options
+        self._is_ended = is_ended
+        self._looker: Looker | None = None
         self._resumed = resumed
         self.simulated = options.host is None
         self.verdict = Verdict(2, "the run was not finished")
@@ -92,12 +97,13 @@ class ActiveRun:
         if self.simulated:
             folder = Address.parse(options.files.storage_bucket).folder
             self._embedded = EmbeddedKiosk("--folder", str(folder))
-        self._archive: Archive | None = None
+        self._keeping = Keeping(self._clock, resumed, insist=may_be_resumed)
         self._closers: list[Callable[[], None]] = []
         self._detachers: list[Callable[[], None]] = []
         self._tallies = Tallies(environment.stats)
         self._finish: Finish | None = None
         self.live: LiveRun | None = None  # once it is open
+        self.exposition: Exposition | None = None  # the same, where it is wanted
         self._secrets = secrets or Secrets()
         self._costing: Costing | None = None
 
@@ -142,32 +148,29 @@ class ActiveRun:
     def _open(self, requests: Iterable[JobRequest]) -> Run:
         requests = list(requests)
         refusals = []
-        for opening in (self._open_bucket, self._open_kiosk):  # what ails both is told at once
+        for reach in (self._open_bucket, self._open_kiosk):  # what ails both is told at once
             try:
-                opening(requests)
+                reach(requests)
             except KioskLocustError as error:
                 refusals.append(error)
         if len(refusals) == 1:
             raise refusals[0]
         if refusals:
             raise PreflightError("\n".join(str(error) for error in refusals))
-        self._check_pool(self._kiosk)
+        warn_of_pool(self._kiosk, self.options, self._clock)
+        if not self.simulated:
+            self._looker = Looker(self.options, self._secrets, self._clock, os.environ)
+            self._looker.insist(resumes=self._resumed is not None, is_ended=self._is_ended)
         url = self._host if self.simulated else ""
         self._costing = Costing(self.options, self._secrets, self._clock, os.environ, url)
         self.run = self._make_run(self._kiosk, self._host)
+        self._keeping.begin(self.run, self.name)
         return self.run
 
     def _open_bucket(self, requests: Iterable[JobRequest]) -> None:
-        """Look at the bucket, and note where the run's files go at its end."""
-        bucket = open_for(self.options, requests)
-        if bucket is None:
-            return
-        self._closers.append(bucket.close)
-        self.options = with_images(self.options, bucket)
-        files = self.options.files
-        if files.upload_results:
-            address = Address.parse(files.storage_bucket)
-            self._archive = Archive(bucket, address, public=files.public_results)
+        """Look at the bucket, where there is one."""
+        self._closers.append(self._keeping.close)
+        self.options = self._keeping.open(self.options, requests)
 
     def _open_kiosk(self, requests: Iterable[JobRequest]) -> None:
         """Reach the Kiosk, and ask whether it can run ``requests``."""
@@ -189,14 +192,6 @@ class ActiveRun:
     def _on_request(self, sample: RequestSample) -> None:
         self.generator.watch.on_request(sample)
         tell_of_request(self._environment, sample, self._tallies)
-
-    def _check_pool(self, kiosk: Kiosk) -> None:
-        """Warn of a pool too small, by one request's time; one that fails tells nothing."""
-        begun = self._clock.now()
-        with contextlib.suppress(KioskError):
-            kiosk.job_types()
-            if warning := pool_warning(self.options, self._clock.now() - begun):
-                logger.warning("%s", warning)
 
     def _reach(self) -> str:
         """The base URL to use: of the Kiosk, or of a simulated one that is started here."""
@@ -237,18 +232,17 @@ class ActiveRun:
         recorder = Recorder(self._ledger)
         recorder.attach()
         self._detachers.append(recorder.detach)
-        total = self.options.count * self.options.num_cycles
-        self._metrics = Metrics(self._clock, total or None)
+        self._metrics = Metrics(self._clock, self.options.count * self.options.num_cycles or None)
         statistics = LocustStatistics(self._environment.stats, self._tallies)
-        earlier = remains.earlier
-        self._metrics.take_up(
-            earlier.outcomes, earlier.submitted, earlier.images_done, earlier.images_failed
-        )
+        past = remains.earlier
+        self._metrics.take_up(past.outcomes, past.submitted, past.images_done, past.images_failed)
         self._listen(events.job_adopted, self._metrics.on_adopted)
         self._listen(events.job_submitted, self._metrics.on_submitted)
         self._listen(events.job_status, self._metrics.on_status)
         self._listen(events.job_closed, self._metrics.on_closed)
         if not is_master:  # workers send theirs
+            if spans := spans_if_on(self._environment.parsed_options):
+                self._detachers.append(spans.attach())
             self._listen(events.job_closed, statistics.on_closed)
             self._listen(events.job_downloaded, statistics.on_downloaded)
         self.live = LiveRun(
@@ -262,11 +256,25 @@ class ActiveRun:
             ledger=self.path,
         )
         self._detachers.append(self.live.attach())
+        if self.options.outside.metrics:
+            self.exposition = Exposition(
+                info=info_of(self.options, self.name),
+                view=self._metrics.view,
+                rates=self.live.rates,
+                verdict=lambda: self.judgement.verdict if self.judgement else "",
+                checkpoint_age_s=lambda: self._keeping.age_s,
+            )
+            self._detachers.append(self.exposition.attach())
         self._listen(events.job_submitted, self.generator.lateness.on_submitted)
         self._gate = self._make_gate()
         self._progress = Progress(
-            self._metrics.view, self.options.refresh_s, self._clock, self._console
+            self._metrics.view,
+            self.options.refresh_s,
+            self._clock,
+            self._console,
+            note=lambda: self._keeping.line,
         )
+        self.live.checkpoint = lambda: self._keeping.line
         return run
 
     def _make_gate(self) -> Gate | None:
@@ -309,6 +317,7 @@ class ActiveRun:
             self.live.begin(zero_at)
         self._start_watching(zero_at)
         self.run.start(zero_at)
+        self._keeping.start()
 
     def _start_watching(self, zero_at: float) -> None:
         run, embedded = self.run, self._embedded
@@ -351,7 +360,9 @@ class ActiveRun:
             self.options.output_dir,
             self._clock,
             costing=self._costing,
-            archive=self._archive,
+            archive=self._keeping.archive,
+            checkpoints=self._keeping.checkpoints,
+            look=self._looker.queues if self._looker else None,
             generator=self.generator.figures,
             aborted=self.aborted,
         )
@@ -373,18 +384,7 @@ class ActiveRun:
         if self._finish is None or self._finish.summary is None:
             self._console.print(self.verdict.line, soft_wrap=True, highlight=False)
             return
-        closing.show(
-            self._console,
-            self._finish.summary,
-            self.verdict,
-            run_name=self.name,
-            simulated=self.simulated,
-            files=self.files,
-            uploaded=self._finish.archived.urls,
-            cost=self._finish.cost,
-            judgement=self.judgement,
-            advice=self._finish.advice(self.name, simulated=self.simulated),
-        )
+        self._finish.show(self._console, self.verdict, self.name, simulated=self.simulated)
 
     def _detach(self) -> None:
         while self._detachers:
