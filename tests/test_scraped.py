@@ -19,12 +19,7 @@ from tests.clocks import ManualClock
 from tests.cost.servers import need_prometheus
 from tests.real import Locust, simulator, wait_until
 from tests.records import record
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+from tests.servers import free_port
 
 
 @contextmanager
