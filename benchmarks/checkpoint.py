@@ -4,8 +4,10 @@ Each seed is a run of a single process with a simulated Kiosk and a bucket that 
 twice, after a number of submissions that the seed draws, the process is killed (SIGKILL) and all
 that it wrote on its disk is deleted; up to 4 s later another goes on with --resume-or-start. With
 --workers it is a master and so many workers, all of which are killed; with --keep-disk the disk
-stays, so that the next process has a ledger that is newer than the checkpoint. An oracle compares
-what the server made with the last ledger. From the root of the repository:
+stays, so that the next process has a ledger that is newer than the checkpoint. With --alive nothing
+is killed: the next process starts while the one before submits, which in an open workload doubles
+tickets in silence until that one has noticed. An oracle compares what the server made with the last
+ledger. From the root of the repository:
 
     python -m benchmarks.checkpoint                     # 20 seeds: about 5 minutes
     python -m benchmarks.checkpoint --workers 2 --seeds 5
@@ -42,6 +44,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=1, help="the first of them")
     parser.add_argument("--workers", type=int, default=0, help="of a master; 0: a single process")
     parser.add_argument("--keep-disk", action="store_true", help="lose the processes alone")
+    parser.add_argument("--alive", action="store_true", help="lose nothing, and start the next")
     given = parser.parse_args()
     print("| seed | workload | checkpoints every | disks lost | tickets | closed | jobs made |"
           " ambiguous | of these made twice | silent duplicates |")  # fmt: skip
@@ -49,6 +52,8 @@ def main() -> int:
     amiss = 0
     for seed in range(given.first, given.first + given.seeds):
         loss = replace(Loss.of(seed), workers=given.workers, keeps_disk=given.keep_disk)
+        if given.alive:
+            loss = replace(loss, is_alive=True, every_s=60.0)
         with tempfile.TemporaryDirectory() as folder:
             came = run_seed(seed, Path(folder), loss)
         found = came.judgement

@@ -40,6 +40,7 @@ class Loss:
     back_after_s: float = 0.0
     workers: int = 0  # 0: a single process
     keeps_disk: bool = False  # only the processes are lost
+    is_alive: bool = False  # nothing is lost: each process lives on while the next one starts
 
     @classmethod
     def of(cls, seed: int) -> Loss:
@@ -78,7 +79,7 @@ def play(
     has_checkpoint: Callable[[], bool],
 ) -> Came:
     """Run it, kill it and delete its disk as often as that is wanted, and let it go on."""
-    outputs = []
+    outputs, alive = [], []
     for number, submissions in enumerate(loss.kill_after):
         pod = folder / f"pod{0 if loss.keeps_disk else number}"
         run = _start(kiosk, pod, loss, bucket)
@@ -87,6 +88,9 @@ def play(
             what=f"{submissions} submissions",
         )
         assert has_checkpoint()
+        if loss.is_alive:
+            alive.append(run)
+            continue
         os.killpg(run.process.pid, signal.SIGKILL)  # master and workers
         run.process.wait()
         outputs.append(run.output)
@@ -95,7 +99,7 @@ def play(
         time.sleep(loss.back_after_s)
     pod = folder / ("pod0" if loss.keeps_disk else "last")
     finished = _start(kiosk, pod, loss, bucket).finish()
-    outputs.append(finished.output)
+    outputs += [*(run.finish().output for run in alive), finished.output]
     witness = Witness(kiosk.log()["predicts"], kiosk.polls)
     return Came(judge(_plan(loss), pod / "results" / f"{NAME}.db", witness), finished, outputs)
 
