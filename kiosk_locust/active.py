@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import random
@@ -14,27 +13,21 @@ from locust.env import Environment
 from rich.console import Console
 
 from kiosk_locust import events
-from kiosk_locust.archive import Archive
-from kiosk_locust.bucket import Address
-from kiosk_locust.bucket_preflight import open_for, with_images
 from kiosk_locust.clock import Clock, SystemClock
+from kiosk_locust.contact import Contact
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.costing import Costing
 from kiosk_locust.dispatch import lead_s
-from kiosk_locust.embedded import EmbeddedKiosk
-from kiosk_locust.errors import KioskError, KioskLocustError, PreflightError
 from kiosk_locust.finish import Finish
 from kiosk_locust.garbage import calm
 from kiosk_locust.gate import Gate
 from kiosk_locust.generator import GeneratorWatch, Others
 from kiosk_locust.http.exchange import RequestSample
-from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.metrics import Metrics
 from kiosk_locust.options import Options, options_as_json
 from kiosk_locust.patience import PatientMaster
-from kiosk_locust.preflight import check_kiosk, find_base_url, pool_warning
 from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
@@ -88,12 +81,8 @@ class ActiveRun:
         self._run_ledger = RunLedger(
             options, resumed, self._started_at, self._clock.now, self._ledger_failed
         )
-        self._embedded = None
-        if self.simulated:
-            folder = Address.parse(options.files.storage_bucket).folder
-            self._embedded = EmbeddedKiosk("--folder", str(folder))
-        self._archive: Archive | None = None
-        self._closers: list[Callable[[], None]] = []
+        self._contact = Contact(options, self._clock, self._on_request)
+        self._closers: list[Callable[[], None]] = [self._contact.close]
         self._detachers: list[Callable[[], None]] = []
         self._tallies = Tallies(environment.stats)
         self._finish: Finish | None = None
@@ -140,72 +129,16 @@ class ActiveRun:
             raise
 
     def _open(self, requests: Iterable[JobRequest]) -> Run:
-        requests = list(requests)
-        refusals = []
-        for opening in (self._open_bucket, self._open_kiosk):  # what ails both is told at once
-            try:
-                opening(requests)
-            except KioskLocustError as error:
-                refusals.append(error)
-        if len(refusals) == 1:
-            raise refusals[0]
-        if refusals:
-            raise PreflightError("\n".join(str(error) for error in refusals))
-        self._check_pool(self._kiosk)
-        url = self._host if self.simulated else ""
+        self._contact.make(requests)
+        self.options = self._contact.options
+        url = self._contact.host if self.simulated else ""
         self._costing = Costing(self.options, self._secrets, self._clock, os.environ, url)
-        self.run = self._make_run(self._kiosk, self._host)
+        self.run = self._make_run(self._contact.kiosk, self._contact.host)
         return self.run
-
-    def _open_bucket(self, requests: Iterable[JobRequest]) -> None:
-        """Look at the bucket, and note where the run's files go at its end."""
-        bucket = open_for(self.options, requests)
-        if bucket is None:
-            return
-        self._closers.append(bucket.close)
-        self.options = with_images(self.options, bucket)
-        files = self.options.files
-        if files.upload_results:
-            address = Address.parse(files.storage_bucket)
-            self._archive = Archive(bucket, address, public=files.public_results)
-
-    def _open_kiosk(self, requests: Iterable[JobRequest]) -> None:
-        """Reach the Kiosk, and ask whether it can run ``requests``."""
-        self._host = self._reach()
-        transport = Transport(
-            self._host,
-            pool_size=self.options.pool_size,
-            request_timeout_s=self.options.request_timeout_s,
-            clock=self._clock,
-            on_request=self._on_request,
-        )
-        self._closers.append(transport.close)
-        self._kiosk = Kiosk(transport)
-        wanted = {(r.job_type, r.model_name, r.model_version) for r in requests}
-        for job_type, model, version in sorted(wanted):
-            for warning in check_kiosk(self._kiosk, job_type, model, version):
-                logger.warning("%s", warning)
 
     def _on_request(self, sample: RequestSample) -> None:
         self.generator.watch.on_request(sample)
         tell_of_request(self._environment, sample, self._tallies)
-
-    def _check_pool(self, kiosk: Kiosk) -> None:
-        """Warn of a pool too small, by one request's time; one that fails tells nothing."""
-        begun = self._clock.now()
-        with contextlib.suppress(KioskError):
-            kiosk.job_types()
-            if warning := pool_warning(self.options, self._clock.now() - begun):
-                logger.warning("%s", warning)
-
-    def _reach(self) -> str:
-        """The base URL to use: of the Kiosk, or of a simulated one that is started here."""
-        if self._embedded is not None:
-            logger.warning("SIMULATED: no host is set, so these jobs run on the simulated Kiosk")
-            self._closers.append(self._embedded.stop)
-            return self._embedded.start()
-        host = self.options.host or ""
-        return find_base_url(host, request_timeout_s=self.options.request_timeout_s)
 
     def _make_run(self, kiosk: Kiosk, host: str) -> Run:
         self._ledger, remains = self._run_ledger.open(host)
@@ -311,7 +244,7 @@ class ActiveRun:
         self.run.start(zero_at)
 
     def _start_watching(self, zero_at: float) -> None:
-        run, embedded = self.run, self._embedded
+        run, embedded = self.run, self._contact.embedded
         others = Others(simulator_cpu_s=(lambda: embedded.cpu_s) if embedded else None)
         if isinstance(run, MasterRun):
             others = replace(
@@ -351,7 +284,7 @@ class ActiveRun:
             self.options.output_dir,
             self._clock,
             costing=self._costing,
-            archive=self._archive,
+            archive=self._contact.archive,
             generator=self.generator.figures,
             aborted=self.aborted,
         )
