@@ -27,7 +27,9 @@ from kiosk_locust.run import ALL_CLOSED, Run
 logger = logging.getLogger(__name__)
 
 #: How often the master deals, at least.
-TURN_S = 0.03
+TURN_S = 0.05
+#: Reports that come within this time are answered together, unless tickets wait for takers.
+GATHER_S = 0.05
 #: After their grace, workers only close records and expire hashes.
 DRAIN_SLACK_S = 15.0
 #: Workers look for the files of the plan before they take part; a million take some seconds.
@@ -126,7 +128,8 @@ class MasterRun(Run):
 
     def _serve(self, end: MasterEnd) -> None:
         while True:
-            self._woken.wait(TURN_S)
+            if self._woken.wait(TURN_S) and not end.is_starved:
+                gevent.sleep(GATHER_S)
             self._woken.clear()
             try:
                 replies = end.turn(self._clock.now())
