@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 TURN_S = 0.05
 #: Reports that come within this time are answered together, unless tickets wait for takers.
 GATHER_S = 0.05
+#: News wait for company less long here: they have waited at their worker.
+LINGER_S = 0.015
 #: After their grace, workers only close records and expire hashes.
 DRAIN_SLACK_S = 15.0
 #: Workers look for the files of the plan before they take part; a million take some seconds.
@@ -49,6 +51,7 @@ class MasterRun(Run):
         take part.
         """
         self._send = send
+        self.ledger.linger_s = LINGER_S
         self._run_id = facts["run_id"]
         self._facts = facts
         self._woken = Event()
