@@ -18,24 +18,29 @@ from kiosk_locust.contact import Contact
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.costing import Costing
 from kiosk_locust.dispatch import lead_s
+from kiosk_locust.errors import KioskLocustError, PreflightError
+from kiosk_locust.exposition import Exposition, info_of
 from kiosk_locust.finish import Finish
 from kiosk_locust.garbage import calm
 from kiosk_locust.gate import Gate
 from kiosk_locust.generator import GeneratorWatch, Others
 from kiosk_locust.http.exchange import RequestSample
+from kiosk_locust.idle import Looker
+from kiosk_locust.keeping import Keeping
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.metrics import Metrics
 from kiosk_locust.options import Options, options_as_json
 from kiosk_locust.patience import PatientMaster
+from kiosk_locust.preflight import warn_of_pool
 from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.resuming import Resumption
 from kiosk_locust.run import Run
 from kiosk_locust.runledger import RunLedger
-from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
+from kiosk_locust.spans import spans_if_on
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
 from kiosk_locust.tally import Tallies
 from kiosk_locust.transfers.movers import Movers, facts, movers, not_needed_of
@@ -53,7 +58,8 @@ class ActiveRun:
 
     ``on_end`` is called when the run is over by itself or can go on no longer. ``resumed`` is
     the interrupted run to go on with, in whose ledger everything then goes. ``secrets`` are for
-    asking what the run cost.
+    asking what the run cost. ``is_ended`` tells whether somebody ends it before it is on;
+    ``may_be_resumed`` says that somebody counts on going on with it elsewhere.
     """
 
     def __init__(
@@ -65,8 +71,12 @@ class ActiveRun:
         resumed: Resumption | None = None,
         *,
         secrets: Secrets | None = None,
+        is_ended: Callable[[], bool] = lambda: False,
+        may_be_resumed: bool = False,
     ) -> None:
         self.options = options
+        self._is_ended = is_ended
+        self._looker: Looker | None = None
         self._resumed = resumed
         self.simulated = options.host is None
         self.verdict = Verdict(2, "the run was not finished")
@@ -82,11 +92,13 @@ class ActiveRun:
             options, resumed, self._started_at, self._clock.now, self._ledger_failed
         )
         self._contact = Contact(options, self._clock, self._on_request)
+        self._keeping = Keeping(self._clock, resumed, insist=may_be_resumed)
         self._closers: list[Callable[[], None]] = [self._contact.close]
         self._detachers: list[Callable[[], None]] = []
         self._tallies = Tallies(environment.stats)
         self._finish: Finish | None = None
         self.live: LiveRun | None = None  # once it is open
+        self.exposition: Exposition | None = None  # the same, where it is wanted
         self._secrets = secrets or Secrets()
         self._costing: Costing | None = None
 
@@ -129,12 +141,32 @@ class ActiveRun:
             raise
 
     def _open(self, requests: Iterable[JobRequest]) -> Run:
-        self._contact.make(requests)
-        self.options = self._contact.options
-        url = self._contact.host if self.simulated else ""
+        requests = list(requests)
+        refusals = []
+        for reach in (self._open_bucket, self._contact.make):  # what ails both is told at once
+            try:
+                reach(requests)
+            except KioskLocustError as error:
+                refusals.append(error)
+        if len(refusals) == 1:
+            raise refusals[0]
+        if refusals:
+            raise PreflightError("\n".join(str(error) for error in refusals))
+        kiosk, host = self._contact.kiosk, self._contact.host
+        warn_of_pool(kiosk, self.options, self._clock)
+        if not self.simulated:
+            self._looker = Looker(self.options, self._secrets, self._clock, os.environ)
+            self._looker.insist(resumes=self._resumed is not None, is_ended=self._is_ended)
+        url = host if self.simulated else ""
         self._costing = Costing(self.options, self._secrets, self._clock, os.environ, url)
-        self.run = self._make_run(self._contact.kiosk, self._contact.host)
+        self.run = self._make_run(kiosk, host)
+        self._keeping.begin(self.run, self.name)
         return self.run
+
+    def _open_bucket(self, requests: Iterable[JobRequest]) -> None:
+        """Look at the bucket, where there is one."""
+        self._closers.append(self._keeping.close)
+        self.options = self._keeping.open(self.options, requests)
 
     def _on_request(self, sample: RequestSample) -> None:
         self.generator.watch.on_request(sample)
@@ -170,18 +202,17 @@ class ActiveRun:
         recorder = Recorder(self._ledger)
         recorder.attach()
         self._detachers.append(recorder.detach)
-        total = self.options.count * self.options.num_cycles
-        self._metrics = Metrics(self._clock, total or None)
+        self._metrics = Metrics(self._clock, self.options.count * self.options.num_cycles or None)
         statistics = LocustStatistics(self._environment.stats, self._tallies)
-        earlier = remains.earlier
-        self._metrics.take_up(
-            earlier.outcomes, earlier.submitted, earlier.images_done, earlier.images_failed
-        )
+        past = remains.earlier
+        self._metrics.take_up(past.outcomes, past.submitted, past.images_done, past.images_failed)
         self._listen(events.job_adopted, self._metrics.on_adopted)
         self._listen(events.job_submitted, self._metrics.on_submitted)
         self._listen(events.job_status, self._metrics.on_status)
         self._listen(events.job_closed, self._metrics.on_closed)
         if not is_master:  # workers send theirs
+            if spans := spans_if_on(self._environment.parsed_options):
+                self._detachers.append(spans.attach())
             self._listen(events.job_closed, statistics.on_closed)
             self._listen(events.job_downloaded, statistics.on_downloaded)
         self.live = LiveRun(
@@ -195,11 +226,25 @@ class ActiveRun:
             ledger=self.path,
         )
         self._detachers.append(self.live.attach())
+        if self.options.outside.metrics:
+            self.exposition = Exposition(
+                info=info_of(self.options, self.name),
+                view=self._metrics.view,
+                rates=self.live.rates,
+                verdict=lambda: self.judgement.verdict if self.judgement else "",
+                checkpoint_age_s=lambda: self._keeping.age_s,
+            )
+            self._detachers.append(self.exposition.attach())
         self._listen(events.job_submitted, self.generator.lateness.on_submitted)
         self._gate = self._make_gate()
         self._progress = Progress(
-            self._metrics.view, self.options.refresh_s, self._clock, self._console
+            self._metrics.view,
+            self.options.refresh_s,
+            self._clock,
+            self._console,
+            note=lambda: self._keeping.line,
         )
+        self.live.checkpoint = lambda: self._keeping.line
         return run
 
     def _make_gate(self) -> Gate | None:
@@ -242,6 +287,7 @@ class ActiveRun:
             self.live.begin(zero_at)
         self._start_watching(zero_at)
         self.run.start(zero_at)
+        self._keeping.start()
 
     def _start_watching(self, zero_at: float) -> None:
         run, embedded = self.run, self._contact.embedded
@@ -284,7 +330,9 @@ class ActiveRun:
             self.options.output_dir,
             self._clock,
             costing=self._costing,
-            archive=self._contact.archive,
+            archive=self._keeping.archive,
+            checkpoints=self._keeping.checkpoints,
+            look=self._looker.queues if self._looker else None,
             generator=self.generator.figures,
             aborted=self.aborted,
         )
@@ -306,18 +354,7 @@ class ActiveRun:
         if self._finish is None or self._finish.summary is None:
             self._console.print(self.verdict.line, soft_wrap=True, highlight=False)
             return
-        closing.show(
-            self._console,
-            self._finish.summary,
-            self.verdict,
-            run_name=self.name,
-            simulated=self.simulated,
-            files=self.files,
-            uploaded=self._finish.archived.urls,
-            cost=self._finish.cost,
-            judgement=self.judgement,
-            advice=self._finish.advice(self.name, simulated=self.simulated),
-        )
+        self._finish.show(self._console, self.verdict, self.name, simulated=self.simulated)
 
     def _detach(self) -> None:
         while self._detachers:

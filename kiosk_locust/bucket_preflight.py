@@ -26,6 +26,7 @@ def open_for(options: Options, requests: Iterable[JobRequest]) -> Bucket | None:
         return None
     wanted = set() if simulated or options.transfers.upload else _names(requests)
     writes = files.upload_results or options.transfers.upload_via == "bucket"
+    writes = writes or files.checkpoint_s > 0
     if not writes and not wanted:
         return None
     address = Address.parse(files.storage_bucket)

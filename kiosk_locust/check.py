@@ -19,7 +19,8 @@ from kiosk_locust.bucket_preflight import open_for
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.cost.credentials import Secrets, secrets
 from kiosk_locust.cost.source import Asked, Source, default_source
-from kiosk_locust.errors import KioskLocustError, OptionsError
+from kiosk_locust.errors import KioskLocustError, OptionsError, PreflightError
+from kiosk_locust.idle import Looker
 from kiosk_locust.options import Options, resolve
 from kiosk_locust.preflight import check_host
 from kiosk_locust.record import Ticket
@@ -69,6 +70,7 @@ def _ask_all(options: Options, known: Secrets, say: Callable[[str], None]) -> bo
     """Ask each, and say what it said; whether none was in trouble."""
     questions: dict[str, Callable[[], Answer]] = {
         "the Kiosk": lambda: _kiosk(options),
+        "the Kiosk's queues": lambda: _queues(options, known),
         "the bucket": lambda: _bucket(options),
         "the cost": lambda: _cost(options, known),
     }
@@ -87,6 +89,15 @@ def _kiosk(options: Options) -> Answer:
         return "no host is set, so a simulated one will be started"
     check_host(options, [request_from(options, Ticket(0, 1, 0, None, options.file))])
     return f"{options.host} answers, and takes {options.job_type} jobs"
+
+
+def _queues(options: Options, known: Secrets) -> Answer:
+    if options.host is None:
+        return "a simulated Kiosk is idle at its start"
+    found = Looker(options, known, SystemClock(), os.environ).queues()
+    if options.require_idle == "refuse" and (found.unknown or found.jobs):
+        raise PreflightError(f"{found}, and REQUIRE_IDLE is refuse: a run would not start")
+    return str(found)
 
 
 def _bucket(options: Options) -> Answer:

@@ -31,7 +31,7 @@
         ├── NoAnswer          may have arrived: reset, closed, timed out
         └── Answered          an answer came, but not the one wanted
             ├── Refused       4xx: the Kiosk says no
-            ├── Busy          429 or 503: not processed, try later
+            ├── Busy          408, 429 or 503: not processed, try later
             ├── ServerFault   another 5xx: it may or may not have been processed
             ├── Redirected    3xx: not processed, it lives elsewhere
             └── BadAnswer     2xx, but not the JSON that the call promises
@@ -216,7 +216,7 @@ class Refused(Answered):
 
 
 class Busy(Answered):
-    """429 or 503: not processed; ``retry_after_s`` is the wait asked for, if any."""
+    """408, 429 or 503: not processed; ``retry_after_s`` is the wait asked for, if any."""
 
     def __init__(self, message: str, *, status: int, retry_after_s: float | None) -> None:
         super().__init__(message, status=status)

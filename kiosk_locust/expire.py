@@ -1,4 +1,4 @@
-"""Tells the Kiosk to forget, in EXPIRE_TIME, what an interrupted run left behind."""
+"""Tells the Kiosk to forget, in EXPIRE_TIME, what a run left behind there."""
 
 from __future__ import annotations
 

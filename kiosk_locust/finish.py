@@ -11,15 +11,19 @@ from pathlib import Path
 from typing import TypeVar
 
 import gevent
+from rich.console import Console
 
-from kiosk_locust import judging, report, results, units
+from kiosk_locust import judging, report, results
 from kiosk_locust.archive import Archive, Archived
+from kiosk_locust.checkpoints import Checkpoints
 from kiosk_locust.clock import Clock
 from kiosk_locust.cost.annotations import RunNote
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.costing import SIGTERM_LIMIT_S, Costing, Ended
 from kiosk_locust.errors import KioskLocustError, LedgerError
+from kiosk_locust.idle import Queues
 from kiosk_locust.ledger import Ledger
+from kiosk_locust.leftover import Leftover
 from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.quality import junit
 from kiosk_locust.quality.judgement import Judgement
@@ -30,6 +34,7 @@ from kiosk_locust.realthread import in_thread
 from kiosk_locust.reckoning import Reckoning
 from kiosk_locust.remains import left_in_the_kiosk
 from kiosk_locust.run import ALL_CLOSED, Run
+from kiosk_locust.screen import closing
 from kiosk_locust.summary import Summary
 from kiosk_locust.transfers.movers import results_folder
 from kiosk_locust.verdict import Verdict, exit_code
@@ -42,6 +47,10 @@ logger = logging.getLogger(__name__)
 Step = Callable[[], None]
 T = TypeVar("T")
 
+#: How long a checkpoint at the end is waited for, and where a cluster is about to kill the process.
+CHECKPOINT_S, SIGTERM_CHECKPOINT_S = 60.0, 2.0
+#: The same of the Kiosk's queues.
+LOOK_S, SIGTERM_LOOK_S = 5.0, 0.5
 #: What an annotation says of a run, by its exit code.
 _OUTCOMES = {0: "done", 1: "failed", 2: "interrupted"}
 
@@ -64,6 +73,8 @@ class Finish:
         *,
         costing: Costing | None = None,
         archive: Archive | None = None,
+        checkpoints: Checkpoints | None = None,
+        look: Callable[[float], Queues] | None = None,
         generator: Callable[[], Generator] | None = None,
         aborted: str = "",
     ) -> None:
@@ -76,6 +87,9 @@ class Finish:
         self.archived = Archived()
         self.judgement: Judgement | None = None  # once it was made
         self._archive = archive
+        self._checkpoints = checkpoints
+        self._look = look
+        self._queues = ""  # what the Kiosk still has to do, in words
         self._rows: tuple[Row, ...] = ()  # the judgement's thresholds
         self._reckoning: Reckoning | None = None  # shared by judgement, page and results
         self._told: Told | None = None
@@ -89,13 +103,16 @@ class Finish:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """What every run ends with, in order; after the first, the ledger lacks but the cost."""
+        """What every run ends with; after the first, the ledger lacks but cost and verdict."""
         return (
             self.record_end,
+            self.keep_checkpoint,
+            self.look_at_queues,
             self.ask_cost,
             self.judge,
             self.tell,
             self.close_ledger,
+            self.keep_checkpoint,  # with cost and verdict, for who asks for the run once more
             self.write_results,
             self.write_report,
             self.let_go,
@@ -138,11 +155,26 @@ class Finish:
         later = [*self._downloaded(run_name), *self._to_upload_later()]
         if self.run.finished or simulated:
             return later
-        left = left_in_the_kiosk(self._path)
-        words = [f"left in the Kiosk: {units.count(left, 'job')} of this run"] if left else []
+        words = list(self._leftover().lines())
         is_there = self._path.parent.absolute() == self._output_dir.absolute()
         resumable_as = run_name if is_there else self._path
         return [*later, *words, f"to go on with it: locust … --resume {resumable_as}"]
+
+    def _leftover(self) -> Leftover:
+        """What it left in the Kiosk; GPU nodes as far as the run's cost is known."""
+        summary, priced = self.summary, self.cost.of(None) if self.cost else None
+        options = self.run.options
+        is_zip = options.file.lower().endswith(".zip")
+        per_job = options.cost.images_per_job or (None if is_zip else 1)
+        usd = priced.legacy.get("gpu_node_cost") if priced else None
+        return Leftover(
+            jobs=left_in_the_kiosk(self._path),
+            images_per_job=per_job,
+            images_done=summary.images_done if summary else 0,
+            images_per_s=summary.images_per_s if summary else None,
+            gpu_nodes_usd=float(usd) if usd else None,
+            queues=self._queues,
+        )
 
     def _downloaded(self, run_name: str) -> list[str]:
         if self.summary is None or not self.summary.moved.downloads:
@@ -158,6 +190,23 @@ class Finish:
             f"to upload it later: python -m kiosk_locust upload-results {self._path}",
         ]
 
+    def show(self, console: Console, verdict: Verdict, run_name: str, *, simulated: bool) -> None:
+        """Print the closing summary, once there is one."""
+        if self.summary is None:
+            return
+        closing.show(
+            console,
+            self.summary,
+            verdict,
+            run_name=run_name,
+            simulated=simulated,
+            files=self.files,
+            uploaded=self.archived.urls,
+            cost=self.cost,
+            judgement=self.judgement,
+            advice=self.advice(run_name, simulated=simulated),
+        )
+
     # -- the steps
 
     def record_end(self) -> None:
@@ -169,6 +218,22 @@ class Finish:
             ended_by=self.run.ended_by,
             finished="true" if self.run.finished else "false",
         )
+
+    def keep_checkpoint(self) -> None:
+        """Keep the ledger in the bucket as it now is; that this fails is no problem of the run."""
+        if self._checkpoints is None:
+            return
+        was_terminated = self.run.ended_by == signal.SIGTERM.name
+        within_s = SIGTERM_CHECKPOINT_S if was_terminated else CHECKPOINT_S
+        self._checkpoints.last(within_s, self.run.given_up)
+
+    def look_at_queues(self) -> None:
+        """After an interruption, how much the Kiosk still has to do, where that can be known."""
+        if self._look is None or self.run.finished:
+            return
+        was_terminated = self.run.ended_by == signal.SIGTERM.name
+        found = self._look(SIGTERM_LOOK_S if was_terminated else LOOK_S)
+        self._queues = str(found)
 
     def ask_cost(self) -> None:
         """Ask what the run cost, and keep it in the ledger: results come from there alone.

@@ -34,10 +34,14 @@ from kiosk_locust.retry import Backoff, Budget, poll_interval_s
 
 #: A submission that may have arrived is sent again at most so often: each may be a job more.
 MAX_MAYBE_SUBMISSIONS = 3
-#: They are few, so they lie far enough apart for a short outage to pass between them.
-MAYBE_BASE_S = 10.0
-#: The hash expires for tidiness only; more tries are not worth a busy Kiosk's time.
+#: They are few, so they lie far enough apart for an outage of 20 s to pass between them: each wait
+#: is drawn from the upper half of its range, 7.5 to 15 s and then 15 to 30 s.
+MAYBE_BASE_S = 15.0
+MAYBE_LEAST = 0.5
+#: The hash expires for tidiness only; more tries are not worth a busy Kiosk's time, nor does the
+#: end of a run wait for one that asks to come back much later.
 EXPIRE_TRIES = 3
+EXPIRE_WAIT_S = 10.0
 
 
 class Interrupted(BaseException):
@@ -104,7 +108,7 @@ class Job:
         self._uploader = uploader
         self._pass_time = rest or clock.wait
         self._backoff = Backoff(rng)
-        self._maybe_backoff = Backoff(rng, base_s=MAYBE_BASE_S)
+        self._maybe_backoff = Backoff(rng, base_s=MAYBE_BASE_S, least=MAYBE_LEAST)
         self._is_adopted = bool(record.job_id)
         self._alarm = Event()  # ends a rest early
         self._is_last_look = False
@@ -346,12 +350,15 @@ class Job:
         if not self._is_to_expire:
             return
         self._book.settle()
-        for _ in range(EXPIRE_TRIES):
+        for left in reversed(range(EXPIRE_TRIES)):
             try:
                 known = self._kiosk.expire(record.job_id, seconds)
             except KioskError as error:
                 record.expire_error = str(error)
-                self._clock.sleep(self._backoff.delay(error))
+                wait_s = self._backoff.delay(error)
+                if not left or wait_s > EXPIRE_WAIT_S:
+                    break
+                self._clock.sleep(wait_s)
             else:
                 record.expire_error = "" if known else "the Kiosk no longer knew its hash"
                 break

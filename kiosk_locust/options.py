@@ -17,6 +17,7 @@ from kiosk_locust.settings.cost import CostOptions, cost
 from kiosk_locust.settings.files import FilesOptions, files
 from kiosk_locust.settings.folders import check_file, check_folder
 from kiosk_locust.settings.grafana import GrafanaOptions, grafana
+from kiosk_locust.settings.outside import OutsideOptions, outside
 from kiosk_locust.settings.plan import Arrival, Ramp, Workload, plan
 from kiosk_locust.settings.sources import FORM, Layers
 from kiosk_locust.settings.target import target
@@ -32,6 +33,7 @@ __all__ = [
     "FilesOptions",
     "GrafanaOptions",
     "Options",
+    "OutsideOptions",
     "Ramp",
     "Resolved",
     "TransferOptions",
@@ -98,6 +100,8 @@ class Options:
     cost: CostOptions
     grafana: GrafanaOptions
     trust: TrustOptions
+    outside: OutsideOptions = dataclasses.field(default_factory=OutsideOptions)
+    require_idle: Literal["warn", "refuse", "wait"] = "warn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +217,11 @@ def draft(
         cost=_with_images(cost(check), moved.options),
         grafana=where_to_ask,
         trust=trust(check),
+        outside=outside(check),
+        require_idle=cast(
+            'Literal["warn", "refuse", "wait"]',
+            check.take("require_idle", parsing.choice("warn", "refuse", "wait"), "warn"),
+        ),
     )
     knows_costs = kiosk.host is None or bool(where_to_ask.host or where_to_ask.prometheus_url)
     foresee(

@@ -42,6 +42,7 @@ from kiosk_locust.patience import PatientMaster
 from kiosk_locust.preflight import check_host
 from kiosk_locust.record import JobRequest
 from kiosk_locust.resuming import Finished, Resumption
+from kiosk_locust.scraped import Scraped
 from kiosk_locust.settings.sources import DOTENV, Layers, locusts_own, lookalikes, read_dotenv
 from kiosk_locust.signals import Signals
 from kiosk_locust.user import RUNS, KioskUser, first_requests
@@ -119,6 +120,7 @@ class Plugin:
         self._is_starting = False
         self._refusal = ""  # why the last run did not start
         self._site: Site | None = None
+        self._scraped = Scraped()
         self._ending: gevent.Greenlet | None = None
         self._earlier: list[tuple[ActiveRun, gevent.Greenlet]] = []  # runs that still end
         self._log: logging.Handler | None = None
@@ -168,6 +170,10 @@ class Plugin:
             form.check_before_start(self._web_ui, self._runner, self._check_form)
             self._site = Site(options.output_dir, self._open_page())
             self._site.add_to(self._web_ui)
+            if options.outside.metrics:
+                self._scraped.add_to(self._web_ui)
+        elif options.outside.metrics:
+            self._scraped.listen(options.outside)
         self._signals.install()
         hub = gevent.get_hub()  # Locust says in a line why a test stopped; spare the traceback
         hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)
@@ -283,9 +289,12 @@ class Plugin:
             lambda: self._on_run_over(active),
             self._resumption,
             secrets=self._secrets,
+            is_ended=lambda: self._signals.first is not None,
+            may_be_resumed=resuming.is_asked_for(self._given),
         )
         RUNS[self._environment] = active.open(self._first(options))
         self._active = active
+        self._scraped.current = active.exposition
         self._environment.process_exit_code = 2  # until the run says better
         if self._site is not None:
             self._site.began(active.live, active.path.parent)

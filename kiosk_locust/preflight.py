@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 from collections.abc import Callable, Iterable
@@ -261,3 +262,12 @@ def _listed(names: Iterable[str]) -> str:
         return "none"
     more = len(quoted) - NAMES_SHOWN
     return ", ".join(quoted[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def warn_of_pool(kiosk: Kiosk, options: Options, clock: Clock) -> None:
+    """Warn of a pool too small, by one request's time; one that fails tells nothing."""
+    begun = clock.now()
+    with contextlib.suppress(KioskError):
+        kiosk.job_types()
+        if warning := pool_warning(options, clock.now() - begun):
+            logger.warning("%s", warning)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust import schedule
+from kiosk_locust import doubt, schedule, units
 from kiosk_locust.journal import ALIVE_BOUND_S
 from kiosk_locust.options import Options
 from kiosk_locust.reading import opened
@@ -33,7 +33,12 @@ from kiosk_locust.record import (
 
 DIED = "the process died"
 MAYBE = "the run's process died when this may just have been sent"
+LOST = "the run's disk was lost when this may have been sent: no checkpoint knows"
 GIVEN_UP = "perhaps submitted: the run's process died, or its answer was lost; --on-ambiguous close"
+
+#: A master deals tickets to its workers 1 s before they are due (`relay.messages.Terms`), and they
+#: send those even after its death; half a second more for the clocks of two machines.
+AHEAD_S = 1.5
 
 #: Outcomes that are taken up again.
 _OPEN_ENDS = "('unfinished', 'timeout', 'error')"
@@ -64,9 +69,8 @@ _KEEP_CLOSED = " AND NOT (ambiguous <> 0 AND state = 'closed' AND outcome = 'err
 _ADOPT = f"""UPDATE tickets SET state = 'submitted', outcome = NULL, reason = NULL,
     closed_at = NULL WHERE job_id IS NOT NULL AND state = 'closed' AND outcome IN {_OPEN_ENDS}"""
 _LEFT = f"SELECT count(*) FROM tickets WHERE job_id IS NOT NULL AND outcome IN {_OPEN_ENDS}"
-_KNOWN_TO_THE_KIOSK = f"""SELECT job_id FROM tickets
-    WHERE {_IS} = 'submitted' AND job_id IS NOT NULL UNION ALL
-    SELECT job_id FROM tickets WHERE job_id IS NOT NULL AND outcome IN {_OPEN_ENDS}"""
+_KNOWN_TO_THE_KIOSK = f"""SELECT job_id FROM tickets WHERE job_id IS NOT NULL
+    AND (state = 'submitted' OR outcome IN {_OPEN_ENDS} OR coalesce(expire_error, '') <> '')"""
 _END_LAST_SESSION = "UPDATE sessions SET ended_at = ?, ended_by = ? WHERE ended_at IS NULL"
 #: What was found at the end of the session before; should this one die, it would be a lie.
 _FORGET_END = """DELETE FROM meta
@@ -78,7 +82,7 @@ _ADOPTED = f"""SELECT tickets.*, requests.body FROM tickets
 #: What finds open work; none of it may look at every ticket.
 OPEN_WORK = (
     *(_ADD_MAYBE, _MARK_AMBIGUOUS, _CLOSE_AMBIGUOUS, _FORGET_UNTRIED, _OPEN, _OPEN + _KEEP_CLOSED),
-    *(_ADOPT, _ADOPTED, _LEFT, _KNOWN_TO_THE_KIOSK),
+    *(_ADOPT, _ADOPTED, _LEFT),
 )
 _LAST_CHANGE = """SELECT status, observed_at, after, updated_at, coalesce(updated_by, '')
     FROM changes WHERE ticket_id = ? ORDER BY observed_at DESC LIMIT 1"""
@@ -115,7 +119,9 @@ class Remains:
         begun: int = 0,
         adopted: int = 0,
         flags: bytes = b"",
+        note: str = "",
     ) -> None:
+        self.note = note  # what is to be told of where it goes on from
         self.earlier = earlier or Earlier()
         self.adopted = adopted  # jobs to be polled on
         self.begun = begun
@@ -211,8 +217,15 @@ def take_up(
     """
     died_at = _alive_at(db)
     sendable_until = died_at + _sendable_s(db)
-    db.execute(_ADD_MAYBE, (MAYBE, sendable_until, options.transfers.upload))
-    db.execute(_MARK_AMBIGUOUS, (sendable_until, options.transfers.upload))
+    uploads, why, note = options.transfers.upload, MAYBE, ""
+    if mark := doubt.mark_of(db):
+        # Nobody knows when its process died, nor what was uploaded meanwhile.
+        sendable_until, uploads, why = now + AHEAD_S, False, LOST
+        doubtful = doubt.lease_doubtful(db, options, mark, sendable_until)
+        note = _note(mark, now, doubtful)
+        db.execute("INSERT INTO notes VALUES (?, NULL, ?)", (now, note))
+    db.execute(_ADD_MAYBE, (why, sendable_until, uploads))
+    db.execute(_MARK_AMBIGUOUS, (sendable_until, uploads))
     kept = ""
     if options.on_ambiguous == "close":
         db.execute(_CLOSE_AMBIGUOUS, (GIVEN_UP, now))
@@ -227,7 +240,14 @@ def take_up(
     (sessions,) = db.execute("SELECT count(*) FROM sessions").fetchone()
     sql = "INSERT INTO sessions (number, started_at, changed) VALUES (?, ?, ?)"
     db.execute(sql, (sessions + 1, now, changed))
-    return _remains(db, path, options, sessions)
+    return _remains(db, path, options, sessions, note)
+
+
+def _note(mark: doubt.Mark, now: float, doubtful: int) -> str:
+    age = units.seconds(max(0.0, now - mark.taken_at))
+    may = f"{units.count(doubtful, 'job')} may have been submitted since then"
+    marked = ", and are marked ambiguous" if doubtful else ""
+    return f"it goes on from a checkpoint that was {age} old: {may}{marked}"
 
 
 def left_in_the_kiosk(path: Path) -> int:
@@ -238,11 +258,13 @@ def left_in_the_kiosk(path: Path) -> int:
 
 
 def jobs_left_in_the_kiosk(db: sqlite3.Connection) -> Iterator[str]:
-    """The ids of these jobs, and of those of a process that died."""
+    """The ids of these jobs, of those of a process that died, and of those not told to expire."""
     return (job_id for (job_id,) in db.execute(_KNOWN_TO_THE_KIOSK))
 
 
-def _remains(db: sqlite3.Connection, path: Path, options: Options, sessions: int) -> Remains:
+def _remains(
+    db: sqlite3.Connection, path: Path, options: Options, sessions: int, note: str
+) -> Remains:
     begun, last_id = db.execute(
         "SELECT (SELECT max(cycle) FROM cycles), (SELECT max(id) FROM tickets)"
     ).fetchone()
@@ -266,6 +288,7 @@ def _remains(db: sqlite3.Connection, path: Path, options: Options, sessions: int
         begun=begun or 0,
         adopted=adopted,
         flags=bytes(flags),
+        note=note,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust import names, opening
+from kiosk_locust import names, opening, restoring
 from kiosk_locust.errors import LedgerError, Mistake, OptionsError
 from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.inputs.finding import Found
@@ -22,7 +22,9 @@ from kiosk_locust.soundness import foreign, look_over
 
 LATEST = "latest"
 #: Options that are of a process, not of the run.
-_OF_THE_PROCESS = frozenset({"output_dir", "run_name", "log_enabled", "log_level", "log_file"})
+_OF_THE_PROCESS = frozenset(
+    {"output_dir", "run_name", "log_enabled", "log_level", "log_file", "outside"}
+)
 _SHOWN = 5
 
 
@@ -33,6 +35,7 @@ class Resumption:
     path: Path
     run: Facts
     inputs: tuple[InputFile, ...] = ()  # the files of its plan, where it uploads some
+    generation: int = 0  # of its checkpoint in the bucket; 0: there is none
 
     @property
     def found(self) -> Found:
@@ -118,11 +121,12 @@ def find(given: Layers) -> Resumption | Finished | None:
     if run_name and run_name.text.strip() not in (named.text.strip(), path.stem):
         advice = f"contradicts {named.shown}: a run that is resumed keeps its name; leave it out"
         raise OptionsError([Mistake(run_name.source, run_name.text, advice)])
+    generation = restoring.fetch_newest(given, path)
     if not path.exists() or opening.is_blank(path):
         if or_start:
             return None
         raise LedgerError(f"{named.shown}: there is no ledger {path}{_others(folder)}")
-    return _judge(path, finished_is_well=resume is None)
+    return _judge(path, finished_is_well=resume is None, generation=generation)
 
 
 def new_name(given: Layers) -> Layers:
@@ -145,7 +149,7 @@ def for_new_runs(given: Layers, resumed: Resumption | None) -> Layers:
     return given.over(planned.layer(resumed.run.options, resumed.place))
 
 
-def _judge(path: Path, *, finished_is_well: bool) -> Resumption | Finished:
+def _judge(path: Path, *, finished_is_well: bool, generation: int = 0) -> Resumption | Finished:
     """Look a ledger over without changing it."""
     lock, connection = opening.reopen(path)  # its file is looked over, a torn end is mended
     connection.close()
@@ -171,7 +175,7 @@ def _judge(path: Path, *, finished_is_well: bool) -> Resumption | Finished:
             " ended with its process; start a new run (python -m kiosk_locust.simulator runs one"
             " that stays)"
         )
-    return Resumption(path, run, planned_inputs)
+    return Resumption(path, run, planned_inputs, generation)
 
 
 def _output_dir(given: Layers) -> Path:

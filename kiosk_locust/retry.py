@@ -18,14 +18,23 @@ class Backoff:
     Each wait is drawn from 0 to a ceiling that starts at ``base_s`` and doubles up to
     ``cap_s``, so that those who failed together do not come back together. After a Busy that
     names a wait (at most ``LONGEST_HINT_S`` of it is believed) the drawn one is added to it.
+    ``least`` is the share of the ceiling that each wait has at least, 0 to 1.
     """
 
-    __slots__ = ("_base_s", "_cap_s", "_failures", "_rng")
+    __slots__ = ("_base_s", "_cap_s", "_failures", "_least", "_rng")
 
-    def __init__(self, rng: random.Random, *, base_s: float = BASE_S, cap_s: float = CAP_S) -> None:
+    def __init__(
+        self,
+        rng: random.Random,
+        *,
+        base_s: float = BASE_S,
+        cap_s: float = CAP_S,
+        least: float = 0.0,
+    ) -> None:
         self._rng = rng
         self._base_s = base_s
         self._cap_s = cap_s
+        self._least = least
         self._failures = 0
 
     def delay(self, error: BaseException | None = None) -> float:
@@ -33,7 +42,7 @@ class Backoff:
         # Two to the 40th times any base is past any cap; more would overflow after days.
         ceiling_s = min(self._cap_s, self._base_s * 2.0 ** min(self._failures, 40))
         self._failures += 1
-        drawn_s = self._rng.uniform(0.0, ceiling_s)
+        drawn_s = self._rng.uniform(self._least * ceiling_s, ceiling_s)
         if isinstance(error, Busy) and error.retry_after_s is not None:
             return min(max(error.retry_after_s, 0.0), LONGEST_HINT_S) + drawn_s
         return drawn_s

@@ -88,6 +88,11 @@ class Run(Share):
         self._orphans.append(self._poll_on(record))
 
     @property
+    def tickets(self) -> Tickets:
+        """What hands out its tickets."""
+        return self._tickets
+
+    @property
     def finished(self) -> bool:
         """Whether every ticket was closed by what the Kiosk did."""
         return self.all_closed.is_set() and all(o.is_the_kiosks for o in self.outcomes)

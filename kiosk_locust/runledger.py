@@ -77,6 +77,8 @@ class RunLedger:
         except BaseException:
             ledger.discard()
             raise
+        if remains.note:
+            logger.warning("%s: %s", self.name, remains.note)
         logger.info("%s is resumed: %s", self.name, remains)
         return ledger, remains
 

@@ -86,11 +86,22 @@ class Tickets(Hand):
         self._coming: Iterator[Ticket] = iter(())
         self._next: Ticket | None = None  # read ahead, to know when none is left
         self._reopened: list[tuple[int, Ticket]] = []
+        self.has_begun = False
+        self.given_until = 0  # the number after the last ticket that was handed out
+        self.on_horizon: Callable[[], None] = lambda: None  # called when the horizon comes near
+        self._horizon: int | None = None
+        self._near = 0
+
+    @property
+    def next(self) -> Ticket | None:
+        """The one that comes next, of those that nobody had yet; None: none in this cycle."""
+        return self._next
 
     def begin(self, cycle: int, started_at: float) -> None:
         """Hand out the tickets of ``cycle`` from now on."""
         self._coming = self._of_cycle(cycle, started_at)
         self._next = next(self._coming, None)
+        self.has_begun = True
         self._idle.clear()
         self.wake()
 
@@ -99,9 +110,8 @@ class Tickets(Hand):
         while not self.stopped:
             if self._reopened:
                 return self._taken(heapq.heappop(self._reopened)[1])
-            if self._next is not None:
-                ticket, self._next = self._next, next(self._coming, None)
-                return self._taken(ticket)
+            if self._next is not None and not self._is_held_back(self._next):
+                return self._hand_out(self._next)
             self._wait_for_more()
         return None
 
@@ -111,8 +121,16 @@ class Tickets(Hand):
             return None
         if self._next.due_at is not None and self._next.due_at >= before:
             return None
-        ticket, self._next = self._next, next(self._coming, None)
-        return self._taken(ticket)
+        if self._is_held_back(self._next):
+            return None
+        return self._hand_out(self._next)
+
+    def hold_from(self, horizon: int | None) -> None:
+        """Hand out only tickets below ``horizon`` until the next call; None: all."""
+        self._horizon = horizon
+        if horizon is not None:
+            self._near = (self.given_until + horizon) // 2
+        self.wake()
 
     def give_back(self, ticket: Ticket) -> None:
         """A ticket that was taken and surely not submitted is open again."""
@@ -134,6 +152,18 @@ class Tickets(Hand):
             yield self._next
             yield from self._coming
             self._next = None
+
+    def _is_held_back(self, ticket: Ticket) -> bool:
+        if self._horizon is None:
+            return False
+        if ticket.id >= self._near:
+            self.on_horizon()
+        return ticket.id >= self._horizon
+
+    def _hand_out(self, ticket: Ticket) -> Ticket:
+        self._next = next(self._coming, None)
+        self.given_until = ticket.id + 1
+        return self._taken(ticket)
 
     def _any_left(self) -> bool:
         return self._next is not None or bool(self._reopened)

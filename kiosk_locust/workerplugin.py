@@ -33,6 +33,7 @@ from kiosk_locust.options import (
     FilesOptions,
     GrafanaOptions,
     Options,
+    OutsideOptions,
     Ramp,
     TransferOptions,
     TrustOptions,
@@ -41,6 +42,7 @@ from kiosk_locust.record import Record
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.relay.worker import WorkerEnd
 from kiosk_locust.remote import RemoteShare
+from kiosk_locust.spans import spans_if_on
 from kiosk_locust.statistics import LocustStatistics, tell_of_request
 from kiosk_locust.tally import Tallies
 from kiosk_locust.transfers.movers import Movers, from_facts, movers
@@ -175,6 +177,8 @@ class WorkerPlugin:
             if not share.ledger.is_returned(record):
                 statistics.on_closed(record)
 
+        if spans := spans_if_on(self._environment.parsed_options):
+            self._closers.append(spans.attach())
         events.job_closed.add_listener(on_closed, critical=True)
         events.job_downloaded.add_listener(statistics.on_downloaded, critical=True)
         self._closers += [
@@ -237,4 +241,5 @@ def _options(values: dict[str, Any]) -> Options:
         values[name] = Path(values[name])
     values["cost"], values["grafana"] = CostOptions(), GrafanaOptions()  # the master asks
     values["trust"] = TrustOptions()  # and judges
+    values["outside"] = OutsideOptions()  # and tells
     return Options(**values)

@@ -30,7 +30,7 @@ class Proxy:
         self._flows.set()
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._start()
         return self
 
     def __exit__(
@@ -40,15 +40,31 @@ class Proxy:
         trace: TracebackType | None,
     ) -> None:
         self.release()
-        for sock in (self._listener, *self._open):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
+        self.refuse()
+        self.drop()
 
-    def _accept(self) -> None:
+    def drop(self) -> None:
+        """Break off every connection."""
+        dropped, self._open = self._open, []
+        for sock in dropped:
+            _close(sock)
+
+    def refuse(self) -> None:
+        """Refuse connections, as where nobody listens; those that there are stay."""
+        _close(self._listener)
+
+    def accept(self) -> None:
+        """Listen again, at the same port."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._start()
+
+    def _start(self) -> None:
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                near, _ = self._listener.accept()
+                near, _ = listener.accept()
             except OSError:
                 return
             try:
@@ -68,3 +84,9 @@ class Proxy:
                 sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)
+
+
+def _close(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()

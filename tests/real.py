@@ -141,6 +141,7 @@ class Locust:
         start_new_session: bool = False,
         log: str = "output.txt",
         judged: bool = False,
+        prefix: tuple[str, ...] = (),  # of the command: what it is to run within
         **environment: str,
     ) -> None:
         self.folder = folder
@@ -154,7 +155,7 @@ class Locust:
         with self._output.open("w") as output:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "locust", "-f", str(locustfile)),
+                    *(*prefix, sys.executable, "-m", "locust", "-f", str(locustfile)),
                     *(["--headless"] if headless else []),
                     *arguments,
                 ],

@@ -96,12 +96,14 @@ Behaviour = Callable[[Connection], None]
 
 
 class RawServer:
-    """A server on a free loopback port, over TLS if it is given a context."""
+    """A server on a free loopback port, or a given one; over TLS if it is given a context."""
 
-    def __init__(self, behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, behaviour: Behaviour, tls: ssl.SSLContext | None = None, port: int = 0
+    ) -> None:
         self._behaviour = behaviour
         self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port: int = self._listener.getsockname()[1]
         self.requests: list[Received] = []
         self.got_request = threading.Event()
@@ -125,10 +127,14 @@ class RawServer:
         trace: TracebackType | None,
     ) -> None:
         self.stopping.set()
+        self.stop_listening()
+        self.close_connections()
+
+    def stop_listening(self) -> None:
+        """Refuse connections from now on; those that there are stay."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self.close_connections()
 
     def close_connections(self) -> None:
         """Close every connection, as an ingress that is reloaded does."""

@@ -36,6 +36,8 @@ def answer(status: int = 200, body: bytes = b"{}", **headers: str) -> Exchange:
         (308, Redirected),
         (400, Refused),
         (404, Refused),
+        (408, Busy),
+        (413, Refused),
         (429, Busy),
         (500, ServerFault),
         (502, ServerFault),

@@ -31,7 +31,7 @@ from tests.servers import (
 )
 
 JOBS = 20
-AT_ONCE = 4  # processes that the runs of a table are spread over
+AT_ONCE = 6  # processes that the runs of a table are spread over
 
 # -- hosts that no run can start from
 

@@ -109,6 +109,7 @@ class Scene:
         self.kiosk = ScriptedKiosk(self.clock, self.log)
         self.record = make_record()
         self.submitting = True
+        self.rng = random.Random(1)
 
     def live(self, uploader: Uploader | None = None, **options: Any) -> Record:
         Job(
@@ -118,7 +119,7 @@ class Scene:
             leased=7,
             options=make_options(**options),
             clock=self.clock,
-            rng=random.Random(1),
+            rng=self.rng,
             may_submit=lambda: self.submitting,
             uploader=uploader,
         ).run()
@@ -336,6 +337,26 @@ def test_a_failed_expire_is_a_note_and_changes_no_outcome(scene: Scene) -> None:
     record = scene.live()
     assert (record.outcome, record.expire_error) == (Outcome.DONE, "500 boom")
     assert scene.log[-1] == "expire failed"
+
+
+def test_the_end_of_a_job_waits_for_no_kiosk_that_asks_to_expire_it_much_later(
+    scene: Scene,
+) -> None:
+    scene.kiosk.expires = [Busy("503 later", status=503, retry_after_s=600.0)]
+    record = scene.live()
+    assert (record.outcome, record.expire_error) == (Outcome.DONE, "503 later")
+    assert scene.log.count("expire") == 1
+    assert max(scene.clock.slept) <= 10.0
+
+
+def test_an_outage_of_20_s_is_over_before_the_last_submission_that_may_have_arrived() -> None:
+    for seed in range(100):
+        scene = Scene()
+        scene.kiosk.predicts = [NoAnswer("reset"), NoAnswer("reset"), KEY]
+        scene.rng = random.Random(seed)
+        record = scene.live()
+        first, *_, last = [attempt.asked_at for attempt in record.attempts]
+        assert last - first > 20
 
 
 def test_expire_time_zero_sets_none(scene: Scene) -> None:

@@ -14,7 +14,7 @@ from kiosk_locust.journal import ALIVE_BOUND_S
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.options import Options
 from kiosk_locust.record import Attempt, AttemptResult, Outcome, Record, Ticket
-from kiosk_locust.remains import OPEN_WORK, Remains, take_up
+from kiosk_locust.remains import OPEN_WORK, Remains, jobs_left_in_the_kiosk, take_up
 from tests.scenarios import make_options, make_record
 
 DIED_AT = 110.0  # tickets n are due at 100 + n
@@ -211,3 +211,16 @@ def test_finding_open_work_never_scans_the_tickets(sql: str, tmp_path: Path) -> 
         plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
     assert not [step for step in plan if step.startswith("SCAN")], plan
     assert [step for step in plan if "tickets_not_closed" in step or "tickets_open_ends" in step]
+
+
+def test_a_job_that_is_done_and_was_not_told_to_expire_is_left_in_the_kiosk(tmp_path: Path) -> None:
+    died = Died(tmp_path / "a.db")
+    for number in (1, 2):
+        record = died.submitted(number)
+        record.outcome, record.closed_at = Outcome.DONE, 105.0
+        died.ledger.close_ticket(record)
+        record.expire_error = "503: too busy" if number == 2 else ""
+        died.ledger.expire_failed(record)
+    died.ledger.close()
+    with closing(sqlite3.connect(died.path)) as db:
+        assert list(jobs_left_in_the_kiosk(db)) == ["s:2"]

@@ -43,6 +43,11 @@ def test_every_wait_lies_between_nothing_and_the_ceiling(seed: int, failures: in
     assert 0 <= waits[-1] <= min(30.0, 0.5 * 2**failures)
 
 
+def test_waits_can_be_told_to_have_a_share_of_the_ceiling_at_least() -> None:
+    backoff = Backoff(random.Random(1), base_s=8.0, least=0.5)
+    assert 4.0 <= backoff.delay() <= 8.0 <= backoff.delay() <= 16.0
+
+
 def test_two_that_failed_together_wait_differently() -> None:
     first, second = Backoff(random.Random(1)), Backoff(random.Random(2))
     assert first.delay() != second.delay()

@@ -109,4 +109,5 @@ def test_the_job_of_a_user_that_goes_lives_on(scene: Scene) -> None:
         gevent.sleep(0.001)
     gevent.killall(scene.users[: USERS - 1])
     assert scene.run.all_closed.wait(20)
-    assert scene.kiosk.submitted == [str(number) for number in range(USERS)]
+    # A disk that is slow at the start can send the first few, late already, in another order.
+    assert sorted(map(int, scene.kiosk.submitted)) == list(range(USERS))

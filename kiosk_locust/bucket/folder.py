@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
 from kiosk_locust.bucket.streams import TURN, Turns
 from kiosk_locust.errors import BucketError, BucketMissing, NameTaken, NoSuchObject, NotPermitted
+
+_LOCKED_S = 0.01
 
 
 class FolderBucket:
@@ -67,6 +72,37 @@ class FolderBucket:
             raise self._error(name, error) from error
         return self.url_of(name)
 
+    def generation(self, name: str) -> int:
+        """Which version is there: made of the file's number and time; 0 if none is."""
+        try:
+            found = self._path(name).stat()
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise self._error(name, error) from error
+        return found.st_mtime_ns << 64 | found.st_ino
+
+    def replace(self, path: Path, name: str, generation: int) -> int:
+        """Copy ``path`` over that very generation; see the protocol."""
+        target = self._path(name)
+        part = target.with_name(f".{secrets.token_hex(8)}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with path.open("rb") as source, part.open("wb") as file:
+                    _copy(source, file)
+                with _locked(target.parent):  # nobody replaces it between the look and the rename
+                    if self.generation(name) != generation:
+                        raise NameTaken(f"{self.url_of(name)} is there already, and another")
+                    part.replace(target)
+                    return self.generation(name)
+            finally:
+                part.unlink(missing_ok=True)
+        except OSError as error:
+            if error.filename == str(path):
+                raise
+            raise self._error(name, error) from error
+
     def get(self, name: str, path: Path) -> None:
         """Copy to ``path``; see the protocol."""
         part = path.with_name(f"{path.name}.part")
@@ -98,6 +134,23 @@ class FolderBucket:
             if isinstance(error, PermissionError):
                 return NotPermitted(f"{self.url_of(name)}: {error.strerror}")
         return BucketError(f"{self.url_of(name)}: {error.strerror}")
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder alone, for a moment, among those who replace files in it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(_LOCKED_S)  # others go on meanwhile
+        yield
+    finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # gevent may close a descriptor a moment later
+        os.close(descriptor)
 
 
 def _copy(source: BinaryIO, target: BinaryIO) -> None:

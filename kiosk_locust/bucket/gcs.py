@@ -123,36 +123,61 @@ class GoogleBucket:
                 raise
         return self.url_of(name)
 
-    def _put(self, path: Path, name: str, checksum: str, size: int, *, public: bool) -> None:
+    def generation(self, name: str) -> int:
+        """Which version is there; 0 if none is."""
+        blob = self._look_up(name)
+        return 0 if blob is None else int(blob.generation or 0)
+
+    def replace(self, path: Path, name: str, generation: int) -> int:
+        """Upload over that very generation; see the protocol."""
+        checksum, size = crc32c_of(path)
+        try:
+            return self._put(path, name, checksum, size, public=False, over=generation)
+        except NameTaken:
+            blob = self._look_up(name)
+            if blob is None or (blob.crc32c, blob.size) != (checksum, size):
+                raise
+            return int(blob.generation)  # it is ours: the answer to an earlier try was lost
+
+    def _put(
+        self, path: Path, name: str, checksum: str, size: int, *, public: bool, over: int = 0
+    ) -> int:
+        """Upload over the generation ``over``; returns the new one."""
         send = self._put_whole if size <= SMALL else self._put_in_pieces
+        acl = "publicRead" if public else None
         with self._explaining(self.url_of(name)):
-            stored = send(path, self._blob(name, checksum), size, "publicRead" if public else None)
+            stored, generation = send(path, self._blob(name, checksum), size, acl, over)
         if stored != checksum:
             self._delete_damaged(name, stored)
             raise DamagedObject(
                 f"{self.url_of(name)}: the bucket's checksum is {stored}, the file's {checksum}; it"
                 " was deleted, upload it again"
             )
+        return generation
 
-    def _put_whole(self, path: Path, blob: Blob, size: int, acl: str | None) -> str | None:
+    def _put_whole(
+        self, path: Path, blob: Blob, size: int, acl: str | None, over: int
+    ) -> tuple[str | None, int]:
         with path.open("rb") as file:
             blob.upload_from_file(
                 file,
                 size=size,
                 predefined_acl=acl,
-                if_generation_match=0,
+                if_generation_match=over,
                 timeout=_TIMEOUT_S,
                 checksum=None,  # compared by the caller
                 retry=retry_for(self._patience_s),
             )
-        return str(blob.crc32c)
+        return str(blob.crc32c), int(blob.generation or 0)
 
-    def _put_in_pieces(self, path: Path, blob: Blob, size: int, acl: str | None) -> str | None:
+    def _put_in_pieces(
+        self, path: Path, blob: Blob, size: int, acl: str | None, over: int
+    ) -> tuple[str | None, int]:
         for tries_left in (2, 1, 0):
             session_url = blob.create_resumable_upload_session(
                 size=size,
                 predefined_acl=acl,
-                if_generation_match=0,
+                if_generation_match=over,
                 timeout=_TIMEOUT_S,
                 checksum=None,
                 retry=retry_for(self._patience_s),
@@ -168,11 +193,12 @@ class GoogleBucket:
                         shown=shown,
                         patience_s=self._patience_s,
                     )
-                    return upload.run().get("crc32c")
+                    found = upload.run()
+                    return found.get("crc32c"), int(found.get("generation", 0))
             except NoSession as error:
                 if not tries_left:
                     raise BucketUnreachable(f"{shown}: the bucket forgot the upload") from error
-        return None
+        raise AssertionError("the last try returns or raises")
 
     def _blob(self, name: str, checksum: str) -> Blob:
         blob = self._bucket.blob(name)

@@ -41,6 +41,16 @@ class Bucket(Protocol):
         warning is logged where it does not.
         """
 
+    def generation(self, name: str) -> int:
+        """Which version of an object is there: a number that is never used twice; 0 if none is."""
+
+    def replace(self, path: Path, name: str, generation: int) -> int:
+        """Upload a file over that very ``generation`` of an object, and return the new one.
+
+        0 stands for no object. Raises NameTaken where something else is there by now, and what
+        `put` raises besides. It stays as private as the bucket is.
+        """
+
     def get(self, name: str, path: Path) -> None:
         """Download an object to ``path``, which appears whole or not at all.
 

@@ -20,6 +20,9 @@ CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 60.0  # a Prometheus gives up a query after 2 min, most proxies before that
 TRIES = 3
 PAUSE_S = 1.0  # before the second try; it doubles
+#: A thousand series of 11,000 points, as many as a Prometheus gives, weigh less.
+MAX_ANSWER_BYTES = 512 * 1024 * 1024
+READ_BYTES = 64 * 1024
 LONGEST_HINT_S = 10.0  # of a Retry-After that is believed
 BUSY = frozenset({429, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -122,7 +125,9 @@ class Web:
                 headers={"Accept": "application/json"},
                 timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
                 allow_redirects=False,
+                stream=True,
             )
+            self._read(answer)
             location = answer.headers.get("location", "")
             if answer.status_code not in REDIRECTS or not location:
                 return answer
@@ -139,6 +144,19 @@ class Web:
             f"{self.target} redirects in a circle: set {self.target.setting} to the address that"
             " answers by itself"
         )
+
+    def _read(self, answer: requests.Response) -> None:
+        """Read a body, unpacked, up to the limit; raises CostError beyond it."""
+        body = bytearray()
+        with answer:
+            for piece in answer.iter_content(READ_BYTES):
+                body += piece
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise CostError(
+                        f"{self.target} answered with more than {MAX_ANSWER_BYTES:,} bytes, which"
+                        " was not read on: is the address right?"
+                    )
+        answer._content = bytes(body)  # what `content` would have read, unlimited
 
 
 def is_same_host(one: SplitResult, other: SplitResult) -> bool:

@@ -17,6 +17,15 @@ LOOKED_AT_BYTES = 8 * 1024
 
 _DECODE = json.JSONDecoder().decode
 
+_TOO_BUSY = "it is too busy now; fewer jobs at once or a longer UPDATE_INTERVAL spare it"
+#: What was not processed and may be sent again (RFC 9110, 15.5.9 and 15.6.4; RFC 6585, 4).
+_NOT_NOW = {
+    408: "the request did not reach it whole in time; look at the network to what stands before"
+    " the Kiosk",
+    429: _TOO_BUSY,
+    503: _TOO_BUSY,
+}
+
 _TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
 _UNSEEN = re.compile(r"<(script|style)\b[^<>]*>[^<]*</\1>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
@@ -71,12 +80,11 @@ def fault(exchange: Exchange, where: str) -> Answered:
             status=status,
             location=location,
         )
-    elif status in (429, 503):
+    elif status in _NOT_NOW:
         wait_s = retry_after_s(exchange)
         asks = "" if wait_s is None else f" and asks to wait {wait_s:g} s"
         error = Busy(
-            f"{said}{asks}: it is too busy now; fewer jobs at once or a longer UPDATE_INTERVAL"
-            " spare it",
+            f"{said}{asks}: {_NOT_NOW[status]}",
             status=status,
             retry_after_s=wait_s,
         )
@@ -140,4 +148,9 @@ def _refusal_advice(status: int) -> str:
         return "something before the Kiosk wants a login or forbids it; see its access rules"
     if status == 404:
         return "is API_HOST right, and does it need a path?"
+    if status == 413:
+        return (
+            "what stands before the Kiosk takes no request so large; raise its limit"
+            " (client_max_body_size, proxy-body-size), or upload to the bucket (UPLOAD_VIA)"
+        )
     return "see the job's settings"

@@ -34,9 +34,15 @@ class Progress:
     """
 
     def __init__(
-        self, view: Callable[[], View], refresh_s: float, clock: Clock, console: Console
+        self,
+        view: Callable[[], View],
+        refresh_s: float,
+        clock: Clock,
+        console: Console,
+        note: Callable[[], str] = lambda: "",
     ) -> None:
         self._view = view
+        self._note = note
         self._refresh_s = refresh_s
         self._clock = clock
         self._console = console
@@ -65,7 +71,7 @@ class Progress:
         self._greenlet.kill()
         self._greenlet = None
         if self._live is None:
-            logger.info(line(self._view()))
+            logger.info(line(self._view(), self._note()))
             return
         try:
             self._live.stop()
@@ -84,24 +90,24 @@ class Progress:
 
     def _show(self) -> None:
         if self._live is None:
-            logger.info(line(self._view()))
+            logger.info(line(self._view(), self._note()))
         else:
             self._live.refresh()
 
     def _picture(self) -> RenderableType:
-        return picture(self._view(), self._console.encoding)
+        return picture(self._view(), self._console.encoding, self._note())
 
 
-def line(view: View) -> str:
+def line(view: View, note: str = "") -> str:
     """The progress in one line; jobs waited for are named at its end."""
     facts = [_closed(view), *_counts(view), units.rate(view.rate_per_s, "jobs"), *_left(view)]
-    text = ", ".join(facts)
+    text = ", ".join([*facts, note] if note else facts)
     if view.waited_for:
         text += "; waiting for " + " ".join(printable(job_id) for job_id in view.waited_for)
     return text
 
 
-def picture(view: View, encoding: str = "utf-8") -> RenderableType:
+def picture(view: View, encoding: str = "utf-8", note: str = "") -> RenderableType:
     """The progress as a bar, the counts below it, and the jobs waited for."""
     top = Table.grid(padding=(0, 1), expand=True)
     top.add_column(no_wrap=True)
@@ -112,6 +118,8 @@ def picture(view: View, encoding: str = "utf-8") -> RenderableType:
     bar = "" if view.total is None else ProgressBar(total=max(1, view.total), completed=view.closed)
     top.add_row(_closed(view), bar, pace)
     parts: list[RenderableType] = [top, Text("  " + (", ".join(_counts(view)) or "no job yet"))]
+    if note:
+        parts.append(Text("  " + printable(note, encoding)))
     if view.waited_for:
         parts.append(Text("  waiting for:"))
         parts += [

@@ -19,6 +19,7 @@ class FilesOptions:
     storage_bucket: str  # as Address.parse takes it; empty: none is known; a simulated run's own
     upload_results: bool
     public_results: bool
+    checkpoint_s: float = 0.0  # 0: never
 
 
 #: The simulated Kiosk's bucket, a folder in OUTPUT_DIR.
@@ -34,10 +35,12 @@ def files(check: Checker, *, simulated: bool, output_dir: Path) -> FilesOptions:
         if given := check.layers.get("storage_bucket"):
             check.notice(f"{given.shown} is left alone: these jobs are simulated")
         bucket = (output_dir.absolute() / SIMULATED_BUCKET).as_uri()
+    every_s = check.take("checkpoint", _interval, 0.0)
     return FilesOptions(
         storage_bucket=bucket,
         upload_results=upload and not not_at_all,
         public_results=check.take("public_results", parsing.boolean, otherwise=False),
+        checkpoint_s=0.0 if simulated else every_s,
     )
 
 
@@ -45,7 +48,18 @@ def texts(planned: Mapping[str, Any]) -> dict[str, str]:
     """Settings, as people write them, that make a ledger's options of files again."""
     found = planned.get("files") or {}
     names = ("storage_bucket", "upload_results", "public_results")
-    return {name: str(found[name]) for name in names if name in found}
+    given = {name: str(found[name]) for name in names if name in found}
+    if "checkpoint_s" in found and not planned.get("simulated"):
+        given["checkpoint"] = str(found["checkpoint_s"])
+    return given
+
+
+def _interval(text: str) -> float:
+    """Seconds between two checkpoints; no bucket takes them more often than once a second."""
+    seconds = parsing.timespan(text)
+    if 0 < seconds < 1:
+        raise ValueError("must be 0, which means never, or at least 1 s")
+    return seconds
 
 
 def _bucket(text: str) -> str:

@@ -133,6 +133,16 @@ class Cluster:
         """How many keys wait in each queue."""
         return self._images.lengths() | self._zips.lengths()
 
+    def keys_in_queues(self, now: float) -> dict[str, int]:
+        """The same with those that consumers work on, as the Kiosk's exporter counts them."""
+        self.advance(now)
+        unfinished = (
+            job.form.queue
+            for job in self._hashes.values()
+            if job.status(self.now) not in ("done", "failed")
+        )
+        return dict.fromkeys(self.queue_lengths(), 0) | Counter(unfinished)
+
     # What happens by itself
 
     def advance(self, now: float) -> None:

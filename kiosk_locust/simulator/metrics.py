@@ -1,4 +1,4 @@
-"""What a Prometheus that scrapes this cluster would know of its nodes.
+"""What a Prometheus that scrapes this cluster would know of its nodes and queues.
 
 It answers as one that scrapes all the time: a sample is as old as the moment that is asked for.
 """
@@ -13,6 +13,8 @@ from kiosk_locust.simulator.cluster import Cluster
 from kiosk_locust.simulator.nodes import Node
 
 MOST_POINTS = 11_000
+#: What the Kiosk's redis_exporter makes of its script.
+QUEUES = "redis_script_value"
 _QUERY = re.compile(r"\s*(?:(timestamp)\s*\(\s*)?([a-zA-Z_:]\w*)\s*(?:\{([^{}]*)\})?\s*\)?\s*")
 _MATCHER = re.compile(r'\s*(\w+)\s*=\s*"([^"]*)"\s*')
 _OF_THE_SCRAPE = {"instance": "10.8.0.9:8080", "job": "kube-state-metrics"}
@@ -31,12 +33,27 @@ class _Query(NamedTuple):
 def instant(cluster: Cluster, query: str, at: float, now: float) -> dict[str, Any]:
     """The ``data`` of ``/api/v1/query``; raises BadQuery."""
     asked = _parsed(query)
+    if asked.metric == QUEUES:
+        return {"resultType": "vector", "result": _queues(cluster, asked, at, now)}
     found = [
         {"metric": labels, "value": _sample(at, value, asked, now)}
         for node, labels, value in _series(cluster, asked)
         if _is_there(node, min(at, now))
     ]
     return {"resultType": "vector", "result": found}
+
+
+def _queues(cluster: Cluster, asked: _Query, at: float, now: float) -> list[dict[str, Any]]:
+    """Keys in each queue as they are now, whatever moment is asked for."""
+    wanted = asked.matchers.get("key")
+    return [
+        {
+            "metric": {"__name__": QUEUES, "key": name, "job": "redis-exporter"},
+            "value": _sample(at, float(length), asked, now),
+        }
+        for name, length in cluster.keys_in_queues(now).items()
+        if wanted in (None, name)
+    ]
 
 
 def over_time(

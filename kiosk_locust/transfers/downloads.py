@@ -8,6 +8,7 @@ import random
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,6 +31,8 @@ from kiosk_locust.transfers.reach import Reach
 logger = logging.getLogger(__name__)
 
 TRIES = 5
+#: While nothing arrives at all, tries go on for so long, so that a short outage costs no result.
+PATIENCE_S = 60.0
 #: Downloads that are cut off at the end of a run only say so; that takes no time.
 CUT_LIMIT_S = 5.0
 ENDED_FIRST = "the run ended before it was there"
@@ -38,7 +41,8 @@ ENDED_FIRST = "the run ended before it was there"
 class Downloads:
     """Fetches into ``folder``, ``at_once`` at a time, from hosts within ``reach``.
 
-    None may stand still for ``timeout_s``.
+    None may stand still for ``timeout_s``. While none arrives they are tried for ``patience_s``,
+    and a few times in any case.
     """
 
     def __init__(
@@ -50,17 +54,20 @@ class Downloads:
         reach: Reach,
         clock: Clock,
         rng: random.Random,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._folder = folder
         self._timeout_s = timeout_s
         self._clock = clock
         self._rng = rng
+        self._patience_s = patience_s
         self._http = session(at_once, reach)
         self._at_once = at_once
         self._waiting: deque[Record] = deque()
         self._buckets: dict[str, Bucket] = {}
         self._pool = Group()
         self._working = 0  # greenlets that fetch one after the other
+        self._failing_since: float | None = None  # the first failure since something arrived
         self._idle = Event()
         self._idle.set()
 
@@ -116,26 +123,28 @@ class Downloads:
         path = self._folder / result_name(record, url)
         began_at = self._clock.now()
         size, tries, error = 0, 0, ""
+        failed_at: float | None = None
         try:
             fetch = self._fetch(url, path)
         except DownloadError as unfit:
             return Download(began_at, self._clock.now(), 0, 0, error=str(unfit))
         backoff = Backoff(self._rng)
         try:
-            for tries in range(1, TRIES + 1):
+            for tries in count(1):
                 try:
                     size, error = fetch(), ""
+                    self._failing_since = None
                     break
                 except DownloadError as failure:
                     error = str(failure)
-                    if not failure.may_pass:
+                    failed_at = failed_at or self._clock.now()
+                    if not failure.may_pass or not self._may_try_again(tries, failed_at):
                         break
                 except Exception as fault:
                     logger.exception("a fault while a result was downloaded")
                     error = f"a fault of kiosk_locust: {fault!r}"
                     break
-                if tries < TRIES:
-                    self._clock.sleep(backoff.delay())
+                self._clock.sleep(backoff.delay())
         except gevent.GreenletExit:
             error = ENDED_FIRST
         if error:
@@ -143,6 +152,17 @@ class Downloads:
                 path.with_name(f"{path.name}.part").unlink(missing_ok=True)
         told = "" if error else str(path)
         return Download(began_at, self._clock.now(), size, tries, told, error)
+
+    def _may_try_again(self, tries: int, failed_at: float) -> bool:
+        """A few times in any case, and for longer through an outage that befalls all.
+
+        ``failed_at`` is when this one failed first. However many there are, an outage that does
+        not pass costs that patience once.
+        """
+        if self._failing_since is None:
+            self._failing_since = failed_at
+        waited_s = self._clock.now() - min(failed_at, self._failing_since)
+        return tries < TRIES or waited_s < self._patience_s
 
     def _fetch(self, url: str, path: Path) -> Callable[[], int]:
         """What tries once, and gives the file's bytes; DownloadError for unfit addresses."""

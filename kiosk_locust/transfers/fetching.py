@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import re
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -24,6 +25,10 @@ from kiosk_locust.excerpt import excerpt
 from kiosk_locust.transfers.reach import NotAllowed, Reach, ReachAdapter
 
 CHUNK_BYTES = 256 * 1024
+#: What comes more slowly than this is no line to wait for; it would hold up the end of the run.
+SLOWEST_BYTES_S = 4 * 1024
+#: So much of the disk is left to the ledger, whatever a server sends.
+RESERVE_BYTES = 64 * 1024 * 1024
 _PASSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 #: No file has more digits, and Python refuses to read thousands of them.
 _LENGTH = r"([0-9]{1,18})"
@@ -63,7 +68,8 @@ def session(connections: int, reach: Reach) -> requests.Session:
 class Fetch:
     """One file's way from ``url`` to ``path``; to be called until it succeeds.
 
-    ``timeout_s`` is how long the connection may stand still.
+    ``timeout_s`` is how long the connection may stand still; what drips must come at
+    ``SLOWEST_BYTES_S`` at least.
     """
 
     def __init__(self, http: requests.Session, url: str, path: Path, *, timeout_s: float) -> None:
@@ -81,7 +87,9 @@ class Fetch:
         Raises DownloadError. The file appears whole or not at all.
         """
         try:
-            with self._asked() as answer:
+            with self._within(2 * self._timeout_s):
+                answer = self._asked()
+            with answer:
                 self._take(answer)
             self._check(answer)
             _in_thread(lambda: _finish(self._part, self._path))
@@ -114,9 +122,37 @@ class Fetch:
             file.seek(at)
             file.truncate()
             turns = Turns()
-            while piece := answer.raw.read(CHUNK_BYTES, decode_content=False):
+            while piece := self._read(answer):
+                self._check_room()
                 file.write(piece)
                 turns.count(len(piece))
+
+    def _check_room(self) -> None:
+        disk = os.statvfs(self._part.parent)
+        if disk.f_bavail * disk.f_frsize < RESERVE_BYTES:
+            raise self._error(
+                f"was not read on, since {self._part.parent} has less than {RESERVE_BYTES:,} bytes"
+                " left, and the ledger needs them: make room, or give another OUTPUT_DIR",
+                may_pass=False,
+            )
+
+    def _read(self, answer: requests.Response) -> bytes:
+        with self._within(self._timeout_s + CHUNK_BYTES / SLOWEST_BYTES_S):
+            piece: bytes = answer.raw.read(CHUNK_BYTES, decode_content=False)
+            return piece
+
+    @contextlib.contextmanager
+    def _within(self, seconds: float) -> Iterator[None]:
+        """Limit all of what the socket's own time limit allows as long as each byte comes."""
+        limit = gevent.Timeout.start_new(seconds)
+        try:
+            yield
+        except gevent.Timeout as expired:
+            if expired is not limit:
+                raise
+            raise self._error(f"dripped, and was not there within {seconds:.3g} s") from None
+        finally:
+            limit.close()
 
     def _beginning(self, answer: requests.Response) -> int:
         """From which byte on the answer has the file; learns its whole length."""

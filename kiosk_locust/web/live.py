@@ -81,6 +81,7 @@ class LiveRun:
         self.simulated = simulated
         self.final: Picture | None = None
         self.doubts: Sequence[str] = ()  # what the run warned of; it may grow
+        self.checkpoint: Callable[[], str] = lambda: ""  # how old the last one is
         self._clock = clock
         self._metrics = metrics
         self._run = run
@@ -177,6 +178,10 @@ class LiveRun:
             self._due.add(self._next.due_at)
             self._next = next(self._coming, None)
 
+    def _kept(self) -> dict[str, str]:
+        told = self.checkpoint()
+        return {"checkpoint": told} if told else {}
+
     # -- the picture
 
     @property
@@ -187,6 +192,11 @@ class LiveRun:
         if self._is_over or self._run.ended_by:
             return "ending"
         return "running" if self._has_begun else "starting"
+
+    def rates(self) -> tuple[float | None, float | None]:
+        """Jobs a second that the schedule wanted so far, and that were submitted."""
+        self._catch_up()
+        return self._due.rate_per_s, self._sent.rate_per_s
 
     def picture(self) -> Picture:
         """The run at this moment; its size does not grow with the jobs."""
@@ -238,7 +248,7 @@ class LiveRun:
             cuts=(),
             files=files.of_run(self.ledger, self.name, ""),
             cost=None,
-            configuration=shown_settings(self._options),
+            configuration=shown_settings(self._options) | self._kept(),
         )
 
 

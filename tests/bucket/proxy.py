@@ -148,13 +148,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def _is_taken(self, body: bytes) -> bool:
         query = parse_qs(urlsplit(self.path).query)
-        if query.get("ifGenerationMatch") != ["0"]:
+        (wanted,) = query.get("ifGenerationMatch", [""])
+        if not wanted:
             return False
         bucket = re.search(r"/b/([^/]+)/", self.path)
         assert bucket
         name = quote(json.loads(body)["name"], safe="")
         there = f"{self.proxy.upstream}/storage/v1/b/{bucket[1]}/o/{name}"
-        return requests.get(there, timeout=10).ok
+        answer = requests.get(there, timeout=10)
+        return (str(answer.json()["generation"]) if answer.ok else "0") != wanted
 
     def _forward(
         self, body: bytes, more: dict[str, str] | None = None

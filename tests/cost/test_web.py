@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from kiosk_locust.cost.credentials import Credentials, secrets
 from kiosk_locust.cost.web import Target, Web
 from kiosk_locust.errors import CostError, CostRefused, OptionsError
 from tests.clocks import ManualClock
-from tests.servers import refusing_url
+from tests.servers import Behaviour, RawServer, answering, pouring, raw_answer, refusing_url
 
 LOGIN = "GRAFANA_USER and GRAFANA_PASSWORD, or GRAFANA_TOKEN"
 SECRET = Credentials("admin", "pass: wörd")
@@ -215,3 +216,22 @@ def test_a_secret_that_no_header_can_carry_is_a_mistake_without_its_value(
         secrets(given)
     assert next(iter(given)) in str(caught.value)
     assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        pouring(b"x" * 65536, b"HTTP/1.1 200 OK\r\n\r\n"),
+        answering(raw_answer(200, gzip.compress(b"x" * 2**24), Content_Encoding="gzip")),
+    ],
+    ids=["without end", "a gzip bomb"],
+)
+def test_an_answer_past_the_limit_is_not_read_on(
+    behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "MAX_ANSWER_BYTES", 2**20)
+    with (
+        RawServer(behaviour) as server,
+        pytest.raises(CostError, match="more than 1,048,576 bytes, which was not read on"),
+    ):
+        made(server.url).get("/api/datasources")

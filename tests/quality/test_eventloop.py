@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import gevent
@@ -75,8 +76,8 @@ def test_a_greenlet_that_blocks_the_loop_is_seen_by_a_real_watch() -> None:
     watch = LoopWatch(clock, 0.005)
     greenlet = gevent.spawn(watch.run)
     gevent.sleep(0.03)
-    end = clock.now() + 0.3
-    while clock.now() < end:
+    end_s = time.process_time() + 0.3  # of work, however many share the machine
+    while time.process_time() < end_s:
         pass
     gevent.sleep(0.03)
     greenlet.kill()
@@ -84,7 +85,7 @@ def test_a_greenlet_that_blocks_the_loop_is_seen_by_a_real_watch() -> None:
     assert found.delay_max_s is not None
     assert found.delay_max_s >= 0.28
     assert found.cpu_share is not None
-    assert found.cpu_share > 0.1
+    assert found.cpu_share > 0.03
 
 
 def test_memory_is_read_from_proc_and_unknown_elsewhere(tmp_path: Path) -> None:

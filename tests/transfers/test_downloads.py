@@ -7,6 +7,7 @@ import hashlib
 import io
 import random
 import re
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +29,9 @@ from tests.servers import (
     Connection,
     RawServer,
     answering,
+    dripping,
     hanging_after,
+    pouring,
     raw_answer,
     refusing_url,
 )
@@ -40,16 +43,18 @@ ETAG = '"v1"'
 class Loader:
     """Downloads into a folder, on a clock that is not waited for."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, patience_s: float = 0.0) -> None:
         self.folder = folder
         self.told: list[Download] = []
+        self.clock = ManualClock()
         self.downloads = Downloads(
             folder,
             at_once=2,
             timeout_s=1.0,
             reach=Reach("http://127.0.0.1:1"),
-            clock=ManualClock(),
+            clock=self.clock,
             rng=random.Random(1),
+            patience_s=patience_s,
         )
 
     def _tell(self, download: Download, **_: Any) -> None:
@@ -186,6 +191,43 @@ def test_a_no_is_not_asked_again(loader: Loader, status: int) -> None:
 def test_faults_that_may_pass_are_tried_again(loader: Loader) -> None:
     download = loader.one(answering(raw_answer(503), raw_answer(502), raw_answer(200, DATA)))
     assert (download.tries, download.error) == (3, "")
+
+
+def test_an_outage_is_waited_out_though_that_takes_more_than_a_few_tries(tmp_path: Path) -> None:
+    loader = Loader(tmp_path, patience_s=60.0)
+    assert loader.one(answering(*[raw_answer(503)] * 8, raw_answer(200, DATA))).tries == 9
+
+
+def test_an_outage_that_lasts_costs_its_patience_once_however_many_wait(tmp_path: Path) -> None:
+    loader = Loader(tmp_path, patience_s=60.0)
+    with RawServer(answering(raw_answer(503))) as server:
+        told = loader.fetch(*[f"{server.url}/{n}" for n in range(12)])
+    assert [download.path for download in told] == [""] * 12
+    tries = sorted(download.tries for download in told)
+    assert tries[:10] == [5] * 10
+    assert tries[-1] > 5
+    assert loader.clock.now() - 1000 < 60 + 12 * 7.5 + 30
+
+
+def test_a_file_without_end_leaves_room_for_the_ledger(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free_bytes = shutil.disk_usage(loader.folder.parent).free
+    monkeypatch.setattr("kiosk_locust.transfers.fetching.RESERVE_BYTES", free_bytes - 2**22)
+    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    download = loader.one(pouring(chunk, head, most=20_000))
+    assert "and the ledger needs them" in download.error
+    assert download.tries == 1
+    assert loader.files == []
+
+
+def test_a_file_that_drips_is_broken_off(loader: Loader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kiosk_locust.transfers.fetching.SLOWEST_BYTES_S", 1e9)
+    monkeypatch.setattr("kiosk_locust.transfers.downloads.TRIES", 1)
+    download = loader.one(dripping(raw_answer(200, b"x" * 500)))
+    assert "dripped, and was not there within" in download.error
+    assert loader.files == []
 
 
 def test_a_file_of_no_known_length_is_refused_but_chunks_are_taken(loader: Loader) -> None:

@@ -29,6 +29,15 @@ SETTINGS = (
         is_flag=True,
     ),
     Setting(
+        "checkpoint",
+        "CHECKPOINT",
+        "60",
+        "How often the ledger is copied to STORAGE_BUCKET while the run goes on, so that it can go "
+        "on elsewhere if this disk is lost; 0: never.",
+        "s",
+        in_form=False,
+    ),
+    Setting(
         "public_results",
         "PUBLIC_RESULTS",
         "false",

@@ -90,4 +90,13 @@ SETTINGS = (
         unit="GPUs",
         hint="of the Kiosk, for the name of the results file; 0: left out",
     ),
+    Setting(
+        "require_idle",
+        "REQUIRE_IDLE",
+        "warn",
+        "Where the Kiosk's Prometheus says before the start that jobs are waiting there: warn, "
+        "refuse to start, or wait until they are done.",
+        choices=("warn", "refuse", "wait"),
+        in_form=False,
+    ),
 )

@@ -1,0 +1,171 @@
+"""A run's figures as a Prometheus reads them; names and units follow its conventions.
+
+Every label has a bounded set of values: outcomes, stages and verdicts are ours, and nothing that
+the Kiosk or a user makes up (job ids, statuses, file names) becomes a label, but for the one
+``kiosk_run_info`` of the run that is on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+import kiosk_locust
+from kiosk_locust import events
+from kiosk_locust.measures import STAGES, measure, stages
+from kiosk_locust.metrics import View
+from kiosk_locust.options import Options
+from kiosk_locust.record import Outcome, Record
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+#: Bounds of the histograms of jobs and stages, from 0.1 s to a day; a factor of 2 to 3 apart.
+DURATIONS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000, 86_400)
+#: The same of how late jobs are submitted.
+LAGS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
+
+
+def info_of(options: Options, run_name: str) -> dict[str, str]:
+    """What ``kiosk_run_info`` says of a run."""
+    return {
+        "run_name": run_name,
+        "job_type": options.job_type,
+        "workload": options.workload,
+        "simulated": str(options.host is None).lower(),
+        "version": kiosk_locust.__version__,
+    }
+
+
+class Exposition:
+    """The figures of one run; ``view`` tells its state.
+
+    ``rates`` tells jobs wanted and submitted a second so far, None where that cannot be told, and
+    ``verdict`` VALID or INVALID, empty before the end. ``checkpoint_age_s`` is None where there is
+    no checkpoint.
+    """
+
+    def __init__(
+        self,
+        *,
+        info: dict[str, str],
+        view: Callable[[], View],
+        rates: Callable[[], tuple[float | None, float | None]],
+        verdict: Callable[[], str],
+        checkpoint_age_s: Callable[[], float | None],
+    ) -> None:
+        self._info = info
+        self._view = view
+        self._rates = rates
+        self._verdict = verdict
+        self._checkpoint_age_s = checkpoint_age_s
+        self._registry = registry = CollectorRegistry(auto_describe=False)
+        self._durations = Histogram(
+            "kiosk_job_duration_seconds",
+            "How long jobs took by the Kiosk's clock, from created to finished.",
+            registry=registry,
+            buckets=DURATIONS_S,
+        )
+        self._stages = Histogram(
+            "kiosk_job_stage_seconds",
+            "How long each stage of jobs took, as the Kiosk tells it.",
+            ("stage",),
+            registry=registry,
+            buckets=DURATIONS_S,
+        )
+        self._lags = Histogram(
+            "kiosk_submission_lag_seconds",
+            "How much later than due jobs began to be submitted.",
+            registry=registry,
+            buckets=LAGS_S,
+        )
+        for stage in STAGES:
+            self._stages.labels(stage)
+        registry.register(_State(self))
+
+    def attach(self) -> Callable[[], None]:
+        """Listen to the events of jobs; returns what ends it. What fails here harms no run."""
+        events.job_submitted.add_listener(self.on_submitted)
+        events.job_closed.add_listener(self.on_closed)
+
+        def detach() -> None:
+            events.job_submitted.remove_listener(self.on_submitted)
+            events.job_closed.remove_listener(self.on_closed)
+
+        return detach
+
+    def on_submitted(self, record: Record, **_: Any) -> None:
+        """A job has an id."""
+        if record.ticket.due_at is None or not record.attempts:
+            return
+        begun_at = record.upload.began_at if record.upload else record.attempts[0].asked_at
+        self._lags.observe(max(0.0, begun_at - record.ticket.due_at))
+
+    def on_closed(self, record: Record, **_: Any) -> None:
+        """A ticket is closed."""
+        found = measure(record)
+        if found.duration_s is not None:
+            self._durations.observe(found.duration_s)
+        for stage, times in stages(record, found).items():
+            for time_s in times:
+                self._stages.labels(stage).observe(time_s)
+
+    def text(self) -> bytes:
+        """All of it in Prometheus's text format."""
+        return generate_latest(self._registry)
+
+    def state(self) -> Iterator[Metric]:
+        """What is not counted here, but asked for when somebody looks."""
+        view = self._view()
+        yield InfoMetricFamily("kiosk_run", "The run that is on, or was last.", self._info)
+        yield _gauge("kiosk_jobs_planned", "Jobs of the run; 0: it is open-ended.", view.total or 0)
+        yield CounterMetricFamily(
+            "kiosk_jobs_submitted", "Jobs that the Kiosk accepted.", view.submitted
+        )
+        yield _gauge("kiosk_jobs_in_flight", "Jobs submitted and not closed.", view.in_flight)
+        closed = CounterMetricFamily(
+            "kiosk_jobs", "Jobs that are closed, by outcome.", labels=("outcome",)
+        )
+        for outcome in Outcome:
+            closed.add_metric((outcome.value,), view.outcomes.get(outcome, 0))
+        yield closed
+        images = CounterMetricFamily(
+            "kiosk_images", "Images of jobs that ended.", labels=("result",)
+        )
+        images.add_metric(("done",), view.images_done)
+        images.add_metric(("failed",), view.images_failed)
+        yield images
+        wanted, achieved = self._rates()
+        if wanted is not None:
+            yield _gauge("kiosk_wanted_jobs_per_second", "The rate by the schedule so far.", wanted)
+        if achieved is not None:
+            yield _gauge("kiosk_achieved_jobs_per_second", "The rate of submissions.", achieved)
+        verdict = GaugeMetricFamily(
+            "kiosk_run_verdict", "1 for the run's verdict, once it has one.", labels=("verdict",)
+        )
+        for name in ("valid", "invalid"):
+            verdict.add_metric((name,), float(self._verdict().lower() == name))
+        yield verdict
+        age_s = self._checkpoint_age_s()
+        if age_s is not None:
+            yield _gauge("kiosk_checkpoint_age_seconds", "Age of the last checkpoint.", age_s)
+
+
+class _State(Collector):
+    def __init__(self, exposition: Exposition) -> None:
+        self._exposition = exposition
+
+    def collect(self) -> Iterator[Metric]:
+        """See `Exposition.state`."""
+        return self._exposition.state()
+
+
+def _gauge(name: str, meaning: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, meaning, value)

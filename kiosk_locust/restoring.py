@@ -1,0 +1,123 @@
+"""The newest of what the disk and the bucket have of a run: its ledger, or its last checkpoint."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiosk_locust import opening, units
+from kiosk_locust.bucket import Address, open_bucket
+from kiosk_locust.copying import object_name, unpack
+from kiosk_locust.errors import BucketError, LedgerError
+from kiosk_locust.locking import Lock
+from kiosk_locust.reading import opened
+from kiosk_locust.settings import parsing
+from kiosk_locust.settings.sources import Layers
+from kiosk_locust.settings.table import SETTINGS
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, order=True)
+class _Age:
+    """How far a ledger knows a run: the process that it is of, and its last sign of life."""
+
+    sessions: int
+    alive_at: float
+    run_id: str = ""
+
+
+def fetch_newest(given: Layers, path: Path) -> int:
+    """Put the run's checkpoint in the place of the ledger at ``path`` if it is newer.
+
+    Which is used is logged. Returns the generation of the checkpoint in the bucket: 0 where there
+    is none, or nobody is to be asked for one. Raises LedgerError.
+    """
+    address = _address(given)
+    if address is None:
+        return 0
+    name = object_name(address, path.stem)
+    try:
+        bucket = open_bucket(address)
+        try:
+            generation = bucket.generation(name)
+            if generation:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                packed = path.with_name(f".{path.name}.fetched")
+                bucket.get(name, packed)
+        finally:
+            bucket.close()
+    except (BucketError, OSError) as error:
+        raise LedgerError(
+            f"whether {address} has a checkpoint of the run {path.stem} cannot be told: {error};"
+            " mend that, or say --checkpoint 0 to go by this disk alone"
+        ) from error
+    if generation:
+        try:
+            _take_newer(packed, path, f"{address.url}/{name}")
+        finally:
+            packed.unlink(missing_ok=True)
+    return generation
+
+
+def _address(given: Layers) -> Address | None:
+    """The bucket to ask; None where there is none, or a setting is wrong, which others tell."""
+    text = given.text("storage_bucket")
+    try:
+        every_s = parsing.timespan(given.text("checkpoint") or SETTINGS["checkpoint"].default)
+        is_simulated = parsing.boolean(given.text("simulate") or "false")
+        return Address.parse(text) if text and every_s and not is_simulated else None
+    except ValueError:
+        return None
+
+
+def _take_newer(packed: Path, path: Path, url: str) -> None:
+    found = path.with_name(f".{path.name}.restored")
+    try:
+        unpack(packed, found)
+        there = _age(found)
+        here = _age(path) if path.exists() and not opening.is_blank(path) else None
+        if here is not None and here.run_id != there.run_id:
+            raise LedgerError(
+                f"{path} and {url} are two runs of one name: move one of them away, or choose"
+                " another name"
+            )
+        age = units.seconds(max(0.0, time.time() - there.alive_at))
+        if here is not None and here >= there:
+            logger.warning("the ledger on this disk is used, which is newer than %s", url)
+            return
+        if here is not None:
+            _set_aside(path)
+        opening.remove(path)
+        found.replace(path)
+        why = "there is none on this disk" if here is None else "the one on this disk is older"
+        logger.warning("the checkpoint %s is used, which is %s old: %s", url, age, why)
+    finally:
+        opening.remove(found)
+
+
+def _age(path: Path) -> _Age:
+    with opened(path) as db:
+        meta = dict(db.execute("SELECT key, value FROM meta").fetchall())
+        (sessions,) = db.execute("SELECT count(*) FROM sessions").fetchone()
+    return _Age(sessions, float(meta.get("alive_at", -math.inf)), meta.get("run_id", ""))
+
+
+def _set_aside(path: Path) -> None:
+    """Rename a ledger that the run went on without; raises LedgerError where it is in use."""
+    lock = Lock(path)
+    try:
+        for number in range(1, 1000):
+            aside = path.with_name(f"{path.stem}_left_{number}.db")
+            if not aside.exists():
+                break
+        for suffix in ("-wal", ""):
+            old = path.with_name(path.name + suffix)
+            if old.exists():
+                old.rename(aside.with_name(aside.name + suffix))
+    finally:
+        lock.release()
+    logger.warning("%s was older, and is kept as %s", path, aside)

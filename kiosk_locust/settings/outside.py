@@ -1,0 +1,51 @@
+"""What others may look at while a run goes on, as one value."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kiosk_locust.settings import parsing
+from kiosk_locust.settings.validation import Checker
+
+_HIGHEST_PORT = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideOptions:
+    """Whether figures are served to a Prometheus, and where, in a run without a web UI."""
+
+    metrics: bool = False
+    address: str = "127.0.0.1"
+    port: int = 9646
+
+
+def outside(check: Checker) -> OutsideOptions:
+    """The options of it; notes mistakes."""
+    return OutsideOptions(
+        metrics=check.take("metrics", parsing.boolean, otherwise=False),
+        address=check.take("metrics_address", _address, ""),
+        port=check.take("metrics_port", _port, 0),
+    )
+
+
+def texts(planned: Mapping[str, Any]) -> dict[str, str]:
+    """None: they are of a process, and not of its run."""
+    del planned
+    return {}
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text.strip()))
+    except ValueError:
+        raise ValueError("must be an address such as 127.0.0.1, 0.0.0.0 or ::") from None
+
+
+def _port(text: str) -> int:
+    port = parsing.whole(1)(text)
+    if port > _HIGHEST_PORT:
+        raise ValueError(f"must be a port, from 1 to {_HIGHEST_PORT:,}")
+    return port

@@ -1,0 +1,169 @@
+"""Checkpoints of real runs: a pod that is killed goes on elsewhere, from what its bucket has."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import signal
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lostdisk import NAME, Loss, play
+from tests.real import Locust, run_locust, simulator, wait_until
+
+SLOW = ("--predict-s=0.5",)
+
+
+def folder_bucket(folder: Path) -> tuple[dict[str, Any], Path]:
+    """A bucket with the file that jobs work on, as settings; and where its checkpoint will be."""
+    bucket = folder / "bucket"
+    (bucket / "uploads").mkdir(parents=True)
+    (bucket / "uploads" / "image.png").write_bytes(b"image")
+    settings = {"STORAGE_BUCKET": bucket.as_uri()}
+    return settings, bucket / "output" / NAME / "checkpoint.db.gz"
+
+
+LOSSES = {
+    "open": Loss(jobs=40, kill_after=(22,)),
+    "closed": Loss(jobs=40, closed=True, users=8, kill_after=(16,)),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_a_run_whose_disk_is_lost_goes_on_from_its_bucket(tmp_path: Path, loss: Loss) -> None:
+    settings, checkpoint = folder_bucket(tmp_path)
+    with simulator(*SLOW) as kiosk:
+        came = play(kiosk, tmp_path, loss, settings, checkpoint.exists)
+    judgement = came.judgement
+    assert judgement.complaints == (), came.outputs[-1]
+    assert judgement.closed == judgement.tickets == 40
+    assert 40 <= judgement.submissions <= 40 + judgement.ambiguous
+    assert 0 < judgement.ambiguous <= 40
+    assert "there is none on this disk" in came.outputs[-1]
+    assert "may have been submitted since then" in came.outputs[-1]
+
+
+def test_a_container_that_is_restarted_uses_its_disk_which_is_newer(tmp_path: Path) -> None:
+    settings, checkpoint = folder_bucket(tmp_path)
+    named = ("--resume-or-start", NAME, "-u", "24", "-r", "20")
+    with simulator(*SLOW) as kiosk:
+        run = Locust(tmp_path, *named, host=kiosk.url, **settings)
+        wait_until(lambda: len(kiosk.submissions) >= 15, what="15 submissions")
+        run.signal(signal.SIGKILL)
+        run.finish()
+        assert checkpoint.exists()
+        finished = run_locust(tmp_path, *named, host=kiosk.url, **settings)
+        assert finished.outcomes == {"done": 24}
+        assert len(kiosk.submissions) <= 24 + sum(job["ambiguous"] for job in finished.jobs)
+    assert "the ledger on this disk is used, which is newer" in finished.output
+    assert sum(job["ambiguous"] for job in finished.jobs) <= 12  # as without a bucket
+
+
+def test_all_is_written_and_in_the_bucket_within_15_s_of_sigterm(tmp_path: Path) -> None:
+    settings, checkpoint = folder_bucket(tmp_path)
+    with simulator("--predict-s=60") as kiosk:
+        run = Locust(
+            tmp_path, "--run-name", NAME, "-u", "40", "-r", "40", host=kiosk.url, **settings
+        )
+        wait_until(lambda: len(kiosk.submissions) >= 20, what="20 submissions")
+        began = time.monotonic()
+        run.signal(signal.SIGTERM)
+        finished = run.finish()
+        assert time.monotonic() - began < 15, finished.output
+    assert finished.code == 2
+    stored = sqlite_of(checkpoint, tmp_path)
+    assert stored.execute("SELECT count(*) FROM tickets WHERE state = 'closed'").fetchone() == (40,)
+    assert stored.execute("SELECT value FROM meta WHERE key = 'ended_by'").fetchone() == (
+        "SIGTERM",
+    )
+    names = {path.suffix for path in (tmp_path / "bucket" / "output").glob("*")}
+    assert {".gz", ".json", ".html"} <= names
+
+
+def test_a_run_that_was_ended_politely_goes_on_elsewhere_without_a_doubt(tmp_path: Path) -> None:
+    settings, _ = folder_bucket(tmp_path)
+    named = ("--resume-or-start", NAME, "-u", "24", "-r", "20", "-s", "0")
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    with simulator(*SLOW) as kiosk:
+        run = Locust(tmp_path / "first", *named, host=kiosk.url, **settings)
+        wait_until(lambda: len(kiosk.submissions) >= 15, what="15 submissions")
+        run.signal(signal.SIGINT)
+        run.finish()
+        finished = run_locust(tmp_path / "second", *named, host=kiosk.url, **settings)
+        again = run_locust(tmp_path / "second", *named, host=kiosk.url, **settings)
+        assert len(kiosk.submissions) == 24
+    assert finished.outcomes == {"done": 24}
+    assert not any(job["ambiguous"] for job in finished.jobs)
+    assert (again.code, "is finished" in again.output) == (0, True)
+
+
+def test_a_bucket_that_fails_costs_the_run_nothing(tmp_path: Path) -> None:
+    settings, checkpoint = folder_bucket(tmp_path)
+    arguments = ("--run-name", NAME, "-u", "40", "-r", "10", "--checkpoint", "1")
+    with simulator() as kiosk:
+        run = Locust(tmp_path, *arguments, host=kiosk.url, **settings)
+        wait_until(lambda: len(kiosk.submissions) >= 5, what="5 submissions")
+        output = tmp_path / "bucket" / "output"
+        output.rename(tmp_path / "away")
+        output.write_text("no folder any more")
+        wait_until(lambda: "no checkpoint was kept" in run.output, what="a warning")
+        output.unlink()
+        (tmp_path / "away").rename(output)
+        finished = run.finish()
+        assert len(kiosk.submissions) == 40
+    assert (finished.code, finished.outcomes) == (0, {"done": 40}), finished.output
+    assert "a checkpoint was kept again" in finished.output
+    assert checkpoint.exists()
+
+
+def test_a_process_whose_run_goes_on_elsewhere_ends_and_overwrites_nothing(tmp_path: Path) -> None:
+    settings, checkpoint = folder_bucket(tmp_path)
+    arguments = ("--run-name", NAME, "-u", "90", "-r", "10", "--checkpoint", "1", "-s", "0")
+    with simulator() as kiosk:
+        run = Locust(tmp_path, *arguments, host=kiosk.url, **settings)
+        wait_until(lambda: len(kiosk.submissions) >= 5, what="5 submissions")
+        checkpoint.unlink()
+        checkpoint.write_bytes(gzip.compress(a_checkpoint_of_somebody_else(tmp_path)))
+        theirs = checkpoint.read_bytes()
+        finished = run.finish()
+        assert len(kiosk.submissions) < 90
+    assert finished.code == 2
+    assert "another process goes on with this run" in finished.output
+    assert checkpoint.read_bytes() == theirs
+
+
+def test_a_name_that_a_run_has_in_the_bucket_is_refused(tmp_path: Path) -> None:
+    settings, checkpoint = folder_bucket(tmp_path)
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(gzip.compress(a_checkpoint_of_somebody_else(tmp_path)))
+    with simulator() as kiosk:
+        finished = run_locust(tmp_path, "--run-name", NAME, host=kiosk.url, **settings)
+        assert not kiosk.submissions
+    assert finished.code == 2
+    assert "--resume-or-start" in finished.output
+    assert not list((tmp_path / "results").glob("*.db"))
+
+
+# -- helpers
+
+
+def sqlite_of(checkpoint: Path, folder: Path) -> sqlite3.Connection:
+    path = folder / "copy.db"
+    path.write_bytes(gzip.decompress(checkpoint.read_bytes()))
+    return sqlite3.connect(path)
+
+
+def a_checkpoint_of_somebody_else(folder: Path) -> bytes:
+    path = folder / "theirs.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT)")
+        mark = json.dumps({"taken_at": 0.0, "process": "theirs"})
+        db.execute("INSERT INTO meta VALUES ('checkpoint', ?)", (mark,))
+        db.commit()
+    return path.read_bytes()
