@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.oracle import ticket_of
-from tests.faults.play import LOCUSTFILE, free_port
+from tests.faults.play import LOCUSTFILE
 from tests.real import Locust, Simulator, simulator, wait_until
+from tests.servers import free_port
 
 BARE = Path(__file__).with_name("bare_locustfile.py")
 JOB_S = 2.0

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 import sqlite3
 import statistics
 import subprocess
@@ -22,18 +21,13 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from sidebyside.ports import free_port
+
 from kiosk_locust.embedded import EmbeddedKiosk
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOK_S = 0.001
 LIMIT_S = 300
-
-
-def free_port() -> str:
-    """A port of loopback that is free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
@@ -73,7 +67,7 @@ def watch(master: subprocess.Popen[bytes], results: Path, jobs: int) -> dict[int
 
 def run_once(jobs: int, rate: float, workers: int) -> list[float]:
     """The delays of one run, sorted, in milliseconds."""
-    port = free_port()
+    port = str(free_port())
     with tempfile.TemporaryDirectory() as name, EmbeddedKiosk("--predict-s=1") as url:
         folder = Path(name)
         plan = ("--headless", "--only-summary", "-u", str(jobs), "-r", str(rate), "--host", url)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -21,18 +20,12 @@ import time
 from pathlib import Path
 
 import requests
+from sidebyside.ports import free_port
 
 from kiosk_locust.embedded import EmbeddedKiosk
 
 ROOT = Path(__file__).resolve().parent.parent
 EVERY_S = 2.0
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def view(url: str, stop: threading.Event, sizes: list[int]) -> None:

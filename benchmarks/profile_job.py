@@ -27,8 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk_locust.snapshot import FIELDS
-from tests.faults.play import free_port
 from tests.real import CLEAN, ROOT, UNJUDGED, simulator
+from tests.servers import free_port
 
 LOCUSTFILE = ROOT / "benchmarks" / "profiled_locustfile.py"
 JOB_S = 2.0

@@ -6,7 +6,8 @@
     ├── OptionsError          settings that cannot be used; lists every mistake
     ├── PreflightError        the Kiosk cannot run this plan (unknown job type, …)
     ├── LedgerError           the ledger cannot be opened or written
-    │   └── LedgerExistsError a run of that name has one already
+    │   ├── LedgerExistsError a run of that name has one already
+    │   └── NewerLedgerError  a newer kiosk_locust made it
     ├── RelayError            a message between master and worker cannot be used
     ├── WorkerError           a worker cannot go on with its part of the run
     ├── SimulatorError        the simulated Kiosk did not start
@@ -86,6 +87,10 @@ class LedgerError(KioskLocustError):
 
 class LedgerExistsError(LedgerError):
     """A run of that name has a ledger already."""
+
+
+class NewerLedgerError(LedgerError):
+    """The ledger was made by a newer kiosk_locust."""
 
 
 class RelayError(KioskLocustError):

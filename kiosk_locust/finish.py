@@ -148,6 +148,7 @@ class Finish:
             trouble="; ".join(self.problems),
             judgement=self.judgement,
             aborted=self._aborted,
+            results_missing=self.summary.moved.results_missing if self.summary else 0,
         )
 
     def advice(self, run_name: str, *, simulated: bool) -> list[str]:

@@ -41,7 +41,8 @@ def judge(
             reckoning.db, run, thresholds, times=reckoning.times, summary=reckoning.summary()
         )
         sound = replace(found.facts, **_p99s(reckoning.db))
-    whole = generator.after(run.earlier_generator)
+    session = run.sessions[-1].number if run.sessions else 1
+    whole = replace(generator, session=session).after(run.earlier_generator)
     known = whole.in_facts(sound)
     if aborted:
         known = replace(known, undecided=None)

@@ -3,9 +3,10 @@
 
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,   -- schema_version, run_id, run_name, options (JSON), versions (JSON), host, simulated,
-    value TEXT NOT NULL       -- started_at, time_zero, ended_at, ended_by, finished, alive_at,
+                              -- started_at, time_zero, ended_at, ended_by, finished, alive_at,
                               -- sendable_s, cost, judgement, generator, earlier_generator, page (JSON),
                               -- and of each worker its clock's skew (JSON)
+    value TEXT NOT NULL
 ) WITHOUT ROWID;
 
 -- Each process that worked on the run: the one that began it, and those that resumed it.

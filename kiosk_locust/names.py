@@ -38,11 +38,13 @@ def of_cycle(
 ) -> str:
     """A cycle's results, named as the older client did: ``4gpu_100jobs_0.5delay_<run id>.json``.
 
-    ``cycle`` is None where the run has only one.
+    ``cycle`` is None where the run has only one. The delay has six digits at most, which is all
+    that people type; a spawn rate of 6 makes ``0.166667delay`` (the results have it exactly).
     """
     gpus = f"{num_gpus}gpu_" if num_gpus else ""
     suffix = "" if cycle is None else f"_cycle{cycle}"
-    name = f"{gpus}{jobs}jobs_{float(delay_s)}delay_{run_id}{suffix}.json"
+    delay = float(f"{delay_s:.6g}")
+    name = f"{gpus}{jobs}jobs_{delay}delay_{run_id}{suffix}.json"
     return marked(name, simulated=simulated)
 
 

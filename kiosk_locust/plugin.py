@@ -250,7 +250,12 @@ class Plugin:
         say(f"the run {found.run.run_name} is finished: nothing is left to do ({found.path})")
         for path in results.write_missing(found.path, found.path.parent):
             say(f"written: {path}")
-        verdict = exit_code(found.outcomes, finished=True, judgement=found.run.judgement)
+        verdict = exit_code(
+            found.outcomes,
+            finished=True,
+            judgement=found.run.judgement,
+            results_missing=found.results_missing,
+        )
         say(verdict.line)
         return verdict.code
 

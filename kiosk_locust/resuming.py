@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust import names, opening, restoring
+from kiosk_locust import moved, names, opening, restoring
 from kiosk_locust.errors import LedgerError, Mistake, OptionsError
 from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.inputs.finding import Found
@@ -98,6 +98,7 @@ class Finished:
     path: Path
     run: Facts
     outcomes: Counter[Outcome]
+    results_missing: int  # that could not be downloaded
 
 
 def is_asked_for(given: Layers) -> bool:
@@ -162,8 +163,9 @@ def _judge(path: Path, *, finished_is_well: bool, generation: int = 0) -> Resump
         )
         outcomes = Counter({Outcome(outcome): number for outcome, number in counted})
         planned_inputs = inputs(db)
+        files = moved.count(db, {"cycle": None}, is_downloading=run.is_downloading)
     if run.finished and finished_is_well:
-        return Finished(path, run, outcomes)
+        return Finished(path, run, outcomes, files.results_missing)
     if run.finished:
         raise LedgerError(
             f"the run in {path} is finished: nothing is left to resume; start a new one, or say"

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 import kiosk_locust
-from kiosk_locust.errors import LedgerError
+from kiosk_locust.errors import LedgerError, NewerLedgerError
 
 VERSION = 2
 #: Version 1 grew while it was called so; tables that a ledger of it may lack, with their columns.
@@ -53,10 +53,10 @@ def version_of(path: Path, db: sqlite3.Connection, of: str = "main") -> int:
         raise LedgerError(f"{path} is no ledger: it lacks the tables that every ledger has")
     facts = dict(db.execute("SELECT key, value FROM meta WHERE key = 'schema_version'").fetchall())
     text = str(facts.get("schema_version", ""))
-    if not (text.isascii() and text.isdigit() and 0 < len(text) < 10):
+    if not (text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text)):
         raise LedgerError(f"{path} is no ledger: it does not say its schema_version")
-    if not 1 <= int(text) <= VERSION:
-        raise LedgerError(
+    if int(text) > VERSION:
+        raise NewerLedgerError(
             f"the ledger {path} has schema version {text}{_made_by(db)}, and this kiosk_locust"
             f" ({kiosk_locust.__version__}) knows versions 1 to {VERSION}: use a newer one, at"
             " least the one that made it"

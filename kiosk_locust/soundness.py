@@ -15,11 +15,10 @@ from pathlib import Path
 from kiosk_locust import schema
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.inputs.file import Kind
+from kiosk_locust.opening import FAULTS_SHOWN
 from kiosk_locust.reading import facts, opened
 from kiosk_locust.record import AttemptResult, Outcome
 
-#: Faults that are told of one file.
-FAULTS_SHOWN = 5
 #: No time or duration (s) of ours, and no count, is larger: 30,000 years, and 2^53.
 MOST_S, MOST_COUNT = 1e12, 1 << 53
 _WORDS = {

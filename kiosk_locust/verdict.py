@@ -54,6 +54,8 @@ def exit_code(
     trouble: str = "",
     judgement: Judgement | None = None,
     aborted: str = "",
+    *,
+    results_missing: int = 0,
 ) -> Verdict:
     """0: every ticket is closed as done; 1: jobs, images or thresholds failed; 2: anything worse.
 
@@ -62,8 +64,23 @@ def exit_code(
     not). Trouble of any kind makes it 2, as does a ``judgement`` of INVALID or a threshold that
     could not be measured, and 2 beats 1. ``aborted`` is the threshold whose miss ended the run, as
     was wanted; then tickets are left open, and it is 1. Failures of a kind that thresholds speak of
-    are none where those thresholds are met.
+    are none where those thresholds are met. ``results_missing`` is how many results could not be
+    downloaded, which is said and changes no code: a benchmark's jobs are done without them.
     """
+    found = _exit_code(counts, finished, trouble, judgement, aborted)
+    if not results_missing:
+        return found
+    missing = units.count(results_missing, "result")
+    return Verdict(found.code, f"{found.why}; {missing} could not be downloaded")
+
+
+def _exit_code(
+    counts: Mapping[Outcome, int],
+    finished: bool,  # noqa: FBT001
+    trouble: str,
+    judgement: Judgement | None,
+    aborted: str,
+) -> Verdict:
     judgement = judgement or Judgement()
     total = sum(counts.values())
     failed = tuple(o for o in FAILURES if not _SPOKEN_OF[o] & judgement.accepted)

@@ -14,6 +14,7 @@ from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.quality.eventloop import LoopWatch
 from kiosk_locust.quality.processes import ProcessFigures
 from kiosk_locust.quality.tails import least_p99_percent
+from kiosk_locust.refusals import Refusals
 
 #: A run that is shorter is judged as if the rest of this time had been without a delay.
 LOOP_LEAST_S = 30.0
@@ -101,6 +102,7 @@ class Watch:
         self._loop = LoopWatch(clock)
         self._sockets = Waits()
         self._silence = Silence()
+        self._refusals = Refusals()
         self._replies = Waits()
         self._greenlet: gevent.Greenlet | None = None
 
@@ -120,6 +122,7 @@ class Watch:
         answered = sample.error is None or isinstance(sample.error, Answered)
         ended_at = sample.started_at + sample.response_time_s
         self._silence.ended(sample.started_at, ended_at, answered=answered)
+        self._refusals.on_request(sample)
 
     def on_reply(self, after_s: float, beat_s: float) -> None:
         """The master has answered a report, of which there is one each ``beat_s`` at least."""

@@ -3,7 +3,7 @@
     .venv/bin/python scripts/licences.py
 
 It takes the pins of requirements.txt and the metadata of the packages installed beside this
-interpreter; those that are for other systems, and so are not installed, are left out.
+interpreter; those that are for other systems are left out, even if something else installed them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import re
 import sys
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
+
+from packaging.markers import Marker
 
 ROOT = Path(__file__).resolve().parent.parent
 PINS = ROOT / "requirements.txt"
@@ -30,8 +32,10 @@ notice. MPL-2.0 asks for the source of changed files of those packages; we chang
 
 
 def pins() -> dict[str, str]:
-    """The version of each pinned package."""
-    return dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", PINS.read_text("utf-8"), re.MULTILINE))
+    """The version of each package that is pinned for a system like this one."""
+    pinned = r"^([\w.-]+)==([^\s;\\]+)(?: ; (.*?))? \\$"
+    found = re.findall(pinned, PINS.read_text("utf-8"), re.MULTILINE)
+    return {name: version for name, version, on in found if not on or Marker(on).evaluate()}
 
 
 def licence_of(package: str) -> str:

@@ -8,6 +8,8 @@ import threading
 from types import TracebackType
 from typing import Self
 
+from tests.servers import accept, hang_up
+
 
 class Proxy:
     """Hands bytes on to a port of loopback and back, unless they are held."""
@@ -30,7 +32,7 @@ class Proxy:
         self._flows.set()
 
     def __enter__(self) -> Self:
-        self._start()
+        accept(self._listener, self._take)
         return self
 
     def __exit__(
@@ -47,34 +49,26 @@ class Proxy:
         """Break off every connection."""
         dropped, self._open = self._open, []
         for sock in dropped:
-            _close(sock)
+            hang_up(sock)
 
     def refuse(self) -> None:
         """Refuse connections, as where nobody listens; those that there are stay."""
-        _close(self._listener)
+        hang_up(self._listener)
 
     def accept(self) -> None:
         """Listen again, at the same port."""
         self._listener = socket.create_server(("127.0.0.1", self.port))
-        self._start()
+        accept(self._listener, self._take)
 
-    def _start(self) -> None:
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
-
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                near, _ = listener.accept()
-            except OSError:
-                return
-            try:
-                far = socket.create_connection(("127.0.0.1", self._to_port))
-            except OSError:  # nobody listens yet: whoever connects tries again
-                near.close()
-                continue
-            self._open += near, far
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+    def _take(self, near: socket.socket) -> None:
+        try:
+            far = socket.create_connection(("127.0.0.1", self._to_port))
+        except OSError:  # nobody listens yet: whoever connects tries again
+            near.close()
+            return
+        self._open += near, far
+        for source, sink in ((near, far), (far, near)):
+            threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -84,9 +78,3 @@ class Proxy:
                 sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)
-
-
-def _close(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        sock.shutdown(socket.SHUT_RDWR)
-    sock.close()

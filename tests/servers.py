@@ -95,6 +95,27 @@ class Connection:
 Behaviour = Callable[[Connection], None]
 
 
+def accept(listener: socket.socket, take: Callable[[socket.socket], None]) -> None:
+    """Hand each connection to ``take`` from now on, until the listener is closed."""
+
+    def accept_for_ever() -> None:
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            take(sock)
+
+    threading.Thread(target=accept_for_ever, daemon=True).start()
+
+
+def hang_up(sock: socket.socket) -> None:
+    """Close a socket that another thread may wait for."""
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
+
+
 class RawServer:
     """A server on a free loopback port, or a given one; over TLS if it is given a context."""
 
@@ -117,7 +138,7 @@ class RawServer:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
+        accept(self._listener, self._take)
         return self
 
     def __exit__(
@@ -132,9 +153,7 @@ class RawServer:
 
     def stop_listening(self) -> None:
         """Refuse connections from now on; those that there are stay."""
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        hang_up(self._listener)
 
     def close_connections(self) -> None:
         """Close every connection, as an ingress that is reloaded does."""
@@ -142,14 +161,9 @@ class RawServer:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+    def _take(self, sock: socket.socket) -> None:
+        self.connections += 1
+        threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
         try:
@@ -277,6 +291,13 @@ def pouring(block: bytes, begin: bytes = b"", most: int = 10_000) -> Behaviour:
                 return
 
     return behave
+
+
+def free_port() -> int:
+    """One of loopback that nobody has at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

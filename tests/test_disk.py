@@ -14,37 +14,23 @@ from typing import Any
 
 import pytest
 
+from tests.disks import fill, small_disk
+from tests.outages.network import NotPermitted
 from tests.real import CLEAN, ROOT, Locust, simulator, wait_until
 
 SIZE = 4 * 1024 * 1024
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder with a disk of its own of 4 MiB."""
-    folder = tmp_path / "results"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        reason = f"a small disk cannot be mounted here: {mounted.stderr.strip()}"
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """The folder of results, on a disk of its own."""
+    try:
+        with small_disk(tmp_path / "results", SIZE) as folder:
+            yield folder
+    except NotPermitted as error:
         if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Take all the room that is left."""
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as file:
-        try:
-            while file.write(b"x" * 4096):
-                pass
-        except OSError:
-            pass
-    return filler
+            pytest.fail(str(error))
+        pytest.skip(str(error))
 
 
 def rows(ledger: Path, query: str) -> list[tuple[Any, ...]]:
@@ -52,7 +38,7 @@ def rows(ledger: Path, query: str) -> list[tuple[Any, ...]]:
         return opened.execute(query).fetchall()
 
 
-def test_a_full_disk_ends_the_run_and_loses_no_record(small_disk: Path, tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_run_and_loses_no_record(disk: Path, tmp_path: Path) -> None:
     spare = tmp_path / "spare"
     spare.mkdir()
     with simulator("--predict-s=0.5") as kiosk:
@@ -60,7 +46,7 @@ def test_a_full_disk_ends_the_run_and_loses_no_record(small_disk: Path, tmp_path
             tmp_path, "-u", "300", "-r", "50", host=kiosk.url, TMPDIR=str(spare), RUN_NAME="full"
         )
         wait_until(lambda: len(kiosk.submissions) >= 40, what="40 submissions")
-        filler = fill(small_disk)
+        filler = fill(disk)
         finished = locust.finish()
         submitted = {submission["hash"] for submission in kiosk.submissions}
     assert finished.code == 2
@@ -81,7 +67,7 @@ def test_a_full_disk_ends_the_run_and_loses_no_record(small_disk: Path, tmp_path
         env=CLEAN | {"PYTHONPATH": str(ROOT)},
         check=True,
     )
-    ledger = small_disk / "full.db"
+    ledger = disk / "full.db"
     found = rows(ledger, "SELECT job_id, outcome FROM tickets WHERE job_id IS NOT NULL")
     assert {job for job, _ in found} == submitted
     assert rows(ledger, "SELECT DISTINCT state FROM tickets") == [("closed",)]

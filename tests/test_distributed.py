@@ -5,42 +5,20 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests import plays
 from tests.plays import sees
 from tests.real import ROOT, Finished, Locust, Simulator, simulator, wait_until
+from tests.servers import free_port
 
 LOCUSTFILES = ROOT / "tests" / "locustfiles"
 #: Each ticket has an image of its own, so that the server's log tells which one was submitted.
 BY_NUMBER = LOCUSTFILES / "by_number.py"
-
-
-@pytest.fixture(scope="module")
-def all_plays(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[plays.Play, Future[Any]]]:
-    yield from plays.started(request, tmp_path_factory)
-
-
-@pytest.fixture
-def seen(request: pytest.FixtureRequest, all_plays: dict[plays.Play, Future[Any]]) -> Any:
-    return plays.look(request, all_plays)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def processes(number: int) -> tuple[str, ...]:

@@ -6,44 +6,25 @@ import re
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from kiosk_locust.signals import APART_S
-from tests import plays
 from tests.plays import sees
 from tests.proxies import Proxy
 from tests.real import Locust, simulator, wait_until
+from tests.servers import free_port
 from tests.test_distributed import (
     BY_NUMBER,
     Seen,
     cluster,
-    free_port,
     nothing_is_lost_or_doubled_in_silence,
     processes,
     submissions,
     submitted,
 )
 from tests.test_webui import WebUi
-
-
-@pytest.fixture(scope="module")
-def all_plays(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[plays.Play, Future[Any]]]:
-    yield from plays.started(request, tmp_path_factory)
-
-
-@pytest.fixture
-def seen(request: pytest.FixtureRequest, all_plays: dict[plays.Play, Future[Any]]) -> Any:
-    return plays.look(request, all_plays)
-
 
 # -- a worker that is cut off
 

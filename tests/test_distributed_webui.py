@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.real import Locust, Simulator, simulator, wait_until
-from tests.test_distributed import free_port
+from tests.servers import free_port
 from tests.test_webui import WebUi
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -118,3 +119,12 @@ def test_a_run_that_cannot_be_judged_has_its_results_and_its_report_all_the_same
         "the run could not be judged"
     ]
     assert {path.suffix for path in finish.files} == {".db", ".json", ".html"}
+
+
+def test_the_last_line_says_how_many_results_are_missing(tmp_path: Path) -> None:
+    finish = finished(tmp_path, Asked(None))
+    assert finish.summary is not None
+    moved = replace(finish.summary.moved, results_missing=2)
+    finish.summary = replace(finish.summary, moved=moved)
+    line = "exit code 0: all 2 jobs are done; 2 results could not be downloaded"
+    assert finish.verdict().line == line

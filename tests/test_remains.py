@@ -193,10 +193,12 @@ def test_an_adopted_job_knows_when_it_was_last_seen_not_final(died: Died) -> Non
 
 
 def test_what_the_end_of_an_earlier_session_found_is_gone_or_set_aside(died: Died) -> None:
-    died.ledger.set_meta(judgement="{}", page="{}", ended_by="us", generator="its figures")
+    died.ledger.set_meta(
+        judgement="{}", page="{}", cost="{}", ended_by="us", generator="its figures"
+    )
     died.left()
     kept = dict(died.rows("SELECT key, value FROM meta"))
-    assert not {"judgement", "page", "ended_by", "generator"} & set(kept)
+    assert not {"judgement", "page", "cost", "ended_by", "generator"} & set(kept)
     assert kept["earlier_generator"] == "its figures"
     died.left()  # one that died before it was judged
     kept = dict(died.rows("SELECT key, value FROM meta"))

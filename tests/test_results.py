@@ -207,6 +207,17 @@ def test_without_gpus_the_name_begins_with_the_jobs(tmp_path: Path) -> None:
     assert name(tmp_path, Row()) == f"1jobs_0.05delay_{RUN_ID}.json"
 
 
+@pytest.mark.parametrize(
+    ("delay_s", "told"), [(1 / 6, "0.166667"), (0.12345, "0.12345"), (0, "0.0"), (3600, "3600.0")]
+)
+def test_a_delay_is_named_as_people_write_it(tmp_path: Path, delay_s: float, told: str) -> None:
+    path = results.write(
+        make(tmp_path / "r.db", [Row()], options={"start_delay_s": delay_s}), tmp_path, cycle=1
+    )
+    assert path.name == f"1jobs_{told}delay_{RUN_ID}.json"
+    assert json.loads(path.read_text())["start_delay"] == delay_s
+
+
 def test_other_arrivals_are_named_by_the_mean_gap_of_their_due_times(tmp_path: Path) -> None:
     rows = [Row(due_at=T0 + offset) for offset in (0.0, 1.0, 1.5)]
     found = name(tmp_path, *rows, options={"arrival": "trace", "start_delay_s": 0.05})

@@ -11,7 +11,9 @@ import pytest
 
 from tests.real import ROOT
 
-FILES = ("requirements.txt", "requirements-dev.txt", "requirements-tools.txt")
+FILES = (
+    "requirements.txt", "requirements-dev.txt", "requirements-docs.txt", "requirements-tools.txt",
+)  # fmt: skip
 
 
 def _pins(name: str) -> dict[str, tuple[str, int]]:
@@ -37,10 +39,11 @@ def test_every_pin_has_a_hash(name: str) -> None:
 
 
 def test_the_files_agree_on_every_version() -> None:
-    run, dev, tools = (_pins(name) for name in FILES)
+    run, dev, docs, tools = (_pins(name) for name in FILES)
     assert run.keys() <= dev.keys()
     assert all(dev[package] == run[package] for package in run)
-    assert all(dev[package] == tools[package] for package in dev.keys() & tools.keys())
+    for others in (docs, tools):
+        assert all(dev[package] == others[package] for package in dev.keys() & others.keys())
 
 
 def test_everything_that_the_project_asks_for_is_pinned() -> None:
@@ -52,7 +55,8 @@ def test_everything_that_the_project_asks_for_is_pinned() -> None:
             *told["project"]["dependencies"], *extras["simulator"], *extras["report"],
             *groups["build"], *told["build-system"]["requires"],
         ],
-        "requirements-dev.txt": [*extras["test"], *extras["dev"]],
+        "requirements-dev.txt": [*extras["test"], *extras["dev"], *groups["docs"]],
+        "requirements-docs.txt": groups["docs"],
         "requirements-tools.txt": groups["tools"],
     }  # fmt: skip
     for name, wanted in asked.items():

@@ -16,7 +16,7 @@ import pytest
 
 from tests import real
 from tests.real import ROOT, Finished, simulator, wait_until
-from tests.test_distributed import free_port
+from tests.servers import free_port
 
 BUSY = ROOT / "tests" / "locustfiles" / "busy_loop.py"
 

@@ -33,6 +33,11 @@ def test_thresholds_of_all_places_count_together_each_once() -> None:
     assert [each.measure for each in found.thresholds][-1] == "makespan"
 
 
+def test_a_time_is_written_as_locust_or_as_thresholds_write_it() -> None:
+    for text in ("120", "120s", "2m", "2min"):
+        assert resolve(env={"ABORT_ON_THRESHOLD": text}).options.trust.abort_after_s == 120
+
+
 def test_mistakes_are_told_with_all_others() -> None:
     with pytest.raises(OptionsError) as caught:
         resolve(

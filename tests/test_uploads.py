@@ -8,34 +8,17 @@ import signal
 import sqlite3
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tests import plays
 from tests.inputs import pictures
 from tests.plays import sees
 from tests.real import LOCUSTFILE, Finished, Locust, Simulator, run_locust, simulator, wait_until
 from tests.test_distributed import cluster
 
 FILES = 200
-
-
-@pytest.fixture(scope="module")
-def all_plays(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[plays.Play, Future[Any]]]:
-    yield from plays.started(request, tmp_path_factory)
-
-
-@pytest.fixture
-def seen(request: pytest.FixtureRequest, all_plays: dict[plays.Play, Future[Any]]) -> Any:
-    return plays.look(request, all_plays)
 
 
 def told_name(path: Path) -> str:

@@ -139,3 +139,20 @@ def test_of_several_reasons_the_first_is_told_whole_and_the_others_by_name() -> 
     reasons = tuple(Reason(name, f"{name} is wrong", "--max") for name in ("cpu", "silence", "few"))
     line = exit_code({Outcome.DONE: 9}, finished=True, judgement=Judgement(reasons)).line
     assert line == "exit code 2: INVALID: cpu is wrong (and for 2 more reasons: silence, few)"
+
+
+@pytest.mark.parametrize(
+    ("counts", "missing", "line"),
+    [
+        ({Outcome.DONE: 20}, 2, "0: all 20 jobs are done; 2 results could not be downloaded"),
+        (
+            {Outcome.DONE: 1, Outcome.FAILED: 1},
+            1,
+            "1: 1 of 2 jobs failed; 1 result could not be downloaded",
+        ),
+    ],
+)
+def test_results_that_are_missing_are_said_and_change_no_code(
+    counts: dict[Outcome, int], missing: int, line: str
+) -> None:
+    assert exit_code(counts, finished=True, results_missing=missing).line == f"exit code {line}"

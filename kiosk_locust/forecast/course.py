@@ -9,6 +9,7 @@ dropped, so that memory is bounded by what waits in queues (about 600 bytes an i
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -49,9 +50,8 @@ class Course:
     def gpu_busy(self) -> float | None:
         """The share of places for images on GPU nodes that were used, from ready to the end."""
         places_s = self.plan.cluster.jobs_per_gpu * sum(
-            max(0.0, min(self.makespan_s, node.deleted_at or self.makespan_s) - max(0.0, ready_at))
+            max(0.0, min(self.makespan_s, node.deleted_at or math.inf) - max(0.0, node.ready_at))
             for node in self.gpu_nodes
-            for ready_at in (node.ready_at,)
         )
         return self.working_s / places_s if places_s else None
 

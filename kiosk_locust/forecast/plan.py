@@ -55,14 +55,7 @@ def stage_s(settings: ClusterSettings) -> float:
     The mean of a log-normal with median m and standard deviation s of the logarithm is
     m * exp(s^2 / 2).
     """
-    medians = (
-        settings.download_s,
-        settings.preprocess_s,
-        settings.predict_s,
-        settings.postprocess_s,
-        settings.save_s,
-    )
-    return math.fsum(medians) * mean_of_median(settings)
+    return math.fsum(settings.stages_s) * mean_of_median(settings)
 
 
 def mean_of_median(settings: ClusterSettings) -> float:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 from kiosk_locust.forecast.plan import Plan
 
-GPU_RATES = (5.0, 10.0)  # images a second of a typical GPU
-
 
 @dataclass(frozen=True, slots=True)
 class Published:

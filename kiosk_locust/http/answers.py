@@ -89,7 +89,7 @@ def fault(exchange: Exchange, where: str) -> Answered:
             retry_after_s=wait_s,
         )
     elif status < 500:
-        error = Refused(f"{said}; {_refusal_advice(status)}", status=status)
+        error = Refused(f"{said}; {refusal_advice(status)}", status=status)
     else:
         error = ServerFault(
             f"{said}; look at the log of the Kiosk's frontend and of what stands before it",
@@ -143,7 +143,8 @@ def _quoted(exchange: Exchange) -> str:
     return f"{kind} “{words}”" if words else f"{kind} (empty)"
 
 
-def _refusal_advice(status: int) -> str:
+def refusal_advice(status: int) -> str:
+    """What to look at where a request was refused with that status."""
     if status in (401, 403):
         return "something before the Kiosk wants a login or forbids it; see its access rules"
     if status == 404:

@@ -37,12 +37,6 @@ class Censored:
     counted_s: float | None
     kaplan_meier_s: float | None
 
-    @property
-    def share_unended(self) -> float:
-        """Of all jobs, from 0 to 1."""
-        total = self.ended + self.unended
-        return self.unended / total if total else 0.0
-
     def figure(self, *, interval: Interval | None = None, why: str = "") -> Figure:
         """What a threshold is compared with: jobs that did not end count as infinite."""
         if self.least_s is None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from hdrh.histogram import HdrHistogram
@@ -33,15 +33,6 @@ class LoopFigures:
     delay_max_s: float | None
     cpu_share: float | None  # of one processor
     memory_bytes: int | None  # resident; None where the system does not say
-
-    def as_message(self) -> dict[str, float | int | None]:
-        """Plain values, which msgpack carries."""
-        return asdict(self)
-
-    @classmethod
-    def from_message(cls, message: Mapping[str, float | int | None]) -> LoopFigures:
-        """What ``as_message`` made; TypeError if it did not."""
-        return cls(**message)  # type: ignore[arg-type]  # as it was sent
 
 
 class LoopWatch:
@@ -114,21 +105,6 @@ class LoopWatch:
         return value / _MICROSECONDS
 
 
-def worst(found: Iterable[LoopFigures]) -> LoopFigures | None:
-    """The worst of each figure among several processes; None of none."""
-    each = list(found)
-    if not each:
-        return None
-    return LoopFigures(
-        watched_s=max(one.watched_s for one in each),
-        delay_p50_s=_most(one.delay_p50_s for one in each),
-        delay_p99_s=_most(one.delay_p99_s for one in each),
-        delay_max_s=_most(one.delay_max_s for one in each),
-        cpu_share=_most(one.cpu_share for one in each),
-        memory_bytes=max((one.memory_bytes for one in each if one.memory_bytes), default=None),
-    )
-
-
 def resident_bytes(statm: Path = _STATM) -> int | None:
     """The memory that this process holds, from Linux's /proc; None elsewhere."""
     try:
@@ -136,7 +112,3 @@ def resident_bytes(statm: Path = _STATM) -> int | None:
     except (OSError, ValueError, IndexError):
         return None
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _most(values: Iterable[float | None]) -> float | None:
-    return max((value for value in values if value is not None), default=None)

@@ -21,7 +21,6 @@ from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.quality.quantities import (
     DISTRIBUTIONS,
     DOLLARS,
-    FAILURES,
     SINGLE,
     Kind,
     Unit,
@@ -70,11 +69,6 @@ class Threshold:
     def wanted(self) -> str:
         """The bound with its unit: ``< 60 s``."""
         return f"{self.operator} {self.unit.show(self.limit, 10)}"
-
-    @property
-    def speaks_of_failures(self) -> bool:
-        """Whether it says how many failures are acceptable."""
-        return self.measure.partition(".")[0] in FAILURES
 
     def holds(self, value: float) -> bool:
         """Whether a value (infinity: without bound) is as wanted."""

@@ -9,6 +9,8 @@ from typing import Any
 
 from kiosk_locust.quality.rules import Facts
 
+_OF_SESSION = " of session "
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessFigures:
@@ -42,6 +44,7 @@ class Generator:
     processes: Mapping[str, ProcessFigures]
     workers_lost: int | None = None  # of a distributed run
     simulator_cpu_share: float | None = None  # of a simulated run; over no less than 10 s
+    session: int = 1  # of the run, whose processes these are; those of earlier ones say theirs
 
     def in_facts(self, facts: Facts) -> Facts:
         """``facts`` with what only the processes know: of several, the worst."""
@@ -62,15 +65,15 @@ class Generator:
         """Figures of this session and those of ``earlier`` ones, whose names say so."""
         if earlier is None:
             return self
-        number = 1 + max((_session(name) for name in earlier.processes), default=0)
         older = {
-            name if _session(name) else f"{name} of session {number}": figures
+            name if _OF_SESSION in name else f"{name}{_OF_SESSION}{earlier.session}": figures
             for name, figures in earlier.processes.items()
         }
-        return Generator(
-            {**older, **self.processes},
-            _sum(earlier.workers_lost, self.workers_lost),
-            _most([earlier.simulator_cpu_share, self.simulator_cpu_share]),
+        return replace(
+            self,
+            processes={**older, **self.processes},
+            workers_lost=_sum(earlier.workers_lost, self.workers_lost),
+            simulator_cpu_share=_most([earlier.simulator_cpu_share, self.simulator_cpu_share]),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -83,20 +86,15 @@ class Generator:
 
     def as_text(self) -> str:
         """As the ledger keeps it."""
-        return json.dumps(self.as_json())
+        return json.dumps(self.as_json() | {"session": self.session})
 
     @classmethod
     def from_text(cls, text: str) -> Generator:
         """What ``as_text`` made."""
         found = json.loads(text)
         processes = {name: ProcessFigures(**each) for name, each in found["processes"].items()}
-        return cls(processes, found["workers_lost"], found["simulator_cpu_share"])
-
-
-def _session(name: str) -> int:
-    """The number of the session before that a process was of; 0 of the last one."""
-    _, _, number = name.partition(" of session ")
-    return int(number or 0)
+        session = found.get("session", 1)  # a ledger without it is of one session, mostly
+        return cls(processes, found["workers_lost"], found["simulator_cpu_share"], session)
 
 
 def _most(values: Iterable[float | None]) -> float | None:

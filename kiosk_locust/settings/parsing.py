@@ -87,8 +87,9 @@ def spawn_rate(text: str) -> float:
 
 
 def timespan(text: str) -> float:
-    """Seconds of ``90``, ``1.5``, ``20m`` or ``1h30m10s``, the way Locust writes them."""
-    parts = re.fullmatch(r"(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?", text.strip(), re.ASCII)
+    """Seconds of ``90``, ``1.5``, ``20m`` or ``1h30m10s``, as Locust writes them; or ``2min``."""
+    written = r"(?:(\d{1,9})h)?(?:(\d{1,9})m(?:in)?)?(?:(\d{1,9})s)?"
+    parts = re.fullmatch(written, text.strip(), re.ASCII)
     try:
         if parts and any(parts.groups()):
             hours, minutes, secs = (int(part or 0) for part in parts.groups())

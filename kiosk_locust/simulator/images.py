@@ -68,14 +68,7 @@ def plan_attempt(
     form: Submission, settings: ClusterSettings, rng: random.Random, consumer: str, now: float
 ) -> Attempt:
     """Draw how one attempt goes that begins at ``now``."""
-    medians = (
-        settings.download_s,
-        settings.preprocess_s,
-        settings.predict_s,
-        settings.postprocess_s,
-        settings.save_s,
-    )
-    durations = [duration(rng, median, settings.spread) for median in medians]
+    durations = [duration(rng, median, settings.spread) for median in settings.stages_s]
     ends = tuple(accumulate(durations, initial=now))[1:]
     fails, dies = rng.random() < settings.failure_rate, rng.random() < settings.requeue_rate
     tells_finish = rng.random() >= settings.finished_at_missing_rate

@@ -70,7 +70,7 @@ class Fleet:
         return len(self.alive) <= self._settings.min_nodes
 
     def _remove_idle(self, desired: int, now: float) -> None:
-        for node in list(self.alive):
+        for node in self.alive[::-1]:  # the newest first: those that run from the start stay
             if len(self.alive) <= desired:
                 return
             idle_s = now - max(node.idle_since, node.ready_at)

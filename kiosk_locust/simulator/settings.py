@@ -102,6 +102,17 @@ class ClusterSettings:
     cpu_nodes: int = _setting(2, "nodes without a GPU, which are always there", "Other nodes")
     cpu_machine_type: str = _setting("n1-standard-4", "their machine type", "Other nodes")
 
+    @property
+    def stages_s(self) -> tuple[float, ...]:
+        """The medians of an image's stages, in their order."""
+        return (
+            self.download_s,
+            self.preprocess_s,
+            self.predict_s,
+            self.postprocess_s,
+            self.save_s,
+        )
+
     def __post_init__(self) -> None:
         mistakes = list(self._mistakes())
         if mistakes:

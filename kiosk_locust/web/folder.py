@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk_locust.errors import LedgerError
+from kiosk_locust.errors import LedgerError, NewerLedgerError
+from kiosk_locust.names import is_marked
 from kiosk_locust.reading import facts, opened
 
 #: So many are listed, the ones written last.
@@ -33,6 +34,9 @@ def _found(folder: Path) -> Iterator[Listed]:
         try:
             with opened(path) as db:
                 run = facts(db)
+        except NewerLedgerError:  # its page says by which version
+            yield Listed(path.stem, None, "of a newer kiosk_locust", is_marked(path.stem))
+            continue
         except (LedgerError, ValueError):
             continue
         state = "finished" if run.finished else "not ended"

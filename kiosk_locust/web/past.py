@@ -158,6 +158,7 @@ def _verdict(run: Facts, told: Summary) -> str:
         trouble="" if aborted else trouble,
         judgement=run.judgement,
         aborted="; ".join(each.line for each in missed) if aborted else "",
+        results_missing=told.moved.results_missing,
     ).line
 
 

@@ -7,7 +7,6 @@ import itertools
 import json
 import shutil
 import signal
-import socket
 import sqlite3
 import tempfile
 import threading
@@ -23,6 +22,7 @@ from tests.faults.gate import Gate
 from tests.faults.oracle import Judgement, Witness, about_results, judge
 from tests.faults.plan import HTTP_FAULTS, Fault, Plan
 from tests.real import ROOT, Locust, Simulator, simulator
+from tests.servers import free_port
 
 LOCUSTFILE = ROOT / "tests" / "locustfiles" / "by_ticket.py"
 NAME = "run"
@@ -79,13 +79,6 @@ class Outcome:
     struck: tuple[str, ...]  # the kinds of faults that found something to strike
     sessions: int
     wall_s: float
-
-
-def free_port() -> int:
-    """One that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def play(plan: Plan, folder: Path) -> Outcome:

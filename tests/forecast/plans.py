@@ -6,21 +6,10 @@ from typing import Any
 
 from kiosk_locust.forecast.plan import Plan
 from kiosk_locust.simulator.settings import ClusterSettings
+from tests.simulator import models
 
 #: Every stage takes 1 s exactly, so an image 5; one GPU node is there, and takes one at a time.
-STEADY: dict[str, Any] = {
-    "spread": 0.0,
-    "download_s": 1.0,
-    "preprocess_s": 1.0,
-    "predict_s": 1.0,
-    "postprocess_s": 1.0,
-    "save_s": 1.0,
-    "zip_image_s": 0.5,
-    "zip_cleanup_s": 2.0,
-    "jobs_per_gpu": 1,
-    "min_nodes": 1,
-    "max_nodes": 1,
-}
+STEADY: dict[str, Any] = models.STEADY | {"jobs_per_gpu": 1, "min_nodes": 1}
 IMAGE_S = 5.0
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from tests.disks import fill, small_disk
 from tests.outages.network import NotPermitted
 from tests.outages.plays import TROUBLED, Seen, first, look, options, submitted
 from tests.proxies import Proxy
@@ -60,14 +61,13 @@ def disk_full(folder: Path) -> Seen:
 
     Raises NotPermitted where no small disk can be mounted.
     """
-    with _small_disk(folder / "results") as disk, simulator("--predict-s=0.5") as kiosk:
+    with small_disk(folder / "results", DISK_BYTES) as disk, simulator("--predict-s=0.5") as kiosk:
         spare = folder / "spare"
         spare.mkdir()
         run: dict[str, Any] = {"host": kiosk.url, "locustfile": TROUBLED, "TMPDIR": str(spare)}
         locust = Locust(folder, *options(JOBS * 5), **run)
         first(kiosk)
-        filler = disk / "filler"
-        _fill(filler)
+        filler = fill(disk)
         sessions = [locust.finish(LIMIT_S)]
         filler.unlink()
         said = re.search(r"python -m (kiosk_locust.rescue \S+ \S+)", sessions[0].output)
@@ -89,28 +89,6 @@ def _run(found: re.Match[str] | None, folder: Path, settings: dict[str, str]) ->
         capture_output=True,
         timeout=120,
     )
-
-
-def _fill(filler: Path) -> None:
-    with filler.open("wb", buffering=0) as file:
-        try:
-            while file.write(b"x" * 4096):
-                pass
-        except OSError:
-            pass
-
-
-@contextmanager
-def _small_disk(folder: Path) -> Iterator[Path]:
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        raise NotPermitted(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @contextmanager

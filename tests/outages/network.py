@@ -13,7 +13,7 @@ _numbers = itertools.count()
 
 
 class NotPermitted(Exception):
-    """The kernel lets this user make no network; says what is needed."""
+    """What an outage takes cannot be made here; says what is needed."""
 
 
 @dataclass(frozen=True)

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests import plays
 from tests.outages.network import NotPermitted
 from tests.outages.plays import Seen, clock_back, dns_down, frontend_away, jobs_for, network_cut
 from tests.plays import sees
-
-
-@pytest.fixture(scope="module")
-def all_plays(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[plays.Play, Future[Any]]]:
-    yield from plays.started(request, tmp_path_factory)
-
-
-@pytest.fixture
-def seen(request: pytest.FixtureRequest, all_plays: dict[plays.Play, Future[Any]]) -> Any:
-    return plays.look(request, all_plays)
 
 
 def cut_off(folder: Path) -> Seen | str:

@@ -4,11 +4,10 @@ import time
 from pathlib import Path
 
 import gevent
-import msgpack  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 from kiosk_locust.clock import SystemClock
-from kiosk_locust.quality.eventloop import LoopFigures, LoopWatch, resident_bytes, worst
+from kiosk_locust.quality.eventloop import LoopFigures, LoopWatch, resident_bytes
 from tests.clocks import ManualClock
 
 
@@ -56,19 +55,6 @@ def test_cpu_is_the_share_of_one_processor() -> None:
     clock.sleep(3.0)
     found = watch.figures()
     assert (found.cpu_share, found.memory_bytes) == (0.5, None)
-
-
-def test_figures_travel_by_msgpack() -> None:
-    found = watched([0.5], 10)
-    packed = msgpack.packb(found.as_message())
-    assert LoopFigures.from_message(msgpack.unpackb(packed)) == found
-
-
-def test_of_several_processes_the_worst_counts() -> None:
-    one = LoopFigures(10.0, 0.001, 0.1, 0.2, 0.5, None)
-    other = LoopFigures(9.0, 0.002, 0.05, 0.3, None, 100)
-    assert worst([one, other]) == LoopFigures(10.0, 0.002, 0.1, 0.3, 0.5, 100)
-    assert worst([]) is None
 
 
 def test_a_greenlet_that_blocks_the_loop_is_seen_by_a_real_watch() -> None:

@@ -36,12 +36,13 @@ def test_the_worst_process_is_judged() -> None:
 
 def test_sessions_before_keep_their_figures() -> None:
     first = Generator({"run": process(silence_s=9.0)}, simulator_cpu_share=0.8)
-    second = Generator({"run": process()}, workers_lost=2).after(first)
-    third = Generator({"run": process()}, workers_lost=1).after(second)
-    assert list(third.processes) == ["run of session 1", "run of session 2", "run"]
-    assert (third.workers_lost, third.simulator_cpu_share) == (3, 0.8)
-    assert third.in_facts(Facts(is_open=True, tickets=1)).silence_s == 9.0
-    assert Generator.from_text(third.as_text()) == third
+    second = Generator({"run": process()}, workers_lost=2, session=2).after(first)
+    # The last one died before it was judged.
+    last = Generator({"run": process()}, workers_lost=1, session=4).after(second)
+    assert list(last.processes) == ["run of session 1", "run of session 2", "run"]
+    assert (last.workers_lost, last.simulator_cpu_share) == (3, 0.8)
+    assert last.in_facts(Facts(is_open=True, tickets=1)).silence_s == 9.0
+    assert Generator.from_text(last.as_text()) == last
 
 
 def test_figures_travel_with_reports() -> None:

@@ -48,6 +48,15 @@ def test_the_last_minimum_nodes_are_never_removed() -> None:
     assert all(node.created_at < START for node in kiosk.fleet.alive)
 
 
+def test_the_nodes_that_ran_from_the_start_outlive_those_that_came_for_a_run() -> None:
+    kiosk = cluster(min_nodes=1, max_nodes=3, jobs_per_node=8)
+    for _ in range(24):
+        kiosk.submit(form(), START)
+    assert alive(kiosk, START + 5) == 3
+    assert alive(kiosk, START + 1_000) == 1
+    assert kiosk.fleet.alive[0].created_at < START
+
+
 def test_a_busy_node_is_not_removed() -> None:
     kiosk = cluster(min_nodes=0, scale_down_delay_s=0.0, predict_s=500.0)
     key = kiosk.submit(form(), START)

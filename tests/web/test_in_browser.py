@@ -15,7 +15,7 @@ import requests
 
 from tests.chromium import Chromium, Seen, chromium
 from tests.real import Locust, Simulator, simulator, wait_until
-from tests.test_distributed import free_port
+from tests.servers import free_port
 from tests.test_webui import WebUi
 
 PICTURES = Path(__file__).parents[2] / ".pictures"

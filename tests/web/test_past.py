@@ -236,3 +236,9 @@ def test_a_file_that_only_looks_like_results_is_told_to_be_none(
         imported.as_ledger(path),
     ):
         pass
+
+
+def test_the_page_says_that_results_are_missing_as_the_run_did(tmp_path: Path) -> None:
+    wanted = {"transfers": {"download": True}}
+    picture = past.read(make(tmp_path / "a-run.db", [Row()], options=wanted))
+    assert picture.verdict == "exit code 0: 1 job is done; 1 result could not be downloaded"

@@ -1,0 +1,25 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+
+from tests import plays
+
+
+@pytest.fixture(scope="module")
+def all_plays(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[plays.Play, Future[Any]]]:
+    """The runs that the tests of this module look at, all begun."""
+    yield from plays.started(request, tmp_path_factory)
+
+
+@pytest.fixture
+def seen(request: pytest.FixtureRequest, all_plays: dict[plays.Play, Future[Any]]) -> Any:
+    """What the run that this test is marked to see left behind."""
+    return plays.look(request, all_plays)
