@@ -23,7 +23,7 @@ from tests.docs.known import look
 from tests.docs.scenes import KIOSK, SCENES, Played, Scene, Stage
 from tests.layered import mistakes_in
 from tests.real import simulator
-from tests.test_distributed import free_port
+from tests.servers import free_port
 
 LINES = shell_lines()
 COMMANDS = [(line, words) for line in LINES for words in line.commands]
