@@ -13,12 +13,11 @@ from locust.env import Environment
 from rich.console import Console
 
 from kiosk_locust import events
-from kiosk_locust.bucket import Address
 from kiosk_locust.clock import Clock, SystemClock
+from kiosk_locust.contact import Contact
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.costing import Costing
 from kiosk_locust.dispatch import lead_s
-from kiosk_locust.embedded import EmbeddedKiosk
 from kiosk_locust.errors import KioskLocustError, PreflightError
 from kiosk_locust.exposition import Exposition, info_of
 from kiosk_locust.finish import Finish
@@ -26,7 +25,6 @@ from kiosk_locust.garbage import calm
 from kiosk_locust.gate import Gate
 from kiosk_locust.generator import GeneratorWatch, Others
 from kiosk_locust.http.exchange import RequestSample
-from kiosk_locust.http.transport import Transport
 from kiosk_locust.idle import Looker
 from kiosk_locust.keeping import Keeping
 from kiosk_locust.kiosk import Kiosk
@@ -34,7 +32,7 @@ from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.metrics import Metrics
 from kiosk_locust.options import Options, options_as_json
 from kiosk_locust.patience import PatientMaster
-from kiosk_locust.preflight import check_kiosk, find_base_url, warn_of_pool
+from kiosk_locust.preflight import warn_of_pool
 from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
@@ -93,12 +91,9 @@ class ActiveRun:
         self._run_ledger = RunLedger(
             options, resumed, self._started_at, self._clock.now, self._ledger_failed
         )
-        self._embedded = None
-        if self.simulated:
-            folder = Address.parse(options.files.storage_bucket).folder
-            self._embedded = EmbeddedKiosk("--folder", str(folder))
+        self._contact = Contact(options, self._clock, self._on_request)
         self._keeping = Keeping(self._clock, resumed, insist=may_be_resumed)
-        self._closers: list[Callable[[], None]] = []
+        self._closers: list[Callable[[], None]] = [self._contact.close]
         self._detachers: list[Callable[[], None]] = []
         self._tallies = Tallies(environment.stats)
         self._finish: Finish | None = None
@@ -148,7 +143,7 @@ class ActiveRun:
     def _open(self, requests: Iterable[JobRequest]) -> Run:
         requests = list(requests)
         refusals = []
-        for reach in (self._open_bucket, self._open_kiosk):  # what ails both is told at once
+        for reach in (self._open_bucket, self._contact.make):  # what ails both is told at once
             try:
                 reach(requests)
             except KioskLocustError as error:
@@ -157,13 +152,14 @@ class ActiveRun:
             raise refusals[0]
         if refusals:
             raise PreflightError("\n".join(str(error) for error in refusals))
-        warn_of_pool(self._kiosk, self.options, self._clock)
+        kiosk, host = self._contact.kiosk, self._contact.host
+        warn_of_pool(kiosk, self.options, self._clock)
         if not self.simulated:
             self._looker = Looker(self.options, self._secrets, self._clock, os.environ)
             self._looker.insist(resumes=self._resumed is not None, is_ended=self._is_ended)
-        url = self._host if self.simulated else ""
+        url = host if self.simulated else ""
         self._costing = Costing(self.options, self._secrets, self._clock, os.environ, url)
-        self.run = self._make_run(self._kiosk, self._host)
+        self.run = self._make_run(kiosk, host)
         self._keeping.begin(self.run, self.name)
         return self.run
 
@@ -172,35 +168,9 @@ class ActiveRun:
         self._closers.append(self._keeping.close)
         self.options = self._keeping.open(self.options, requests)
 
-    def _open_kiosk(self, requests: Iterable[JobRequest]) -> None:
-        """Reach the Kiosk, and ask whether it can run ``requests``."""
-        self._host = self._reach()
-        transport = Transport(
-            self._host,
-            pool_size=self.options.pool_size,
-            request_timeout_s=self.options.request_timeout_s,
-            clock=self._clock,
-            on_request=self._on_request,
-        )
-        self._closers.append(transport.close)
-        self._kiosk = Kiosk(transport)
-        wanted = {(r.job_type, r.model_name, r.model_version) for r in requests}
-        for job_type, model, version in sorted(wanted):
-            for warning in check_kiosk(self._kiosk, job_type, model, version):
-                logger.warning("%s", warning)
-
     def _on_request(self, sample: RequestSample) -> None:
         self.generator.watch.on_request(sample)
         tell_of_request(self._environment, sample, self._tallies)
-
-    def _reach(self) -> str:
-        """The base URL to use: of the Kiosk, or of a simulated one that is started here."""
-        if self._embedded is not None:
-            logger.warning("SIMULATED: no host is set, so these jobs run on the simulated Kiosk")
-            self._closers.append(self._embedded.stop)
-            return self._embedded.start()
-        host = self.options.host or ""
-        return find_base_url(host, request_timeout_s=self.options.request_timeout_s)
 
     def _make_run(self, kiosk: Kiosk, host: str) -> Run:
         self._ledger, remains = self._run_ledger.open(host)
@@ -320,7 +290,7 @@ class ActiveRun:
         self._keeping.start()
 
     def _start_watching(self, zero_at: float) -> None:
-        run, embedded = self.run, self._embedded
+        run, embedded = self.run, self._contact.embedded
         others = Others(simulator_cpu_s=(lambda: embedded.cpu_s) if embedded else None)
         if isinstance(run, MasterRun):
             others = replace(

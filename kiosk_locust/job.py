@@ -61,7 +61,8 @@ class Job:
     """One job; ``run`` lives it. A record that has a job id is polled on, never submitted.
 
     ``leased`` is what the book gave for its lease; ``may_submit`` says whether new submissions
-    are still wanted; ``uploader`` brings its file to the Kiosk first.
+    are still wanted; ``uploader`` brings its file to the Kiosk first; ``rest`` passes the time
+    between polls (the clock's ``wait``, unless another is given).
     """
 
     __slots__ = (  # there may be twenty thousand of them
@@ -76,6 +77,7 @@ class Job:
         "_may_submit",
         "_maybe_backoff",
         "_options",
+        "_pass_time",
         "_rng",
         "_uploader",
         "record",
@@ -93,6 +95,7 @@ class Job:
         rng: random.Random,
         may_submit: Callable[[], bool],
         uploader: Uploader | None = None,
+        rest: Callable[[Event, float], object] | None = None,
     ) -> None:
         self.record = record
         self._kiosk = kiosk
@@ -103,6 +106,7 @@ class Job:
         self._rng = rng
         self._may_submit = may_submit
         self._uploader = uploader
+        self._pass_time = rest or clock.wait
         self._backoff = Backoff(rng)
         self._maybe_backoff = Backoff(rng, base_s=MAYBE_BASE_S, least=MAYBE_LEAST)
         self._is_adopted = bool(record.job_id)
@@ -293,7 +297,7 @@ class Job:
         """Rest before a poll; if that is the last one, how the job ends unless it is final."""
         limit_s = self._options.job_timeout_s
         left_s = math.inf if limit_s is None else started_at + limit_s - self._clock.now()
-        self._clock.wait(self._alarm, max(0.0, min(wait_s, left_s)))
+        self._pass_time(self._alarm, max(0.0, min(wait_s, left_s)))
         if self._is_last_look:
             return Ending(Outcome.UNFINISHED, "the run ended before it was final")
         if wait_s > left_s:

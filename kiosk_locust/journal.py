@@ -58,6 +58,7 @@ class Journal:
     ) -> None:
         self.path = path
         self.failure: LedgerError | None = None
+        self.linger_s = LINGER_S
         self._lock = lock
         self._now = now
         self._alive_at = -math.inf
@@ -190,7 +191,7 @@ class Journal:
     def _linger(self) -> None:
         """Wait for more news; less long where a job waits for them."""
         gevent.sleep(HASTE_S)
-        self._haste.wait(LINGER_S - HASTE_S)
+        self._haste.wait(self.linger_s - HASTE_S)
 
     def _wake(self) -> None:
         """Let those look again whose words are durable; all of them, when they never will be."""

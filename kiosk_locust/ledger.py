@@ -16,6 +16,7 @@ from kiosk_locust import opening, statements
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.journal import Journal
+from kiosk_locust.jsontext import dumps
 from kiosk_locust.locking import Lock
 from kiosk_locust.measures import measure
 from kiosk_locust.record import (
@@ -161,7 +162,7 @@ class Ledger(Journal):
             *(record.outcome, record.reason or None, record.closed_at, record.polls),
             *(record.status or None, record.observed_after, record.observed_at),
             *(found.images_done, found.images_failed, found.duration_s, found.duration_from),
-            *(found.queue_wait_s, json.dumps(kept) if kept else None, record.ticket.id),
+            *(found.queue_wait_s, dumps(kept).decode() if kept else None, record.ticket.id),
         )
 
     def downloaded(self, record: Record, download: Download) -> None:

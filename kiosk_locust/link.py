@@ -18,7 +18,7 @@ from kiosk_locust.share import RequestFor
 #: How often a worker looks whether it has something to report.
 TURN_S = 0.02
 #: Urgent news waits so long for more: a job id must be safe soon, a message for each is dear.
-COMPANY_S = 0.003
+COMPANY_S = 0.008
 #: How often it says hello, until it is welcome.
 HELLO_S = 0.5
 

@@ -27,7 +27,11 @@ from kiosk_locust.run import ALL_CLOSED, Run
 logger = logging.getLogger(__name__)
 
 #: How often the master deals, at least.
-TURN_S = 0.03
+TURN_S = 0.05
+#: Reports that come within this time are answered together, unless tickets wait for takers.
+GATHER_S = 0.05
+#: News wait for company less long here: they have waited at their worker.
+LINGER_S = 0.015
 #: After their grace, workers only close records and expire hashes.
 DRAIN_SLACK_S = 15.0
 #: Workers look for the files of the plan before they take part; a million take some seconds.
@@ -47,6 +51,7 @@ class MasterRun(Run):
         take part.
         """
         self._send = send
+        self.ledger.linger_s = LINGER_S
         self._run_id = facts["run_id"]
         self._facts = facts
         self._woken = Event()
@@ -126,7 +131,8 @@ class MasterRun(Run):
 
     def _serve(self, end: MasterEnd) -> None:
         while True:
-            self._woken.wait(TURN_S)
+            if self._woken.wait(TURN_S) and not end.is_starved:
+                gevent.sleep(GATHER_S)
             self._woken.clear()
             try:
                 replies = end.turn(self._clock.now())

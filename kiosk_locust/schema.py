@@ -7,6 +7,7 @@ own: the file stays as it is. It is changed only when a run goes on with it, in 
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from importlib import resources
 from pathlib import Path
@@ -39,9 +40,7 @@ _ONLY_SESSION = """INSERT INTO sessions
 
 def create(db: sqlite3.Connection) -> None:
     """Make the tables of today in an empty file; the caller commits."""
-    db.executescript(
-        f"BEGIN; {resources.files('kiosk_locust').joinpath('ledger.sql').read_text('utf-8')}"
-    )
+    db.executescript(f"BEGIN; {_script()}")
     db.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(VERSION),))
 
 
@@ -99,7 +98,14 @@ def migrate(db: sqlite3.Connection, version: int) -> None:
                 db.execute(_ONLY_SESSION)
     if "uploaded_name" not in columns["tickets"]:
         db.execute("ALTER TABLE tickets ADD COLUMN uploaded_name TEXT")
+    for index in re.findall("^CREATE INDEX ([^;]*)", _script(), re.MULTILINE):
+        db.execute(f"CREATE INDEX IF NOT EXISTS {index}")
     db.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (str(VERSION),))
+
+
+def _script() -> str:
+    """The SQL of today's tables."""
+    return resources.files("kiosk_locust").joinpath("ledger.sql").read_text("utf-8")
 
 
 def _columns(db: sqlite3.Connection, of: str = "main") -> dict[str, set[str]]:

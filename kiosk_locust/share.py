@@ -19,6 +19,7 @@ from kiosk_locust.job import Ending, Interrupted, Job, close
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.options import Options
 from kiosk_locust.record import JobRequest, Outcome, Record, Ticket
+from kiosk_locust.rests import Rests
 from kiosk_locust.transfers.downloads import Downloads
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class Share:
         self._kiosk = kiosk
         self._clock = clock
         self._rng = rng
+        self._rests = Rests(clock)
         self._on_end = on_end
         self._uploader = uploader
         self._downloads = downloads
@@ -227,6 +229,7 @@ class Share:
             rng=self._rng,
             may_submit=lambda: self._may_submit(leased.record.ticket),
             uploader=self._uploader,
+            rest=self._rests.rest,
         )
         return job
 

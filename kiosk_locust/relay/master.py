@@ -62,6 +62,7 @@ class MasterEnd:
         self._drain: Drain | None = None
         self._to_answer: set[str] = set()
         self._to_fence: dict[str, Report] = {}
+        self.is_starved = False  # tickets wait for workers with free users
 
     def hello(self, worker: str, hello: Hello, received_at: float, now: float) -> Welcome:
         """Let a worker take part."""
@@ -193,11 +194,14 @@ class MasterEnd:
 
         while ready and (record := self.pool.take_job()):
             hands[min(ready, key=load).worker].append(record)
+        lot_s = self._terms.lot_s
+        before = (now + self._terms.horizon_s) // lot_s * lot_s
         while open_hands := [s for s in ready if len(hands[s.worker]) < _room(s)]:
-            record = self.pool.take(now + self._terms.horizon_s, now)
+            record = self.pool.take(before, now)
             if record is None:
                 break
             hands[min(open_hands, key=load).worker].append(record)
+        self.is_starved = bool(ready) and not open_hands
         for session in ready:
             if hand := hands[session.worker]:
                 for record in hand:

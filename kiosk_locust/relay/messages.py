@@ -22,7 +22,8 @@ class Terms:
     beat_s: float = 0.5  # a worker reports at least so often
     resend_s: float = 1.0  # what was not acknowledged by then is sent again
     linger_s: float = 0.2  # news that are not urgent wait so long for company
-    horizon_s: float = 1.0  # tickets are granted so long before they are due
+    horizon_s: float = 1.0  # tickets are granted at most so long before they are due
+    lot_s: float = 0.25  # those that are due within so long are granted together
     uploads: bool = False  # a job is submitted only after the master holds that it was uploaded
 
 

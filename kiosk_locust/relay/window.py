@@ -9,6 +9,8 @@ from kiosk_locust.relay.news import Batch, News
 
 #: So many batches may be under way at once; Locust's sockets drop beyond a thousand messages.
 WINDOW = 32
+#: Where somebody waits for what was said, it waits so long for company, in seconds.
+HURRY_S = 0.03
 #: A batch has at most so much news, so that no message is large.
 MOST_NEWS = 200
 
@@ -46,8 +48,8 @@ class Sender:
 
     def hurry(self, now: float) -> None:
         """Somebody waits for what was said."""
-        if self._waiting:
-            self._ready_at = now
+        if self._ready_at is not None:
+            self._ready_at = min(self._ready_at, now + HURRY_S)
 
     def is_due(self, now: float) -> bool:
         """Whether ``outgoing`` has something."""

@@ -73,7 +73,7 @@ def _decoder(kind: Any) -> Callable[[Any], Any]:
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return _decoder_of_fields(kind)
     if issubclass(kind, Enum):
-        return typing.cast("Callable[[Any], Any]", kind)  # ValueError for what is none
+        return _decoder_of_enum(kind)
     return _decoder_of_plain(kind)
 
 
@@ -88,8 +88,34 @@ def _decoder_of_union(kinds: tuple[Any, ...]) -> Callable[[Any], Any]:
 
 def _decoder_of_fields(kind: type[Any]) -> Callable[[Any], Any]:
     hints = typing.get_type_hints(kind)
-    items = tuple(_decoder(hints[field.name]) for field in dataclasses.fields(kind))
-    return lambda data: kind(*[item(each) for item, each in zip(items, _list(data), strict=True)])
+    own = [hints[field.name] for field in dataclasses.fields(kind)]
+    items = tuple(_decoder(each) for each in own)
+    ready = tuple(_ready(each) for each in own)
+
+    def fields(data: Any) -> Any:
+        values = zip(items, ready, _list(data), strict=True)
+        return kind(*[each if type(each) is known else item(each) for item, known, each in values])
+
+    return fields
+
+
+def _ready(kind: Any) -> type | None:
+    """The type whose instances can stand for a ``kind`` as they are, without a look at them."""
+    if kind in _PLAIN:
+        return typing.cast("type", kind)
+    return types.NoneType if types.NoneType in typing.get_args(kind) else None
+
+
+def _decoder_of_enum(kind: type[Enum]) -> Callable[[Any], Any]:
+    known = {member.value: member for member in kind}
+
+    def member(data: Any) -> Any:
+        found = known.get(data)
+        if found is None:
+            raise ValueError(f"{data!r} is no {kind.__name__}")
+        return found
+
+    return member
 
 
 def _decoder_of_plain(kind: type[Any]) -> Callable[[Any], Any]:

@@ -17,7 +17,8 @@ from kiosk_locust.relay.window import Sender
 
 #: What others wait for: a job id must not be lost with its worker, a ticket may be late.
 URGENT = frozenset({Kind.SUBMITTED, Kind.RETURNED})
-#: Reports follow each other not faster than this, but for urgent news.
+#: Reports follow each other not faster than this, but for urgent news; what the master need not
+#: know at once waits for half of the time that lies between two lots of tickets.
 GAP_S = 0.02
 #: How often a report tells what the worker saw of itself.
 FIGURES_S = 2.0
@@ -63,6 +64,7 @@ class WorkerEnd:
         self._valid_until = -math.inf
         self._reported_at = -math.inf
         self._reported = (0, 0, False, "")
+        self._room = 0  # the tickets that the master may still grant, for all it knows
         self._on_adopt = on_adopt
         self._on_drain = on_drain
         self._on_fenced = on_fenced
@@ -126,6 +128,7 @@ class WorkerEnd:
         if len(self._unanswered) < MOST_UNANSWERED:
             self._unanswered.append(now)
         self._reported = (self.stock.ask, wanted, self.is_drained, self.trouble)
+        self._room = wanted
         return Report(
             self.run_id,
             self.session,
@@ -163,12 +166,16 @@ class WorkerEnd:
         if since_s >= self.terms.beat_s or self.sender.is_due(now):
             return True
         state = (self.stock.ask, wanted, self.is_drained, self.trouble)
-        return since_s >= GAP_S and state != self._reported
+        if state == self._reported:
+            return False
+        is_urgent = state[2:] != self._reported[2:] or (wanted > 0 and self._room <= 0)
+        return since_s >= (GAP_S if is_urgent else max(GAP_S, self.terms.lot_s / 2))
 
     def _take_in(self, grant: Grant, now: float) -> None:
         if grant.number != self.stock.ask:
             return
         here = tuple(shifted(record, self._zero_at) for record in grant.records)
+        self._room -= len(here)
         jobs = self.stock.receive(Grant(grant.number, here))
         if not (self.draining or self.finished):
             for record in jobs:

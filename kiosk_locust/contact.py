@@ -1,0 +1,68 @@
+"""A run's Kiosk: reached, or started where it is simulated, and asked whether it can serve."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+from kiosk_locust.bucket import Address
+from kiosk_locust.clock import Clock
+from kiosk_locust.embedded import EmbeddedKiosk
+from kiosk_locust.http.exchange import RequestSample
+from kiosk_locust.http.transport import Transport
+from kiosk_locust.kiosk import Kiosk
+from kiosk_locust.options import Options
+from kiosk_locust.preflight import check_kiosk, find_base_url
+from kiosk_locust.record import JobRequest
+
+logger = logging.getLogger(__name__)
+
+
+class Contact:
+    """With the Kiosk at ``host``, once ``make`` has been called."""
+
+    def __init__(
+        self, options: Options, clock: Clock, on_request: Callable[[RequestSample], None]
+    ) -> None:
+        self._options = options
+        self.embedded: EmbeddedKiosk | None = None
+        if options.host is None:
+            folder = Address.parse(options.files.storage_bucket).folder
+            self.embedded = EmbeddedKiosk("--folder", str(folder))
+        self._clock = clock
+        self._on_request = on_request
+        self._closers: list[Callable[[], None]] = []
+
+    def make(self, requests: Iterable[JobRequest]) -> None:
+        """Reach the Kiosk, and ask whether it can run ``requests``.
+
+        Raises KioskLocustError where it cannot.
+        """
+        self.host = self._reach()
+        transport = Transport(
+            self.host,
+            pool_size=self._options.pool_size,
+            request_timeout_s=self._options.request_timeout_s,
+            clock=self._clock,
+            on_request=self._on_request,
+        )
+        self._closers.append(transport.close)
+        self.kiosk = Kiosk(transport)
+        wanted = {(r.job_type, r.model_name, r.model_version) for r in requests}
+        for job_type, model, version in sorted(wanted):
+            for warning in check_kiosk(self.kiosk, job_type, model, version):
+                logger.warning("%s", warning)
+
+    def close(self) -> None:
+        """Let go of it; a simulated one ends."""
+        while self._closers:
+            self._closers.pop()()
+
+    def _reach(self) -> str:
+        """The base URL to use: of the Kiosk, or of a simulated one that is started here."""
+        if self.embedded is not None:
+            logger.warning("SIMULATED: no host is set, so these jobs run on the simulated Kiosk")
+            self._closers.append(self.embedded.stop)
+            return self.embedded.start()
+        host = self._options.host or ""
+        return find_base_url(host, request_timeout_s=self._options.request_timeout_s)
