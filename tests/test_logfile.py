@@ -84,7 +84,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
             {"LOG_LEVEL": "DEBUG", "LOG_FILE": "logs/deep/debug.log"},
             "logs/deep/debug.log",
         ),
-        "more on the console": (("-L", "DEBUG"), {"LOG_LEVEL": "WARNING"}, "benchmark.log"),
+        "more on the console": (("-L", "DEBUG"), {"LOG_LEVEL": "ERROR"}, "benchmark.log"),
     }
     found = {}
     with simulator() as kiosk:

