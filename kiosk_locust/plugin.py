@@ -10,7 +10,6 @@ import os
 import random
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from locust.stats import CSV_STATS_INTERVAL_SEC
 from locust.web import WebUI
 from rich.console import Console
 
-from kiosk_locust import commandline, exposure, form, names, results, resuming
+from kiosk_locust import commandline, exposure, finished, form, names, resuming
 from kiosk_locust.active import ActiveRun
 from kiosk_locust.cost.credentials import secrets
 from kiosk_locust.dispatch import AtOnceDispatcher
@@ -46,7 +45,7 @@ from kiosk_locust.scraped import Scraped
 from kiosk_locust.settings.sources import DOTENV, Layers, locusts_own, lookalikes, read_dotenv
 from kiosk_locust.signals import Signals
 from kiosk_locust.user import RUNS, KioskUser, first_requests
-from kiosk_locust.verdict import Verdict, exit_code
+from kiosk_locust.verdict import Verdict
 from kiosk_locust.web.site import Site
 from kiosk_locust.workerplugin import WorkerPlugin
 
@@ -141,7 +140,7 @@ class Plugin:
         """
         found = resuming.find(self._given)
         if isinstance(found, Finished):
-            sys.exit(self._tell_finished(found))
+            sys.exit(finished.tell(found, self._console))
         self._resumption = found
         if found is None:
             self._given = resuming.new_name(self._given)
@@ -243,21 +242,6 @@ class Plugin:
         picks = self._web_ui is not None and self._web_ui.userclass_picker_is_active
         # Which classes were picked, Locust knows only once it has started.
         check_host(options, [] if picks else self._first(options))
-
-    def _tell_finished(self, found: Finished) -> int:
-        """Say that nothing is left to do, write missing results, and return the exit code."""
-        say = partial(self._console.print, soft_wrap=True, highlight=False, markup=False)
-        say(f"the run {found.run.run_name} is finished: nothing is left to do ({found.path})")
-        for path in results.write_missing(found.path, found.path.parent):
-            say(f"written: {path}")
-        verdict = exit_code(
-            found.outcomes,
-            finished=True,
-            judgement=found.run.judgement,
-            results_missing=found.results_missing,
-        )
-        say(verdict.line)
-        return verdict.code
 
     # -- a run
 
