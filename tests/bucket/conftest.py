@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import requests
 
 from kiosk_locust.bucket.gcs import GoogleBucket
 from tests.bucket.proxy import Proxy, proxy_before
-from tests.gcs import fake_gcs_server
+from tests.gcs import NoFakeGCS, fake_gcs_server
 
 BUCKET = "our-kiosk"
 
@@ -18,7 +20,13 @@ BUCKET = "our-kiosk"
 @pytest.fixture(scope="session")
 def fake_gcs() -> Iterator[str]:
     """The address of a running fake-gcs-server with one bucket."""
-    with fake_gcs_server() as url:
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(fake_gcs_server())
+        except NoFakeGCS as error:
+            if os.environ.get("CI") == "true":
+                raise
+            pytest.skip(f"no fake-gcs-server: {error}")
         made = requests.post(f"{url}/storage/v1/b", json={"name": BUCKET}, timeout=10)
         made.raise_for_status()
         yield url

