@@ -59,7 +59,7 @@
     at("validity").hidden = !judged.verdict;
     at("validity").className = isValid ? "good" : "bad";
     at("validity").textContent = isValid
-      ? "VALID: nothing that was looked at speaks against these numbers."
+      ? `VALID: all ${judged.checks} checks passed.`
       : "INVALID: these numbers cannot be trusted.";
     if (judged.verdict) at("no-problem").hidden = true;
     at("unjudged").hidden = !judged.unjudged.length;
