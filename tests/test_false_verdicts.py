@@ -84,3 +84,19 @@ def test_a_process_that_was_stopped_does_not_blame_the_kiosk(tmp_path: Path) -> 
     assert "silence" not in reasons(found)
     assert "stood still for" in reasons(found)["event-loop"]
     assert "Take long work" not in reasons(found)["event-loop"]
+
+
+def test_the_pause_of_a_resumed_run_is_no_part_of_what_is_judged(tmp_path: Path) -> None:
+    with simulator("--predict-s=1") as kiosk:
+        run = Locust(
+            tmp_path, "-u", "60", "-r", "10", "--stop-timeout", "0s", host=kiosk.url,
+            MAX_SILENCE="2s",
+        )  # fmt: skip
+        wait_until(lambda: len(kiosk.submissions) >= 20)
+        run.signal(signal.SIGINT)
+        run.finish()
+        time.sleep(3)  # how long nobody works on it
+        found = run_locust(tmp_path, "--resume", "latest", host=kiosk.url, MAX_SILENCE="2s")
+    assert found.outcomes == {"done": 60}
+    rules = {"submission-lag", "achieved-rate", "waited-for-user", "silence", "undecided"}
+    assert rules.isdisjoint(reasons(found)), reasons(found)
