@@ -22,15 +22,17 @@ from kiosk_locust.sessions import gaps, spans
 #: Two moments of one clock, read one after the other, may differ by rounding.
 _SAME_S = 0.001
 _OF_THIS_SESSION = f">= taken_at - {_SAME_S}"
-_TRIES = f"""CREATE TEMP TABLE tries AS SELECT id AS ticket_id,
-    (SELECT min(asked_at) FROM attempts
-        WHERE ticket_id = tickets.id AND asked_at {_OF_THIS_SESSION}) AS asked_at,
-    (SELECT min(began_at) FROM uploads
-        WHERE ticket_id = tickets.id AND began_at {_OF_THIS_SESSION}) AS began_at FROM tickets"""
-#: When a ticket was first tried; of a ledger that has no attempts, when it was submitted.
-_TRIED_AT = """coalesce(min(asked_at, began_at), began_at, asked_at, submitted_at)"""
-_TRIED = f"""temp.times JOIN (SELECT times.ticket_id AS tried, {_TRIED_AT} AS tried_at
-    FROM temp.times JOIN temp.tries USING (ticket_id)) ON tried = ticket_id"""
+#: When each ticket was first tried; of a ledger that has no attempts, when it was submitted.
+_TRIES = f"""CREATE TEMP TABLE tries AS
+    SELECT cycle, kept, due_at, tried_at, tried_at - due_at AS lag_s FROM (
+        SELECT cycle, kept, due_at,
+            coalesce(min(asked_at, began_at), began_at, asked_at, submitted_at) AS tried_at FROM (
+            SELECT times.cycle, kept, times.due_at, times.submitted_at,
+                (SELECT min(asked_at) FROM attempts
+                    WHERE ticket_id = tickets.id AND asked_at {_OF_THIS_SESSION}) AS asked_at,
+                (SELECT min(began_at) FROM uploads
+                    WHERE ticket_id = tickets.id AND began_at {_OF_THIS_SESSION}) AS began_at
+            FROM temp.times JOIN tickets ON id = temp.times.ticket_id))"""
 #: The Kiosk was away or busy; not those that the end of the run took back before they were sent.
 _REFUSED = """(result = 'not sent' AND coalesce(error, '') NOT LIKE 'the run was ended by %'
     OR result = 'refused' AND http_status IN (408, 429, 503))"""
@@ -79,8 +81,6 @@ def add_evidence(db: sqlite3.Connection, run: RunFacts, facts: Facts, cut_jobs: 
     do not move (`quality.tails`); of lags and rates, those of first attempts. ``cut_jobs`` is how
     many jobs warm-up and cool-down left out.
     """
-    db.execute("DROP TABLE IF EXISTS temp.tries")
-    db.execute(_TRIES)
     facts = replace(
         facts,
         clock_error_s=least_p99_s(db, "duration_error_s"),
@@ -89,10 +89,12 @@ def add_evidence(db: sqlite3.Connection, run: RunFacts, facts: Facts, cut_jobs: 
     )
     if not run.is_open:
         return facts
-    begun = spans(db, "tried_at", "NULL", {"cycle": None}, f"{_TRIED} WHERE kept")
+    db.execute("DROP TABLE IF EXISTS temp.tries")
+    db.execute(_TRIES)
+    begun = spans(db, "tried_at", "NULL", {"cycle": None}, "temp.tries WHERE kept")
     return replace(
         facts,
-        submission_lag_p99_s=least_p99_s(db, "tried_at - due_at", source=_TRIED),
+        submission_lag_p99_s=least_p99_s(db, "lag_s", source="temp.tries"),
         rate_achieved_per_s=begun.gaps / begun.span_s if begun.span_s else None,
     )
 

@@ -67,6 +67,8 @@ class Judgement:
     @property
     def passed(self) -> str:
         """``VALID: all 13 checks passed``, for a run without a reason against it."""
+        if not self.checks:
+            return f"{self.verdict}: nothing was checked"
         return f"{self.verdict}: all {units.count(self.checks, 'check')} passed"
 
     @property

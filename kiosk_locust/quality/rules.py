@@ -126,7 +126,7 @@ RULES = (
     ),
     Rule(
         "submission-lag", "--max-submission-lag", 0.5, "s",
-        "p99 of how late jobs were submitted (open workload)",
+        "p99 of how late jobs were first tried (open workload)",
         _open_only(lambda f: f.submission_lag_p99_s), advice.late,
     ),
     Rule(
@@ -147,7 +147,7 @@ RULES = (
     ),
     Rule(
         "undecided", "--max-undecided", 0.01, "share",
-        "jobs whose end is not known",
+        "jobs without an end by the Kiosk",
         lambda f: _share(f.undecided, f), advice.undecided,
     ),
     Rule(
