@@ -296,7 +296,7 @@ class ActiveRun:
             others = replace(
                 others, workers=lambda: run.workers, workers_lost=lambda: run.workers_lost
             )
-        self.generator.start(others)
+        self.generator.start(others, zero_at)
         self._detachers.append(self.generator.stop)
         if self._gate is not None:
             self._gate.start(zero_at)

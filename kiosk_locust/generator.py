@@ -11,9 +11,10 @@ import gevent
 
 from kiosk_locust.clock import Clock
 from kiosk_locust.options import Options
+from kiosk_locust.quality.facts import Causes, Facts
 from kiosk_locust.quality.processes import Generator, ProcessFigures
-from kiosk_locust.quality.rules import Facts, judge
-from kiosk_locust.record import Record
+from kiosk_locust.quality.rules import judge
+from kiosk_locust.record import Attempt, AttemptResult, Record
 from kiosk_locust.watch import CPU_LEAST_S, Waits, Watch
 
 logger = logging.getLogger(__name__)
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 #: How often it looks whether to warn, and how often it says the same again.
 LOOK_S = 2.0
 AGAIN_S = 600.0
+#: Answers of a Kiosk that is busy: nothing was processed.
+BUSY_STATUSES = frozenset({408, 429, 503})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +42,29 @@ class Lateness:
         self.lags = Waits()
         self.waited = 0  # tickets that were taken after they were due
         self.submitted = 0
+        self.refused = 0  # attempts that the Kiosk refused or did not take
+        self.refused_s = 0.0  # the longest from a job's first attempt to its last, of those
 
     def on_submitted(self, record: Record, **_: Any) -> None:
-        """A job has an id."""
+        """A job has an id; what an earlier session tried for it is none of this one's."""
         self.submitted += 1
-        due_at = record.ticket.due_at
-        if due_at is None or not record.attempts:
+        tries = [attempt for attempt in record.attempts if attempt.asked_at >= record.taken_at]
+        if not tries:
             return
-        begun_at = record.upload.began_at if record.upload else record.attempts[0].asked_at
-        self.lags.add(begun_at - due_at)
-        self.waited += record.taken_at > due_at
+        if refused := sum(map(is_refused, tries)):
+            self.refused += refused
+            self.refused_s = max(self.refused_s, tries[-1].asked_at - tries[0].asked_at)
+        if (due_at := record.ticket.due_at) is not None:
+            begun_at = record.upload.began_at if record.upload else tries[0].asked_at
+            self.lags.add(begun_at - due_at)
+            self.waited += record.taken_at > due_at
+
+
+def is_refused(attempt: Attempt) -> bool:
+    """Whether the Kiosk was away or busy; a final no (400) is about the job."""
+    if attempt.result is AttemptResult.NOT_SENT:
+        return True
+    return attempt.result is AttemptResult.REFUSED and attempt.http_status in BUSY_STATUSES
 
 
 class GeneratorWatch:
@@ -70,23 +86,26 @@ class GeneratorWatch:
         self._started_at = clock.now()
         self._simulators_cpu_s: float | None = None
         self._greenlet: gevent.Greenlet | None = None
+        self._final: Generator | None = None
 
-    def start(self, others: Others) -> None:
-        """Begin to watch, and to warn."""
+    def start(self, others: Others, zero_at: float) -> None:
+        """Begin to watch when the first job is due (epoch seconds), and to warn."""
         self.others = others
-        self._started_at = self._clock.now()
-        self._simulators_cpu_s = others.simulator_cpu_s() if others.simulator_cpu_s else None
-        self.watch.start()
-        self._greenlet = gevent.spawn(self._run)
+        self._greenlet = gevent.spawn(self._run, zero_at)
+        self.watch.start(zero_at)
 
     def stop(self) -> None:
-        """Watch and warn no more."""
+        """Watch and warn no more: what the end of a run does is no part of it."""
         self.watch.stop()
         if self._greenlet is not None:
             self._greenlet.kill()
+        if self._final is None:
+            self._final = self.figures()
 
     def figures(self) -> Generator:
-        """What all processes saw by now."""
+        """What all processes saw by now, or until ``stop``."""
+        if self._final is not None:
+            return self._final
         processes = {self._name: self.watch.figures()}
         if self.others.workers:
             processes |= self.others.workers()
@@ -100,6 +119,7 @@ class GeneratorWatch:
             tickets=self._options.count * self._options.num_cycles or self.lateness.submitted,
             submission_lag_p99_s=self.lateness.lags.least_p99_s(),
             waited_for_user=self.lateness.waited,
+            causes=Causes(refused=self.lateness.refused, refused_s=self.lateness.refused_s),
         )
         return self.figures().in_facts(facts)
 
@@ -114,7 +134,11 @@ class GeneratorWatch:
             self._reasons[reason.rule] = reason.why
             self.told[:] = self._reasons.values()
 
-    def _run(self) -> None:
+    def _run(self, zero_at: float) -> None:
+        self._clock.sleep(max(0.0, zero_at - self._clock.now()))
+        self._started_at = self._clock.now()
+        cpu_s = self.others.simulator_cpu_s
+        self._simulators_cpu_s = cpu_s() if cpu_s else None
         while True:
             self._clock.sleep(LOOK_S)
             self.warn()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass, replace
-from typing import TypedDict
 
-from kiosk_locust.latencies import least_p99_s
+from kiosk_locust.evidence import add_evidence
 from kiosk_locust.measured import measured
 from kiosk_locust.options import TrustOptions
 from kiosk_locust.quality import rules
+from kiosk_locust.quality.advice import findings
 from kiosk_locust.quality.judgement import Judgement, judgement
 from kiosk_locust.quality.processes import Generator
 from kiosk_locust.quality.thresholds import Row, evaluate
@@ -37,10 +36,9 @@ def judge(
     thresholds = trust.thresholds
     with reckoning:
         run = reckoning.run
-        found = measured(
-            reckoning.db, run, thresholds, times=reckoning.times, summary=reckoning.summary()
-        )
-        sound = replace(found.facts, **_p99s(reckoning.db))
+        summary = reckoning.summary()
+        found = measured(reckoning.db, run, thresholds, times=reckoning.times, summary=summary)
+        sound = add_evidence(reckoning.db, run, found.facts, summary.trimmed.jobs)
     session = run.sessions[-1].number if run.sessions else 1
     whole = replace(generator, session=session).after(run.earlier_generator)
     known = whole.in_facts(sound)
@@ -52,20 +50,6 @@ def judge(
         rows,
         is_batch=found.regime.kind == "batch",
         why_batch=found.regime.why,
+        findings=findings(known),
     )
     return Judged(made, whole, rows)
-
-
-class _P99s(TypedDict):
-    submission_lag_p99_s: float | None
-    clock_error_s: float | None
-    socket_wait_p99_s: float | None
-
-
-def _p99s(db: sqlite3.Connection) -> _P99s:
-    """As rules go by them: a few late values make no p99."""
-    return {
-        "submission_lag_p99_s": least_p99_s(db, "submission_lag_s"),
-        "clock_error_s": least_p99_s(db, "duration_error_s"),
-        "socket_wait_p99_s": least_p99_s(db, "socket_wait_s"),
-    }

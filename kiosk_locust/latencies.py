@@ -69,9 +69,11 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def least_p99_s(db: sqlite3.Connection, column: str, cycle: int | None = None) -> float | None:
-    """The lower bound of a p99 that rules go by, of a column of ``temp.times``; None of too few."""
-    chosen = f"FROM temp.times WHERE {CHOSEN} AND {column} IS NOT NULL"
+def least_p99_s(
+    db: sqlite3.Connection, column: str, cycle: int | None = None, *, source: str = "temp.times"
+) -> float | None:
+    """The lower bound of a p99 that rules go by, of a column of ``source``; None of too few."""
+    chosen = f"FROM {source} WHERE {CHOSEN} AND {column} IS NOT NULL"
     given = {"cycle": cycle}
     (count,) = db.execute(f"SELECT count(*) {chosen}", given).fetchone()
     late = allowed(count)

@@ -59,6 +59,7 @@ class MasterRun(Run):
         self._met: set[str] = set()  # workers that have reported
         self.workers: dict[str, ProcessFigures] = {}  # what each saw of itself
         self._awaited = workers
+        self._lost_in_run: int | None = None  # workers, once every ticket is closed
         self.has_workers = True  # set by whoever looks whether any is connected
 
     def start(self, zero_at: float) -> None:
@@ -116,7 +117,9 @@ class MasterRun(Run):
 
     @property
     def workers_lost(self) -> int:
-        """How many workers died or fell silent."""
+        """How many workers died or fell silent while tickets were left."""
+        if self._lost_in_run is not None:
+            return self._lost_in_run
         return self._end.workers_lost if self._end else 0
 
     def _meet(self, worker: str, report: Report) -> None:
@@ -222,6 +225,7 @@ class MasterRun(Run):
 
     def _before_all_closed(self) -> None:
         """Workers may still expire hashes and report that."""
+        self._lost_in_run = self.workers_lost
         downloads_s = self.options.drain_timeout_s if self.options.transfers.download else 0.0
         self._drain_workers(ALL_CLOSED, max(60.0, downloads_s))
         self._server.kill()

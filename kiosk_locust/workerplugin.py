@@ -135,8 +135,8 @@ class WorkerPlugin:
         except InputError as error:
             fault = error
         clock = ShiftedClock(self._clock, end.skew.seconds)
-        watch = Watch(self._clock)
-        watch.start()
+        watch = Watch(clock)
+        watch.start(link.welcome_facts.zero_at)
         end.figures, end.on_reply = watch.figures, watch.on_reply
 
         tallies = Tallies(self._environment.stats)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.optional import need
 
 PROGRAM = Path(__file__).with_name("browser.py")
 Step = tuple[str, ...]
@@ -51,12 +50,9 @@ class Chromium:
 @contextmanager
 def chromium() -> Iterator[Chromium]:
     """Start it; without Chromium the test is skipped, or fails where CI promised it."""
+    need("chromium")
     path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        words = "no chromium is installed; on Debian: apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(words)
-        pytest.skip(words)
+    assert path
     process = subprocess.Popen(
         [sys.executable, str(PROGRAM), path],
         stdin=subprocess.PIPE,

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.disks import fill, small_disk
+from tests.optional import need
 from tests.outages.network import NotPermitted
 from tests.real import CLEAN, ROOT, Locust, simulator, wait_until
 
@@ -24,6 +25,7 @@ SIZE = 4 * 1024 * 1024
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """The folder of results, on a disk of its own."""
+    need("mount")
     try:
         with small_disk(tmp_path / "results", SIZE) as folder:
             yield folder

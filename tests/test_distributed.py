@@ -220,6 +220,7 @@ def test_a_worker_that_stood_still_for_longer_than_its_lease_takes_part_again(se
 def test_a_worker_that_joins_in_mid_run_takes_part(seen: Seen) -> None:
     (results,) = seen.finished.results
     assert len(results["workers"]) == 4
+    assert results["generator"]["workers_lost"] >= 2  # killed, and stopped for too long
     assert seen.codes[2] == 0, seen.said
 
 

@@ -141,3 +141,16 @@ def test_the_skew_of_a_workers_clock_stands_in_the_ledger(tmp_path: Path) -> Non
     rows = master.sql("SELECT key, value FROM meta WHERE key LIKE 'worker:%'")
     assert rows == [("worker:w", '{"skew_s": 0.25, "skew_bound_s": 0.125}')]
     finish(master)
+
+
+def test_a_worker_that_goes_after_the_last_job_was_closed_is_not_lost_to_the_run(
+    tmp_path: Path,
+) -> None:
+    master = joined(tmp_path)
+    master.run.has_workers = False  # nobody to wait for
+    master.run._before_all_closed()
+    assert master.run._end is not None
+    master.run._end.lose_all(1e12)
+    assert master.run._end.workers_lost == 1
+    assert master.run.workers_lost == 0
+    finish(master)

@@ -20,6 +20,7 @@ import pytest
 
 from kiosk_locust import __version__
 from kiosk_locust.locustfiles import KIOSK
+from tests.optional import need
 from tests.real import CLEAN, QUICK, ROOT, UNJUDGED
 
 BUILD = "import setuptools.build_meta as b, sys; print(getattr(b, sys.argv[1])(sys.argv[2]))"
@@ -97,6 +98,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel: Path)
 
 
 def test_the_source_distribution_has_what_a_clone_has(sdist: Path) -> None:
+    need("git")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     wanted = subprocess.run(

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from kiosk_locust.quality.rules import RULES
 from tests import real
 from tests.real import ROOT, Finished, simulator, wait_until
 from tests.servers import free_port
@@ -45,7 +46,9 @@ def test_a_healthy_run_is_valid_and_succeeds(tmp_path: Path, arguments: tuple[st
     with simulator() as kiosk:
         found = run_locust(tmp_path, *arguments, host=kiosk.url)
     assert (verdict(found)["verdict"], found.code) == ("VALID", 0), found.output
-    assert "VALID: nothing" in found.output
+    judged = len(RULES) - len(verdict(found)["unjudged"])
+    assert verdict(found)["checks"] == judged >= 8
+    assert f"VALID: all {judged} checks passed" in found.output
     (process,) = found.results[0]["generator"]["processes"].values()
     assert process["requests"] >= len(found.jobs)
     assert process["memory_bytes"] > 10_000_000

@@ -58,14 +58,89 @@ def test_one_long_reply_has_swallowed_the_reports_that_would_have_come() -> None
 
 
 def test_answers_with_an_error_are_answers_and_sockets_are_timed() -> None:
-    watch = Watch(ManualClock(100.0))
+    watch = begun()
     refused = Answered("HTTP 503", status=503)
-    watch.on_request(RequestSample("POST", "/x", 0.1, 0, refused, 100.0, 0.3))
-    watch.on_request(RequestSample("POST", "/x", 5.0, 0, NoAnswer("none"), 101.0, 0.3))
+    watch.on_request(RequestSample("POST", "/api/redis", 0.1, 0, refused, 100.0, 0.3))
+    watch.on_request(RequestSample("POST", "/api/redis", 5.0, 0, NoAnswer("none"), 101.0, 0.3))
     found = watch.figures()
     assert found.requests == 2
     assert found.socket_wait_p99_s == pytest.approx(0.3, rel=0.002)
     assert found.silence_s == pytest.approx(5.0)
+
+
+def begun(at: float = 100.0) -> Watch:
+    """A watch that counts since then, without a greenlet."""
+    watch = Watch(ManualClock(at))
+    watch.begin()
+    return watch
+
+
+def test_calls_before_the_first_job_is_due_and_after_the_end_do_not_count() -> None:
+    watch = Watch(ManualClock(100.0))
+    poll = RequestSample("POST", "/api/redis", 15.0, 0, None, 80.0, 9.0)
+    watch.on_request(poll)
+    assert (watch.figures().requests, watch.figures().silence_s) == (0, None)
+    watch.begin()
+    watch.on_request(RequestSample("POST", "/api/redis", 0.1, 0, None, 101.0, 0.0))
+    watch.stop()
+    watch.on_request(poll)
+    found = watch.figures()
+    assert (found.requests, found.silence_s, found.socket_wait_max_s) == (1, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/models"),
+        ("GET", "/api/jobtypes"),
+        ("GET", "/api/health-check"),
+        ("POST", "/api/redis/expire"),
+    ],
+)
+def test_only_calls_of_jobs_count(method: str, path: str) -> None:
+    watch = begun()
+    watch.on_request(RequestSample(method, path, 15.0, 0, NoAnswer("none"), 101.0, 9.0))
+    found = watch.figures()
+    assert (found.requests, found.silence_s, found.failed_calls) == (0, None, 0)
+
+
+def test_the_time_that_an_upload_takes_is_no_silence_but_its_answer_ends_one() -> None:
+    watch = begun()
+    for name, began_at, took_s in (
+        ("/api/redis", 100.0, 0.1),
+        ("/api/upload", 100.2, 60.0),  # a large file on a slow line
+        ("/api/redis", 159.0, 1.3),  # answered with it
+    ):
+        watch.on_request(RequestSample("POST", name, took_s, 0, None, began_at))
+    assert watch.figures().silence_s == 0.0
+
+
+def test_a_silence_in_which_this_process_stood_still_is_its_own() -> None:
+    silence = Silence()
+    silence.ended(0.0, 0.1, answered=True)
+    silence.ended(1.0, 21.0, answered=True)  # stopped from 1.5 to 20.5
+    silence.ended(22.0, 24.0, answered=True)
+    assert silence.longest_s == 20.0
+    assert silence.longest_without([(1.5, 20.5)]) == pytest.approx(2.0)
+
+
+def test_an_outage_is_the_longest_time_with_failed_calls_only() -> None:
+    watch = begun()
+    busy = Answered("HTTP 503", status=503)
+    refused = Answered("HTTP 403", status=403)
+    calls = [(0.0, None), (1.0, busy), (2.0, NoAnswer("none")), (4.0, None), (5.0, busy)]
+    for began_s, error in [*calls, (6.0, refused), (9.0, None)]:
+        watch.on_request(RequestSample("POST", "/api/predict", 0.1, 0, error, 100.0 + began_s))
+    found = watch.figures()
+    assert found.failed_calls == 3
+    assert found.outage_s == pytest.approx(3.1)
+
+
+def test_how_long_sockets_were_held_is_that_of_requests_that_waited_for_one() -> None:
+    watch = begun()
+    for wait_s, took_s in ((0.0, 0.01), (0.4, 3.0), (0.6, 5.0)):
+        watch.on_request(RequestSample("POST", "/api/redis", took_s, 0, None, 100.0, wait_s))
+    assert watch.figures().socket_held_s == pytest.approx(4.0)
 
 
 class Late(ManualClock):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from kiosk_locust.clock import Clock
 INTERVAL_S = 0.05
 _MICROSECONDS = 1_000_000
 _LONGEST_US = 3600 * _MICROSECONDS
+#: Stalls of this length are kept with their moments; the last so many of them.
+LEAST_STALL_S = 1.0
+_STALLS_KEPT = 100
 _STATM = Path("/proc/self/statm")
 
 
@@ -56,6 +60,8 @@ class LoopWatch:
         self._started_at = clock.now()
         self._cpu_at_start_s = cpu_s()
         self._histogram = HdrHistogram(1, _LONGEST_US, 3)
+        #: When this process stood still (epoch seconds): whatever waited then, waited for it.
+        self.stalls: deque[tuple[float, float]] = deque(maxlen=_STALLS_KEPT)
 
     def run(self) -> None:
         """Measure until the greenlet is killed."""
@@ -66,7 +72,10 @@ class LoopWatch:
         """One sleep, and how much longer it took than it was to."""
         began_at = self._clock.now()
         self._clock.sleep(self._interval_s)
-        late_s = self._clock.now() - began_at - self._interval_s
+        ended_at = self._clock.now()
+        late_s = ended_at - began_at - self._interval_s
+        if late_s >= LEAST_STALL_S:
+            self.stalls.append((began_at, ended_at))
         late_us = min(_LONGEST_US, max(0, round(late_s * _MICROSECONDS)))
         interval_us = max(1, round(self._interval_s * _MICROSECONDS))
         # Counts the ticks that a stall swallowed, each with what was left of it then.

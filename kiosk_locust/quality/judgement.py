@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from kiosk_locust import units
 from kiosk_locust.quality.grammar import Threshold
 from kiosk_locust.quality.quantities import FAILURES
-from kiosk_locust.quality.rules import Reason, Validity
+from kiosk_locust.quality.rules import RULES, Reason, Validity
 from kiosk_locust.quality.thresholds import Result, Row
 
 
@@ -59,6 +60,18 @@ class Judgement:
         return Validity(self.reasons, self.unjudged).verdict
 
     @property
+    def checks(self) -> int:
+        """How many rules were judged."""
+        return len(RULES) - len(self.unjudged)
+
+    @property
+    def passed(self) -> str:
+        """``VALID: all 13 checks passed``, for a run without a reason against it."""
+        if not self.checks:
+            return f"{self.verdict}: nothing was checked"
+        return f"{self.verdict}: all {units.count(self.checks, 'check')} passed"
+
+    @property
     def missed(self) -> tuple[Finding, ...]:
         """The thresholds that were missed."""
         return tuple(each for each in self.thresholds if each.result is Result.MISS)
@@ -89,6 +102,7 @@ class Judgement:
             "verdict": self.verdict,
             "reasons": [asdict(each) for each in self.reasons],
             "unjudged": list(self.unjudged),
+            "checks": self.checks,
             "thresholds": [_as_json(each) for each in self.thresholds],
             "warnings": list(self.warnings),
         }
@@ -110,15 +124,24 @@ class Judgement:
 
 
 def judgement(
-    validity: Validity, rows: Iterable[Row], *, is_batch: bool, why_batch: str = ""
+    validity: Validity,
+    rows: Iterable[Row],
+    *,
+    is_batch: bool,
+    why_batch: str = "",
+    findings: Sequence[str] = (),
 ) -> Judgement:
-    """The judgement of a run; a latency says little of a batch, which draws a warning."""
+    """The judgement of a run; a latency says little of a batch, which draws a warning.
+
+    ``findings`` are warnings, too: of what the Kiosk did, which makes no run invalid.
+    """
     rows = tuple(rows)
+    of_batch = _warnings([row.threshold for row in rows], why_batch) if is_batch else ()
     return Judgement(
         validity.reasons,
         validity.unjudged,
         tuple(_row(row) for row in rows),
-        _warnings([row.threshold for row in rows], why_batch) if is_batch else (),
+        (*of_batch, *findings),
     )
 
 

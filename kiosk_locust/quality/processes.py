@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from kiosk_locust.quality.rules import Facts
+from kiosk_locust.quality.advice import is_master
+from kiosk_locust.quality.facts import Causes, Facts
 
 _OF_SESSION = " of session "
 
@@ -35,6 +36,9 @@ class ProcessFigures:
     judged_loop_delay_s: float | None
     judged_cpu_share: float | None
     judged_socket_wait_s: float | None = None  # a ledger that has none was judged without it
+    socket_held_s: float | None = None  # the mean of requests that had waited for a socket
+    failed_calls: int = 0  # jobs' calls without a usable answer (none, 408, 429, 5xx, no JSON)
+    outage_s: float | None = None  # the longest time in which these were the only answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class Generator:
         waits = [one.judged_socket_wait_s for one in each]
         return replace(
             facts,
+            causes=self._in_causes(facts.causes),
             workers_lost=self.workers_lost,
             loop_delay_p99_s=_most(one.judged_loop_delay_s for one in each),
             cpu_share=_most(one.judged_cpu_share for one in each),
@@ -60,6 +65,37 @@ class Generator:
             silence_s=_most(one.silence_s for one in each),
             simulator_cpu_share=self.simulator_cpu_share,
         )
+
+    def _in_causes(self, causes: Causes) -> Causes:
+        """``causes`` with what the process saw whose value each rule goes by."""
+        late_name, late = self._worst("judged_loop_delay_s")
+        _, held = self._worst("judged_socket_wait_s")
+        _, replied = self._worst("master_reply_p99_s")
+        masters = [one for name, one in self.processes.items() if is_master(name)]
+        return replace(
+            causes,
+            failed_calls=sum(one.failed_calls for one in self.processes.values()),
+            outage_s=_most(one.outage_s for one in self.processes.values()) or 0.0,
+            late_process=late_name,
+            loop_delay_p50_s=(late and late.loop_delay_p50_s) or 0.0,
+            loop_delay_max_s=(late and late.loop_delay_max_s) or 0.0,
+            busiest=self._worst("judged_cpu_share")[0],
+            socket_held_s=held.socket_held_s if held else None,
+            replied_to_late_s=(replied and replied.judged_loop_delay_s) or 0.0,
+            master_delay_s=_most(one.judged_loop_delay_s for one in masters) or 0.0,
+        )
+
+    def _worst(self, figure: str) -> tuple[str, ProcessFigures | None]:
+        """The process with the greatest value of a figure, and its name; of none, empty."""
+        values = {
+            name: value
+            for name, one in self.processes.items()
+            if (value := getattr(one, figure)) is not None
+        }
+        if not values:
+            return "", None
+        name = max(values, key=lambda process: values[process])
+        return name, self.processes[name]
 
     def after(self, earlier: Generator | None) -> Generator:
         """Figures of this session and those of ``earlier`` ones, whose names say so."""

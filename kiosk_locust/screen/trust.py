@@ -20,7 +20,7 @@ def show(console: Console, judgement: Judgement) -> None:
     for warning in judgement.warnings:
         _say(console, f"warning: {warning}", "yellow")
     if not judgement.reasons:
-        _say(console, "VALID: nothing that was looked at speaks against these numbers", "green")
+        _say(console, judgement.passed, "green")
     for reason in judgement.reasons:
         _say(console, f"INVALID: {reason.why} (limit: {reason.option})", "bold red")
 

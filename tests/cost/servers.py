@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -16,8 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
+
+from tests.optional import need
 
 USER, PASSWORD = "admin", "prom: opérator"
 UID = "PBFA97CFB590B2093"
@@ -25,13 +24,7 @@ UID = "PBFA97CFB590B2093"
 
 def need_prometheus() -> None:
     """Skip where Prometheus is not installed; with CI=true that is an error."""
-    missing = [name for name in ("prometheus", "promtool") if not shutil.which(name)]
-    if not missing:
-        return
-    words = f"{' and '.join(missing)} not found: apt-get install prometheus"
-    if os.environ.get("CI") == "true":
-        pytest.fail(words)
-    pytest.skip(words)
+    need("prometheus")
 
 
 @contextmanager

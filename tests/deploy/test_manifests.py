@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 import kubernetes_validate
@@ -20,6 +19,7 @@ from tests.deploy.manifests import (
     pod,
     rendered,
 )
+from tests.optional import need
 
 FILES = [
     path
@@ -53,8 +53,7 @@ def test_what_kubernetes_would_refuse_is_found() -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_kubectl_makes_the_same_of_them(name: str) -> None:
-    if shutil.which("kubectl") is None:
-        pytest.skip("no kubectl (1.27 or newer, of kubernetes.io or of Google's Cloud CLI)")
+    need("kubectl")
     command = ["kubectl", "kustomize", str(KUBERNETES / name)]
     told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     its = {name_of(each): each for each in yaml.safe_load_all(told)}

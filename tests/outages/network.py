@@ -52,8 +52,8 @@ def network() -> Iterator[Network]:
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stderr", "") or str(error)
         raise NotPermitted(
-            "no network can be made here: it takes the program ip (package iproute2) and root, or"
-            f" a container with CAP_NET_ADMIN and CAP_SYS_ADMIN ({said.strip()})"
+            "no network can be made here: it takes the program ip (apt-get install iproute2) and"
+            f" root, or a container with CAP_NET_ADMIN and CAP_SYS_ADMIN ({said.strip()})"
         ) from error
     try:
         _ip("-n", name, "link", "set", "lo", "up")

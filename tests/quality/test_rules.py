@@ -36,7 +36,7 @@ SICK = [
     ("achieved-rate", {"rate_achieved_per_s": 55.0}, "off by 10 %"),
     ("ambiguous", {"ambiguous": 1}, "1 job may have been submitted twice"),
     ("workers-lost", {"workers_lost": 2}, "2 workers died"),
-    ("undecided", {"undecided": 20}, "how 20 of 1,000 jobs ended is not known"),
+    ("undecided", {"undecided": 20}, "20 of 1,000 jobs have no end"),
     ("few-jobs", {"percentiles": (Backing("job.p99", 99, 184),)}, "needs 368 jobs and has 184"),
     ("clock-offset", {"clock_offset_s": 10.0}, "10.0 s ahead of ours"),
     ("clock-offset", {"clock_offset_s": -30.0}, "30.0 s behind ours"),

@@ -7,6 +7,7 @@ import json
 import re
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,41 @@ def kiosk() -> Iterator[Simulator]:
         yield kiosk
 
 
-@pytest.fixture(scope="module")
-def web(kiosk: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUi]:
-    """A web UI in which one run follows another."""
-    ui = WebUi(tmp_path_factory.mktemp("page"), host=kiosk.url)
+@contextmanager
+def served(folder: Path, kiosk: Simulator) -> Iterator[WebUi]:
+    ui = WebUi(folder, host=kiosk.url)
     try:
         yield ui
     finally:
         ui.signal(signal.SIGINT)
         ui.finish()
+
+
+@pytest.fixture
+def fresh(kiosk: Simulator, tmp_path: Path) -> Iterator[WebUi]:
+    """A web UI that has had no run."""
+    with served(tmp_path, kiosk) as ui:
+        yield ui
+
+
+@pytest.fixture(scope="module")
+def shared(kiosk: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebUi]:
+    """A web UI in which one run follows another; the first one is ``earlier``, of 40 jobs."""
+    with served(tmp_path_factory.mktemp("page"), kiosk) as ui:
+        ui.start("earlier", users=40, rate=10)
+        assert ui.written("earlier") == {"done": 40}
+        yield ui
+
+
+@pytest.fixture
+def web(shared: WebUi, kiosk: Simulator) -> Iterator[WebUi]:
+    """The shared one, with no run on and a Kiosk without faults."""
+    kiosk.set_faults()
+    wait_until(lambda: shared.state == "stopped", what="the end of the run before")
+    yield shared
+    if shared.state != "stopped":
+        shared.stop()
+    kiosk.set_faults()
 
 
 def rows(table: str) -> str:
@@ -68,10 +95,10 @@ def shots() -> str:
 
 
 def test_a_run_is_started_from_the_form_and_the_live_page_fills_up(
-    web: WebUi, browser: Chromium
+    fresh: WebUi, browser: Chromium
 ) -> None:
     seen = browser.visit(
-        web.url,
+        fresh.url,
         ("shot", f"{shots()}/form.png"),
         ("fill", '[name="userCount"]', "40"),
         ("fill", '[name="spawnRate"]', "10"),
@@ -80,7 +107,7 @@ def test_a_run_is_started_from_the_form_and_the_live_page_fills_up(
         ("tell", "fields", "[...document.querySelectorAll('form [name]')].map((f) => f.name)"),
         ("click", "button[type=submit]"),
         ("until", "[...document.querySelectorAll('button')].some((b) => b.innerText === 'STOP')"),
-        ("goto", f"{web.url}/kiosk"),
+        ("goto", f"{fresh.url}/kiosk"),
         ("until", f"document.querySelector('#tiles dd') && {CLOSED} > 5"),
         ("tell", "early", CLOSED),
         ("tell", "running", "document.querySelector('#state').textContent"),
@@ -100,9 +127,9 @@ def test_a_run_is_started_from_the_form_and_the_live_page_fills_up(
     assert seen.told["running"] == "Running."
     assert seen.told["tiles"]["Jobs closed"] == "40 of 40"
     assert seen.told["tiles"]["Rate wanted"] == "10 jobs/s"
-    assert web.sql("from-form", "SELECT count(*) FROM tickets WHERE outcome = 'done'") == [(40,)]
+    assert fresh.sql("from-form", "SELECT count(*) FROM tickets WHERE outcome = 'done'") == [(40,)]
     assert seen.told["outcomes"] == [["done", "40"]]
-    durations = sorted(d for (d,) in web.sql("from-form", "SELECT duration_s FROM tickets"))
+    durations = sorted(d for (d,) in fresh.sql("from-form", "SELECT duration_s FROM tickets"))
     shown = next(row for row in seen.told["percentiles"] if row[0] == "whole job")
     assert shown[1] == "40"
     assert shown[2] == seconds(durations[19])
@@ -167,7 +194,6 @@ def test_the_tab_has_the_runs_rows_and_a_stopped_run_says_so(
         ("tell", "state", "document.querySelector('#state').textContent"),
         ("tell", "outcomes", rows("outcomes")),
     )
-    kiosk.set_faults()
     text = "\n".join(seen.told["rows"])
     assert re.search(r"Failed: job \d+ of cycle 1\s+rejected: ", text), text
     assert re.search(r"Closed\s+\d+ of 300\s+.*running", text), text
@@ -183,20 +209,20 @@ def test_the_run_before_is_still_there_with_its_files(
 ) -> None:
     seen = browser.visit(
         f"{web.url}/kiosk/runs",
-        ("click", "text=from-form"),
+        ("click", "text=earlier"),
         ("until", DRAWN),
         ("tell", "title", "document.title"),
         ("tell", "files", "[...document.querySelectorAll('#files a')].map((a) => a.textContent)"),
         ("keep", "csv", "text=jobs.csv", str(tmp_path / "jobs.csv")),
-        ("keep", "report", "text=from-form.html", str(tmp_path / "report.html")),
+        ("keep", "report", "text=earlier.html", str(tmp_path / "report.html")),
         ("keep", "chart", "#figure-rates button", str(tmp_path / "rates.csv")),
         ("axe", "axe"),
     )
-    assert seen.told["title"] == "from-form"
+    assert seen.told["title"] == "earlier"
     assert serious(seen) == []
     assert seen.errors == []
     lines = list(csv.DictReader((tmp_path / "jobs.csv").open()))
-    ids = {job_id for (job_id,) in web.sql("from-form", "SELECT job_id FROM tickets")}
+    ids = {job_id for (job_id,) in web.sql("earlier", "SELECT job_id FROM tickets")}
     assert {line["job_id"] for line in lines} == ids
     rates = list(csv.DictReader((tmp_path / "rates.csv").open()))
     assert sum(int(line["submitted_jobs"]) for line in rates) == 40
@@ -220,7 +246,7 @@ def test_on_a_phone_nothing_is_wider_than_the_page(
     web: WebUi, browser: Chromium, dark: bool
 ) -> None:
     seen = browser.visit(
-        f"{web.url}/kiosk/runs/from-form",
+        f"{web.url}/kiosk/runs/earlier",
         ("until", DRAWN),
         ("tell", "overflow", "document.documentElement.scrollWidth - window.innerWidth"),
         ("tell", "paper", "getComputedStyle(document.body).backgroundColor"),
@@ -286,6 +312,8 @@ def test_with_master_and_worker_below_a_base_path_and_behind_a_login(
 
 
 def test_the_size_of_what_the_page_asks_for_does_not_grow_with_the_jobs(web: WebUi) -> None:
-    size = len(web.get("/kiosk/data.json").content)
-    assert size < 60_000
-    assert json.loads(web.get("/kiosk/data.json").text)["closed"] == 300
+    web.start("many", users=300, rate=100)
+    assert web.written("many") == {"done": 300}
+    answer = web.get("/kiosk/data.json")
+    assert json.loads(answer.text)["closed"] == 300
+    assert len(answer.content) < 60_000

@@ -59,7 +59,7 @@
     at("validity").hidden = !judged.verdict;
     at("validity").className = isValid ? "good" : "bad";
     at("validity").textContent = isValid
-      ? "VALID: nothing that was looked at speaks against these numbers."
+      ? (judged.checks ? `VALID: all ${judged.checks} checks passed.` : "VALID: nothing was checked.")
       : "INVALID: these numbers cannot be trusted.";
     if (judged.verdict) at("no-problem").hidden = true;
     at("unjudged").hidden = !judged.unjudged.length;
