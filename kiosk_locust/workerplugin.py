@@ -28,6 +28,7 @@ from kiosk_locust.http.transport import Transport
 from kiosk_locust.job import Interrupted
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.link import Link
+from kiosk_locust.mix import Mix
 from kiosk_locust.options import (
     CostOptions,
     FilesOptions,
@@ -166,6 +167,7 @@ class WorkerPlugin:
             clock=clock,
             own_clock=self._clock.now,
             on_fault=self._on_fault,
+            mix=Mix.from_text(facts["user_classes"], options.arrival_seed),
             uploader=moving.uploader,
             downloads=moving.downloads,
         )
