@@ -44,8 +44,8 @@ class Crew(Generic[M]):
     def one_of(self, user_class: str, taker: M) -> M:
         """A user of that class: ``taker`` if it is one, else one that is alive, else an idle one.
 
-        The idle one is made once, and its ``on_start`` called. Raises LookupError for a class
-        that this process does not have, and what ``on_start`` raises.
+        The idle one is made once, and its ``on_start`` called. Raises KeyError for a class that
+        is not one of ``classes``, and what ``on_start`` raises.
         """
         if type(taker).__name__ == user_class:
             return taker
@@ -53,17 +53,9 @@ class Crew(Generic[M]):
         if latest is not None and latest.greenlet is not None and not latest.greenlet.dead:
             return latest
         with self._making:
-            if user_class not in self._idle:
-                self._idle[user_class] = self._made(user_class)
-            return self._idle[user_class]
-
-    def _made(self, user_class: str) -> M:
-        if user_class not in self._classes:
-            known = ", ".join(sorted(self._classes)) or "none"
-            raise LookupError(
-                f"this process has no user class {user_class} (it has {known}): start workers with"
-                " the locustfile and the classes of their master"
-            )
-        user = self._make(self._classes[user_class])
-        user.on_start()
-        return user
+            idle = self._idle.get(user_class)
+            if idle is None:
+                idle = self._make(self._classes[user_class])
+                idle.on_start()
+                self._idle[user_class] = idle
+            return idle
