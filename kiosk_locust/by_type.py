@@ -29,8 +29,9 @@ _COUNTS = f"""SELECT {_TYPE}, tickets.outcome, count(*), count(tickets.job_id),
     coalesce(sum(times.kept), 0), coalesce(sum(times.images_done) FILTER (WHERE times.kept), 0)
     {_FROM} GROUP BY 1, 2 ORDER BY 1"""
 #: Of each duration, its seconds and whether the job ended; those with neither are no jobs.
-_LIVES = f"""SELECT {_TYPE}, {", ".join(f"times.{column}" for pair in COLUMNS.values()
-                                        for column in pair)}
+_LIVES = f"""SELECT {_TYPE}, {
+    ", ".join(f"times.{column}" for pair in COLUMNS.values() for column in pair)
+}
     {_FROM} AND times.kept"""
 
 
