@@ -173,7 +173,7 @@ def mix_of(classes: Iterable[type[User]], options: Options) -> Mix:
             ) from error
     fixed = sum(weight for user_class, weight in weights.items() if user_class.fixed_count)
     others = sum(weight for user_class, weight in weights.items() if not user_class.fixed_count)
-    left = max(Fraction(0), options.users - fixed)
+    left = max(Fraction(0), options.users - fixed) if fixed else Fraction(1)
     shares = {
         user_class.__name__: weight if user_class.fixed_count else left * weight / others
         for user_class, weight in weights.items()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from rich.console import Console
 
-from kiosk_locust import results
+from kiosk_locust import report, results
 from kiosk_locust.screen.closing import show
 from kiosk_locust.summary import Summary, summarise
 from kiosk_locust.verdict import Verdict
 from kiosk_locust.web import past
+from tests.chromium import chromium
 from tests.ledgers import REQUEST, T0, Row, make, never_leased
 from tests.real import ROOT
 
@@ -113,6 +116,23 @@ def test_tickets_that_no_job_was_made_of_are_counted_as_not_known(tmp_path: Path
     assert sum(kind["tickets"] for kind in found.values()) == 32
 
 
+def test_types_without_end_are_counted_together(tmp_path: Path) -> None:
+    rows = [*MIXED, *(job(f"type{i:03}", 5.0) for i in range(100))]
+    found = summary(tmp_path, *rows).by_job_type
+    assert len(found) == 51
+    assert {"mesmer", "segmentation", ""} < set(found)
+    assert found[""]["tickets"] == found[""]["percentiles_s"]["duration"]["count"] == 52
+    assert sum(kind["tickets"] for kind in found.values()) == 130
+
+
+def test_a_request_that_is_no_json_is_of_no_known_type(tmp_path: Path) -> None:
+    path = make(tmp_path / "run.db", [job("mesmer", 5.0), job("segmentation", 6.0)])
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE requests SET body = '{' WHERE id = 2")
+        db.commit()
+    assert set(summarise(path).by_job_type) == {"mesmer", ""}
+
+
 def test_a_warm_up_is_left_out_of_rates_and_durations_and_not_of_counts(tmp_path: Path) -> None:
     early = [job("mesmer", 900.0, due_at=T0 - 100, submitted_at=T0) for _ in range(3)]
     trim = {"trim": {"warmup": "3 jobs", "cooldown": ""}}
@@ -161,7 +181,7 @@ def test_the_closing_screen_has_a_line_for_each_type(tmp_path: Path) -> None:
     assert told[1:] == [
         ["not", "known", "1", "0", "0", *"----"],
         ["mesmer", "20", "9", "9", *("110.0 s > 3.3 min " * 2).split()],
-        ["segmentation", "20", "20", "20", *"10.0 s 19.0 s 10.0 s 19.0 s".split()],
+        ["segmentation", "20", "20", "20", *("10.0 s 19.0 s " * 2).split()],
     ]
 
 
@@ -175,3 +195,21 @@ def test_the_picture_of_the_page_has_them_where_there_are_several(tmp_path: Path
     assert set(several.by_job_type) == {"mesmer", "segmentation"}
     one = past.read(make(tmp_path / "one.db", [job("mesmer", 1.0), never_leased(1)]))
     assert one.by_job_type is None
+
+
+def test_the_report_shows_them_in_a_browser(tmp_path: Path) -> None:
+    rows = [*MIXED, *(unended("mesmer", 200.0) for _ in range(10)), never_leased(50)]
+    path = report.write(past.read(make(tmp_path / "run.db", rows)), tmp_path / "run.html")
+    cells = """[...document.querySelectorAll("#by-job-type tbody tr")].map(
+        (row) => [...row.children].map((cell) => cell.textContent))"""
+    with chromium() as browser:
+        seen = browser.visit(path.as_uri(), ("tell", "rows", cells), ("axe", "axe"))
+    assert seen.errors == []
+    assert [found for found in seen.told["axe"] if found[0] in ("serious", "critical")] == []
+    mesmer = ["110.0 s", "> 3.3 min", "-"]
+    segmentation = ["10.0 s", "19.0 s", "-"]
+    assert seen.told["rows"] == [
+        ["not known", "1", "0", "0", "0", "0 images/s", *"------"],
+        ["mesmer", "20", "9", "1", "9", "4.91 images/min", *mesmer, *mesmer],
+        ["segmentation", "20", "20", "0", "20", "10.9 images/min", *segmentation, *segmentation],
+    ]

@@ -1,4 +1,4 @@
-"""The class of each ticket, against the definition: shares of every prefix, and nothing but luck."""
+"""The class of each ticket, against the definition: the shares of every prefix."""
 
 from __future__ import annotations
 
