@@ -49,7 +49,7 @@ def web(
 def types_of(web: WebUi, kiosk: Simulator, name: str, jobs: int, **form: str) -> Counter[str]:
     """The types of the jobs that the server received in a run from the form."""
     before = len(kiosk.submissions)
-    web.start(name, users=jobs, **form)
+    web.start(name, jobs, 50, **form)
     assert web.written(name) == {"done": jobs}, web.output
     return Counter(s["body"]["jobType"] for s in kiosk.submissions[before:])
 
