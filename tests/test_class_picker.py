@@ -78,7 +78,7 @@ def test_edit_in_mid_run_changes_how_many_are_in_flight_and_no_jobs_class(
     web: WebUi, kiosk: Simulator
 ) -> None:
     before = len(kiosk.submissions)
-    web.start("edited", users=4, count="40", all_at_once="false", start_delay="0.1")
+    web.start("edited", 4, 10, count="40")
     wait_until(lambda: len(kiosk.submissions) - before >= 5, what="5 submissions")
     web.swarm(2)
     assert web.written("edited") == {"done": 40}, web.output
