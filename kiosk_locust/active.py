@@ -30,6 +30,7 @@ from kiosk_locust.keeping import Keeping
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.metrics import Metrics
+from kiosk_locust.mix import Mix
 from kiosk_locust.options import Options, options_as_json
 from kiosk_locust.patience import PatientMaster
 from kiosk_locust.preflight import warn_of_pool
@@ -57,7 +58,8 @@ class ActiveRun:
     """Opens, starts and finishes one run in ``environment``.
 
     ``on_end`` is called when the run is over by itself or can go on no longer. ``resumed`` is
-    the interrupted run to go on with, in whose ledger everything then goes. ``secrets`` are for
+    the interrupted run to go on with, in whose ledger everything then goes. ``mix`` has the user
+    classes that share the tickets. ``secrets`` are for
     asking what the run cost. ``is_ended`` tells whether somebody ends it before it is on;
     ``may_be_resumed`` says that somebody counts on going on with it elsewhere.
     """
@@ -70,11 +72,13 @@ class ActiveRun:
         on_end: Callable[[], None],
         resumed: Resumption | None = None,
         *,
+        mix: Mix,
         secrets: Secrets | None = None,
         is_ended: Callable[[], bool] = lambda: False,
         may_be_resumed: bool = False,
     ) -> None:
         self.options = options
+        self._mix = mix
         self._is_ended = is_ended
         self._looker: Looker | None = None
         self._resumed = resumed
@@ -89,7 +93,7 @@ class ActiveRun:
         self.generator = GeneratorWatch(options, self._clock, "master" if is_master else "run")
         self.aborted = ""  # the threshold that was missed, where that ended the run
         self._run_ledger = RunLedger(
-            options, resumed, self._started_at, self._clock.now, self._ledger_failed
+            options, resumed, self._started_at, self._clock.now, self._ledger_failed, mix=mix
         )
         self._contact = Contact(options, self._clock, self._on_request)
         self._keeping = Keeping(self._clock, resumed, insist=may_be_resumed)
@@ -189,6 +193,7 @@ class ActiveRun:
             clock=self._clock,
             rng=random.Random(f"{self.options.arrival_seed}/polls"),
             on_end=self._on_end,
+            mix=self._mix,
             remains=remains,
             uploader=moving.uploader,
             downloads=moving.downloads,

@@ -114,6 +114,12 @@ class Ledger(Journal):
         )
         return self._said
 
+    def taken(self, record: Record) -> None:
+        """A user has taken the leased ticket: now it is known what is to be submitted."""
+        request_id = self._request_id(record.request)
+        values = (record.user_class, request_id, record.taken_at, record.ticket.id)
+        self._say(statements.TAKE, *values)
+
     def reopen(self, ticket: Ticket) -> None:
         """The ticket was surely not submitted, and another user may take it."""
         self._say(statements.REOPEN, ticket.id)

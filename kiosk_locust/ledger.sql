@@ -2,7 +2,8 @@
 -- Times are REAL seconds since the epoch, durations REAL seconds.
 
 CREATE TABLE meta (
-    key   TEXT PRIMARY KEY,   -- schema_version, run_id, run_name, options (JSON), versions (JSON), host, simulated,
+    key   TEXT PRIMARY KEY,   -- schema_version, run_id, run_name, options (JSON), user_classes (JSON: name and parts
+                              -- of each), versions (JSON), host, simulated,
                               -- started_at, time_zero, ended_at, ended_by, finished, alive_at,
                               -- sendable_s, cost, judgement, generator, earlier_generator, page (JSON),
                               -- and of each worker its clock's skew (JSON)

@@ -48,11 +48,11 @@ class Link:
         assert self.share is not None  # noqa: S101  set before it is ready
         return self.share.options
 
-    def work(self, user_class: str, request_for: RequestFor) -> None:
+    def work(self, request_for: RequestFor) -> None:
         """What a user does, once the run is known."""
         self.ready.wait()
         if self.share:
-            self.share.work(user_class, request_for)
+            self.share.work(request_for)
 
     def on_welcome(self, data: object) -> None:
         """The master has a run for us."""

@@ -158,7 +158,7 @@ class MasterRun(Run):
     def happened(self, record: Record, news: News, added: Attempt | StatusChange | None) -> None:
         """Tell the ledger and the listeners, as a job in this process would."""
         if news.kind is Kind.TAKEN and not record.job_id:
-            self._lease_again(record)
+            self.ledger.taken(record)
         elif news.uploaded:
             self.ledger.uploaded(record, news.uploaded)
         elif isinstance(added, Attempt):

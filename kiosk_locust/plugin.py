@@ -44,7 +44,7 @@ from kiosk_locust.resuming import Finished, Resumption
 from kiosk_locust.scraped import Scraped
 from kiosk_locust.settings.sources import DOTENV, Layers, locusts_own, lookalikes, read_dotenv
 from kiosk_locust.signals import Signals
-from kiosk_locust.user import RUNS, KioskUser, first_requests
+from kiosk_locust.user import RUNS, KioskUser, first_requests, mix_of
 from kiosk_locust.verdict import Verdict
 from kiosk_locust.web.site import Site
 from kiosk_locust.workerplugin import WorkerPlugin
@@ -277,6 +277,7 @@ class Plugin:
             self._console,
             lambda: self._on_run_over(active),
             self._resumption,
+            mix=mix_of(self._environment.user_classes, options),
             secrets=self._secrets,
             is_ended=lambda: self._signals.first is not None,
             may_be_resumed=resuming.is_asked_for(self._given),

@@ -16,6 +16,7 @@ from kiosk_locust.absent import why_absent
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.inputs.file import InputFile, Kind
+from kiosk_locust.mix import Mix
 from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.quality.processes import Generator
 from kiosk_locust.sessions import Session, sessions
@@ -46,6 +47,7 @@ class Facts:
     judgement: Judgement | None = None  # None: not yet
     generator: Generator | None = None
     earlier_generator: Generator | None = None  # of the sessions before the one that is on
+    user_classes: tuple[tuple[str, int], ...] = ()  # with their parts; () of an older ledger
 
     @property
     def cycles(self) -> int:
@@ -158,6 +160,7 @@ def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
         judgement=Judgement.from_text(meta["judgement"]) if meta.get("judgement") else None,
         generator=_generator(meta.get("generator")),
         earlier_generator=_generator(meta.get("earlier_generator")),
+        user_classes=Mix.from_text(meta.get("user_classes") or "[]", 0).parts,
     )
 
 

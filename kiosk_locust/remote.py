@@ -15,6 +15,7 @@ from kiosk_locust.clock import Clock
 from kiosk_locust.delivery import Uploader
 from kiosk_locust.job import Interrupted
 from kiosk_locust.kiosk import Kiosk
+from kiosk_locust.mix import Mix
 from kiosk_locust.options import Options
 from kiosk_locust.record import Attempt, Download, Outcome, Record, StatusChange, Ticket, Upload
 from kiosk_locust.relay.news import Closed, Kind, News, Submitted, Taken, Tried
@@ -208,6 +209,7 @@ class RemoteShare(Share):
         clock: Clock,
         own_clock: Callable[[], float],
         on_fault: Callable[[], None],
+        mix: Mix,
         uploader: Uploader | None = None,
         downloads: Downloads | None = None,
     ) -> None:
@@ -221,6 +223,7 @@ class RemoteShare(Share):
             clock=clock,
             rng=random.Random(),
             on_end=on_fault,
+            mix=mix,
             uploader=uploader,
             downloads=downloads,
         )

@@ -13,6 +13,7 @@ from kiosk_locust.clock import Clock
 from kiosk_locust.delivery import Uploader
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
+from kiosk_locust.mix import Mix
 from kiosk_locust.options import Options
 from kiosk_locust.record import Outcome, Record, Ticket
 from kiosk_locust.remains import Remains
@@ -43,6 +44,7 @@ class Run(Share):
         clock: Clock,
         rng: random.Random,
         on_end: Callable[[], None],
+        mix: Mix,
         remains: Remains | None = None,
         uploader: Uploader | None = None,
         downloads: Downloads | None = None,
@@ -57,6 +59,7 @@ class Run(Share):
             clock=clock,
             rng=rng,
             on_end=on_end,
+            mix=mix,
             uploader=uploader,
             downloads=downloads,
         )

@@ -9,6 +9,7 @@ import platform
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import locust
 
@@ -16,6 +17,7 @@ import kiosk_locust
 from kiosk_locust import names
 from kiosk_locust.errors import LedgerExistsError
 from kiosk_locust.ledger import Ledger
+from kiosk_locust.mix import Mix
 from kiosk_locust.options import Options, options_as_json
 from kiosk_locust.remains import Remains, take_up
 from kiosk_locust.resuming import Resumption
@@ -43,8 +45,11 @@ class RunLedger:
         started_at: float,
         now: Callable[[], float],
         on_error: Callable[[Exception], None],
+        *,
+        mix: Mix,
     ) -> None:
         self._options = options
+        self._mix = mix
         self._resumed = resumed
         self._started_at = started_at
         self._now = now
@@ -67,13 +72,16 @@ class RunLedger:
             return self._make(host), Remains(self._options)
         ledger = Ledger.open(self.path, self._on_error, self._now)
         try:
-            changed = json.dumps(self._resumed.changed(self._options))
+            changed = json.dumps(self._resumed.changed(self._options) | self._changed_classes())
             remains = ledger.within(
                 lambda db: take_up(
                     db, self.path, self._options, now=self._started_at, changed=changed
                 )
             )
-            ledger.set_meta(options=json.dumps(options_as_json(self._options)))
+            ledger.set_meta(
+                options=json.dumps(options_as_json(self._options)),
+                user_classes=self._mix.as_text(),
+            )
         except BaseException:
             ledger.discard()
             raise
@@ -100,12 +108,26 @@ class RunLedger:
             raise
         return ledger
 
+    def _changed_classes(self) -> dict[str, tuple[Any, Any]]:
+        """The user classes before and now, where the locustfile or what was chosen differs."""
+        before = Mix(self._resumed.run.user_classes if self._resumed else ())
+        now = Mix(self._mix.parts)
+        if not before.parts or before == now:
+            return {}
+        logger.warning(
+            "%s: its user classes were %s by weight and are now %s: the tickets that are left"
+            " follow the new weights",
+            *(self.name, before, now),
+        )
+        return {"user_classes": (before.parts, now.parts)}
+
     def meta(self, host: str) -> dict[str, str]:
         """The run's facts, as the ledger keeps them; its id is a new one."""
         return {
             "run_id": uuid.uuid4().hex,
             "run_name": self.name,
             "options": json.dumps(options_as_json(self._options)),
+            "user_classes": self._mix.as_text(),
             "host": host,
             "versions": json.dumps(VERSIONS),
             "simulated": "true" if self.simulated else "false",

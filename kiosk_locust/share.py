@@ -17,6 +17,7 @@ from kiosk_locust.clock import Clock
 from kiosk_locust.delivery import Uploader
 from kiosk_locust.job import Ending, Interrupted, Job, close
 from kiosk_locust.kiosk import Kiosk
+from kiosk_locust.mix import Mix
 from kiosk_locust.options import Options
 from kiosk_locust.record import JobRequest, Outcome, Record, Ticket
 from kiosk_locust.rests import Rests
@@ -30,7 +31,8 @@ LAST_LOOK_S = 3.0
 #: Interrupted jobs only close their records; whatever holds them up longer is a fault.
 INTERRUPT_LIMIT_S = 10.0
 
-RequestFor = Callable[[Ticket], JobRequest]
+#: What a user of the class with that name wants to submit for a ticket.
+RequestFor = Callable[[str, Ticket], JobRequest]
 
 
 class _Leased(NamedTuple):
@@ -44,6 +46,7 @@ class _Leased(NamedTuple):
 class Share:
     """The part of a run that lives in this process, whether ``book`` and ``tickets`` do or not.
 
+    ``mix`` says of which user class a ticket's job is, whichever user takes it.
     ``uploader`` and ``downloads`` move the files of jobs, where that is wanted.
     ``on_end`` is called when it is over by itself, or when it cannot go on: ``trouble`` then says
     why.
@@ -59,10 +62,12 @@ class Share:
         clock: Clock,
         rng: random.Random,
         on_end: Callable[[], None],
+        mix: Mix,
         uploader: Uploader | None = None,
         downloads: Downloads | None = None,
     ) -> None:
         self.options = options
+        self._mix = mix
         self.outcomes: Counter[Outcome] = Counter()
         self.trouble = ""
         self.ended_by = ""
@@ -81,7 +86,7 @@ class Share:
         # Jobs whose user was ended, or that an earlier session submitted.
         self._orphans: deque[gevent.Greenlet] = deque()
         self._sleepers: dict[int, Event] = {}  # users that wait for a ticket's slot, by ticket
-        self._asked: dict[tuple[int, str], JobRequest] = {}  # for tickets that were given back
+        self._asked: dict[int, JobRequest] = {}  # for tickets that were given back
         self._stopping = Event()
         self._give_up = Event()
 
@@ -92,7 +97,7 @@ class Share:
 
     # -- while it goes on
 
-    def work(self, user_class: str, request_for: RequestFor) -> None:
+    def work(self, request_for: RequestFor) -> None:
         """What a user does: take a ticket, wait until it is due, see its job through.
 
         When there are no more tickets, it waits to be ended by Locust. A user that is killed
@@ -111,7 +116,7 @@ class Share:
             return
         leased = None
         try:
-            leased = self._lease(ticket, user_class, request_for)
+            leased = self._lease(ticket, request_for)
             has_come = self._slot_has_come(ticket)
         except BaseException as error:
             self._give_back(ticket, leased)
@@ -140,15 +145,15 @@ class Share:
             self.trouble = str(error)
             self._on_end()
 
-    def _lease(self, ticket: Ticket, user_class: str, request_for: RequestFor) -> _Leased:
-        """Lease a ticket for what the user class wants to submit, if it can say so.
+    def _lease(self, ticket: Ticket, request_for: RequestFor) -> _Leased:
+        """Lease a ticket for what its user class wants to submit, if it can say so.
 
         It is asked once for a ticket, though users may have to give it back in between.
         """
         now = self._clock.now()
-        fault = ""
+        fault, user_class = "", self._mix.class_of(ticket.id)
         try:
-            request = self._asked.pop((ticket.id, user_class), None) or request_for(ticket)
+            request = self._asked.pop(ticket.id, None) or request_for(user_class, ticket)
         except Exception as error:
             logger.exception("%s.request raised", user_class)
             fault = f"{user_class}.request raised {error!r}"
@@ -162,7 +167,7 @@ class Share:
 
     def _give_back(self, ticket: Ticket, leased: _Leased | None) -> None:
         if leased and not leased.fault:
-            self._asked[ticket.id, leased.record.user_class] = leased.record.request
+            self._asked[ticket.id] = leased.record.request
         self._book.reopen(ticket)
         self._source.give_back(ticket)
         self._rouse_one()

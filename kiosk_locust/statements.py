@@ -11,6 +11,8 @@ LEASE = """INSERT INTO tickets
     SET state = 'leased', due_at = excluded.due_at, user_class = excluded.user_class,
     uploaded_name = NULL, request_id = excluded.request_id, taken_at = excluded.taken_at
     WHERE state = 'open'"""
+TAKE = """UPDATE tickets SET user_class = ?, request_id = ?, taken_at = ?
+    WHERE id = ? AND state = 'leased'"""
 REOPEN = """UPDATE tickets SET state = 'open', taken_at = NULL, uploaded_name = NULL
     WHERE id = ? AND state = 'leased'"""
 INPUT = "INSERT INTO inputs VALUES (?, ?, ?, ?, ?)"

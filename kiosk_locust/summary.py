@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust import latencies, moved, percentiles, units
+from kiosk_locust import by_type, latencies, moved, percentiles, units
 from kiosk_locust.measures import ENDED, STAGE_FIELDS
 from kiosk_locust.moved import Moved
 from kiosk_locust.percentiles import Percentiles
@@ -115,6 +115,7 @@ class Summary:
     duration_from: Mapping[str, int]  # how many durations came from which source
     percentiles_s: Mapping[str, Percentiles]
     latency: Mapping[str, Mapping[str, Any]]  # both durations, with jobs that did not end
+    by_job_type: Mapping[str, Mapping[str, Any]]  # see `by_type.OfType`
     moved: Moved
 
     def as_json(self) -> dict[str, Any]:
@@ -207,6 +208,7 @@ def summarise_open(
         duration_from=_tally(db, "duration_from", "temp.times", given),
         percentiles_s=_percentiles(db, given),
         latency=latency,
+        by_job_type=by_type.by_job_type(db, cycle, kept_span_s),
         moved=moved.count(db, given, is_downloading=run.is_downloading),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
+from fractions import Fraction
 from typing import ClassVar, Protocol
 from weakref import WeakKeyDictionary
 
@@ -12,7 +13,9 @@ import gevent
 from locust import User, constant, task
 from locust.env import Environment
 
+from kiosk_locust.crew import Crew
 from kiosk_locust.errors import PreflightError
+from kiosk_locust.mix import Mix
 from kiosk_locust.options import Options
 from kiosk_locust.record import JobRequest, Ticket
 
@@ -26,15 +29,24 @@ class Work(Protocol):
     def options(self) -> Options:
         """The run's."""
 
-    def work(self, user_class: str, request_for: Callable[[Ticket], JobRequest]) -> None:
-        """See one ticket's job through, from its due time to its end."""
+    def work(self, request_for: Callable[[str, Ticket], JobRequest]) -> None:
+        """See one ticket's job through, from its due time to its end.
+
+        ``request_for`` is called with the name of the ticket's user class, and the ticket.
+        """
 
 
 #: What there is to do in each of Locust's environments; the plugin sets it.
 RUNS: WeakKeyDictionary[Environment, Work] = WeakKeyDictionary()
 
+#: Who is asked what to submit, in each of Locust's environments, while one run is on.
+CREWS: WeakKeyDictionary[Environment, tuple[Work, Crew[KioskUser]]] = WeakKeyDictionary()
+
 #: How often users look for the run, while there is none.
 UNTIL_THEN_S = 0.1
+
+
+NOBODY = "no user class is a KioskUser, so that nobody would submit a job"
 
 
 def request_from(options: Options, ticket: Ticket) -> JobRequest:
@@ -66,7 +78,8 @@ class KioskUser(User):
     """Takes tickets and sees their jobs through: submit, poll, complete; over and over.
 
     A subclass may send other jobs: set ``overrides`` to fields of JobRequest, or override
-    ``request``. Classes share the run's tickets, by their Locust weights on average::
+    ``request``. Classes share the run's tickets by their Locust weights: each ticket has its
+    class, whatever user takes it (`kiosk_locust.mix`)::
 
         class Mesmer(KioskUser):
             weight = 3
@@ -83,8 +96,10 @@ class KioskUser(User):
     def request(self, ticket: Ticket, default: JobRequest) -> JobRequest:  # noqa: ARG002
         """What to submit for ``ticket``, made from what the settings say (``default``).
 
-        Asked once for each ticket and class, and once before the run, for a ticket 0, to check
-        the job type.
+        Called once for each ticket of this class, and once before the run, for a ticket 0, to
+        check the job type. A user that takes a ticket of another class calls that class's: on a
+        user of it that is alive in this process, else on one made for this alone, once its
+        ``on_start`` has been called.
         """
         return replace(default, **self.overrides) if self.overrides else default
 
@@ -95,7 +110,13 @@ class KioskUser(User):
         if run is None:  # a worker that joins in mid-run may get its users before its plugin
             gevent.sleep(UNTIL_THEN_S)
             return
-        run.work(type(self).__name__, lambda ticket: self.request_for(ticket, run.options))
+        crew = _crew(self.environment, run)
+        crew.joined(self)
+
+        def request_for(user_class: str, ticket: Ticket) -> JobRequest:
+            return crew.one_of(user_class, self).request_for(ticket, run.options)
+
+        run.work(request_for)
 
     def request_for(self, ticket: Ticket, options: Options) -> JobRequest:
         """What ``request`` says; raises TypeError if that is no JobRequest, and what it raises."""
@@ -125,6 +146,45 @@ class KioskUser(User):
         return self._made
 
 
+def _crew(environment: Environment, run: Work) -> Crew[KioskUser]:
+    """Who is asked what to submit in ``run``; nobody of an earlier run in this process."""
+    of_run, crew = CREWS.get(environment, (None, None))
+    if crew is None or of_run is not run:
+        by_name = {c.__name__: c for c in environment.user_classes if issubclass(c, KioskUser)}
+        crew = Crew(by_name, lambda user_class: user_class(environment))
+        CREWS[environment] = run, crew
+    return crew
+
+
+def mix_of(classes: Iterable[type[User]], options: Options) -> Mix:
+    """How the KioskUsers of ``classes`` share the tickets of a run: as Locust would share users.
+
+    By weight; a ``fixed_count`` counts as so many of ``-u``. Raises PreflightError where a
+    weight is no number, or none is above 0.
+    """
+    weights: dict[type[User], Fraction] = {}
+    for user_class in classes:
+        try:
+            weight = user_class.fixed_count or user_class.weight
+            weights[user_class] = Fraction(weight).limit_denominator(1_000_000)
+        except (ArithmeticError, TypeError, ValueError) as error:
+            raise PreflightError(
+                f"{user_class.__name__} has the weight {weight!r}: it must be a number above 0"
+            ) from error
+    fixed = sum(weight for user_class, weight in weights.items() if user_class.fixed_count)
+    others = sum(weight for user_class, weight in weights.items() if not user_class.fixed_count)
+    left = max(Fraction(0), options.users - fixed) if fixed else Fraction(1)
+    shares = {
+        user_class.__name__: weight if user_class.fixed_count else left * weight / others
+        for user_class, weight in weights.items()
+        if issubclass(user_class, KioskUser)
+    }
+    try:
+        return Mix.of(shares, options.arrival_seed)
+    except ValueError:
+        raise PreflightError(NOBODY) from None
+
+
 def first_requests(
     classes: Iterable[type[KioskUser]], environment: Environment, options: Options
 ) -> list[JobRequest]:
@@ -141,7 +201,7 @@ def first_requests(
         except Exception as error:  # noqa: BLE001  each of its tickets will say so again
             logger.warning("what %s submits could not be checked: %r", name, error)
     if not name:
-        raise PreflightError("no user class is a KioskUser, so that nobody would submit a job")
+        raise PreflightError(NOBODY)
     return found
 
 

@@ -21,13 +21,14 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, WorkerRunner
 from kiosk_locust import events
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.endings import SIGTERM_GRACE_S
-from kiosk_locust.errors import BucketError, InputError, KioskLocustError
+from kiosk_locust.errors import BucketError, InputError, KioskLocustError, PreflightError
 from kiosk_locust.garbage import calm
 from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.job import Interrupted
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.link import Link
+from kiosk_locust.mix import Mix
 from kiosk_locust.options import (
     CostOptions,
     FilesOptions,
@@ -129,7 +130,8 @@ class WorkerPlugin:
             raise RuntimeError("welcome before hello")
         facts = link.welcome_facts.facts
         options = _options(json.loads(facts["options"]))
-        fault: KioskLocustError | None = None
+        mix = Mix.from_text(facts["user_classes"], options.arrival_seed)
+        fault = self._lacks(mix)
         try:
             options = replace(options, transfers=from_facts(options.transfers, facts))
         except InputError as error:
@@ -166,6 +168,7 @@ class WorkerPlugin:
             clock=clock,
             own_clock=self._clock.now,
             on_fault=self._on_fault,
+            mix=mix,
             uploader=moving.uploader,
             downloads=moving.downloads,
         )
@@ -199,6 +202,17 @@ class WorkerPlugin:
             end.skew.bound_s,
         )
         return share
+
+    def _lacks(self, mix: Mix) -> KioskLocustError | None:
+        """The error where this worker has not all user classes of the run."""
+        own = {user_class.__name__ for user_class in self._environment.user_classes}
+        missing = [name for name, _ in mix.parts if name not in own]
+        if not missing:
+            return None
+        return PreflightError(
+            f"its locustfile, or its command line, leaves out {', '.join(missing)}, which the run"
+            " has jobs of: start workers with the locustfile and the classes of their master"
+        )
 
     def _on_fault(self) -> None:
         self._environment.process_exit_code = 2

@@ -19,6 +19,7 @@ from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.masterrun import MasterRun
+from kiosk_locust.mix import Mix
 from kiosk_locust.record import Attempt, AttemptResult, Record
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.relay.leases import Fate, Lost
@@ -50,6 +51,7 @@ class Master:
             clock=clock,
             rng=random.Random(1),
             on_end=self.ended.set,
+            mix=Mix((("Kiosk", 1),)),
         )
         self.run.attach(self._send, {"run_id": "r"})
         self.run.start(clock.now())

@@ -16,6 +16,7 @@ from kiosk_locust.clock import SystemClock
 from kiosk_locust.http.exchange import Exchange
 from kiosk_locust.kiosk import Reading, Submission
 from kiosk_locust.ledger import Ledger
+from kiosk_locust.mix import Mix
 from kiosk_locust.record import JobRequest, Ticket
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.run import Run
@@ -64,14 +65,15 @@ class Scene:
             clock=self.clock,
             rng=random.Random(1),
             on_end=lambda: None,
+            mix=Mix((("Kiosk", 1),)),
         )
         self.users = [gevent.spawn(self._use) for _ in range(USERS)]
 
     def _use(self) -> None:
         while True:
-            self.run.work("Kiosk", self._request)
+            self.run.work(self._request)
 
-    def _request(self, ticket: Ticket) -> JobRequest:
+    def _request(self, _user_class: str, ticket: Ticket) -> JobRequest:
         self.asked.append(ticket.number)
         return JobRequest("segmentation", str(ticket.number), "")
 

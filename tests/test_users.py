@@ -55,12 +55,13 @@ def test_classes_share_the_tickets_by_their_weights(kiosk: Simulator, tmp_path: 
     assert classes == [("Mesmer", 10), ("Plain", 30)]
 
 
-def test_a_class_that_locust_did_not_spawn_leaves_no_ticket_behind(
+def test_a_class_that_locust_did_not_spawn_has_its_tickets_all_the_same(
     kiosk: Simulator, tmp_path: Path
 ) -> None:
-    finished = run(tmp_path, "two_kinds", "-u", "1", "--count", "6", host=kiosk.url)
-    assert (finished.code, finished.outcomes) == (0, {"done": 6}), finished.output
-    assert {s["body"]["jobType"] for s in kiosk.submissions} == {"segmentation"}
+    finished = run(tmp_path, "two_kinds", "-u", "1", "--count", "8", host=kiosk.url)
+    assert (finished.code, finished.outcomes) == (0, {"done": 8}), finished.output
+    asked = Counter(s["body"]["jobType"] for s in kiosk.submissions)
+    assert asked == {"segmentation": 6, "mesmer": 2}
 
 
 def test_a_job_type_that_only_one_class_asks_for_is_checked_before_the_start(

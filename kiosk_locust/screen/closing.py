@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from kiosk_locust import units
+from kiosk_locust.by_type import UNKNOWN, several
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.moved import Moved
 from kiosk_locust.percentiles import Percentiles
@@ -75,6 +77,8 @@ def show(
     console.print(table)
     if any(found.count for found in summary.percentiles_s.values()):
         console.print(_percentiles(summary))
+    if several(summary.by_job_type):
+        console.print(_by_job_type(summary, console.encoding))
     if judgement is not None:
         trust.show(console, judgement)
     for path in files:
@@ -223,6 +227,34 @@ def _percentiles(summary: Summary) -> Table:
         if found is not None and found.count:
             table.add_row(label, f"{found.count:,}", *_values(found))
     return table
+
+
+def _by_job_type(summary: Summary, encoding: str) -> Table:
+    """Counts, and both durations with the jobs that did not end."""
+    table = Table(
+        title="By job type; times count the jobs that did not end, too",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    table.add_column("job type")
+    for name in ("jobs", "done", "images", "job 50 %", "95 %", "due 50 %", "95 %"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, found in summary.by_job_type.items():
+        label = "not known" if name == UNKNOWN else printable(name, encoding)
+        counts = (found["tickets"], found["outcomes"]["done"], found["images_done"])
+        times = [
+            _least(found["latency"][measure][percent])
+            for measure in ("duration", "since_due")
+            for percent in ("p50", "p95")
+        ]
+        table.add_row(label, *(f"{count:,}" for count in counts), *times)
+    return table
+
+
+def _least(found: Mapping[str, Any]) -> str:
+    """A percentile, or what it is at least."""
+    return ("> " if found["is_least"] else "") + units.seconds(found["value_s"])
 
 
 def _values(found: Percentiles) -> list[str]:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kiosk_locust.by_type import several
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.jsontext import loads
 from kiosk_locust.reading import Facts, facts, opened
@@ -130,6 +131,7 @@ def _picture(
         cost=_cost(run),
         configuration=shown_settings(run.options),
         judgement=run.judgement.as_json() if run.judgement and not is_on else None,
+        by_job_type=summary.by_job_type if several(summary.by_job_type) else None,
     )
 
 

@@ -106,6 +106,7 @@ class Picture:
     cost: Mapping[str, Any] | None  # as kiosk_locust.cost tells it; None: not known
     configuration: Mapping[str, Any]
     judgement: Mapping[str, Any] | None = None  # verdict and thresholds; None: not yet
+    by_job_type: Mapping[str, Any] | None = None  # where there are several; None: not yet
 
     def as_json(self) -> str:
         """The same as JSON text, with what times are called; what is no finite number is null."""

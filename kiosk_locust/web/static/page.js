@@ -88,10 +88,23 @@
     const titles = ["values", "50 %", "90 %", "95 %", "99 %", "max"];
     Tables.fill("percentiles", "Percentiles", [{ title: "time" }, ...titles.map((title) => ({ title, number: true }))], rows);
     at("exactness").textContent = p.exact ? `Exact, by the nearest rank.${p.cuts.length ? " Jobs of warm-up and cool-down are left out." : ""}` : "Within 0.1 % while the run goes on; exact in its results.";
+    showJobTypes(p.by_job_type || {});
     at("no-failure").hidden = p.failures.length > 0;
     Tables.fill("failures", "Last failures, newest first",
       [{ title: "job" }, { title: "closed" }, { title: "outcome" }, { title: "reason" }, { title: "job id" }, { title: "output", link: true }],
       p.failures.map((f) => [`${f.number} of cycle ${f.cycle}`, Text.moment(f.at), f.outcome, f.reason, f.job_id, f.output_url]));
+  }
+
+  // Both durations count jobs that did not end as infinite: then a percentile is "> " what it is at least.
+  function showJobTypes(types) {
+    const value = (found) => (found.is_least ? "> " : "") + Text.seconds(found.value_s);
+    const rows = Object.entries(types).map(([name, found]) => [
+      name || "not known", Text.grouped(found.tickets), Text.grouped(found.outcomes.done), Text.grouped(found.outcomes.failed),
+      Text.grouped(found.images_done), Text.rate(found.images_per_s, "images"),
+      ...["duration", "since_due"].flatMap((measure) => ["p50", "p95", "p99"].map((percent) => value(found.latency[measure][percent]))),
+    ]);
+    const numbers = ["jobs", "done", "failed", "images done", "throughput", "job 50 %", "95 %", "99 %", "since due 50 %", "95 %", "99 %"];
+    Tables.fill("by-job-type", "By job type", [{ title: "job type" }, ...numbers.map((title) => ({ title, number: true }))], rows);
   }
 
   function showFiles(p) {
