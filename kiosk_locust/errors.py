@@ -13,6 +13,7 @@
     ├── SimulatorError        the simulated Kiosk did not start
     ├── ListenerError         one of the plugin's own listeners raised
     ├── InputError            a file to upload is gone, or not as it was planned
+    ├── ReusedName            an upload was given a name that the run has had
     ├── DownloadError         what a job made did not arrive whole
     ├── BucketError           the bucket did not do what it was asked for
     │   ├── BucketMissing     there is no such bucket, or no such folder
@@ -148,6 +149,10 @@ class Timing:
 
 class InputError(KioskLocustError):
     """A file that is to be uploaded is gone, cannot be read, or is not as it was planned."""
+
+
+class ReusedName(KioskLocustError):
+    """An upload was given the name of an earlier one, which may hold another file."""
 
 
 class DownloadError(KioskLocustError):

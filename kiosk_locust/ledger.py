@@ -119,7 +119,10 @@ class Ledger(Journal):
         self._say(statements.REOPEN, ticket.id)
 
     def uploaded(self, record: Record, upload: Upload) -> None:
-        """An upload of its file is over; only once that is durable may the job be submitted."""
+        """An upload of its file is over.
+
+        Only once that is durable, and ``is_reused`` says no, may the job be submitted.
+        """
         self._say(
             statements.UPLOAD,
             *(record.ticket.id, upload.began_at, upload.ended_at, upload.size),
@@ -127,6 +130,17 @@ class Ledger(Journal):
         )
         if upload.name:
             self._say(statements.UPLOADED, upload.name, record.ticket.id)
+
+    def is_reused(self, record: Record, upload: Upload) -> bool:
+        """Whether the run has had the name of a ticket's last upload before.
+
+        Asked once ``uploaded`` was said and is durable; raises LedgerError.
+        """
+        return bool(self.reused([(record.ticket.id, upload.name)])[0])
+
+    def reused(self, uploads: Sequence[tuple[int, str]]) -> list[bool]:
+        """The same of many, each a ticket's number and the name of its last upload."""
+        return [bool(answer) for answer in self.fetch(statements.REUSED, uploads)]
 
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """Add one request to submit the job."""

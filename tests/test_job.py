@@ -47,6 +47,9 @@ class Book:
     def uploaded(self, record: Record, upload: Upload) -> None:
         self.log.append(f"uploaded {upload.name}" if upload.name else "not uploaded")
 
+    def is_reused(self, record: Record, upload: Upload) -> bool:
+        return False
+
     def attempt(self, record: Record, attempt: Attempt) -> None:
         self.log.append(f"attempt {attempt.result}")
 
