@@ -135,7 +135,8 @@ class KioskApp:
         """What a Kiosk without faults answers."""
         target = (scope["method"], scope["path"])
         if target == UPLOAD:
-            return await receive_upload(scope, receive, self.storage)
+            step_s = self.cluster.settings.upload_clock_s
+            return await receive_upload(scope, receive, self.storage, self.clock, step_s)
         raw = await read_body(receive)
         if scope["path"].startswith(stored.PATH):
             return self.storage.answer(scope)

@@ -129,6 +129,10 @@ class Cluster:
         )
         return {key: job.life(self.now) for key, job in submitted}
 
+    def uploaded_names(self) -> dict[str, str]:
+        """The object in the bucket that each job works on, by hash."""
+        return {key: job.form.uploaded_name for key, job in self._hashes.items()}
+
     def queue_lengths(self) -> dict[str, int]:
         """How many keys wait in each queue."""
         return self._images.lengths() | self._zips.lengths()

@@ -33,6 +33,10 @@ class ClusterSettings:
         "output URLs begin so; python -m kiosk_locust.simulator serves them itself instead",
         "Jobs",
     )
+    upload_clock_s: float = _setting(
+        0.001, "step of the clock by which uploads are named: two files of one name within a step"
+        " become one object, as in a Kiosk, whose step is a millisecond", "Jobs",
+    )  # fmt: skip
     output_bytes: int = _setting(10_000, "size of what each job makes", "Jobs")
     images_per_zip: int = _setting(100, "images in every ZIP", "Jobs")
     stage_times: bool = _setting(
@@ -154,6 +158,6 @@ def _complaint(name: str, value: object) -> str:
         return "give a share from 0 to 1"
     if name in _AT_LEAST_ONE and value < 1:
         return "give a whole number of at least 1"
-    if name == "autoscale_interval_s" and value == 0:
+    if name in ("autoscale_interval_s", "upload_clock_s") and value == 0:
         return "give a number of seconds above 0"
     return ""
