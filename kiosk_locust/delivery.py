@@ -29,7 +29,6 @@ from kiosk_locust.excerpt import excerpt
 from kiosk_locust.record import Outcome, Record, Upload
 from kiosk_locust.retry import Backoff, Budget
 
-
 #: Uploads of one file whose names the run has had already. Each is sent under a name of its own,
 #: so what names the second one as an earlier one does not go by names, and never will.
 MOST_REUSED = 5

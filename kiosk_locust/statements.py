@@ -23,9 +23,10 @@ UPLOAD = """INSERT INTO uploads SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3,
     LEFT JOIN uploads ON ticket_id = ?1"""
 UPLOADED = """UPDATE tickets SET uploaded_name = ?1 WHERE id = ?2 AND state = 'leased'
     AND ?1 = (SELECT name FROM uploads WHERE ticket_id = ?2 ORDER BY number DESC LIMIT 1)"""
-#: True if the ticket's last upload was not accepted under that name.
-REUSED = """SELECT name IS NOT ?2 FROM uploads WHERE ticket_id = ?1
-    ORDER BY number DESC LIMIT 1"""
+#: The ticket whose upload has that name, where that is not the last upload of the ticket given.
+REUSED = """SELECT ticket_id FROM uploads WHERE name = ?2 AND ?2 IS NOT
+    (SELECT name FROM uploads WHERE ticket_id = ?1 ORDER BY number DESC LIMIT 1)"""
+NOTE = "INSERT INTO notes VALUES (?, ?, ?)"
 DOWNLOAD = "INSERT OR REPLACE INTO downloads VALUES (?, ?, ?, ?, ?, ?, ?)"
 ATTEMPT = "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 AMBIGUOUS = "UPDATE tickets SET ambiguous = 1 WHERE id = ?"

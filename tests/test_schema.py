@@ -26,6 +26,7 @@ from tests.real import CLEAN, ROOT, run_locust, simulator
 OLD = sorted((ROOT / "tests" / "old_ledgers").glob("*.sql"))
 KINDS = [path.stem for path in OLD]
 NEWER = str(schema.VERSION + 1)
+TODAYS = [(str(schema.VERSION),)]
 
 
 def old_ledger(kind: str, path: Path, host: str = "") -> Path:
@@ -103,7 +104,7 @@ def test_an_old_ledger_that_a_run_goes_on_with_has_the_tables_of_today(
     tickets = rows(path, "SELECT id, state, job_id FROM tickets")
     Ledger.open(path).close()
     assert shape(path) == shape(make(tmp_path / "new.db", []))
-    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [(str(schema.VERSION),)]
+    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == TODAYS
     assert rows(path, "SELECT id, state, job_id FROM tickets") == tickets
     assert rows(path, "SELECT count(*) FROM sessions") == [(1,)]
 
@@ -118,7 +119,7 @@ def test_a_run_of_the_oldest_ledger_is_resumed_and_submits_what_was_left(tmp_pat
     assert submitted == 3, done.output
     found = rows(path, "SELECT outcome, count(*) FROM tickets GROUP BY 1 ORDER BY 1")
     assert found == [("done", 4), ("vanished", 2)]  # this Kiosk never knew those two
-    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [(str(schema.VERSION),)]
+    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == TODAYS
 
 
 def test_to_judge_whether_an_old_run_can_go_on_changes_nothing(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Each job works on its own file's content, however the Kiosk names what is uploaded.
 
-Which content a job worked on is told by the server: it keeps each upload's MD5 by the object's name,
-and looks there when a job is made.
+Which content a job worked on is told by the server: it keeps the MD5 of each upload by the name
+of the object, and looks there when a job is made.
 """
 
 from __future__ import annotations
@@ -207,6 +207,14 @@ def test_a_file_whose_name_the_run_has_had_is_uploaded_again(seen: Seen) -> None
     assert "uploads/0.png was given to an earlier upload of this run" in seen.refused[0]
     (results,) = seen.finished.results
     assert results["summary"]["moved"]["upload_errors"] == 7
+    # Whose object was written over is told: its job may have been begun after that.
+    notes = seen.finished.sql("SELECT ticket_id, text FROM notes ORDER BY at")
+    first, second = (seen.finished.jobs[n]["ticket"] for n in (0, 1))
+    assert notes[0][0] == first
+    assert (
+        f"the job of ticket {first} may have worked on the file of ticket {second}" in notes[0][1]
+    )
+    assert notes[0][1] in seen.finished.output
 
 
 @sees(twice_at_two_workers)
