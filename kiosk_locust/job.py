@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from kiosk_locust.errors import (
     LedgerError,
     NoAnswer,
     Redirected,
+    RedisRefused,
     Refused,
     ServerFault,
     Timing,
@@ -172,6 +174,8 @@ class Job:
             except Withdrawn:
                 self._book.await_alive()  # unless the run was ended, that is what it waits for
             except (Unreachable, Busy) as error:
+                if isinstance(error, RedisRefused):
+                    self._expire_orphan(error.orphan)
                 if budget.is_spent:
                     return Ending(Outcome.ERROR, f"not submitted: {error}")
                 self._clock.wait(self._alarm, self._backoff.delay(error))
@@ -364,6 +368,17 @@ class Job:
                 break
         if record.expire_error:
             self._book.expire_failed(record)
+
+    def _expire_orphan(self, key: str) -> None:
+        """Tell a hash that stands in no queue to expire, once: its key is on the attempt."""
+        request = self.record.request
+        queues = (request.job_type, f"{request.job_type}-zip")
+        if not self._options.expire_s or not any(
+            key.startswith(f"{queue}:{request.image_name}:") for queue in queues
+        ):
+            return  # nothing was made, or not for this job
+        with contextlib.suppress(KioskError):
+            self._kiosk.expire(key, self._options.expire_s)
 
 
 def close(record: Record, ending: Ending, now: float) -> None:

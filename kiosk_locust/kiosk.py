@@ -1,7 +1,8 @@
 """The Kiosk's HTTP API as typed calls with typed errors; nothing is tried twice here.
 
 Every call raises what ``Transport.request`` raises, and for an answer that is not the one
-promised: Redirected, Refused, Busy, ServerFault or BadAnswer, each with its ``timing``.
+promised: Redirected, Refused, Busy, RedisRefused, ServerFault or BadAnswer, each with its
+``timing``.
 """
 
 from __future__ import annotations
