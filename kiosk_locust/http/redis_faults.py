@@ -44,8 +44,10 @@ def fault(exchange: Exchange, where: str) -> Answered | None:
 
 
 def _empty(exchange: Exchange, where: str) -> ServerFault:
-    """No job runs if Redis was away all the time, but the answer is the same if it went away
-    between the request to queue the job and the answer to that; so it may have been processed.
+    """The error of an answer without words, which may have been processed.
+
+    No job runs if Redis was away all the time; but the answer is the same if it went away after
+    the job's key was sent to its queue, and before it had said so.
     """
     took_s = exchange.received_at - exchange.sent_at
     said = f"{where} answered 500 with an empty error after {took_s:.1f} s"

@@ -220,6 +220,7 @@ class Cluster:
         archive.cleanup_s = duration(rng, self.settings.zip_cleanup_s, self.settings.spread)
         fails = rng.random() < self.settings.zip_failure_rate
         archive.tells_finish = rng.random() >= self.settings.finished_at_missing_rate
+        archive.stuck = rng.random() < self.settings.zip_stuck_rate
         if fails:
             self._agenda.at(now + image_s, partial(self._fail_zip, archive, slot))
             return

@@ -69,6 +69,10 @@ class ClusterSettings:
     zip_failure_rate: float = _setting(
         0.0, "share of ZIPs that fail while they are unpacked", "What goes wrong"
     )
+    zip_stuck_rate: float = _setting(
+        0.0, "share of ZIPs left waiting for ever, as by a name that the lists of children cannot"
+        " carry", "What goes wrong",
+    )  # fmt: skip
     finished_at_missing_rate: float = _setting(
         0.8, "share of failed jobs without finished_at", "What goes wrong"
     )
