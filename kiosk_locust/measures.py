@@ -188,10 +188,10 @@ def _images(record: Record, snapshot: Snapshot, *, zipped: bool) -> tuple[int, i
     if not zipped:
         return (0, 1) if record.outcome is Outcome.FAILED else (1, 0)
     done, failed = images_of_zip(snapshot, record.job_id)
-    if record.outcome is Outcome.FAILED and snapshot.status != "done":
-        # No child that is not done will ever be.
+    if record.outcome is Outcome.FAILED:  # no child that is not done will ever be
         children = children_of(snapshot, record.job_id).count
-        failed = max(failed, children - done, 0 if done else 1)
+        is_empty = snapshot.fields.get("children") == ""
+        failed = max(failed, children - done, 0 if done or is_empty else 1)
     return done, failed
 
 

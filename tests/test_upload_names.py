@@ -51,6 +51,8 @@ class NamingKiosk:
     uploads: list[tuple[str, str]] = field(default_factory=list)  # file name sent, object
     bucket: dict[str, str] = field(default_factory=dict)  # MD5 by object
     worked_on: dict[str, str] = field(default_factory=dict)  # MD5 by hash
+    queue: str = "segmentation"
+    fields: dict[str, str] = field(default_factory=dict)  # of every hash; none: it is done
     lock: Any = field(default_factory=threading.Lock)
 
     def upload(self, body: bytes) -> dict[str, Any]:
@@ -68,12 +70,14 @@ class NamingKiosk:
             return self.upload(body)
         call = json.loads(body)
         if path == "/api/predict":
-            key = f"segmentation:{call['imageName']}:{uuid.uuid4()}"
-            self.worked_on[key] = self.bucket[call["uploadedName"]]
+            key = f"{self.queue}:{call['imageName']}:{uuid.uuid4()}"
+            self.worked_on[key] = self.bucket.get(call["uploadedName"], "")
             return {"hash": key}
         if path == "/api/redis":
             now = datetime.now(UTC).isoformat()
-            fields = {"status": "done", "created_at": now, "updated_at": now, "finished_at": now}
+            fields = self.fields or {
+                "status": "done", "created_at": now, "updated_at": now, "finished_at": now
+            }  # fmt: skip
             return {"value": [fields.get(name) for name in call["key"]]}
         return {"value": 1}
 

@@ -117,7 +117,8 @@ class ZipJob:
     def _stuck_lists(self) -> dict[str, str]:
         """The lists where the last child's name has a comma: its key stands there in pieces."""
         *others, last = self.children
-        queue, name, identity = last.key.split(":")
+        head, _, identity = last.key.rpartition(":")
+        queue, _, name = head.partition(":")
         broken = f"{queue}:{name.replace('.', ',.')}:{identity}"
         found = {"children": ",".join([*(child.key for child in others), broken])}
         ended = {
