@@ -16,6 +16,9 @@ class JobBook(Protocol):
     def uploaded(self, record: Record, upload: Upload) -> None:
         """An upload of its file is over, or has failed."""
 
+    def is_reused(self, record: Record, upload: Upload) -> bool:
+        """Whether an earlier upload of this run has the same name; known once it is settled."""
+
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """One request to submit it has ended."""
 

@@ -22,10 +22,16 @@ from kiosk_locust.errors import (
     KioskError,
     Redirected,
     Refused,
+    ReusedName,
     Withdrawn,
 )
+from kiosk_locust.excerpt import excerpt
 from kiosk_locust.record import Outcome, Record, Upload
 from kiosk_locust.retry import Backoff, Budget
+
+#: Uploads of one file whose names the run has had already. Each is sent under a name of its own,
+#: so what names the second one as an earlier one does not go by names, and never will.
+MOST_REUSED = 5
 
 
 class Uploader(Protocol):
@@ -43,6 +49,9 @@ class Book(Protocol):
 
     def uploaded(self, record: Record, upload: Upload) -> None:
         """An upload is over, or has failed."""
+
+    def is_reused(self, record: Record, upload: Upload) -> bool:
+        """Whether an earlier upload of this run has the same name; known once it is settled."""
 
     def settle(self, until: int | None = None) -> None:
         """Return when what was said is durable."""
@@ -71,28 +80,41 @@ class Delivery:
     def make(self, record: Record, wanted: Callable[[], bool]) -> tuple[Outcome, str] | None:
         """Upload the record's file, and return once that is durable; else how its ticket ends."""
         budget = Budget(self._clock, self._budget_s)
+        reused = 0
         while wanted():
             began_at = self._clock.now()
             try:
-                upload = self._uploader.upload(record, wanted)
+                self._keep(record, self._uploader.upload(record, wanted))
             except Withdrawn:
                 break
+            except ReusedName as error:
+                reused += 1
+                if reused == MOST_REUSED:
+                    return Outcome.ERROR, f"not uploaded: {error}, {reused} times in a row"
+                self._clock.wait(self._alarm, self._backoff.delay(error))
             except (KioskError, BucketError, InputError) as error:
-                self._keep(record, Upload(began_at, self._clock.now(), 0, error=str(error)))
+                failed = Upload(began_at, self._clock.now(), 0, error=str(error))
+                self._book.uploaded(record, failed)
                 if ending := _ending(error, budget):
                     return ending
                 self._clock.wait(self._alarm, self._backoff.delay(error))
             else:
-                record.upload = upload
-                record.request = replace(record.request, uploaded_name=upload.name)
-                self._keep(record, upload)
-                self._book.settle()
                 self._backoff.reset()
                 return None
         return Outcome.UNFINISHED, "the run ended before its file was uploaded"
 
     def _keep(self, record: Record, upload: Upload) -> None:
+        """Return once the upload is durable; raises ReusedName where its name is not new."""
         self._book.uploaded(record, upload)
+        self._book.settle()
+        if self._book.is_reused(record, upload):
+            raise ReusedName(
+                f"it was given the name {excerpt(upload.name)}, which an earlier upload of this run"
+                " has, so that a job on it could work on another file; UPLOAD_VIA=bucket chooses"
+                " names by itself"
+            )
+        record.upload = upload
+        record.request = replace(record.request, uploaded_name=upload.name)
 
 
 def _ending(

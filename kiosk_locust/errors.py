@@ -13,6 +13,7 @@
     ├── SimulatorError        the simulated Kiosk did not start
     ├── ListenerError         one of the plugin's own listeners raised
     ├── InputError            a file to upload is gone, or not as it was planned
+    ├── ReusedName            an upload was given a name that the run has had
     ├── DownloadError         what a job made did not arrive whole
     ├── BucketError           the bucket did not do what it was asked for
     │   ├── BucketMissing     there is no such bucket, or no such folder
@@ -33,6 +34,7 @@
         └── Answered          an answer came, but not the one wanted
             ├── Refused       4xx: the Kiosk says no
             ├── Busy          408, 429 or 503: not processed, try later
+            │   └── RedisRefused  500: the Kiosk's Redis refused the command
             ├── ServerFault   another 5xx: it may or may not have been processed
             ├── Redirected    3xx: not processed, it lives elsewhere
             └── BadAnswer     2xx, but not the JSON that the call promises
@@ -150,6 +152,10 @@ class InputError(KioskLocustError):
     """A file that is to be uploaded is gone, cannot be read, or is not as it was planned."""
 
 
+class ReusedName(KioskLocustError):
+    """An upload was given the name of an earlier one, which may hold another file."""
+
+
 class DownloadError(KioskLocustError):
     """What a job made did not arrive whole; ``may_pass``: another try may do better."""
 
@@ -226,6 +232,18 @@ class Busy(Answered):
     def __init__(self, message: str, *, status: int, retry_after_s: float | None) -> None:
         super().__init__(message, status=status)
         self.retry_after_s = retry_after_s
+
+
+class RedisRefused(Busy):
+    """500 that names the command which the Kiosk's Redis refused: no job runs.
+
+    ``orphan`` is the key of the hash that was made and stands in no queue, so that no consumer
+    ever takes it; empty where none was made.
+    """
+
+    def __init__(self, message: str, *, status: int, orphan: str = "") -> None:
+        super().__init__(message, status=status, retry_after_s=None)
+        self.orphan = orphan
 
 
 class ServerFault(Answered):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from gevent.event import Event
 
 from kiosk_locust import events
 from kiosk_locust.book import JobBook
+from kiosk_locust.children import Stall
 from kiosk_locust.clock import Clock
 from kiosk_locust.delivery import Delivery, Uploader
 from kiosk_locust.errors import (
@@ -20,6 +22,7 @@ from kiosk_locust.errors import (
     LedgerError,
     NoAnswer,
     Redirected,
+    RedisRefused,
     Refused,
     ServerFault,
     Timing,
@@ -27,10 +30,11 @@ from kiosk_locust.errors import (
     Withdrawn,
 )
 from kiosk_locust.kiosk import Kiosk, Reading
-from kiosk_locust.measures import failed_children
+from kiosk_locust.measures import failed_children, why_no_image
 from kiosk_locust.options import Options
 from kiosk_locust.record import Attempt, AttemptResult, Outcome, Record, StatusChange
 from kiosk_locust.retry import Backoff, Budget, poll_interval_s
+from kiosk_locust.snapshot import Snapshot
 
 #: A submission that may have arrived is sent again at most so often: each may be a job more.
 MAX_MAYBE_SUBMISSIONS = 3
@@ -79,6 +83,7 @@ class Job:
         "_options",
         "_pass_time",
         "_rng",
+        "_stall",
         "_uploader",
         "record",
     )
@@ -112,6 +117,7 @@ class Job:
         self._is_adopted = bool(record.job_id)
         self._alarm = Event()  # ends a rest early
         self._is_last_look = False
+        self._stall: Stall | None = None
 
     def look_once_more(self) -> None:
         """The run is about to end: poll now, if it was submitted, and then close, final or not."""
@@ -172,6 +178,8 @@ class Job:
             except Withdrawn:
                 self._book.await_alive()  # unless the run was ended, that is what it waits for
             except (Unreachable, Busy) as error:
+                if isinstance(error, RedisRefused):
+                    self._expire_orphan(error.orphan)
                 if budget.is_spent:
                     return Ending(Outcome.ERROR, f"not submitted: {error}")
                 self._clock.wait(self._alarm, self._backoff.delay(error))
@@ -323,15 +331,27 @@ class Job:
             events.job_status.fire(record=record, change=change)
         if not snapshot.is_final:
             record.observed_after = exchange.sent_at
-            return None
+            return self._stalled(snapshot, exchange.received_at)
         record.observed_at = exchange.received_at
         reason = snapshot.fields.get("reason", "")
         if snapshot.status == "failed":
             return Ending(Outcome.FAILED, reason or "the Kiosk gave no reason")
+        nothing = why_no_image(snapshot, record.request.image_name, record.job_id)
+        if nothing:
+            return Ending(Outcome.FAILED, f"{nothing}: {reason}" if reason else nothing)
         failed = failed_children(snapshot)
         if failed:
             return Ending(Outcome.PARTIAL, reason or f"{failed} of its images failed")
         return Ending(Outcome.DONE)
+
+    def _stalled(self, snapshot: Snapshot, now: float) -> Ending | None:
+        """An Ending for a ZIP that the Kiosk will never end."""
+        if "children" not in snapshot.fields:  # most jobs
+            return None
+        if self._stall is None:
+            self._stall = Stall()
+        why = self._stall.look(snapshot, self.record.job_id, now)
+        return Ending(Outcome.FAILED, why) if why else None
 
     # -- close
 
@@ -364,6 +384,17 @@ class Job:
                 break
         if record.expire_error:
             self._book.expire_failed(record)
+
+    def _expire_orphan(self, key: str) -> None:
+        """Tell a hash that stands in no queue to expire, once: its key is on the attempt."""
+        request = self.record.request
+        queues = (request.job_type, f"{request.job_type}-zip")
+        if not self._options.expire_s or not any(
+            key.startswith(f"{queue}:{request.image_name}:") for queue in queues
+        ):
+            return  # nothing was made, or not for this job
+        with contextlib.suppress(KioskError):
+            self._kiosk.expire(key, self._options.expire_s)
 
 
 def close(record: Record, ending: Ending, now: float) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import math
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -85,6 +85,17 @@ class Journal:
         except sqlite3.Error as error:
             raise LedgerError(f"the ledger {self.path} cannot be changed: {error}") from error
         return result
+
+    def fetch(self, sql: str, rows: Sequence[tuple[Value, ...]]) -> list[Value]:
+        """The first column of the first row of ``sql`` for each of ``rows``; None where none is.
+
+        It is read in the writer's thread, after what was written before; see ``settle``. Raises
+        LedgerError.
+        """
+        try:
+            return self._thread.apply(_fetch, (self._connection, sql, rows))
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger {self.path} cannot be read: {error}") from error
 
     # -- durability
 
@@ -221,6 +232,13 @@ def _leave(connection: sqlite3.Connection) -> None:
     with contextlib.suppress(sqlite3.Error):  # on a full disk, or while somebody reads it
         connection.execute("PRAGMA journal_mode = DELETE")
     connection.close()
+
+
+def _fetch(
+    connection: sqlite3.Connection, sql: str, rows: Sequence[tuple[Value, ...]]
+) -> list[Value]:
+    results = (connection.execute(sql, values).fetchone() for values in rows)
+    return [row[0] if row else None for row in results]
 
 
 def _in_transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -1,7 +1,8 @@
 """The Kiosk's HTTP API as typed calls with typed errors; nothing is tried twice here.
 
 Every call raises what ``Transport.request`` raises, and for an answer that is not the one
-promised: Redirected, Refused, Busy, ServerFault or BadAnswer, each with its ``timing``.
+promised: Redirected, Refused, Busy, RedisRefused, ServerFault or BadAnswer, each with its
+``timing``.
 """
 
 from __future__ import annotations
@@ -63,7 +64,10 @@ class Kiosk:
     def upload(
         self, form: FileForm, wanted: Callable[[], bool] | None = None
     ) -> tuple[str, Exchange]:
-        """Upload a file; where it then is in the bucket. Idempotent: it is named by its content.
+        """Upload a file; where it then is in the bucket.
+
+        The frontend names it by the MD5 of the form's file name and the time in milliseconds
+        (upload.controller.js), so two uploads of one file name can be one object.
 
         ``wanted`` is asked before and while it is sent; Withdrawn is raised where it says no.
         Raises InputError where the file is not as it was planned.

@@ -6,6 +6,7 @@ Here is what can be said of them; how it gets onto the disk is `kiosk_locust.jou
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from kiosk_locust import opening, statements
 from kiosk_locust.errors import LedgerError
+from kiosk_locust.excerpt import excerpt
 from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.journal import Journal
 from kiosk_locust.jsontext import dumps
@@ -29,6 +31,8 @@ from kiosk_locust.record import (
     Ticket,
     Upload,
 )
+
+logger = logging.getLogger(__name__)
 
 #: So many different requests are known again; memory must not grow with the jobs.
 MOST_REQUESTS = 10_000
@@ -125,7 +129,10 @@ class Ledger(Journal):
         self._say(statements.REOPEN, ticket.id)
 
     def uploaded(self, record: Record, upload: Upload) -> None:
-        """An upload of its file is over; only once that is durable may the job be submitted."""
+        """An upload of its file is over.
+
+        Only once that is durable, and ``is_reused`` says no, may the job be submitted.
+        """
         self._say(
             statements.UPLOAD,
             *(record.ticket.id, upload.began_at, upload.ended_at, upload.size),
@@ -133,6 +140,31 @@ class Ledger(Journal):
         )
         if upload.name:
             self._say(statements.UPLOADED, upload.name, record.ticket.id)
+
+    def is_reused(self, record: Record, upload: Upload) -> bool:
+        """Whether the run has had the name of a ticket's last upload before.
+
+        Asked once ``uploaded`` was said and is durable; raises LedgerError.
+        """
+        return bool(self.reused([(record.ticket.id, upload.name)])[0])
+
+    def reused(self, uploads: Sequence[tuple[int, str]]) -> list[bool]:
+        """The same of many, each a ticket's id and the name of its last upload.
+
+        The earlier upload's object has been written over by then. Its ticket is named in the log
+        and in the ledger's notes: its job may have worked on the other file.
+        """
+        earlier = self.fetch(statements.REUSED, uploads)
+        for (ticket_id, name), earlier_id in zip(uploads, earlier, strict=True):
+            if earlier_id is not None and earlier_id != ticket_id:
+                text = (
+                    f"the Kiosk gave {excerpt(name)}, the upload of ticket {earlier_id}, to that of"
+                    f" ticket {ticket_id} as well, which was uploaded again; the job of ticket"
+                    f" {earlier_id} may have worked on the file of ticket {ticket_id}"
+                )
+                logger.warning("%s", text)
+                self._say(statements.NOTE, self._now(), int(earlier_id), text)
+        return [earlier_id is not None for earlier_id in earlier]
 
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """Add one request to submit the job."""
@@ -203,7 +235,7 @@ class Ledger(Journal):
 
     def note(self, text: str, now: float, ticket: Ticket | None = None) -> None:
         """Keep a sentence for people."""
-        self._say("INSERT INTO notes VALUES (?, ?, ?)", now, ticket.id if ticket else None, text)
+        self._say(statements.NOTE, now, ticket.id if ticket else None, text)
 
     def set_meta(self, **values: str) -> None:
         """Set facts about the run."""

@@ -99,6 +99,8 @@ CREATE TABLE uploads (                 -- of the tickets' files, those that fail
     error       TEXT,
     PRIMARY KEY (ticket_id, number)
 ) WITHOUT ROWID;
+-- Each name is given once in a run; one that comes again is refused.
+CREATE INDEX uploads_by_name ON uploads (name) WHERE name IS NOT NULL;
 
 CREATE TABLE downloads (               -- of what jobs made: the last try of each
     ticket_id   INTEGER PRIMARY KEY,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import gevent
@@ -18,7 +19,7 @@ from kiosk_locust.reading import WORKER_KEY
 from kiosk_locust.record import Attempt, Outcome, Record, StatusChange, Ticket
 from kiosk_locust.relay.leases import Fate, Lost
 from kiosk_locust.relay.master import MasterEnd
-from kiosk_locust.relay.messages import Drain, Hello, Report, Terms
+from kiosk_locust.relay.messages import Drain, Hello, Reply, Report, ReusedUpload, Terms
 from kiosk_locust.relay.news import Kind, News
 from kiosk_locust.relay.pool import UNKNOWN, Pool
 from kiosk_locust.relay.wire import decode, encode
@@ -57,6 +58,8 @@ class MasterRun(Run):
         self._woken = Event()
         self._end: MasterEnd | None = None
         self._met: set[str] = set()  # workers that have reported
+        self._uploads: list[tuple[Record, str]] = []  # with names that are not looked at yet
+        self._reused: dict[int, str] = {}  # by ticket: its last upload has a name that is not new
         self.workers: dict[str, ProcessFigures] = {}  # what each saw of itself
         self._awaited = workers
         self._lost_in_run: int | None = None  # workers, once every ticket is closed
@@ -139,12 +142,32 @@ class MasterRun(Run):
             self._woken.clear()
             try:
                 replies = end.turn(self._clock.now())
-                if replies:
+                uploads, self._uploads = self._uploads, []
+                if replies or uploads:
                     self.ledger.settle()  # what is acknowledged or granted is on the disk
+                    self._look_at_names(uploads)
             except LedgerError:
                 return  # the run has been told; nothing is granted any more
             for worker, reply in replies:
-                self._send("kiosk_reply", encode(reply), worker)
+                told = self._with_reused(end, worker, reply) if self._reused else reply
+                self._send("kiosk_reply", encode(told), worker)
+
+    def _look_at_names(self, uploads: list[tuple[Record, str]]) -> None:
+        """Note the uploads whose names the run has had; raises LedgerError."""
+        names = [(record.ticket.id, name) for record, name in uploads]
+        for (record, name), is_reused in zip(uploads, self.ledger.reused(names), strict=True):
+            if is_reused:
+                self._reused[record.ticket.id] = name
+                record.upload = None  # should its worker be lost, it was surely not submitted
+
+    def _with_reused(self, end: MasterEnd, worker: str, reply: Reply) -> Reply:
+        """The reply with those uploads of the worker's tickets that do not count."""
+        reused = tuple(
+            ReusedUpload(ticket_id, name)
+            for ticket_id, name in self._reused.items()
+            if (owner := end.leases.owner(ticket_id)) and owner.worker == worker
+        )
+        return replace(reply, reused=reused)
 
     # -- what the relay tells
 
@@ -161,6 +184,9 @@ class MasterRun(Run):
             self.ledger.taken(record)
         elif news.uploaded:
             self.ledger.uploaded(record, news.uploaded)
+            self._reused.pop(record.ticket.id, None)
+            if news.uploaded.name:
+                self._uploads.append((record, news.uploaded.name))
         elif isinstance(added, Attempt):
             self.ledger.attempt(record, added)
         elif news.kind is Kind.SUBMITTED:
@@ -174,6 +200,7 @@ class MasterRun(Run):
     def came_back(self, lost: Lost, attempt: Attempt | None) -> bool:
         """A ticket lost its worker: it is adopted, open again, or closed if so wanted."""
         record = lost.record
+        self._reused.pop(record.ticket.id, None)
         if attempt:
             logger.warning("ticket %d: %s", record.ticket.id, attempt.error)
             self.ledger.attempt(record, attempt)
@@ -218,6 +245,7 @@ class MasterRun(Run):
         self._count(record)
 
     def _count(self, record: Record) -> None:
+        self._reused.pop(record.ticket.id, None)
         self.outcomes[record.outcome or Outcome.ERROR] += 1
         self._tickets.closed(record.ticket)
 

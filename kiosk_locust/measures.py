@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from kiosk_locust.children import children_of
 from kiosk_locust.record import Outcome, Record
 from kiosk_locust.snapshot import Snapshot
 
@@ -186,15 +187,47 @@ def _images(record: Record, snapshot: Snapshot, *, zipped: bool) -> tuple[int, i
         return 0, 0
     if not zipped:
         return (0, 1) if record.outcome is Outcome.FAILED else (1, 0)
+    done, failed = images_of_zip(snapshot, record.job_id)
+    if record.outcome is Outcome.FAILED:  # no child that is not done will ever be
+        children = children_of(snapshot, record.job_id).count
+        is_empty = snapshot.fields.get("children") == ""
+        failed = max(failed, children - done, 0 if done or is_empty else 1)
+    return done, failed
+
+
+def images_of_zip(snapshot: Snapshot, job_id: str) -> tuple[int, int]:
+    """Images done and failed, as the hash of a ZIP has them."""
     failed = failed_children(snapshot)
-    children = _keys(snapshot, "children")
+    children = children_of(snapshot, job_id).count
     done = _keys(snapshot, "children:done")
     if not done:  # older consumers keep no lists: a time for each finished child is left
         done = len(timing(snapshot, "total_time"))
         done = min(done, children - failed) if children > failed else done
-    if record.outcome is Outcome.FAILED:  # no child that is not done will ever be
-        failed = max(failed, children - done, 0 if done else 1)
     return done, failed
+
+
+def why_no_image(snapshot: Snapshot, image_name: str, job_id: str) -> str:
+    """Why a job that ended ``done`` made no image, where the Kiosk itself says so; else empty.
+
+    It does so of ZIPs alone: their children are listed, and none is, or each of them failed.
+    """
+    if not (is_zip(image_name, job_id) or is_zip(image_name)):
+        return ""
+    done, failed = images_of_zip(snapshot, job_id)
+    if done:
+        return ""
+    if failed:
+        return f"the Kiosk made no image of it: {_all_failed(failed)}"
+    if "children" in snapshot.fields and not _keys(snapshot, "children"):
+        return (
+            "the Kiosk made no image of it: it took no file in the ZIP for an image (those have an"
+            " ending, and no __MACOSX in their path)"
+        )
+    return ""
+
+
+def _all_failed(count: int) -> str:
+    return "its only image failed" if count == 1 else f"all {count:,} of its images failed"
 
 
 def failed_children(snapshot: Snapshot) -> int:

@@ -118,6 +118,10 @@ class RemoteLedger:
         """An upload of its file is over."""
         self._say(Kind.UPLOADED, record.ticket, uploaded=upload)
 
+    def is_reused(self, record: Record, upload: Upload) -> bool:
+        """As the master said it with its acknowledgement."""
+        return (record.ticket.id, upload.name) in self._end.reused
+
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """One request to submit it has ended."""
         self._say(Kind.TRIED, record.ticket, tried=Tried(attempt, record.ambiguous))

@@ -15,7 +15,7 @@ from pathlib import Path
 import kiosk_locust
 from kiosk_locust.errors import LedgerError, NewerLedgerError
 
-VERSION = 2
+VERSION = 3
 #: Version 1 grew while it was called so; tables that a ledger of it may lack, with their columns.
 _LACKED_BY_1 = {
     "sessions": """number INTEGER PRIMARY KEY, started_at REAL NOT NULL, time_zero REAL,

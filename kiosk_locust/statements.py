@@ -16,9 +16,19 @@ TAKE = """UPDATE tickets SET user_class = ?, request_id = ?, taken_at = ?
 REOPEN = """UPDATE tickets SET state = 'open', taken_at = NULL, uploaded_name = NULL
     WHERE id = ? AND state = 'leased'"""
 INPUT = "INSERT INTO inputs VALUES (?, ?, ?, ?, ?)"
-UPLOAD = """INSERT INTO uploads SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6
-    FROM uploads WHERE ticket_id = ?1"""
-UPLOADED = "UPDATE tickets SET uploaded_name = ? WHERE id = ? AND state = 'leased'"
+#: A name that the run has had before is no upload: the object may hold another ticket's file.
+UPLOAD = """INSERT INTO uploads SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4,
+    CASE WHEN taken THEN NULL ELSE ?5 END,
+    CASE WHEN taken THEN 'the name ' || ?5 || ' was given to an earlier upload of this run, so a'
+    || ' job on it could work on another file' ELSE ?6 END
+    FROM (SELECT EXISTS (SELECT 1 FROM uploads WHERE name = ?5) AS taken)
+    LEFT JOIN uploads ON ticket_id = ?1"""
+UPLOADED = """UPDATE tickets SET uploaded_name = ?1 WHERE id = ?2 AND state = 'leased'
+    AND ?1 = (SELECT name FROM uploads WHERE ticket_id = ?2 ORDER BY number DESC LIMIT 1)"""
+#: The ticket whose upload has that name, where that is not the last upload of the ticket given.
+REUSED = """SELECT ticket_id FROM uploads WHERE name = ?2 AND ?2 IS NOT
+    (SELECT name FROM uploads WHERE ticket_id = ?1 ORDER BY number DESC LIMIT 1)"""
+NOTE = "INSERT INTO notes VALUES (?, ?, ?)"
 DOWNLOAD = "INSERT OR REPLACE INTO downloads VALUES (?, ?, ?, ?, ?, ?, ?)"
 ATTEMPT = "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 AMBIGUOUS = "UPDATE tickets SET ambiguous = 1 WHERE id = ?"

@@ -66,6 +66,11 @@ class Simulator:
         return dict(requests.get(f"{self.url}/simulator/jobs", timeout=10).json())
 
     @property
+    def uploads(self) -> list[dict[str, Any]]:
+        """Each upload in its order: ``at``, ``name``, ``file_name``, ``md5``, ``size``."""
+        return list(requests.get(f"{self.url}/simulator/uploads", timeout=10).json())
+
+    @property
     def polls(self) -> dict[str, dict[str, float]]:
         """By hash: ``count``, ``first_at`` and ``last_at`` of its polls, as the server saw them."""
         return dict(requests.get(f"{self.url}/simulator/polls", timeout=10).json())

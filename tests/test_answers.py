@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -14,6 +15,7 @@ from kiosk_locust.errors import (
     BadAnswer,
     Busy,
     Redirected,
+    RedisRefused,
     Refused,
     ServerFault,
 )
@@ -60,6 +62,73 @@ def test_each_status_has_its_error(status: int, kind: type[Answered]) -> None:
 def test_a_success_without_a_json_object_is_a_bad_answer(body: bytes) -> None:
     with pytest.raises(BadAnswer, match="is API_HOST the address of a Kiosk"):
         json_object(answer(200, body), "GET http://h/x")
+
+
+def redis_says(path: str, body: object, took_s: float = 0.1) -> Exchange:
+    raw = json.dumps({"message": body}).encode()
+    return Exchange("POST", path, 500, {}, raw, NOW - 20, NOW - 20, NOW - took_s, NOW)
+
+
+def command(name: str, *args: str) -> dict[str, object]:
+    return {"command": {"name": name, "args": list(args)}}
+
+
+def test_a_command_of_a_submission_that_redis_refused_is_no_job() -> None:
+    refused = fault(redis_says("/api/predict", command("hmset", "s:a.png:x", "secret")), "POST h")
+    assert isinstance(refused, RedisRefused)
+    assert str(refused).startswith("POST h answered 500: Redis refused hmset (out of memory, ")
+    assert "no job was made" in str(refused)
+    assert "secret" not in str(refused)
+    assert refused.orphan == ""
+
+
+def test_a_hash_whose_key_was_not_queued_is_named_in_few_words() -> None:
+    key = "segmentation:" + "a" * 5000 + ".png:x"
+    refused = fault(redis_says("/api/predict", command("lpush", "segmentation", key)), "POST h")
+    assert isinstance(refused, RedisRefused)
+    assert refused.orphan == key
+    assert "so no job runs: the hash segmentation:aaa" in str(refused)
+    assert len(str(refused)) < 500
+
+
+@pytest.mark.parametrize("args", [None, [], [7], "text", {}])
+def test_arguments_of_another_shape_name_no_hash(args: object) -> None:
+    body = {"command": {"name": "lpush", "args": args}}
+    refused = fault(redis_says("/api/predict", body), "POST h")
+    assert isinstance(refused, RedisRefused)
+    assert refused.orphan == ""
+
+
+def test_another_command_of_a_submission_may_have_come_after_the_job_was_made() -> None:
+    error = fault(redis_says("/api/predict", command("publish", "x")), "POST h")
+    assert type(error) is ServerFault
+    assert "Redis refused publish" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("/api/redis", "hmget"), ("/api/redis", "hget"), ("/api/redis/expire", "expire")],
+)
+def test_each_call_says_what_redis_refused(path: str, name: str) -> None:
+    assert f"Redis refused {name}" in str(fault(redis_says(path, command(name, "k")), "POST h"))
+
+
+@pytest.mark.parametrize("path", ["/api/predict", "/api/redis", "/api/status"])
+def test_an_empty_error_is_that_of_a_redis_which_cannot_be_reached(path: str) -> None:
+    error = fault(redis_says(path, {}, took_s=10.6), "POST h")
+    assert type(error) is ServerFault  # it may have been processed
+    assert "an empty error after 10.6 s: Redis unreachable; look at" in str(error)
+    assert "(Redis unreachable?)" in str(fault(redis_says(path, {}, took_s=0.2), "POST h"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["boom", None, 7, [], {"command": None}, {"command": {"name": 7}}, {"command": {"name": ""}}],
+)
+def test_other_messages_say_nothing_of_redis(body: object) -> None:
+    error = fault(redis_says("/api/predict", body), "POST h")
+    assert type(error) is ServerFault
+    assert "Redis" not in str(error)
 
 
 def test_the_kiosks_own_message_is_quoted() -> None:

@@ -326,9 +326,12 @@ def test_a_failed_job_without_finished_at_is_timed_by_updated_at(played: Play) -
     assert {job["finished_at"] for job in run.finished.jobs} == {None}
 
 
-def test_a_zip_whose_images_all_failed_is_partial_though_the_kiosk_says_done(played: Play) -> None:
+def test_a_zip_whose_images_all_failed_has_failed_though_the_kiosk_says_done(played: Play) -> None:
     run = played("ZIPs of failures")
-    assert (run.code, run.outcomes) == (1, {"partial": JOBS}), run.finished.output
+    assert (run.code, run.outcomes) == (1, {"failed": JOBS}), run.finished.output
+    assert {job["reason"] for job in run.finished.jobs} == {
+        "the Kiosk made no image of it: all 3 of its images failed"
+    }
     assert {job["status"] for job in run.finished.jobs} == {"done"}
     (found,) = run.finished.results
     assert (found["summary"]["images_done"], found["summary"]["images_failed"]) == (0, 3 * JOBS)

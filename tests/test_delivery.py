@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from gevent.event import Event
 
+from kiosk_locust.delivery import Delivery
 from kiosk_locust.errors import (
     BucketUnreachable,
     Busy,
@@ -22,7 +24,8 @@ from kiosk_locust.errors import (
     Withdrawn,
 )
 from kiosk_locust.record import Outcome, Record, Upload
-from tests.test_job import Scene
+from kiosk_locust.retry import Backoff
+from tests.test_job import Book, Scene
 
 NAME = "uploads/0123.png"
 
@@ -92,6 +95,51 @@ def test_what_lasts_ends_the_job_without_a_submission(
     assert (record.outcome, scene.log.count("upload")) == (outcome, 1)
     assert str(fault) in record.reason
     assert "predict" not in scene.log
+
+
+class Reusing(Book):
+    """A book to which some names are not new."""
+
+    def __init__(self, log: list[str], *old: str) -> None:
+        super().__init__(log)
+        self.old = old
+
+    def is_reused(self, record: Record, upload: Upload) -> bool:
+        self.log.append("is it new?")
+        return upload.name in self.old
+
+
+def delivered(*names: str, old: tuple[str, ...]) -> tuple[Scene, Any]:
+    scene = Scene()
+    way = Delivery(
+        ScriptedUploader(scene, *names),
+        Reusing(scene.log, *old),
+        clock=scene.clock,
+        backoff=Backoff(scene.rng),
+        alarm=Event(),
+        budget_s=60.0,
+    )
+    return scene, way.make(scene.record, lambda: True)
+
+
+def test_a_name_that_is_not_new_costs_another_upload() -> None:
+    scene, ending = delivered("a", "b", "c", old=("a", "b"))
+    assert ending is None
+    assert scene.record.request.uploaded_name == "c"
+    assert scene.log == [
+        "upload", "uploaded a", "settle", "is it new?",
+        "upload", "uploaded b", "settle", "is it new?",
+        "upload", "uploaded c", "settle", "is it new?",
+    ]  # fmt: skip
+
+
+def test_a_kiosk_that_never_gives_a_new_name_costs_five_uploads_and_an_error() -> None:
+    scene, ending = delivered("a", old=("a",))
+    outcome, reason = ending
+    assert outcome is Outcome.ERROR
+    assert "it was given the name a, which an earlier upload of this run has" in reason
+    assert scene.log.count("upload") == 5
+    assert scene.record.upload is None
 
 
 def test_after_the_retry_budget_an_upload_is_given_up() -> None:

@@ -16,6 +16,7 @@ from kiosk_locust.errors import (
     KioskError,
     NoAnswer,
     Redirected,
+    RedisRefused,
     Refused,
     ServerFault,
     Unreachable,
@@ -24,6 +25,7 @@ from kiosk_locust.errors import (
 from kiosk_locust.http.transport import Exchange
 from kiosk_locust.job import Interrupted, Job
 from kiosk_locust.kiosk import Reading, Submission
+from kiosk_locust.measures import measure
 from kiosk_locust.record import Attempt, AttemptResult, JobRequest, Outcome, Record, Upload
 from kiosk_locust.snapshot import Snapshot
 from tests.clocks import ManualClock
@@ -46,6 +48,9 @@ class Book:
 
     def uploaded(self, record: Record, upload: Upload) -> None:
         self.log.append(f"uploaded {upload.name}" if upload.name else "not uploaded")
+
+    def is_reused(self, record: Record, upload: Upload) -> bool:
+        return False
 
     def attempt(self, record: Record, attempt: Attempt) -> None:
         self.log.append(f"attempt {attempt.result}")
@@ -325,11 +330,133 @@ def test_a_failed_job_keeps_its_reason_and_expires(scene: Scene) -> None:
     assert "expire" in scene.log
 
 
-def test_a_zip_with_failed_children_is_partial_even_if_all_failed(scene: Scene) -> None:
+def of_zip(scene: Scene, **fields: str) -> Record:
     scene.record = make_record(file="a.zip")
     scene.kiosk.predicts = ["segmentation-zip:a.zip:1"]
-    scene.kiosk.reads = [DONE | {"children:failed": "k1,k2", "failures": "k1=x&k2=y"}]
-    assert scene.live().outcome is Outcome.PARTIAL
+    scene.kiosk.reads = [DONE | {name.replace("_", ":"): text for name, text in fields.items()}]
+    return scene.live()
+
+
+def test_a_zip_with_failed_children_is_partial(scene: Scene) -> None:
+    record = of_zip(scene, children="k1,k2", children_done="k1", children_failed="k2")
+    assert record.outcome is Outcome.PARTIAL
+
+
+def test_a_zip_whose_children_all_failed_has_failed(scene: Scene) -> None:
+    record = of_zip(scene, children_failed="k1,k2", failures="k1=x&k2=y")
+    assert record.outcome is Outcome.FAILED
+    assert record.reason == "the Kiosk made no image of it: all 2 of its images failed"
+    assert "expire" in scene.log
+
+
+def test_a_zip_of_which_the_kiosk_took_no_file_has_failed(scene: Scene) -> None:
+    record = of_zip(scene, children="", children_done="", children_failed="", failures="")
+    assert record.outcome is Outcome.FAILED
+    assert record.reason.startswith("the Kiosk made no image of it: it took no file in the ZIP")
+    measures = measure(record)
+    assert (measures.images_done, measures.images_failed) == (0, 0)
+
+
+def test_a_zip_of_which_nothing_is_said_is_done(scene: Scene) -> None:
+    assert of_zip(scene).outcome is Outcome.DONE  # by consumers that keep no lists
+
+
+def test_an_image_with_an_empty_list_of_children_is_done(scene: Scene) -> None:
+    scene.kiosk.reads = [DONE | {"children": ""}]
+    assert scene.live().outcome is Outcome.DONE
+
+
+# -- what Redis refused
+
+
+@pytest.mark.parametrize(
+    ("orphan", "expired"),
+    [
+        ("", []),
+        ("segmentation:image.png:x", ["expire in 3600"]),
+        ("segmentation:other.png:x", []),  # no job of this ticket's
+    ],
+)
+def test_what_redis_refused_is_sent_again_and_is_not_ambiguous(
+    scene: Scene, orphan: str, expired: list[str]
+) -> None:
+    scene.kiosk.predicts = [RedisRefused("Redis refused", status=500, orphan=orphan)] * 5 + [KEY]
+    record = scene.live()
+    assert (record.outcome, record.ambiguous) == (Outcome.DONE, False)
+    assert [a.result for a in record.attempts] == ["refused"] * 5 + ["accepted"]
+    before = scene.log[: len(scene.log) - 1 - scene.log[::-1].index("predict")]
+    assert [entry for entry in before if entry.startswith("expire in")] == expired * 5
+
+
+def test_a_redis_that_refuses_for_ever_costs_the_retry_budget_then_an_error(scene: Scene) -> None:
+    scene.kiosk.predicts = [RedisRefused("Redis refused hmset", status=500)]
+    record = scene.live(retry_budget_s=60.0)
+    assert (record.outcome, record.ambiguous) == (Outcome.ERROR, False)
+    assert record.reason == "not submitted: Redis refused hmset"
+
+
+# -- ZIPs that the Kiosk never ends
+
+
+ID = "0123456789abcdef0123456789abcdef"
+WAITING = {"status": "waiting", "created_at": "2026-01-01T00:00:00Z"}
+
+
+def waiting_zip(scene: Scene, reads: list[dict[str, str]], **options: Any) -> Record:
+    scene.record = make_record(file="a.zip")
+    scene.kiosk.predicts = ["segmentation-zip:a.zip:1"]
+    scene.kiosk.reads = [WAITING | fields for fields in reads]
+    return scene.live(**options)
+
+
+def test_a_zip_whose_list_of_children_has_pieces_is_closed_after_three_polls(scene: Scene) -> None:
+    whole, broken = f"segmentation:a.png:{ID}", f"segmentation:b,c.png:{ID}"
+    children = {"children": f"{whole},{broken}"}
+    ended = children | {"children:done": whole, "children:failed": ""}
+    looks = [ended | {"updated_at": f"2026-01-01T00:00:{s:02d}Z"} for s in range(10, 60)]
+    record = waiting_zip(scene, [children] * 7 + looks)
+    assert record.outcome is Outcome.FAILED
+    assert record.polls == 7 + 1 + 3  # a change, and three polls without one
+    assert "1 of 2 images of the ZIP are done, 0 failed" in record.reason
+    assert "names with a comma" in record.reason
+    assert "'segmentation:b'" in record.reason
+    measures = measure(record)
+    assert (measures.images_done, measures.images_failed) == (1, 1)
+    assert "expire" not in scene.log  # it is still there
+
+
+def test_a_zip_whose_children_still_work_is_never_closed(scene: Scene) -> None:
+    keys = [f"segmentation:{name}.png:{ID}" for name in "abc"]
+    lists = {"children": ",".join(keys), "children:done": keys[0], "children:failed": keys[1]}
+    record = waiting_zip(scene, [lists] * 500 + [DONE | lists])
+    assert (record.outcome, record.polls) == (Outcome.PARTIAL, 501)
+    scene = Scene()  # nor where one of them is in pieces, and another whole one still works
+    lists["children"] += f",segmentation:d,e.png:{ID}"
+    record = waiting_zip(scene, [lists] * 500, job_timeout_s=4000.0)
+    assert record.outcome is Outcome.TIMEOUT
+
+
+def test_a_zip_whose_results_are_packed_is_closed_only_when_nothing_changes_for_long(
+    scene: Scene,
+) -> None:
+    key = f"segmentation:a.png:{ID}"
+    lists = {"children": key, "children:done": key, "children:failed": ""}
+    packing = [lists | {"updated_at": f"2026-01-01T00:{m:02d}:00Z"} for m in range(50)]
+    record = waiting_zip(scene, [fields for fields in packing for _ in range(10)] + [DONE | lists])
+    assert (record.outcome, record.polls) == (Outcome.DONE, 501)  # each 10 s, and 100 s unchanged
+    scene = Scene()
+    record = waiting_zip(scene, packing[:1])
+    assert record.outcome is Outcome.FAILED
+    assert record.polls == 1 + 12  # 120 s
+    assert "its ZIP consumer may have died" in record.reason
+    scene = Scene()
+    record = waiting_zip(scene, packing[:1], update_interval_s=100.0)
+    assert record.polls == 1 + 3
+
+
+def test_lists_that_hold_no_keys_of_a_kiosk_are_taken_as_they_are(scene: Scene) -> None:
+    record = waiting_zip(scene, [{"children": "a,b", "children:done": "a"}], job_timeout_s=5000.0)
+    assert record.outcome is Outcome.TIMEOUT
 
 
 def test_a_failed_expire_is_a_note_and_changes_no_outcome(scene: Scene) -> None:

@@ -20,11 +20,13 @@ from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.mix import Mix
-from kiosk_locust.record import Attempt, AttemptResult, Record
+from kiosk_locust.record import Attempt, AttemptResult, Record, Upload
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.relay.leases import Fate, Lost
-from kiosk_locust.relay.messages import Hello, Reply, Report, Welcome
+from kiosk_locust.relay.messages import Hello, Reply, Report, ReusedUpload, Terms, Welcome
+from kiosk_locust.relay.news import Batch, Kind, News
 from kiosk_locust.relay.wire import decode, encode
+from kiosk_locust.relay.worker import WorkerEnd
 from tests.scenarios import make_options, make_record
 
 MAYBE = Attempt(1, 1.0, None, None, AttemptResult.MAYBE, error="worker w was lost")
@@ -156,3 +158,43 @@ def test_a_worker_that_goes_after_the_last_job_was_closed_is_not_lost_to_the_run
     assert master.run._end.workers_lost == 1
     assert master.run.workers_lost == 0
     finish(master)
+
+
+def uploaded(ticket_id: int, name: str) -> News:
+    upload = Upload(1.0, 2.0, 3, name)
+    return News(Kind.UPLOADED, 1, ticket_id, uploaded=upload)
+
+
+def told(master: Master, ask: int, *batches: Batch) -> Reply:
+    report = Report("r", 1, float(ask), ask, 2, batches, False, 0.25, 0.125, "")
+    master.sent.clear()
+    master.run.on_report("w", encode(report))
+    return decode(Reply, master.answer("kiosk_reply"))
+
+
+def test_a_name_that_is_not_new_is_told_until_the_file_was_uploaded_again(tmp_path: Path) -> None:
+    master = joined(tmp_path)
+    granted = told(master, 1).grant
+    assert granted
+    first, second = (record.ticket.id for record in granted.records)
+    same = Batch(1, (uploaded(first, "uploads/x.png"), uploaded(second, "uploads/x.png")))
+    reply = told(master, 2, same)
+    wanted = (ReusedUpload(second, "uploads/x.png"),)
+    assert (reply.acked, reply.reused) == (1, wanted)
+    assert told(master, 2).reused == wanted  # the reply before may have been lost
+    assert told(master, 2, Batch(2, (uploaded(second, "uploads/y.png"),))).reused == ()
+    rows = master.sql("SELECT ticket_id, name FROM uploads ORDER BY ticket_id, number")
+    assert rows == [(first, "uploads/x.png"), (second, None), (second, "uploads/y.png")]
+    names = master.sql("SELECT id, uploaded_name FROM tickets ORDER BY id")
+    assert names == [(first, "uploads/x.png"), (second, "uploads/y.png")]
+    finish(master)
+
+
+def test_a_worker_hears_of_such_a_name_with_whatever_reply_acknowledges_it() -> None:
+    welcome = Welcome("r", 1, 0.0, 0.0, 0.0, 0.0, Terms(), {})
+    end = WorkerEnd(
+        welcome, 0.0, on_adopt=lambda _: None, on_drain=lambda _: None, on_fenced=lambda: None
+    )
+    end.receive(Reply("r", 2, 1.0, 7, None, None, False, (ReusedUpload(4, "x"),)), 1.0)
+    assert (4, "x") in end.reused
+    assert (5, "x") not in end.reused

@@ -21,10 +21,9 @@ from tests.test_distributed import cluster
 FILES = 200
 
 
-def told_name(path: Path) -> str:
-    """What the Kiosk names a file, worked out here: by its content and its own ending."""
-    suffix = path.suffix if path.suffix else ""
-    return f"uploads/{hashlib.md5(path.read_bytes()).hexdigest()}{suffix}"
+def md5_of(path: Path) -> str:
+    """Of a file's content, worked out here."""
+    return hashlib.md5(path.read_bytes()).hexdigest()
 
 
 @dataclass
@@ -35,16 +34,18 @@ class Seen:
     root: Path
     bucket: Path
     good: list[str]
-    submitted: Counter[tuple[str, str]]  # imageName, uploadedName
+    submitted: Counter[tuple[str, str]]  # imageName, MD5 of what the job worked on
     hashes: set[str]
     uploads: int
+    stored: list[dict[str, Any]]  # each upload, as the server got it
+    worked_on: dict[str, str]  # by hash: the MD5 of what the job worked on
     said: str = ""
     uploaded: frozenset[int] = frozenset()  # leased and uploaded when the process died
 
     @property
     def expected(self) -> Counter[tuple[str, str]]:
         paths = [self.root / name for name in self.good]
-        return Counter((path.name, told_name(path)) for path in paths)
+        return Counter((path.name, md5_of(path)) for path in paths)
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
         return self.finished.sql(query)
@@ -54,10 +55,12 @@ def look_at(
     finished: Finished, kiosk: Simulator, root: Path, bucket: Path, good: list[str], said: str = ""
 ) -> Seen:
     jobs = kiosk.submissions
-    pairs = Counter((job["body"]["imageName"], job["body"]["uploadedName"]) for job in jobs)
+    worked_on = {key: life["content_md5"] for key, life in kiosk.lives.items()}
+    pairs = Counter((job["body"]["imageName"], worked_on[job["hash"]]) for job in jobs)
     hashes = {job["hash"] for job in jobs}
-    uploads = kiosk.requests["POST /api/upload"]
-    return Seen(finished, root, bucket, good, pairs, hashes, uploads, said or finished.output)
+    uploads, said = kiosk.requests["POST /api/upload"], said or finished.output
+    stored = kiosk.uploads
+    return Seen(finished, root, bucket, good, pairs, hashes, uploads, stored, worked_on, said)
 
 
 def inputs(folder: Path, files: int) -> tuple[Path, list[str]]:
@@ -94,7 +97,9 @@ def test_each_file_of_a_folder_is_one_job_though_a_worker_dies_in_mid_upload(see
     twice = seen.submitted - seen.expected
     assert not seen.expected - seen.submitted
     assert twice.total() <= len(ambiguous)  # never a second job in silence
-    assert twice <= Counter((job["input_file"], job["uploaded_name"]) for job in ambiguous)
+    assert twice <= Counter(
+        (job["input_file"], md5_of(seen.root / job["file"])) for job in ambiguous
+    )
     assert {job["job_id"] for job in seen.finished.jobs} <= seen.hashes
 
 
@@ -111,10 +116,13 @@ def test_a_worker_that_dies_in_mid_upload_costs_a_second_upload_and_not_a_second
 
 @sees(three_workers)
 def test_what_was_uploaded_is_what_was_in_the_folder(seen: Seen) -> None:
-    stored = {path.name: path for path in (seen.bucket / "uploads").iterdir()}
-    assert {f"uploads/{name}" for name in stored} == {name for _, name in seen.expected}
-    for name, path in stored.items():
-        assert hashlib.md5(path.read_bytes()).hexdigest() == path.stem, name
+    objects = {stored["name"]: stored["md5"] for stored in seen.stored}
+    assert len(objects) == len(seen.stored)  # no name twice
+    assert set(objects.values()) == {md5 for _, md5 in seen.expected}
+    for name, md5 in objects.items():
+        assert md5_of(seen.bucket / name) == md5, name
+    for job in seen.finished.jobs:
+        assert seen.worked_on[job["job_id"]] == md5_of(seen.root / job["file"]), job["file"]
 
 
 @sees(three_workers)
@@ -258,24 +266,20 @@ def test_uploads_and_downloads_are_stages_of_their_own(seen: Finished) -> None:
 # -- benchmark mode with uploads
 
 
-def benchmark_with_uploads(folder: Path) -> tuple[Finished, Counter[str], list[dict[str, Any]]]:
+def benchmark_with_uploads(folder: Path) -> Seen:
     pictures.zipped(folder / "set.zip")
     with simulator() as kiosk:
         finished = run_locust(
             folder, "--upload", "--count", "12", "--start-delay", "0", host=kiosk.url,
             FILE="set.zip",
         )  # fmt: skip
-        return finished, kiosk.requests, kiosk.submissions
+        return look_at(finished, kiosk, folder, folder, ["set.zip"] * 12)
 
 
 @sees(benchmark_with_uploads)
-def test_in_benchmark_mode_each_job_uploads_the_file_first(
-    seen: tuple[Finished, Counter[str], list[dict[str, Any]]],
-) -> None:
-    finished, requests, submissions = seen
-    assert finished.code == 0, finished.output
-    assert requests["POST /api/upload"] == requests["POST /api/predict"] == 12
-    name = told_name(finished.folder / "set.zip")
-    bodies = [(job["body"]["imageName"], job["body"]["uploadedName"]) for job in submissions]
-    assert bodies == [("set.zip", name)] * 12
-    assert not list(finished.folder.glob("results/*_results"))  # unless it is asked for
+def test_in_benchmark_mode_each_job_uploads_the_file_first(seen: Seen) -> None:
+    assert seen.finished.code == 0, seen.said
+    assert seen.uploads == len(seen.hashes) == 12
+    assert seen.submitted == seen.expected
+    assert len({stored["name"] for stored in seen.stored}) == 12  # each job has its own object
+    assert not list(seen.finished.folder.glob("results/*_results"))  # unless it is asked for

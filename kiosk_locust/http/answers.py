@@ -11,6 +11,7 @@ from typing import Any
 
 from kiosk_locust.errors import Answered, BadAnswer, Busy, Redirected, Refused, ServerFault
 from kiosk_locust.excerpt import excerpt
+from kiosk_locust.http import redis_faults
 from kiosk_locust.http.exchange import Exchange
 
 LOOKED_AT_BYTES = 8 * 1024
@@ -91,7 +92,7 @@ def fault(exchange: Exchange, where: str) -> Answered:
     elif status < 500:
         error = Refused(f"{said}; {refusal_advice(status)}", status=status)
     else:
-        error = ServerFault(
+        error = redis_faults.fault(exchange, where) or ServerFault(
             f"{said}; look at the log of the Kiosk's frontend and of what stands before it",
             status=status,
         )

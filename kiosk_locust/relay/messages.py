@@ -94,10 +94,20 @@ class Drain:
 
 
 @dataclass(frozen=True, slots=True)
+class ReusedUpload:
+    """A ticket's upload was given a name that the run has had; it is to be uploaded again."""
+
+    ticket_id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """The master has heard the report sent at ``echo``, and holds all batches to ``acked``.
 
-    ``fenced``: this session is over, and its tickets are no longer the worker's.
+    ``fenced``: this session is over, and its tickets are no longer the worker's. ``reused`` has
+    the acknowledged uploads of its tickets that do not count; a worker that was told so in a reply
+    that was lost is told again.
     """
 
     run_id: str
@@ -107,3 +117,4 @@ class Reply:
     grant: Grant | None
     drain: Drain | None
     fenced: bool
+    reused: tuple[ReusedUpload, ...] = ()

@@ -53,6 +53,7 @@ class WorkerEnd:
         self.finished = False  # set by the owner: nothing is held, nothing will be
         self.draining = False
         self.trouble = ""  # set by the owner: why the run cannot go on
+        self.reused: set[tuple[int, str]] = set()  # uploads (ticket, name) that do not count
         # Set by the owner: what the process saw of itself, and who is told of a reply's delay.
         self.figures: Callable[[], ProcessFigures] | None = None
         self.on_reply: Callable[[float, float], None] | None = None
@@ -102,6 +103,7 @@ class WorkerEnd:
         if reply.run_id != self.run_id:
             return
         self._time_reply(reply.echo, now)
+        self.reused.update((upload.ticket_id, upload.name) for upload in reply.reused)
         self.sender.acknowledge(reply.acked)
         if reply.session != self.session:
             return

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from kiosk_locust.simulator.answers import SERVER_ERROR, Answer, json_answer
 from kiosk_locust.simulator.cluster import Cluster
+from kiosk_locust.simulator.faults import AWAY
 from kiosk_locust.simulator.submission import InvalidSubmission, parse_submission
 
 DEFAULT_EXPIRE_S = 3600
@@ -43,6 +44,26 @@ class Api:
             return json_answer({"message": str(invalid)}, 400), None
         key = self.cluster.submit(form, now)
         return json_answer({"hash": key}), key
+
+    def without_redis(self, command: str, body: dict[str, object], now: float) -> Answer:
+        """The answer where Redis refuses ``command``, or is away: an error of ioredis as JSON.
+
+        Nothing is done; but where lpush is refused, hmset has made the hash before, and it stays.
+        """
+        if command == AWAY:
+            return json_answer({"message": {}}, 500)
+        key = _key(body)
+        args = [key]
+        if command in ("hmset", "lpush"):
+            try:
+                form = parse_submission(body, self.cluster.settings.job_types)
+            except InvalidSubmission as invalid:
+                return json_answer({"message": str(invalid)}, 400)
+            key = self.cluster.submit(form, now, queued=False)
+            args = [form.queue, key] if command == "lpush" else [key, "status", "new"]
+            if command == "hmset":
+                self.cluster.expire(key, 0, now)
+        return json_answer({"message": {"command": {"name": command, "args": args}}}, 500)
 
     def status(self, body: dict[str, object], now: float) -> Answer:
         """The status of one hash."""

@@ -114,6 +114,8 @@ class KioskApp:
             await asyncio.sleep(fault.latency_s)
         if rule is None:
             return await self._answer(scope, receive, predict)
+        if rule.kind == "redis":
+            return await self._without_redis(rule, scope, receive, predict)
         if rule.when == "after":
             await self._answer(scope, receive, predict)
         elif rule.kind == "drop":
@@ -131,11 +133,22 @@ class KioskApp:
             return None
         return replacement(rule)
 
+    async def _without_redis(
+        self, rule: FaultRule, scope: Scope, receive: Receive, predict: Predict | None
+    ) -> Answer:
+        """What the frontend answers where Redis refuses a command, or is away."""
+        raw = await read_body(receive)
+        if predict:
+            predict.body = raw
+        body = parse_body(scope["headers"], raw or b"") or {}
+        return self._api.without_redis(rule.command, body, self.clock())
+
     async def _answer(self, scope: Scope, receive: Receive, predict: Predict | None) -> Answer:
         """What a Kiosk without faults answers."""
         target = (scope["method"], scope["path"])
         if target == UPLOAD:
-            return await receive_upload(scope, receive, self.storage)
+            step_s = self.cluster.settings.upload_clock_s
+            return await receive_upload(scope, receive, self.storage, self.clock, step_s)
         raw = await read_body(receive)
         if scope["path"].startswith(stored.PATH):
             return self.storage.answer(scope)

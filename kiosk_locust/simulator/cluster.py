@@ -44,6 +44,7 @@ class Cluster:
         self.fleet = Fleet(settings, started_at)
         self.now = started_at
         self._hashes: dict[str, Job] = {}
+        self._orphans: set[str] = set()
         self._images: Queues[ImageJob] = Queues(list(settings.job_types))
         self._zips: Queues[ZipJob] = Queues([f"{name}-zip" for name in settings.job_types])
         self._free_zip_consumers = list(range(settings.zip_consumers))
@@ -55,8 +56,11 @@ class Cluster:
 
     # What a client can do
 
-    def submit(self, form: Submission, now: float) -> str:
-        """Make a hash, push its key, and return the key."""
+    def submit(self, form: Submission, now: float, *, queued: bool = True) -> str:
+        """Make a hash, push its key, and return the key.
+
+        One that is not ``queued`` is an orphan: it stays ``new``, and nobody ever works on it.
+        """
         self.advance(now)
         self._submitted += 1
         rng = restart(self._rng, self.settings.seed, Purpose.IDENTITY, self._submitted)
@@ -64,6 +68,9 @@ class Cluster:
         kind = ZipJob if form.is_zip else ImageJob
         job = kind(key, self._submitted, form, self.now)
         self._hashes[key] = job
+        if not queued:
+            self._orphans.add(key)
+            return key
         if rng.random() < self.settings.vanish_rate:
             age_s = duration(rng, self.settings.vanish_after_s, self.settings.spread)
             self._expire_at(job, self.now + age_s)
@@ -129,6 +136,10 @@ class Cluster:
         )
         return {key: job.life(self.now) for key, job in submitted}
 
+    def uploaded_names(self) -> dict[str, str]:
+        """The object in the bucket that each job works on, by hash."""
+        return {key: job.form.uploaded_name for key, job in self._hashes.items()}
+
     def queue_lengths(self) -> dict[str, int]:
         """How many keys wait in each queue."""
         return self._images.lengths() | self._zips.lengths()
@@ -138,8 +149,8 @@ class Cluster:
         self.advance(now)
         unfinished = (
             job.form.queue
-            for job in self._hashes.values()
-            if job.status(self.now) not in ("done", "failed")
+            for key, job in self._hashes.items()
+            if key not in self._orphans and job.status(self.now) not in ("done", "failed")
         )
         return dict.fromkeys(self.queue_lengths(), 0) | Counter(unfinished)
 
@@ -209,6 +220,7 @@ class Cluster:
         archive.cleanup_s = duration(rng, self.settings.zip_cleanup_s, self.settings.spread)
         fails = rng.random() < self.settings.zip_failure_rate
         archive.tells_finish = rng.random() >= self.settings.finished_at_missing_rate
+        archive.stuck = rng.random() < self.settings.zip_stuck_rate
         if fails:
             self._agenda.at(now + image_s, partial(self._fail_zip, archive, slot))
             return

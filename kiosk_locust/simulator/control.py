@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -36,8 +37,10 @@ def control_app(kiosk: KioskApp) -> Starlette:
         return JSONResponse(state_of(kiosk))
 
     async def jobs(_request: Request) -> JSONResponse:
-        lives = kiosk.cluster.lives(kiosk.clock())
-        return JSONResponse({key: life._asdict() for key, life in lives.items()})
+        return JSONResponse(jobs_of(kiosk))
+
+    async def uploads(_request: Request) -> JSONResponse:
+        return JSONResponse([asdict(stored) for stored in kiosk.storage.uploads])
 
     async def faults(request: Request) -> JSONResponse:
         try:
@@ -60,6 +63,7 @@ def control_app(kiosk: KioskApp) -> Starlette:
             Route("/simulator/polls", polls),
             Route("/simulator/state", state),
             Route("/simulator/jobs", jobs),
+            Route("/simulator/uploads", uploads),
             Route("/simulator/faults", faults, methods=["POST"]),
             Route("/simulator/flush", flush, methods=["POST"]),
         ]
@@ -70,6 +74,23 @@ def parse_rules(body: object) -> list[FaultRule]:
     """Rules from a JSON list of texts or objects; raises OptionsError."""
     rules = body if isinstance(body, list) else [body]
     return [parse_fault(rule_text(rule), "faults") for rule in rules]
+
+
+def jobs_of(kiosk: KioskApp) -> dict[str, dict[str, object]]:
+    """What ``GET /simulator/jobs`` shows: each job's true life, and the content it worked on.
+
+    That is what its object held when a consumer took the job, or holds now.
+    """
+    now = kiosk.clock()
+    lives, names = kiosk.cluster.lives(now), kiosk.cluster.uploaded_names()
+    contents = kiosk.storage.contents(
+        (names[key], now if life.started_at is None else life.started_at)
+        for key, life in lives.items()
+    )
+    return {
+        key: life._asdict() | {"uploaded_name": names[key], "content_md5": md5}
+        for (key, life), md5 in zip(lives.items(), contents, strict=True)
+    }
 
 
 def state_of(kiosk: KioskApp) -> dict[str, object]:

@@ -16,8 +16,13 @@ from typing import Literal
 from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.simulator.draws import Purpose, stream
 
-Kind = Literal["status", "redirect", "html", "malformed", "huge", "hang", "drop"]
-KINDS: tuple[Kind, ...] = ("status", "redirect", "html", "malformed", "huge", "hang", "drop")
+Kind = Literal["status", "redirect", "html", "malformed", "huge", "hang", "drop", "redis"]
+KINDS: tuple[Kind, ...] = (
+    "status", "redirect", "html", "malformed", "huge", "hang", "drop", "redis",
+)  # fmt: skip
+#: What Redis refuses, or that it is away: the frontend then gives up after so many seconds.
+COMMANDS = ("hmset", "lpush", "hmget", "expire")
+AWAY, AWAY_S = "away", 10.55
 BARE = {"html", "malformed", "hang", "drop"}
 
 
@@ -38,6 +43,7 @@ class FaultRule:
     retry_after: str | None = None
     location: str = ""
     size: int = 0  # bytes of a huge body
+    command: str = ""  # that Redis refuses, or AWAY
     latency_s: float = 0.0
     when: Literal["before", "after"] = "before"
     rate: float = 1.0
@@ -76,6 +82,12 @@ def _whole(low: int, high: int, what: str) -> Callable[[str], int]:
     return read
 
 
+def _command(value: str) -> str:
+    if value not in (*COMMANDS, AWAY):
+        raise ValueError(f"give one of {', '.join((*COMMANDS, AWAY))}")
+    return value
+
+
 def _when(value: str) -> str:
     if value not in ("before", "after"):
         raise ValueError("give before or after (the request is carried out)")
@@ -93,6 +105,7 @@ _KEYS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "huge": ("size", _whole(1, 2**32, "give a number of bytes of at least 1")),
     "hang": ("kind", lambda _: "hang"),
     "drop": ("kind", lambda _: "drop"),
+    "redis": ("command", _command),
     "body": ("body", str),
     "content-type": ("content_type", str),
     "retry-after": ("retry_after", str),
@@ -120,6 +133,8 @@ def parse_fault(text: str, source: str = "--fault") -> FaultRule:
     kind = _kind(source, text, values)
     fields = {_KEYS[key][0]: value for key, value in values.items()}
     fields["kind"] = kind
+    if fields.get("command") == AWAY:
+        fields.setdefault("latency_s", AWAY_S)
     return FaultRule(text, method.upper(), path, **fields)  # type: ignore[arg-type]  # by _KEYS
 
 

@@ -33,6 +33,10 @@ class ClusterSettings:
         "output URLs begin so; python -m kiosk_locust.simulator serves them itself instead",
         "Jobs",
     )
+    upload_clock_s: float = _setting(
+        0.001, "step of the clock by which uploads are named: two files of one name within a step"
+        " become one object, as in a Kiosk, whose step is a millisecond", "Jobs",
+    )  # fmt: skip
     output_bytes: int = _setting(10_000, "size of what each job makes", "Jobs")
     images_per_zip: int = _setting(100, "images in every ZIP", "Jobs")
     stage_times: bool = _setting(
@@ -65,6 +69,10 @@ class ClusterSettings:
     zip_failure_rate: float = _setting(
         0.0, "share of ZIPs that fail while they are unpacked", "What goes wrong"
     )
+    zip_stuck_rate: float = _setting(
+        0.0, "share of ZIPs left waiting for ever, as by a name that the lists of children cannot"
+        " carry", "What goes wrong",
+    )  # fmt: skip
     finished_at_missing_rate: float = _setting(
         0.8, "share of failed jobs without finished_at", "What goes wrong"
     )
@@ -154,6 +162,6 @@ def _complaint(name: str, value: object) -> str:
         return "give a share from 0 to 1"
     if name in _AT_LEAST_ONE and value < 1:
         return "give a whole number of at least 1"
-    if name == "autoscale_interval_s" and value == 0:
+    if name in ("autoscale_interval_s", "upload_clock_s") and value == 0:
         return "give a number of seconds above 0"
     return ""

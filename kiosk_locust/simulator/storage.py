@@ -8,6 +8,9 @@ import re
 import secrets
 import struct
 import zipfile
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,14 +22,30 @@ _OUTPUT = re.compile(r"output/([0-9a-f-]{36})\.zip")
 _RANGE = re.compile(rb"bytes=(\d+)-(\d*)")
 _LONG_AGO = (2020, 1, 1, 0, 0, 0)
 ZIP = b"application/zip"
+KEPT_UPLOADS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One upload: ``at`` (epoch s) it became the object ``name``, over what that held before."""
+
+    at: float
+    name: str
+    file_name: str  # in the form
+    md5: str  # of the content, in hex
+    size: int  # bytes
 
 
 class Storage:
-    """Files in ``folder``; each result has an image of ``output_bytes`` pixels in it."""
+    """Files in ``folder``; each result has an image of ``output_bytes`` pixels in it.
+
+    ``uploads`` has the last ones, in their order: the witness of which content was where when.
+    """
 
     def __init__(self, folder: Path, output_bytes: int) -> None:
         self._folder = folder
         self._output_bytes = output_bytes
+        self.uploads: deque[Stored] = deque(maxlen=KEPT_UPLOADS)
 
     def begin_upload(self) -> tuple[BinaryIO, Path]:
         """A file to write an upload to, before its name is known; and where it is."""
@@ -35,9 +54,20 @@ class Storage:
         path = folder / f".{secrets.token_hex(8)}.part"
         return path.open("wb"), path
 
-    def end_upload(self, part: Path, name: str) -> None:
-        """Keep an upload under its name in the bucket; the same name has the same content."""
-        part.replace(self._folder / name)
+    def end_upload(self, part: Path, stored: Stored) -> None:
+        """Keep an upload under its name in the bucket, in the place of what has that name."""
+        part.replace(self._folder / stored.name)
+        self.uploads.append(stored)
+
+    def contents(self, wanted: Iterable[tuple[str, float]]) -> list[str | None]:
+        """The MD5 of what each object held at a moment (epoch s); None: it was not there."""
+        history: dict[str, list[Stored]] = {}
+        for stored in self.uploads:
+            history.setdefault(stored.name, []).append(stored)
+        return [
+            next((s.md5 for s in reversed(history.get(name, ())) if s.at <= at), None)
+            for name, at in wanted
+        ]
 
     def answer(self, scope: Scope) -> Answer:
         """What GET of an object answers, whole or, if asked for a range, the rest of it."""

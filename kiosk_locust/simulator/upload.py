@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
+from collections.abc import Callable
 from typing import BinaryIO
 
 from kiosk_locust.simulator.answers import NO_FILE, Answer, Receive, Scope, json_answer
-from kiosk_locust.simulator.storage import Storage, suffix_of
+from kiosk_locust.simulator.storage import Storage, Stored, suffix_of
 
 _BOUNDARY = re.compile(rb'multipart/form-data\b.*?;\s*boundary="?([^";]+)"?', re.IGNORECASE)
 _FILE_NAME = re.compile(rb'name="file"[^\r\n]*?\bfilename="([^"]*)"', re.IGNORECASE)
@@ -24,6 +26,7 @@ class FilePart:
         self._in_file = False
         self._over = False
         self._md5 = hashlib.md5(usedforsecurity=False)
+        self.size = 0  # bytes of the file so far
         self.name: str | None = None
 
     @property
@@ -67,6 +70,7 @@ class FilePart:
 
     def _take(self, content: bytes) -> None:
         self._md5.update(content)
+        self.size += len(content)
         if self._sink:
             self._sink.write(content)
 
@@ -76,16 +80,34 @@ class FilePart:
         return self._in_file and self._over
 
 
-async def receive_upload(scope: Scope, receive: Receive, storage: Storage) -> Answer:
-    """Read a multipart body, keep its file, and answer as the frontend does."""
+def object_name(file_name: str, now: float, step_s: float) -> str:
+    """The frontend's name of an upload: it goes by the form's file name and by the clock alone.
+
+    Two files of one name within ``step_s`` become one object (upload.controller.js: the MD5 of
+    ``originalname_milliseconds``, and the ending).
+    """
+    milliseconds = round(math.floor(now / step_s) * step_s * 1000)
+    text = f"{file_name}_{milliseconds}".encode()
+    md5 = hashlib.md5(text, usedforsecurity=False).hexdigest()
+    return f"uploads/{md5}{suffix_of(file_name)}"
+
+
+async def receive_upload(
+    scope: Scope, receive: Receive, storage: Storage, clock: Callable[[], float], step_s: float
+) -> Answer:
+    """Read a multipart body, keep its file, and answer as the frontend does.
+
+    ``clock`` gives epoch seconds; ``step_s`` is that of the clock by which uploads are named.
+    """
     file, path = storage.begin_upload()
     try:
         with file:
             part = await _read(scope, receive, file)
         if part is None or part.name is None or not part.is_whole:
             return NO_FILE
-        name = f"uploads/{part.md5}{suffix_of(part.name)}"
-        storage.end_upload(path, name)
+        now = clock()
+        name = object_name(part.name, now, step_s)
+        storage.end_upload(path, Stored(now, name, part.name, part.md5, part.size))
     finally:
         path.unlink(missing_ok=True)
     url = f"https://storage.googleapis.com/simulated-kiosk/{name}"

@@ -22,8 +22,8 @@ class ZipJob:
 
     __slots__ = (
         "children", "cleanup_s", "consumer", "created_at", "done", "done_at", "expires_at",
-        "failed", "failed_at", "form", "gone", "key", "number", "picked_at", "tells_finish",
-        "touched_at", "waiting_at",
+        "failed", "failed_at", "form", "gone", "key", "number", "picked_at", "stuck",
+        "tells_finish", "touched_at", "waiting_at",
     )  # fmt: skip
 
     def __init__(self, key: str, number: int, form: Submission, created_at: float) -> None:
@@ -41,6 +41,7 @@ class ZipJob:
         self.done_at: float | None = None
         self.failed_at: float | None = None
         self.cleanup_s = 0.0
+        self.stuck = False  # its last child is listed in pieces, and never found to have ended
         self.tells_finish = True
         self.expires_at: float | None = None
         self.gone = False
@@ -55,7 +56,7 @@ class ZipJob:
     def is_ready_to_pack(self) -> bool:
         """Whether it is unpacked and each child has ended."""
         ended = len(self.done) + len(self.failed)
-        return self.waiting_at is not None and ended == len(self.children)
+        return self.waiting_at is not None and ended == len(self.children) and not self.stuck
 
     def status(self, now: float) -> str:  # noqa: ARG002  as ImageJob.status
         """The status now: a ZIP's moments come as events, so it needs no time."""
@@ -96,6 +97,8 @@ class ZipJob:
                 found["finished_at"] = consumer_time(self.failed_at + skew_s)
         if self.waiting_at is not None:
             found |= self._progress(self.waiting_at - self.picked_at)
+            if self.stuck:  # the consumer looks again and again
+                found |= self._stuck_lists() | {"updated_at": consumer_time(now + skew_s)}
         if self.done_at is not None:
             found |= self._summary(self.done_at, settings)
         return found
@@ -110,6 +113,19 @@ class ZipJob:
         if ended:  # written by the first look at the children that finds one ended
             found |= {"children:done": _joined(self.done), "children:failed": _joined(self.failed)}
         return found
+
+    def _stuck_lists(self) -> dict[str, str]:
+        """The lists where the last child's name has a comma: its key stands there in pieces."""
+        *others, last = self.children
+        head, _, identity = last.key.rpartition(":")
+        queue, _, name = head.partition(":")
+        broken = f"{queue}:{name.replace('.', ',.')}:{identity}"
+        found = {"children": ",".join([*(child.key for child in others), broken])}
+        ended = {
+            "children:done": _joined([child for child in self.done if child is not last]),
+            "children:failed": _joined([child for child in self.failed if child is not last]),
+        }
+        return found | (ended if any(ended.values()) else {})
 
     def _summary(self, done_at: float, settings: ClusterSettings) -> dict[str, str]:
         output = f"output/{self.key.rsplit(':', 1)[-1]}.zip"

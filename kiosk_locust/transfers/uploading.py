@@ -1,4 +1,8 @@
-"""How a ticket's file gets to the Kiosk: through its frontend, or straight into its bucket."""
+"""How a ticket's file gets to the Kiosk: through its frontend, or straight into its bucket.
+
+Either way each upload has a file name of its own. The frontend names the object by the MD5 of the
+file's name and the millisecond, so two files of one name would otherwise become one object.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from kiosk_locust.record import Record, Upload
 
 
 class FrontendUploader:
-    """Uploads through the frontend, which names a file by its content's MD5."""
+    """Uploads through the frontend, which makes the object's name of the file name it is sent."""
 
     def __init__(self, kiosk: Kiosk, options: TransferOptions) -> None:
         self._kiosk = kiosk
@@ -26,7 +30,8 @@ class FrontendUploader:
     def upload(self, record: Record, wanted: Callable[[], bool]) -> Upload:
         """Upload a ticket's file; raises KioskError, InputError, and Withdrawn if not wanted."""
         file = self._options.input_of(record.ticket.number)
-        form = FileForm(path_of(self._options, file), record.request.image_name, file.size)
+        name_sent = unique_name(record.request.image_name)
+        form = FileForm(path_of(self._options, file), name_sent, file.size)
         name, exchange = self._kiosk.upload(form, wanted)
         return Upload(exchange.sent_at, exchange.received_at, file.size, name)
 
@@ -45,11 +50,16 @@ class BucketUploader:
         file = self._options.input_of(record.ticket.number)
         path = path_of(self._options, file)
         os.close(open_input(path, file.size))  # it is there, and as it was planned
-        suffix = PurePosixPath(record.request.image_name).suffix
-        name = "/".join(part for part in (self._prefix, f"{uuid.uuid4().hex}{suffix}") if part)
+        name_sent = unique_name(record.request.image_name)
+        name = "/".join(part for part in (self._prefix, name_sent) if part)
         began_at = self._clock.now()
         self._bucket.put(path, name)
         return Upload(began_at, self._clock.now(), file.size, name)
+
+
+def unique_name(image_name: str) -> str:
+    """A file name that no other upload has, with the ending by which consumers read it."""
+    return f"{uuid.uuid4().hex}{PurePosixPath(image_name).suffix}"
 
 
 def path_of(options: TransferOptions, file: InputFile) -> Path:

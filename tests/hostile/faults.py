@@ -112,6 +112,12 @@ FAULTS = (
     _answers("429 with a date", arrives=False, status=429, headers={"Retry-After": "{later}"}),
     _answers("500", arrives=True, status=500, body=json.dumps({"message": "boom"}).encode()),
     _answers(
+        "500 of Redis",
+        arrives=False,
+        status=500,
+        body=json.dumps({"message": {"command": {"name": "hmset", "args": ["k"]}}}).encode(),
+    ),
+    _answers(
         "502 HTML", arrives=True, status=502, body=_PAGE % b"502 Bad Gateway", content_type=_HTML
     ),
     _answers("503", arrives=False, status=503),

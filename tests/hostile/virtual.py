@@ -164,6 +164,10 @@ class Book:
     def uploaded(self, record: Record, upload: Upload) -> None:
         """Kept elsewhere."""
 
+    def is_reused(self, record: Record, upload: Upload) -> bool:
+        """Whether its ticket's upload has an earlier one's name; there is one ticket."""
+        return False
+
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """Kept on the record."""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 
 import pytest
 
+from kiosk_locust.embedded import EmbeddedKiosk
 from tests.simulator.clients import JOB, Client, raw_exchange
 
 
@@ -28,12 +30,39 @@ def upload(client: Client, content: bytes, field: str = "file") -> tuple[int, by
     [b"", b"\r\n--xYzZ", b"\r\n\r\n--" * 50_000, bytes(range(256)) * 8_192],
     ids=["empty", "nearly a boundary", "many lines", "2 MiB"],
 )
-def test_an_upload_is_answered_with_the_md5_of_the_file(client: Client, content: bytes) -> None:
+def test_an_upload_is_named_by_its_file_name_and_the_millisecond(
+    client: Client, content: bytes
+) -> None:
+    began_ms = int(time.time() * 1000) - 10
     status, raw = upload(client, content)
-    md5 = hashlib.md5(content).hexdigest()
+    names = {
+        f"uploads/{hashlib.md5(f'a b.tiff_{at_ms}'.encode()).hexdigest()}.tiff"
+        for at_ms in range(began_ms, int(time.time() * 1000) + 10)
+    }
+    answer = json.loads(raw)
     assert status == 200
-    assert f'"uploadedName":"uploads/{md5}.tiff"'.encode() in raw
-    assert b'"imageURL":"https://' in raw
+    assert answer["uploadedName"] in names
+    assert answer["imageURL"].startswith("https://")
+    stored = client.get("/simulator/uploads").json[-1]
+    assert stored["name"] == answer["uploadedName"]
+    assert stored["md5"] == hashlib.md5(content).hexdigest()
+    assert (stored["file_name"], stored["size"]) == ("a b.tiff", len(content))
+
+
+def test_two_files_of_one_name_in_one_step_of_the_clock_are_one_object() -> None:
+    with EmbeddedKiosk("--upload-clock-s", "3600") as url:
+        client = Client(url)
+        jobs = []
+        for content in (b"one", b"other"):
+            name = json.loads(upload(client, content)[1])["uploadedName"]
+            body = {"jobType": "segmentation", "imageName": "a.png", "uploadedName": name}
+            jobs.append(client.post("/api/predict", body).json["hash"])
+        told = client.get("/simulator/jobs").json
+        objects = {stored["name"] for stored in client.get("/simulator/uploads").json}
+        client.close()
+    assert len(objects) == 1
+    assert told[jobs[0]]["content_md5"] == hashlib.md5(b"one").hexdigest()  # was begun before
+    assert told[jobs[1]]["content_md5"] == hashlib.md5(b"other").hexdigest()
 
 
 def test_an_upload_without_a_file_is_refused_as_text(client: Client) -> None:

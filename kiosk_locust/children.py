@@ -1,0 +1,135 @@
+"""A ZIP's children as its hash lists them, and a ZIP that the Kiosk will never end.
+
+The ZIP consumer keeps its children's keys, ``<queue>:<name>:<32 hex digits>``, in lists joined by
+commas. It looks at each entry's hash until all have ended, so a name with a comma makes entries
+that are pieces of a key, whose hashes do not exist: it then waits for ever, and renews updated_at
+each time (kiosk-redis-consumer 0.17.2, ZipFileConsumer).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from kiosk_locust.snapshot import Snapshot
+
+#: So many polls must see a ZIP's hash unchanged.
+POLLS = 3
+#: While the results of a ZIP are packed, its consumer renews updated_at with each of them; then it
+#: uploads the whole, for which nothing changes. That is to take less than so long, in seconds.
+PACKING_S = 120.0
+_ID = re.compile(r":[0-9a-f]{32}\Z")
+_SHOWN = 60  # characters of an entry
+
+
+@dataclass(frozen=True, slots=True)
+class Children:
+    """What the lists of one hash say.
+
+    ``pieces`` are entries that are no whole key. ``count`` is the number of children: each has one
+    key, however many pieces that makes; where ids have another form, it is at least that number.
+    """
+
+    keys: frozenset[str]
+    pieces: tuple[str, ...]
+    count: int
+    done: frozenset[str]
+    failed: frozenset[str]
+
+    @property
+    def have_ended(self) -> bool:
+        """Whether every child that is listed under its whole key has ended; there are some."""
+        return self.count > 0 and self.keys <= self.done | self.failed
+
+
+def children_of(snapshot: Snapshot, job_id: str) -> Children:
+    """The children in a reading of the hash of ``job_id``."""
+    entries = _entries(snapshot, "children")
+    queue = job_id.partition(":")[0].removesuffix("-zip")
+    is_key = _form(entries, f"{queue}:")
+    keys = frozenset(entry for entry in entries if is_key(entry))
+    pieces = tuple(entry for entry in entries if entry not in keys)
+    ends = sum(1 for entry in entries if _ID.search(entry))
+    count = ends or len(keys) + bool(pieces)
+    done, failed = _entries(snapshot, "children:done"), _entries(snapshot, "children:failed")
+    return Children(keys, pieces, count, frozenset(done), frozenset(failed))
+
+
+class Stall:
+    """Looks at each poll of a ZIP, and tells when it will not end."""
+
+    __slots__ = ("_same", "_since", "_state")
+
+    def __init__(self) -> None:
+        self._state: tuple[object, ...] = ()
+        self._since = 0.0
+        self._same = 0  # polls that saw the state of the one before
+
+    def look(self, snapshot: Snapshot, job_id: str, now: float) -> str:
+        """Why the ZIP will not end, by its hash at ``now`` (epoch s); empty while it may.
+
+        All children must have ended, and the hash be unchanged for POLLS polls. Where each child
+        has a whole key, updated_at counts as well, and it must be so for PACKING_S.
+        """
+        if snapshot.status != "waiting" or not snapshot.fields.get("children"):
+            self._state = ()
+            return ""
+        children = children_of(snapshot, job_id)
+        if not children.have_ended:
+            self._state = ()
+            return ""
+        state: tuple[object, ...] = (children,)
+        if not children.pieces:
+            state += (snapshot.fields.get("updated_at"), snapshot.fields.get("updated_by"))
+        if state != self._state:
+            self._state, self._since, self._same = state, now, 0
+            return ""
+        self._same += 1
+        for_s = now - self._since
+        if self._same < POLLS or (for_s < PACKING_S and not children.pieces):
+            return ""
+        return _reason(children, self._same, for_s)
+
+
+def _reason(children: Children, polls: int, for_s: float) -> str:
+    done, failed = len(children.done), len(children.failed)
+    ended = f"{done} of {children.count} images of the ZIP are done, {failed} failed"
+    still = f"its hash has not changed for {polls} polls ({for_s:.0f} s)"
+    if children.pieces:
+        shown = children.pieces[0]
+        shown = shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 1]}…"
+        return (
+            f"the Kiosk waits for ever: {ended}, and the rest have names with a comma, which its"
+            f" comma-joined lists break into pieces ({shown!r}); {still}. Rename the ZIP's members"
+        )
+    return (
+        f"the Kiosk does not end it: {ended}, and {still}; its ZIP consumer may have died while it"
+        " packed the results, look at its log"
+    )
+
+
+def _form(entries: list[str], prefix: str) -> _Form:
+    """What a whole key looks like here, as far as the entries tell."""
+    has_ids = any(_ID.search(entry) for entry in entries)
+    has_prefix = any(entry.startswith(prefix) for entry in entries)
+    is_opaque = not has_ids and not any(entry.count(":") >= 2 for entry in entries)
+    return _Form(prefix if has_prefix else "", has_ids=has_ids, is_opaque=is_opaque)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """Of whole keys; ``is_opaque``: these are none of a Kiosk's, and each entry counts as one."""
+
+    prefix: str
+    has_ids: bool
+    is_opaque: bool
+
+    def __call__(self, entry: str) -> bool:
+        if self.is_opaque:
+            return True
+        has_id = bool(_ID.search(entry)) if self.has_ids else True
+        return has_id and entry.count(":") >= 2 and entry.startswith(self.prefix)
+
+
+def _entries(snapshot: Snapshot, name: str) -> list[str]:
+    return [entry for entry in snapshot.fields.get(name, "").split(",") if entry]
