@@ -36,10 +36,8 @@ def judge(
     """
     thresholds = trust.thresholds
     with reckoning:
-        run = reckoning.run
-        found = measured(
-            reckoning.db, run, thresholds, times=reckoning.times, summary=reckoning.summary()
-        )
+        run, summary = reckoning.run, reckoning.summary()
+        found = measured(reckoning.db, run, thresholds, times=reckoning.times, summary=summary)
         sound = replace(found.facts, **_p99s(reckoning.db))
     session = run.sessions[-1].number if run.sessions else 1
     whole = replace(generator, session=session).after(run.earlier_generator)
@@ -52,6 +50,7 @@ def judge(
         rows,
         is_batch=found.regime.kind == "batch",
         why_batch=found.regime.why,
+        interrupted=summary.interruptions.text,
     )
     return Judged(made, whole, rows)
 

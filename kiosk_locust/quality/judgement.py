@@ -110,15 +110,27 @@ class Judgement:
 
 
 def judgement(
-    validity: Validity, rows: Iterable[Row], *, is_batch: bool, why_batch: str = ""
+    validity: Validity,
+    rows: Iterable[Row],
+    *,
+    is_batch: bool,
+    why_batch: str = "",
+    interrupted: str = "",
 ) -> Judgement:
-    """The judgement of a run; a latency says little of a batch, which draws a warning."""
+    """The judgement of a run; a latency says little of a batch, which draws a warning.
+
+    So does that it was ``interrupted``, a clause that says so: nothing is wrong with its jobs'
+    times, but rates over its makespan have that time in them.
+    """
     rows = tuple(rows)
     return Judgement(
         validity.reasons,
         validity.unjudged,
         tuple(_row(row) for row in rows),
-        _warnings([row.threshold for row in rows], why_batch) if is_batch else (),
+        (
+            *([f"{interrupted}: {_WITH_PAUSES}"] if interrupted else []),
+            *(_warnings([row.threshold for row in rows], why_batch) if is_batch else ()),
+        ),
     )
 
 
@@ -145,6 +157,10 @@ def _warnings(thresholds: Sequence[Threshold], why: str) -> tuple[str, ...]:
     )
 
 
+_WITH_PAUSES = (
+    "makespan and throughput have that time in them, and are told without it, too; the plateau"
+    " does not reach over it"
+)
 #: Durations that grow with the number of jobs where work piles up.
 _OF_THE_QUEUE = frozenset({"job", "job_since_due", "queue_wait"})
 
