@@ -26,8 +26,11 @@ FEWEST_PROCESSING_TIMES = 20
 LEAST_SHARE = 0.25
 #: The 95 % point of the greatest absolute value of a Brownian bridge.
 CRITICAL = 1.358
-#: How often work is looked for in the queue: samples a bin.
+#: The moments in each bin at which work is looked for in the queue.
 SAMPLES = 20
+#: At so many of them there may be none where work waited throughout: the last job leaves the queue
+#: a processing time before it ends, which is up to 1/20 of a stretch.
+IDLE_SHARE = 1 / FEWEST_PROCESSING_TIMES
 
 #: So few bins show no change.
 _FEWEST_BINS = 8
@@ -104,7 +107,8 @@ class _Stretch:
         waiting = self.track.waiting[self.low * SAMPLES : self.high * SAMPLES]
         if not waiting:
             return "unknown"
-        return "saturated" if min(waiting) > 0 else "offered"
+        idle = sum(number <= 0 for number in waiting)
+        return "saturated" if idle <= IDLE_SHARE * len(waiting) else "offered"
 
     @property
     def lacks(self) -> str:
