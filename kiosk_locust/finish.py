@@ -151,7 +151,7 @@ class Finish:
             aborted=self._aborted,
             results_missing=summary.moved.results_missing if summary else 0,
             never_begun=summary.never_begun if summary else self.run.never_leased,
-            interrupted=summary.interruptions.text if summary else "",
+            interrupted=summary.pauses.text if summary else "",
         )
 
     def advice(self, run_name: str, *, simulated: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""Sentences on a whole run: its headline, and a line on each interruption."""
+"""Sentences on a whole run: its headline, and a line on each pause."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kiosk_locust.quality.plateau import Plateau
 from kiosk_locust.quality.regime import Regime
 from kiosk_locust.sessions import Gap
 
-#: Of more interruptions, one line tells of all.
+#: Of more pauses, one line tells of all.
 _MOST_LINES = 3
 
 
@@ -56,7 +56,7 @@ def _pace(images_per_s: float | None, plateau: Plateau) -> str:
     return f"{units.rate(plateau.images_per_s, 'images')} at its{kind} plateau"
 
 
-def interruption_lines(pauses: Sequence[Gap], start_at: float | None) -> tuple[str, ...]:
+def pause_lines(pauses: Sequence[Gap], start_at: float | None) -> tuple[str, ...]:
     """Who ended it, when and for how long: a line each, one for all where there are many.
 
     ``start_at`` is the first due time in epoch seconds, None where no job was due.

@@ -50,7 +50,7 @@ def judge(
         rows,
         is_batch=found.regime.kind == "batch",
         why_batch=found.regime.why,
-        interrupted=summary.interruptions.text,
+        interrupted=summary.pauses.text,
     )
     return Judged(made, whole, rows)
 

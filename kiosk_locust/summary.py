@@ -12,7 +12,7 @@ from typing import Any
 
 from kiosk_locust import latencies, moved, percentiles
 from kiosk_locust.completions import END_AT, START_AT, find_plateau
-from kiosk_locust.headline import headline, interruption_lines
+from kiosk_locust.headline import headline, pause_lines
 from kiosk_locust.measures import ENDED, STAGE_FIELDS
 from kiosk_locust.moved import Moved
 from kiosk_locust.percentiles import Percentiles
@@ -89,7 +89,7 @@ class Soundness:
 
 
 @dataclass(frozen=True, slots=True)
-class Interruptions:
+class Pauses:
     """Times in which no process of the run was alive, and the figures without them.
 
     ``seconds`` is how much of the makespan they are. The rates count what was done while a
@@ -138,7 +138,7 @@ class Summary:
     plateau_jobs_per_s: float | None  # the rates of ``plateau``
     plateau_images_per_s: float | None
     plateau: Plateau
-    interruptions: Interruptions
+    pauses: Pauses
     regime: Regime
     headline: str  # what the run comes to, by its regime
     trimmed: Trimmed
@@ -165,9 +165,7 @@ class Summary:
                 **found,
                 "regime": Regime(**found["regime"]),
                 "plateau": Plateau(**found["plateau"]),
-                "interruptions": Interruptions(
-                    **{**found["interruptions"], "lines": tuple(found["interruptions"]["lines"])}
-                ),
+                "pauses": Pauses(**{**found["pauses"], "lines": tuple(found["pauses"]["lines"])}),
                 "trimmed": Trimmed(**found["trimmed"]),
                 "cold_start": ColdStart(**found["cold_start"]),
                 "soundness": Soundness(**found["soundness"]),
@@ -192,8 +190,8 @@ def summarise_open(
 ) -> Summary:
     """The same from a ledger that is open already, whose ``times`` may be gathered already."""
     times = times or gather(db, run)
-    pauses = tuple(gaps(run.sessions))
-    mark_spells(db, pauses)
+    gaps_between = tuple(gaps(run.sessions))
+    mark_spells(db, gaps_between)
     given = {"cycle": cycle}
     # fmt: off
     (tickets, submitted, ambiguous, polls, images_done, images_failed,
@@ -241,9 +239,7 @@ def summarise_open(
         plateau_jobs_per_s=plateau.jobs_per_s,
         plateau_images_per_s=plateau.images_per_s,
         plateau=plateau,
-        interruptions=_interruptions(
-            db, given, pauses, (first, ended_at), (kept_first, kept_ended_at)
-        ),
+        pauses=_pauses(db, given, gaps_between, (first, ended_at), (kept_first, kept_ended_at)),
         regime=regime,
         headline=headline(
             regime, done, makespan_s, images_per_s, plateau=plateau, latency=latency["duration"]
@@ -263,33 +259,33 @@ def summarise_open(
     )
 
 
-def _interruptions(
+def _pauses(
     db: sqlite3.Connection,
     given: Mapping[str, object],
-    pauses: Sequence[Gap],
+    gaps_between: Sequence[Gap],
     whole: tuple[float | None, float | None],
     kept: tuple[float | None, float | None],
-) -> Interruptions:
+) -> Pauses:
     """Those of the cycle, between its first due time and its last end; of the run, all."""
     makespan_s, kept_s = _span(*whole), _span(*kept)
     if whole[0] is None or whole[1] is None or kept[0] is None or kept[1] is None:
-        lines = interruption_lines(pauses, None)
-        return Interruptions(len(pauses), 0.0, None, None, None, interrupted(pauses), lines)
+        lines = pause_lines(gaps_between, None)
+        return Pauses(len(gaps_between), 0.0, None, None, None, interrupted(gaps_between), lines)
     start, end = whole[0], whole[1]
     if given["cycle"] is not None:
-        pauses = [gap for gap in pauses if gap.within(start, end)]
-    paused_s = sum(gap.within(start, end) for gap in pauses)
-    kept_paused_s = sum(gap.within(kept[0], kept[1]) for gap in pauses)
+        gaps_between = [gap for gap in gaps_between if gap.within(start, end)]
+    paused_s = sum(gap.within(start, end) for gap in gaps_between)
+    kept_paused_s = sum(gap.within(kept[0], kept[1]) for gap in gaps_between)
     useful, images = db.execute(_ALIVE + latencies.CHOSEN, given).fetchone()
     alive_s = (kept_s or 0.0) - kept_paused_s
-    return Interruptions(
-        len(pauses),
+    return Pauses(
+        len(gaps_between),
         paused_s,
         None if makespan_s is None else makespan_s - paused_s,
         _rate_over(useful, alive_s),
         _rate_over(images, alive_s),
-        interrupted(pauses),
-        interruption_lines(pauses, start),
+        interrupted(gaps_between),
+        pause_lines(gaps_between, start),
     )
 
 

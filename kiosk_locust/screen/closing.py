@@ -142,23 +142,23 @@ def _outcomes(summary: Summary) -> Iterator[tuple[str, int]]:
 
 
 def _pace(summary: Summary) -> Iterator[tuple[str, str]]:
-    """How long it took and how fast it went, with interruptions and without."""
-    pauses = summary.interruptions
+    """How long it took and how fast it went, with pauses and without."""
+    pauses = summary.pauses
     start = "first due time" if summary.workload == "open" else "first job taken"
     makespan = f"{units.seconds(summary.makespan_s)}, {start} to last end"
     if pauses.seconds:
-        makespan += f"; {units.seconds(pauses.makespan_s)} without interruptions"
+        makespan += f"; {units.seconds(pauses.makespan_s)} without pauses"
     yield "makespan", makespan
     rates = _rates(summary.jobs_per_s, summary.images_per_s)
     if rates and pauses.seconds:
         without = _rates(pauses.jobs_per_s, pauses.images_per_s) or "-"
-        rates += f"; {without} without interruptions"
+        rates += f"; {without} without pauses"
     if rates:
         yield "throughput", rates
     if summary.regime.kind != "unknown":
         yield "plateau", summary.plateau.text.replace("no plateau", "none", 1)
     for line in pauses.lines:
-        yield "interrupted", line
+        yield "pause", line
 
 
 def _rates(jobs_per_s: float | None, images_per_s: float | None) -> str:
