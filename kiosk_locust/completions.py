@@ -119,14 +119,13 @@ def _waiting(
         return {}
     steps = {track: [0] * (count * SAMPLES + 1) for track, _, _, count, _ in tracks}
     for moment, sign in (("since", 1), ("till", -1)):
-        for track, place, number in db.execute(_first_sample_after(moment)):
+        for track, place, number in db.execute(_step_of(moment)):
             steps[track][place] += sign * number
     return {track: list(itertools.accumulate(found))[:-1] for track, found in steps.items()}
 
 
-def _first_sample_after(moment: str) -> str:
-    """The SQL that counts by track and sample which one is the first not before ``moment``."""
-    at = f"max(0.0, min(bins * {SAMPLES}, ({moment} - begin) * {SAMPLES} / width_s))"
-    up = f"CAST({at} AS INTEGER) + ({at} > CAST({at} AS INTEGER))"
-    return f"""SELECT track, {up}, count(*) FROM ({_WAITS})
+def _step_of(moment: str) -> str:
+    """The SQL that counts by track and step in which one ``moment`` lies; sampled at its end."""
+    step = f"max(0.0, min(bins * {SAMPLES}, ({moment} - begin) * {SAMPLES} / width_s))"
+    return f"""SELECT track, CAST({step} AS INTEGER), count(*) FROM ({_WAITS})
         JOIN temp.tracks ON cycle = of_cycle GROUP BY 1, 2"""

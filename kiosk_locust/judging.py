@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from dataclasses import dataclass, replace
 from typing import TypedDict
@@ -12,6 +13,7 @@ from kiosk_locust.options import TrustOptions
 from kiosk_locust.quality import rules
 from kiosk_locust.quality.judgement import Judgement, judgement
 from kiosk_locust.quality.processes import Generator
+from kiosk_locust.quality.rules import Validity
 from kiosk_locust.quality.thresholds import Row, evaluate
 from kiosk_locust.reckoning import Reckoning
 
@@ -45,14 +47,30 @@ def judge(
     if aborted:
         known = replace(known, undecided=None)
     rows = evaluate(thresholds, found.figures)
+    validity = rules.judge(known, trust.limits)
     made = judgement(
-        rules.judge(known, trust.limits),
+        _without_resume(validity) if run.simulated else validity,
         rows,
         is_batch=found.regime.kind == "batch",
         why_batch=found.regime.why,
         interrupted=summary.pauses.text,
     )
     return Judged(made, whole, rows)
+
+
+#: What a rule advises of jobs that did not end, up to the end of the sentence.
+_TO_RESUME = re.compile(r"Resume the run \(--resume\)[^.;]*")
+
+
+def _without_resume(validity: Validity) -> Validity:
+    """The reasons of a run whose embedded simulated Kiosk ended with it: it cannot be resumed."""
+    return replace(
+        validity,
+        reasons=tuple(
+            replace(reason, why=_TO_RESUME.sub("Start a new run, or give it more time", reason.why))
+            for reason in validity.reasons
+        ),
+    )
 
 
 class _P99s(TypedDict):
