@@ -95,7 +95,7 @@ def regime(db: sqlite3.Connection, cycle: int | None) -> Regime:
     sql = "SELECT DISTINCT cycle FROM temp.times WHERE :cycle IS NULL OR cycle = :cycle ORDER BY 1"
     cycles = db.execute(sql, {"cycle": cycle}).fetchall()
     flows = [found for (number,) in cycles for found in _of_cycle(db, number)]
-    return judged(flows) if flows else unknown(0)
+    return judged(flows, len(cycles)) if flows else unknown(0)
 
 
 def _of_cycle(db: sqlite3.Connection, cycle: int) -> Iterator[Flow]:

@@ -113,6 +113,7 @@ def test_the_pause_makes_no_steady_run_a_batch(tmp_path: Path) -> None:
     found = summarise(ledger(tmp_path, steady, told))
     assert found.regime.arrivals_per_s == pytest.approx(5.0, rel=0.02)
     assert found.regime.in_system == pytest.approx(10.0, rel=0.1)
+    assert "cycles" not in found.regime.why
 
 
 def test_the_last_line_and_the_warnings_name_the_interruption() -> None:

@@ -99,14 +99,15 @@ def unknown(jobs: int) -> Regime:
     return Regime("unknown", None, None, None, None, why)
 
 
-def judged(flows: Sequence[Flow]) -> Regime:
+def judged(flows: Sequence[Flow], cycles: int | None = None) -> Regime:
     """The regime of a run, by the windows of its cycles together.
 
     A run is steady where the jobs that piled up come to at most 5 % of those that came in,
     and where L = lambda * W (Little, Oper. Res. 9 (1961) 383) holds within 5 %; over a finite
     window the two sides differ by the work that is carried over its ends. Cycles are taken
     together, not each by itself: with many, one of them would look like a batch by chance.
-    Fewer than FEWEST_JOBS jobs are not judged.
+    Fewer than FEWEST_JOBS jobs are not judged. ``cycles`` is how many cycles the flows are of, where
+    that is not one each: a run that was interrupted has one before and one after.
     """
     span_s = sum(each.span_s for each in flows)
     arrivals = sum(each.arrivals for each in flows if each.span_s)
@@ -122,7 +123,7 @@ def judged(flows: Sequence[Flow]) -> Regime:
     growth = sum(each.piled_up for each in flows) / arrivals
     inside_s = sum(each.inside_s for each in flows)
     found = Regime("steady", inside_s / span_s, rate, stayed_s / arrivals, growth, "")
-    return _judged(found, len(flows))
+    return _judged(found, len(flows) if cycles is None else cycles)
 
 
 def _judged(found: Regime, cycles: int) -> Regime:
