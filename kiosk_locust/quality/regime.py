@@ -106,8 +106,8 @@ def judged(flows: Sequence[Flow], cycles: int | None = None) -> Regime:
     and where L = lambda * W (Little, Oper. Res. 9 (1961) 383) holds within 5 %; over a finite
     window the two sides differ by the work that is carried over its ends. Cycles are taken
     together, not each by itself: with many, one of them would look like a batch by chance.
-    Fewer than FEWEST_JOBS jobs are not judged. ``cycles`` is how many cycles the flows are of, where
-    that is not one each: a run that was interrupted has one before and one after.
+    Fewer than FEWEST_JOBS jobs are not judged. ``cycles`` is how many cycles the flows are of,
+    where that is not one each: one that was interrupted has a flow before and one after.
     """
     span_s = sum(each.span_s for each in flows)
     arrivals = sum(each.arrivals for each in flows if each.span_s)
