@@ -18,6 +18,7 @@ from kiosk_locust.quality.facts import Causes, Facts, OpenEnds
 from kiosk_locust.reading import Facts as RunFacts
 from kiosk_locust.remains import LOST, MAYBE
 from kiosk_locust.sessions import gaps, spans
+from kiosk_locust.statements import WAS_SENT
 
 #: Two moments of one clock, read one after the other, may differ by rounding.
 _SAME_S = 0.001
@@ -54,13 +55,11 @@ _DOUBLED = """SELECT cause, count(*) FROM (SELECT CASE
     FROM tickets LEFT JOIN attempts ON ticket_id = id AND attempts.number = (
         SELECT min(number) FROM attempts WHERE ticket_id = id AND result = 'maybe')
     WHERE ambiguous <> 0) GROUP BY cause ORDER BY count(*) DESC"""
-_HAS_TRIES = """(EXISTS (SELECT 1 FROM attempts WHERE ticket_id = id)
-    OR EXISTS (SELECT 1 FROM uploads WHERE ticket_id = id))"""
 _OPEN_ENDS = f"""SELECT
-    count(*) FILTER (WHERE job_id IS NULL AND NOT {_HAS_TRIES}),
-    count(*) FILTER (WHERE job_id IS NULL AND NOT {_HAS_TRIES}
+    count(*) FILTER (WHERE job_id IS NULL AND NOT {WAS_SENT}),
+    count(*) FILTER (WHERE job_id IS NULL AND NOT {WAS_SENT}
         AND (due_at IS NULL OR due_at > closed_at)),
-    count(*) FILTER (WHERE job_id IS NULL AND {_HAS_TRIES}),
+    count(*) FILTER (WHERE job_id IS NULL AND {WAS_SENT}),
     count(*) FILTER (WHERE job_id IS NOT NULL)
     FROM tickets WHERE outcome = 'unfinished'"""
 _TIMED_OUT = "SELECT count(*) FROM tickets WHERE outcome = 'timeout'"

@@ -136,6 +136,11 @@ class Exposition:
         for outcome in Outcome:
             closed.add_metric((outcome.value,), view.outcomes.get(outcome, 0))
         yield closed
+        yield _gauge(
+            "kiosk_jobs_never_begun",
+            "Planned jobs that the end of the run came before: nothing of them was sent.",
+            view.never_begun,
+        )
         images = CounterMetricFamily(
             "kiosk_images", "Images of jobs that ended.", labels=("result",)
         )

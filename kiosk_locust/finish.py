@@ -141,6 +141,7 @@ class Finish:
 
     def verdict(self) -> Verdict:
         """How it went: by the jobs' outcomes, unless there were problems."""
+        summary = self.summary
         # A run of which every ticket is closed was not interrupted, however its jobs ended.
         return exit_code(
             self.run.outcomes,
@@ -148,7 +149,9 @@ class Finish:
             trouble="; ".join(self.problems),
             judgement=self.judgement,
             aborted=self._aborted,
-            results_missing=self.summary.moved.results_missing if self.summary else 0,
+            results_missing=summary.moved.results_missing if summary else 0,
+            never_begun=summary.never_begun if summary else self.run.never_leased,
+            interrupted=summary.pauses.text if summary else "",
         )
 
     def advice(self, run_name: str, *, simulated: bool) -> list[str]:

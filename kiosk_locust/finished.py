@@ -8,6 +8,7 @@ from rich.console import Console
 
 from kiosk_locust import results
 from kiosk_locust.resuming import Finished
+from kiosk_locust.sessions import gaps, interrupted
 from kiosk_locust.verdict import exit_code
 
 
@@ -22,6 +23,7 @@ def tell(found: Finished, console: Console) -> int:
         finished=True,
         judgement=found.run.judgement,
         results_missing=found.results_missing,
+        interrupted=interrupted(tuple(gaps(found.run.sessions))),
     )
     say(verdict.line)
     return verdict.code

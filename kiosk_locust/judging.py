@@ -35,21 +35,22 @@ def judge(
     """
     thresholds = trust.thresholds
     with reckoning:
-        run = reckoning.run
-        summary = reckoning.summary()
+        run, summary = reckoning.run, reckoning.summary()
         found = measured(reckoning.db, run, thresholds, times=reckoning.times, summary=summary)
         sound = add_evidence(reckoning.db, run, found.facts, summary.trimmed.jobs)
     session = run.sessions[-1].number if run.sessions else 1
     whole = replace(generator, session=session).after(run.earlier_generator)
-    known = whole.in_facts(sound)
+    known = replace(whole.in_facts(sound), can_resume=not run.simulated)
     if aborted:
         known = replace(known, undecided=None)
     rows = evaluate(thresholds, found.figures)
+    validity = rules.judge(known, trust.limits)
     made = judgement(
-        rules.judge(known, trust.limits),
+        validity,
         rows,
         is_batch=found.regime.kind == "batch",
         why_batch=found.regime.why,
+        interrupted=summary.pauses.text,
         findings=findings(known),
     )
     return Judged(made, whole, rows)

@@ -10,8 +10,10 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
+from kiosk_locust.percentiles import fewest
+from kiosk_locust.quality.figures import unmeasured
 from kiosk_locust.quality.latency import Latency, Lives
-from kiosk_locust.quality.regime import Flow, Regime, Stay, flow, judged, plateau_per_s
+from kiosk_locust.quality.regime import Flow, Regime, Stay, flow, judged, unknown
 from kiosk_locust.quality.tails import allowed
 from kiosk_locust.quality.warmup import mser5
 
@@ -51,6 +53,9 @@ def as_json(found: Latency, regime: Regime | None) -> dict[str, Any]:
 def _told(found: Latency, percent: float, regime: Regime | None) -> dict[str, Any]:
     censored = found.censored(percent)
     figure = found.figure(percent, regime)
+    if found.jobs < fewest(percent):
+        few = f"p{percent:g} needs {fewest(percent)} jobs, there are {found.jobs}"
+        figure = unmeasured(few)
     interval = None if figure.is_least else figure.interval
     return {
         "value_s": figure.value,
@@ -60,8 +65,8 @@ def _told(found: Latency, percent: float, regime: Regime | None) -> dict[str, An
         "why": figure.why,
         "ended": censored.ended,
         "not_ended": censored.unended,
-        "ended_only_s": censored.ended_only_s,
-        "kaplan_meier_s": censored.kaplan_meier_s,
+        "ended_only_s": censored.ended_only_s if censored.ended >= fewest(percent) else None,
+        "kaplan_meier_s": censored.kaplan_meier_s if found.jobs >= fewest(percent) else None,
     }
 
 
@@ -91,42 +96,32 @@ def regime(db: sqlite3.Connection, cycle: int | None) -> Regime:
     """What one cycle was, after warm-up, or all of them together."""
     sql = "SELECT DISTINCT cycle FROM temp.times WHERE :cycle IS NULL OR cycle = :cycle ORDER BY 1"
     cycles = db.execute(sql, {"cycle": cycle}).fetchall()
-    flows = [found for (number,) in cycles if (found := _of_cycle(db, number)) is not None]
-    if not flows:
-        why = "no job was submitted, or warm-up and cool-down left none"
-        return Regime("batch", None, None, None, None, why)
-    return judged(flows)
+    flows = [found for (number,) in cycles for found in _of_cycle(db, number)]
+    return judged(flows, len(cycles)) if flows else unknown(0)
 
 
-def _of_cycle(db: sqlite3.Connection, cycle: int) -> Flow | None:
-    start_at, end_at, until = db.execute(
-        """SELECT min(submitted_at) FILTER (WHERE kept), max(submitted_at) FILTER (WHERE kept),
-        max(closed_at) FROM temp.times WHERE cycle = ?""",
-        (cycle,),
+def _of_cycle(db: sqlite3.Connection, cycle: int) -> Iterator[Flow]:
+    """The flow of a cycle; where the run was interrupted, one before and one after."""
+    (until,) = db.execute(
+        "SELECT max(closed_at) FROM temp.times WHERE cycle = ?", (cycle,)
     ).fetchone()
-    if start_at is None:
-        return None
+    windows = db.execute(
+        """SELECT min(submitted_at), max(submitted_at) FROM temp.times
+        JOIN temp.spells ON submitted_at > alive_from AND submitted_at <= alive_until
+        WHERE kept AND cycle = ? GROUP BY spells.rowid""",
+        (cycle,),
+    ).fetchall()
+    for start_at, end_at in windows:
+        yield _flow(db, cycle, start_at, end_at, until)
+
+
+def _flow(db: sqlite3.Connection, cycle: int, start_at: float, end_at: float, until: float) -> Flow:
     rows = db.execute(
         """SELECT submitted_at, CASE WHEN ended THEN submitted_at + duration_s END
         FROM temp.times WHERE cycle = ? AND submitted_at IS NOT NULL AND ended IS NOT NULL""",
         (cycle,),
     )
     return flow(map(Stay._make, rows), start_at, end_at, until)
-
-
-def plateau(db: sqlite3.Connection, cycle: int | None) -> tuple[float | None, float | None]:
-    """Jobs and images a second between 10 % and 90 % of the ends."""
-    rows = db.execute(
-        f"""SELECT submitted_at + duration_s AS end_at, images_done FROM temp.times
-        WHERE {CHOSEN} AND outcome IN ('done', 'partial') AND end_at IS NOT NULL
-        ORDER BY end_at""",  # noqa: S608  a constant
-        {"cycle": cycle},
-    )
-    ends, images = array("d"), array("d")
-    for end_at, done in rows:
-        ends.append(end_at)
-        images.append(done)
-    return plateau_per_s(ends), plateau_per_s(ends, images)
 
 
 def suggested_warmup(db: sqlite3.Connection, cycle: int | None) -> int | None:

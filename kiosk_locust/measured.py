@@ -109,6 +109,7 @@ def _totals(db: sqlite3.Connection, summary: Summary, cycle: int | None) -> Tota
         images_per_s=summary.images_per_s,
         plateau_jobs_per_s=summary.plateau_jobs_per_s,
         plateau_images_per_s=summary.plateau_images_per_s,
+        no_plateau=summary.plateau.text,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from kiosk_locust.children import children_of
-from kiosk_locust.record import Outcome, Record
+from kiosk_locust.record import AttemptResult, Outcome, Record
 from kiosk_locust.snapshot import Snapshot
 
 DurationSource = Literal["finished_at", "updated_at", "observed"]
@@ -125,6 +125,13 @@ def _stages(record: Record, found: Measures) -> dict[str, tuple[float, ...]]:
     wait = () if found.queue_wait_s is None else (found.queue_wait_s,)
     zipped = is_zip(record.request.image_name, record.job_id)
     return {"queue_wait": wait, **stage_times(record.snapshot or Snapshot(), zipped=zipped)}
+
+
+def is_never_begun(record: Record) -> bool:
+    """True of a ticket that the run's end closed before anything of it was sent."""
+    was_sent = any(attempt.result is not AttemptResult.NOT_SENT for attempt in record.attempts)
+    is_unfinished = record.outcome is Outcome.UNFINISHED
+    return is_unfinished and not (record.job_id or was_sent or record.upload)
 
 
 def measure(record: Record) -> Measures:

@@ -13,8 +13,8 @@ from typing import Any
 
 from kiosk_locust.clock import Clock
 from kiosk_locust.histogram import Histogram
-from kiosk_locust.measures import ENDED, STAGES, measure, stages
-from kiosk_locust.percentiles import SHARES, Percentiles, rank
+from kiosk_locust.measures import ENDED, STAGES, is_never_begun, measure, stages
+from kiosk_locust.percentiles import SHARES, Percentiles, fewest, rank
 from kiosk_locust.record import Outcome, Record, StatusChange
 
 #: What has a histogram: the whole job, and each stage of it.
@@ -33,16 +33,22 @@ class View:
     """The state of a run at one moment."""
 
     total: int | None  # tickets; None while a run is open-ended
-    closed: int
+    closed: int  # tickets that were begun
     submitted: int
     statuses: Mapping[str, int]  # jobs in flight by the last status seen
-    outcomes: Mapping[Outcome, int]  # closed tickets; outcomes of none are left out
+    outcomes: Mapping[Outcome, int]  # those closed; outcomes of none are left out
     images_done: int
     images_failed: int
     elapsed_s: float
     rate_per_s: float  # tickets closed a second, over the last 10 s
     left_s: float | None  # estimate of the time until the last one; None if there is no telling
     waited_for: tuple[str, ...]  # job ids in flight, once no more than FEW tickets remain
+    never_begun: int = 0  # tickets that the run's end closed before anything was sent
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no ticket is left."""
+        return self.total is not None and self.closed + self.never_begun >= self.total
 
     @property
     def in_flight(self) -> int:
@@ -64,6 +70,7 @@ class Metrics:
         self._earlier = 0  # tickets closed before this session
         self._submitted = 0
         self._closed = 0
+        self._never_begun = 0
         self._images_done = 0
         self._images_failed = 0
         self._in_flight: dict[int, Record] = {}
@@ -106,6 +113,9 @@ class Metrics:
         found = measure(record)
         self._images_done += found.images_done
         self._images_failed += found.images_failed
+        if is_never_begun(record):
+            self._never_begun += 1
+            return
         self._count_closed(record.outcome or Outcome.ERROR, 1)
         if found.duration_s is not None:
             self._histograms["duration"].add(_microseconds(found.duration_s))
@@ -118,7 +128,10 @@ class Metrics:
                 self._histograms[stage].add(_microseconds(time_s))
 
     def on_never_leased(self, outcome: Outcome, count: int) -> None:
-        """``count`` tickets were closed that no job was made for; they fire no event each."""
+        """``count`` tickets were closed that nobody leased; they fire no event each."""
+        if outcome is Outcome.UNFINISHED:
+            self._never_begun += count
+            return
         self._closed += count  # none of the rate: nothing was done for them
         self._outcomes[outcome] += count
 
@@ -126,7 +139,9 @@ class Metrics:
         """The state at this moment; cheap enough for several times a second."""
         self._forget()
         now = self._clock.now()
-        remaining = None if self.total is None else max(0, self.total - self._closed)
+        remaining = (
+            None if self.total is None else max(0, self.total - self._closed - self._never_begun)
+        )
         few = remaining is not None and remaining <= FEW
         return View(
             total=self.total,
@@ -140,17 +155,24 @@ class Metrics:
             rate_per_s=self._rate(now, _RATE_WINDOW_S),
             left_s=None if remaining is None else self._left_s(now, remaining),
             waited_for=tuple(r.job_id for r in self._in_flight.values() if r.job_id) if few else (),
+            never_begun=self._never_begun,
         )
 
     def percentiles(self, name: str) -> Percentiles:
-        """Of one of MEASURES, in seconds; within 0.1 % of the exact ones, by the same rank."""
+        """Of one of MEASURES, in seconds; within 0.1 % of the exact ones, by the same rank.
+
+        Those of too few values are None, as in `percentiles`.
+        """
         histogram = self._histograms[name].whole
         count: int = histogram.total_count
         if not count:
             return Percentiles(0)
         shares = [100 * rank(count, percent) / count for percent in SHARES]
         found = histogram.get_percentile_to_value_dict(shares)  # in one pass
-        p50, p90, p95, p99 = (found[share] / _MICROSECONDS for share in shares)
+        p50, p90, p95, p99 = (
+            found[share] / _MICROSECONDS if count >= fewest(percent) else None
+            for share, percent in zip(shares, SHARES, strict=True)
+        )
         return Percentiles(count, p50, p90, p95, p99, histogram.max_value / _MICROSECONDS)
 
     def _count_closed(self, outcome: Outcome, count: int) -> None:

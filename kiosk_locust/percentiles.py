@@ -5,10 +5,12 @@ Memory: some columns at a time, 8 MB each for a million values, and one of them 
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice
 
 #: The percentiles that are told, beside the greatest value.
@@ -19,7 +21,11 @@ _CHUNK = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Of ``count`` values, in seconds; every value was really measured. None of no values."""
+    """Of ``count`` values, in seconds; every value was really measured.
+
+    A percentile of fewer values than `fewest` says is None: it would be the greatest of them,
+    which ``max`` has.
+    """
 
     count: int
     p50: float | None = None
@@ -27,6 +33,14 @@ class Percentiles:
     p95: float | None = None
     p99: float | None = None
     max: float | None = None
+
+
+def fewest(percent: float) -> int:
+    """The number of values from which on a percentile is another rank than the greatest.
+
+    100 for p99, 20 for p95, 10 for p90, 2 for the median.
+    """
+    return math.ceil(1 / (1 - Fraction(str(percent)) / 100))
 
 
 def rank(count: int, percent: int) -> int:
@@ -45,7 +59,10 @@ def of_values(values: Sequence[float]) -> Percentiles:
         return Percentiles(0)
     ordered = sorted(values)
     count = len(ordered)
-    p50, p90, p95, p99 = (ordered[rank(count, percent) - 1] for percent in SHARES)
+    p50, p90, p95, p99 = (
+        ordered[rank(count, percent) - 1] if count >= fewest(percent) else None
+        for percent in SHARES
+    )
     return Percentiles(count, p50, p90, p95, p99, ordered[-1])
 
 

@@ -1,4 +1,7 @@
-"""The processes that worked on a run, one after the other, and the gaps between them."""
+"""The processes that worked on a run, one after the other, and the gaps between them.
+
+The scratch table ``temp.spells`` has the times in which one of them was alive.
+"""
 
 # ruff: noqa: S608  the parts of the SQL here are constants of this package, no input
 
@@ -6,10 +9,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
+
+from kiosk_locust import units
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +36,33 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A time (epoch seconds) in which nobody worked on the run."""
+    """A time (epoch seconds) in which no process of the run was alive.
+
+    It begins when the session before had ended, or where its process died, at its last sign of
+    life; ``ended_by`` says why it ended.
+    """
 
     begin: float
     end: float
+    ended_by: str = ""
 
-    def as_json(self) -> dict[str, float]:
-        """``from``, ``to`` and ``seconds``; two processes' clocks cannot make it less than 0."""
-        return {"from": self.begin, "to": self.end, "seconds": max(0.0, self.end - self.begin)}
+    @property
+    def seconds(self) -> float:
+        """How long it is; two processes' clocks cannot make it less than 0."""
+        return max(0.0, self.end - self.begin)
+
+    def within(self, start: float, end: float) -> float:
+        """How many seconds of it lie between two moments."""
+        return max(0.0, min(self.end, end) - max(self.begin, start))
+
+    def as_json(self) -> dict[str, Any]:
+        """``from``, ``to``, ``seconds`` and ``ended_by``."""
+        return {
+            "from": self.begin,
+            "to": self.end,
+            "seconds": self.seconds,
+            "ended_by": self.ended_by,
+        }
 
 
 class Spans(NamedTuple):
@@ -64,7 +89,30 @@ def gaps(found: Sequence[Session]) -> Iterator[Gap]:
     """The gaps between them."""
     for before, after in itertools.pairwise(found):
         if before.ended_at is not None:
-            yield Gap(before.ended_at, after.started_at)
+            yield Gap(before.ended_at, after.started_at, before.ended_by)
+
+
+def interrupted(found: Sequence[Gap]) -> str:
+    """Words on all gaps together, for the end of a sentence; empty where there is none."""
+    if not found:
+        return ""
+    seconds = units.seconds(sum(gap.seconds for gap in found))
+    if len(found) == 1:
+        return (
+            f"the run was interrupted once ({found[0].ended_by or 'not known why'}), for {seconds}"
+        )
+    return f"the run was interrupted {len(found):,} times, for {seconds} in all"
+
+
+def mark_spells(db: sqlite3.Connection, found: Iterable[Gap]) -> None:
+    """Fill ``temp.spells`` with the times around the gaps; without any it is all time."""
+    db.execute("DROP TABLE IF EXISTS temp.spells")
+    db.execute("CREATE TEMP TABLE spells (alive_from REAL, alive_until REAL)")
+    edges = [-math.inf]
+    for gap in found:
+        edges += [gap.begin, gap.begin + gap.seconds]
+    pairs = zip(edges[::2], [*edges[1::2], math.inf], strict=True)
+    db.executemany("INSERT INTO temp.spells VALUES (?, ?)", pairs)
 
 
 def spans(

@@ -5,19 +5,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust import by_type, latencies, moved, percentiles, units
+from kiosk_locust import by_type, latencies, moved, percentiles
+from kiosk_locust.completions import END_AT, START_AT, find_plateau
+from kiosk_locust.headline import headline, pause_lines
 from kiosk_locust.measures import ENDED, STAGE_FIELDS
 from kiosk_locust.moved import Moved
 from kiosk_locust.percentiles import Percentiles
+from kiosk_locust.quality.plateau import Plateau
 from kiosk_locust.quality.regime import Regime
 from kiosk_locust.reading import Facts, facts, opened
 from kiosk_locust.record import Outcome
-from kiosk_locust.sessions import spans
+from kiosk_locust.sessions import Gap, gaps, interrupted, mark_spells, spans
+from kiosk_locust.statements import WAS_SENT
 from kiosk_locust.times import Times, children_of, gather, stage_column
 
 _CHOSEN = "(:cycle IS NULL OR cycle = :cycle)"
@@ -38,11 +42,17 @@ _COLUMNS = {
 _COUNTS = f"""SELECT count(*), count(job_id), sum(ambiguous <> 0), sum(polls),
     sum(images_done), sum(images_failed), sum(coalesce(expire_error, '') <> '')
     FROM tickets WHERE {_CHOSEN}"""
-_SPAN = """SELECT min(submitted_at), max(submitted_at + duration_s) FILTER (WHERE ended),
-    sum(outcome IN ('done', 'partial')), sum(images_done), sum(waited), sum(NOT kept),
+_SPAN = f"""SELECT min({START_AT}), max({END_AT}),
+    sum(outcome IN ('done', 'partial')), sum(images_done), sum(waited), min(submitted_at),
     sum(is_corrected), sum(flaw <> ''), sum(NOT adds_up),
     avg(unknown_share) FILTER (WHERE NOT is_zip), avg(unknown_share) FILTER (WHERE is_zip)
     FROM temp.times WHERE """
+#: What was done while a process of the run was alive.
+_ALIVE = f"""SELECT sum(outcome IN ('done', 'partial')), sum(images_done) FROM temp.times
+    JOIN temp.spells ON {END_AT} > alive_from AND {END_AT} <= alive_until WHERE """
+#: Tickets that were closed before anything of theirs was sent.
+_NEVER_BEGUN = f"""SELECT count(*) FROM tickets WHERE outcome = 'unfinished' AND job_id IS NULL
+    AND {_CHOSEN} AND NOT {WAS_SENT}"""
 _COLD = f"""SELECT duration_s, queue_wait_s FROM temp.times
     WHERE {_CHOSEN} AND submitted_at IS NOT NULL ORDER BY submitted_at LIMIT 1"""
 
@@ -78,11 +88,31 @@ class Soundness:
 
 
 @dataclass(frozen=True, slots=True)
+class Pauses:
+    """Times in which no process of the run was alive, and the figures without them.
+
+    ``seconds`` is how much of the makespan they are. The rates count what was done while a
+    process was alive, over that time. ``text`` is a clause on all of them, ``lines`` has one
+    for each, or of many one for all.
+    """
+
+    count: int
+    seconds: float
+    makespan_s: float | None
+    jobs_per_s: float | None
+    images_per_s: float | None
+    text: str
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """Counts, rates a second and percentiles in seconds; times are epoch seconds.
 
-    What could not be measured is None. ``makespan_s`` goes from the first submission to the
-    end of the job that ended last (its submission plus its duration); rates are over it.
+    What could not be measured is None, as is a rate of one job or one image. ``makespan_s`` goes
+    from the first due time (in a closed workload, when the first job was taken) to the end of
+    the job that ended last; rates are over it. ``never_begun`` of the tickets are closed as
+    unfinished, and nothing of theirs was sent.
     """
 
     workload: str
@@ -90,6 +120,7 @@ class Summary:
     outcomes: Mapping[str, int]  # every outcome, those of no ticket as 0
     ended: int  # done, partial or failed: percentiles are over these
     not_ended: int
+    never_begun: int
     submitted: int
     attempts: int  # requests to submit a job, lost and refused ones too
     ambiguous: int
@@ -97,13 +128,16 @@ class Summary:
     expire_errors: int
     images_done: int
     images_failed: int
+    first_due_at: float | None
     first_submitted_at: float | None
     last_ended_at: float | None
     makespan_s: float | None
     jobs_per_s: float | None  # done and partial ones
     images_per_s: float | None  # done ones
-    plateau_jobs_per_s: float | None  # from 10 % to 90 % of the ends
+    plateau_jobs_per_s: float | None  # the rates of ``plateau``
     plateau_images_per_s: float | None
+    plateau: Plateau
+    pauses: Pauses
     regime: Regime
     headline: str  # what the run comes to, by its regime
     trimmed: Trimmed
@@ -130,6 +164,8 @@ class Summary:
             **{
                 **found,
                 "regime": Regime(**found["regime"]),
+                "plateau": Plateau(**found["plateau"]),
+                "pauses": Pauses(**{**found["pauses"], "lines": tuple(found["pauses"]["lines"])}),
                 "trimmed": Trimmed(**found["trimmed"]),
                 "cold_start": ColdStart(**found["cold_start"]),
                 "soundness": Soundness(**found["soundness"]),
@@ -154,11 +190,13 @@ def summarise_open(
 ) -> Summary:
     """The same from a ledger that is open already, whose ``times`` may be gathered already."""
     times = times or gather(db, run)
+    gaps_between = tuple(gaps(run.sessions))
+    mark_spells(db, gaps_between)
     given = {"cycle": cycle}
     # fmt: off
     (tickets, submitted, ambiguous, polls, images_done, images_failed,
      expire_errors) = db.execute(_COUNTS, given).fetchone()
-    first, ended_at, *_ = db.execute(_SPAN + _CHOSEN, given).fetchone()
+    first, ended_at, _, _, _, submitted_at, *_ = db.execute(_SPAN + _CHOSEN, given).fetchone()
     (kept_first, kept_ended_at, useful, images, waited, _, corrected, flawed, contradicting,
      unknown_images, unknown_zips) = db.execute(_SPAN + latencies.CHOSEN, given).fetchone()
     # fmt: on
@@ -169,18 +207,22 @@ def summarise_open(
     outcomes = {outcome.value: counted.get(outcome.value, 0) for outcome in Outcome}
     ended = sum(outcomes[outcome] for outcome in ENDED)
     kept_span_s = _span(kept_first, kept_ended_at)
-    plateau_jobs, plateau_images = latencies.plateau(db, cycle)
+    percentiles_s = _percentiles(db, given)
+    plateau = find_plateau(db, cycle, percentiles_s["total"].p50)
     regime = latencies.regime(db, cycle)
     found = {name: latencies.latency(db, name, cycle) for name in latencies.COLUMNS}
     latency = {name: latencies.as_json(each, regime) for name, each in found.items()}
     is_open = run.is_open
     makespan_s = _span(first, ended_at)
+    images_per_s = _rate_over(images, kept_span_s)
+    done = (outcomes[Outcome.DONE] + outcomes[Outcome.PARTIAL], images_done or 0)
     return Summary(
         workload="open" if is_open else "closed",
         tickets=tickets,
         outcomes=outcomes,
         ended=ended,
         not_ended=tickets - ended,
+        never_begun=db.execute(_NEVER_BEGUN, given).fetchone()[0],
         submitted=submitted,
         attempts=_attempts(db, given),
         ambiguous=ambiguous or 0,
@@ -188,15 +230,20 @@ def summarise_open(
         expire_errors=expire_errors or 0,
         images_done=images_done or 0,
         images_failed=images_failed or 0,
-        first_submitted_at=first,
+        first_due_at=first,
+        first_submitted_at=submitted_at,
         last_ended_at=ended_at,
         makespan_s=makespan_s,
-        jobs_per_s=_ratio(useful or 0, kept_span_s),
-        images_per_s=_ratio(images or 0, kept_span_s),
-        plateau_jobs_per_s=plateau_jobs,
-        plateau_images_per_s=plateau_images,
+        jobs_per_s=_rate_over(useful, kept_span_s),
+        images_per_s=images_per_s,
+        plateau_jobs_per_s=plateau.jobs_per_s,
+        plateau_images_per_s=plateau.images_per_s,
+        plateau=plateau,
+        pauses=_pauses(db, given, gaps_between, (first, ended_at), (kept_first, kept_ended_at)),
         regime=regime,
-        headline=_headline(regime, makespan_s, plateau_images, latency["duration"]),
+        headline=headline(
+            regime, done, makespan_s, images_per_s, plateau=plateau, latency=latency["duration"]
+        ),
         trimmed=Trimmed(times.warmup, times.cooldown, cut, latencies.suggested_warmup(db, cycle)),
         cold_start=_cold_start(db, run, given),
         soundness=Soundness(
@@ -206,28 +253,41 @@ def summarise_open(
         rate_achieved_per_s=_rate(db, "submitted_at", given) if is_open else None,
         waited_for_user=(waited or 0) if is_open else None,
         duration_from=_tally(db, "duration_from", "temp.times", given),
-        percentiles_s=_percentiles(db, given),
+        percentiles_s=percentiles_s,
         latency=latency,
         by_job_type=by_type.by_job_type(db, cycle, kept_span_s),
         moved=moved.count(db, given, is_downloading=run.is_downloading),
     )
 
 
-def _headline(
-    regime: Regime,
-    makespan_s: float | None,
-    images_per_s: float | None,
-    latency: Mapping[str, Mapping[str, Any]],
-) -> str:
-    """A batch is told by how long it took, a steady run by its latency."""
-    rate = units.rate(images_per_s, "images")
-    if regime.kind == "batch":
-        return f"batch: {units.seconds(makespan_s)}, {rate} at its plateau ({regime.why})"
-    told = []
-    for name in ("p50", "p95"):
-        least = "> " if latency[name]["is_least"] else ""
-        told.append(f"{name} {least}{units.seconds(latency[name]['value_s'])}")
-    return f"steady: {', '.join(told)} a job at {units.rate(regime.arrivals_per_s, 'jobs')}"
+def _pauses(
+    db: sqlite3.Connection,
+    given: Mapping[str, object],
+    gaps_between: Sequence[Gap],
+    whole: tuple[float | None, float | None],
+    kept: tuple[float | None, float | None],
+) -> Pauses:
+    """Those of the cycle, between its first due time and its last end; of the run, all."""
+    makespan_s, kept_s = _span(*whole), _span(*kept)
+    if whole[0] is None or whole[1] is None or kept[0] is None or kept[1] is None:
+        lines = pause_lines(gaps_between, None)
+        return Pauses(len(gaps_between), 0.0, None, None, None, interrupted(gaps_between), lines)
+    start, end = whole[0], whole[1]
+    if given["cycle"] is not None:
+        gaps_between = [gap for gap in gaps_between if gap.within(start, end)]
+    paused_s = sum(gap.within(start, end) for gap in gaps_between)
+    kept_paused_s = sum(gap.within(kept[0], kept[1]) for gap in gaps_between)
+    useful, images = db.execute(_ALIVE + latencies.CHOSEN, given).fetchone()
+    alive_s = (kept_s or 0.0) - kept_paused_s
+    return Pauses(
+        len(gaps_between),
+        paused_s,
+        None if makespan_s is None else makespan_s - paused_s,
+        _rate_over(useful, alive_s),
+        _rate_over(images, alive_s),
+        interrupted(gaps_between),
+        pause_lines(gaps_between, start),
+    )
 
 
 def _cold_start(db: sqlite3.Connection, run: Facts, given: Mapping[str, object]) -> ColdStart:
@@ -265,6 +325,11 @@ def _attempts(db: sqlite3.Connection, given: Mapping[str, object]) -> int:
 
 def _span(start: float | None, end: float | None) -> float | None:
     return None if start is None or end is None else end - start
+
+
+def _rate_over(number: int | None, span_s: float | None) -> float | None:
+    """So many a second; None of a single one, which has no rate."""
+    return _ratio(number, span_s) if number and number > 1 else None
 
 
 def _ratio(number: int, span_s: float | None) -> float | None:

@@ -25,6 +25,9 @@ _SAID = {
 }
 
 
+_NEVER_BEGUN = "never begun"
+
+
 class Verdict(NamedTuple):
     """The process's exit code (0, 1 or 2) and why, without the code."""
 
@@ -56,6 +59,8 @@ def exit_code(
     aborted: str = "",
     *,
     results_missing: int = 0,
+    never_begun: int = 0,
+    interrupted: str = "",
 ) -> Verdict:
     """0: every ticket is closed as done; 1: jobs, images or thresholds failed; 2: anything worse.
 
@@ -66,12 +71,14 @@ def exit_code(
     was wanted; then tickets are left open, and it is 1. Failures of a kind that thresholds speak of
     are none where those thresholds are met. ``results_missing`` is how many results could not be
     downloaded, which is said and changes no code: a benchmark's jobs are done without them.
+    ``never_begun`` of the unfinished tickets had nothing sent. ``interrupted`` says that the run
+    was, and for how long; this changes no code either.
     """
-    found = _exit_code(counts, finished, trouble, judgement, aborted)
-    if not results_missing:
-        return found
-    missing = units.count(results_missing, "result")
-    return Verdict(found.code, f"{found.why}; {missing} could not be downloaded")
+    found = _exit_code(counts, finished, trouble, judgement, aborted, never_begun=never_begun)
+    said = [found.why]
+    if results_missing:
+        said.append(f"{units.count(results_missing, 'result')} could not be downloaded")
+    return Verdict(found.code, "; ".join([*said, interrupted] if interrupted else said))
 
 
 def _exit_code(
@@ -80,12 +87,14 @@ def _exit_code(
     trouble: str,
     judgement: Judgement | None,
     aborted: str,
+    *,
+    never_begun: int,
 ) -> Verdict:
     judgement = judgement or Judgement()
     total = sum(counts.values())
     failed = tuple(o for o in FAILURES if not _SPOKEN_OF[o] & judgement.accepted)
     ends = () if aborted else OPEN_ENDS
-    open_ends = _told(counts, ends, total)
+    open_ends = _told(counts, ends, total, never_begun)
     failures = _told(counts, failed, total)
     doubt = _doubt(judgement)
     if trouble or open_ends or (not finished and not aborted) or (doubt and total):
@@ -96,7 +105,7 @@ def _exit_code(
         return Verdict(2, "no job was run")
     missed = "; ".join(each.line for each in judgement.missed)
     if aborted:
-        left = _told(counts, OPEN_ENDS, total)
+        left = _told(counts, OPEN_ENDS, total, never_begun)
         missed = f"{aborted}; that ended the run ({ABORTED}){f', {left}' if left else ''}"
     if failures or missed:
         return Verdict(1, "; ".join(part for part in (failures, missed) if part))
@@ -113,15 +122,23 @@ def _doubt(judgement: Judgement) -> str:
     return "; ".join(parts + [each.line for each in judgement.unmeasured])
 
 
-def _told(counts: Mapping[Outcome, int], among: tuple[Outcome, ...], total: int) -> str:
+def _told(
+    counts: Mapping[Outcome, int], among: tuple[Outcome, ...], total: int, never_begun: int = 0
+) -> str:
     """``3 of 100 jobs failed``, ``2 of 100 jobs are unfinished and 1 timed out``."""
-    parts = [(counts[outcome], _SAID[outcome]) for outcome in among if counts.get(outcome)]
+    parts = [(counts.get(outcome, 0), _SAID[outcome]) for outcome in among]
+    if Outcome.UNFINISHED in among:
+        place = among.index(Outcome.UNFINISHED)
+        parts[place] = (parts[place][0] - never_begun, parts[place][1])
+        parts.append((never_begun, _NEVER_BEGUN))
+    parts = [(number, said) for number, said in parts if number]
     if not parts:
         return ""
     told = []
     for position, (number, said) in enumerate(parts):
         verb = ("is " if number == 1 else "are ") if said.startswith(("done", "unfin")) else ""
-        verb = ("was " if number == 1 else "were ") if said == "rejected" else verb
+        if said in (_SAID[Outcome.REJECTED], _NEVER_BEGUN):
+            verb = "was " if number == 1 else "were "
         many = f"{number:,} of {units.count(total, 'job')}" if position == 0 else f"{number:,}"
         told.append(f"{many} {verb}{said}")
     return " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))

@@ -50,7 +50,12 @@ def finished(folder: Path, asked: Asked, ended_by: str = ALL_CLOSED, **meta: str
     outcomes = Counter({Outcome.DONE: 2})
     options = SimpleNamespace(trust=TrustOptions())
     run: Any = SimpleNamespace(
-        ended_by=ended_by, outcomes=outcomes, finished=True, trouble="", options=options
+        ended_by=ended_by,
+        outcomes=outcomes,
+        finished=True,
+        trouble="",
+        options=options,
+        never_leased=0,
     )
     clock = ManualClock(1000.0)
     finish = Finish(cast(Run, run), ledger, folder, clock, costing=cast(Costing, asked))

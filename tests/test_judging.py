@@ -36,3 +36,16 @@ def test_a_jolt_makes_no_run_late_but_what_chance_does_not_explain_does(
 ) -> None:
     found = reasons(tmp_path / "run.db", late, of)
     assert ("submission-lag" in found) == is_late
+
+
+@pytest.mark.parametrize(("simulated", "is_offered"), [("true", False), ("false", True)])
+def test_only_a_run_whose_kiosk_outlives_it_is_advised_to_resume(
+    simulated: str, is_offered: bool, tmp_path: Path
+) -> None:
+    ledger = make(
+        tmp_path / "run.db", [Row(), Row(number=1, outcome="unfinished")], simulated=simulated
+    )
+    with closing(Reckoning(ledger)) as reckoning:
+        judged = judge(reckoning, TrustOptions(), Generator({}))
+    (why,) = [each.why for each in judged.judgement.reasons if each.rule == "undecided"]
+    assert ("--resume" in why) == is_offered

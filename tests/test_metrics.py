@@ -48,8 +48,9 @@ def test_images_of_a_zip_are_counted_apart() -> None:
 def test_tickets_that_no_job_was_made_for_are_counted_together() -> None:
     found, _ = metrics(50)
     found.on_never_leased(Outcome.UNFINISHED, 40)
-    assert found.view().closed == 40
-    assert found.view().outcomes == {Outcome.UNFINISHED: 40}
+    view = found.view()
+    assert (view.closed, view.never_begun, view.outcomes) == (0, 40, {})
+    assert not view.is_over
 
 
 def test_the_rate_is_that_of_the_last_ten_seconds() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -28,7 +29,7 @@ def test_every_outcome_is_counted_and_those_of_no_ticket_are_0(tmp_path: Path) -
     assert (found.tickets, found.ended, found.not_ended, found.submitted) == (4, 3, 1, 3)
 
 
-def test_the_makespan_goes_from_the_first_submission_to_the_last_end(tmp_path: Path) -> None:
+def test_the_makespan_goes_from_the_first_due_time_to_the_last_end(tmp_path: Path) -> None:
     rows = [
         Row(submitted_at=T0 + 1, duration_s=20.0),
         Row(submitted_at=T0 + 2, duration_s=3.0),
@@ -36,17 +37,68 @@ def test_the_makespan_goes_from_the_first_submission_to_the_last_end(tmp_path: P
     ]
     found = summary(tmp_path, *rows)
     assert (found.first_submitted_at, found.last_ended_at) == (T0 + 1, T0 + 21)
-    assert found.makespan_s == 20.0
+    assert (found.first_due_at, found.makespan_s) == (T0, 21.0)
+
+
+def test_the_makespan_of_a_closed_workload_begins_when_its_first_job_is_taken(
+    tmp_path: Path,
+) -> None:
+    own: dict[str, Any] = {"due_at": None, "fields": {**IMAGE_FIELDS, "created_at": ""}}
+    rows = [
+        Row(taken_at=T0 + 2, submitted_at=T0 + 3, duration_s=5.0, **own),
+        Row(taken_at=T0 + 1, submitted_at=T0 + 4, duration_s=6.0, **own),
+    ]
+    assert summary(tmp_path, *rows, workload="closed").makespan_s == 9.0
 
 
 def test_throughput_counts_what_was_done_in_jobs_and_in_images(tmp_path: Path) -> None:
     rows = [
         Row(duration_s=10.0, images_done=6, images_failed=4, outcome="partial"),
+        Row(),
         Row(images_done=0, images_failed=1, outcome="failed"),
     ]
     found = summary(tmp_path, *rows)
-    assert (found.jobs_per_s, found.images_per_s) == (0.1, 0.6)
-    assert (found.images_done, found.images_failed) == (6, 5)
+    assert (found.jobs_per_s, found.images_per_s) == (0.2, 0.7)
+    assert (found.images_done, found.images_failed) == (7, 5)
+
+
+def test_a_single_job_has_its_figures_and_neither_a_rate_nor_a_regime(tmp_path: Path) -> None:
+    found = summary(tmp_path, Row(duration_s=1.25))
+    assert (found.makespan_s, found.jobs_per_s, found.images_per_s) == (1.25, None, None)
+    assert (found.plateau_jobs_per_s, found.plateau_images_per_s) == (None, None)
+    assert found.regime.kind == "unknown"
+    assert found.headline == "1 job and 1 image done in 1.25 s"
+    assert found.percentiles_s["duration"] == Percentiles(1, None, None, None, None, 1.25)
+
+
+@pytest.mark.parametrize(
+    ("count", "there"),
+    [
+        (9, {"p50": 5.0}),
+        (10, {"p50": 5.0, "p90": 9.0}),
+        (19, {"p50": 10.0, "p90": 18.0}),
+        (20, {"p50": 10.0, "p90": 18.0, "p95": 19.0}),
+        (99, {"p50": 50.0, "p90": 90.0, "p95": 95.0}),
+        (100, {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0}),
+    ],
+)
+def test_a_percentile_of_so_few_that_it_is_their_greatest_is_none(
+    tmp_path: Path, count: int, there: dict[str, float]
+) -> None:
+    rows = [
+        Row(number=n, duration_s=float(n + 1), fields={**IMAGE_FIELDS, "created_at": ""})
+        for n in range(count)
+    ]
+    found = summary(tmp_path, *rows)
+    exact = found.percentiles_s["duration"]
+    values = {"p50": exact.p50, "p90": exact.p90, "p95": exact.p95, "p99": exact.p99}
+    assert {name: value for name, value in values.items() if value is not None} == there
+    latency = {name: each["value_s"] for name, each in found.latency["duration"].items()}
+    assert {name: value for name, value in latency.items() if value is not None} == there
+    assert exact.max == count
+    if count < 100:
+        wanted = f"p99 needs 100 jobs, there are {count}"
+        assert found.latency["duration"]["p99"]["why"] == wanted
 
 
 def test_a_run_in_which_nothing_ended_has_no_rates_and_no_percentiles(tmp_path: Path) -> None:
@@ -93,8 +145,8 @@ def test_every_attempt_is_counted_but_only_accepted_ones_are_timed(tmp_path: Pat
     accepted = (2, T0 + 10, T0 + 10.25, T0 + 10.75, "accepted", 200, None, "id")
     found = summary(tmp_path, Row(attempts=(lost, accepted), ambiguous=1))
     assert (found.attempts, found.ambiguous) == (2, 1)
-    assert found.percentiles_s["socket_wait"] == Percentiles(1, *[0.25] * 5)
-    assert found.percentiles_s["submission_http"] == Percentiles(1, *[0.5] * 5)
+    assert found.percentiles_s["socket_wait"] == Percentiles(1, max=0.25)
+    assert found.percentiles_s["submission_http"] == Percentiles(1, max=0.5)
 
 
 def test_lag_and_detection_bound_are_differences_of_our_own_times(tmp_path: Path) -> None:
@@ -106,7 +158,7 @@ def test_lag_and_detection_bound_are_differences_of_our_own_times(tmp_path: Path
 def test_each_childs_number_counts_in_a_stage_of_a_zip(tmp_path: Path) -> None:
     zipped = {**IMAGE_FIELDS, "upload_time": "3,1,x,2"}
     found = summary(tmp_path, Row(file="a.zip", job_id="segmentation-zip:a.zip:1", fields=zipped))
-    assert found.percentiles_s["upload"] == Percentiles(3, 2.0, 3.0, 3.0, 3.0, 3.0)
+    assert found.percentiles_s["upload"] == Percentiles(3, 2.0, max=3.0)
 
 
 def test_stages_of_jobs_that_did_not_end_are_left_out(tmp_path: Path) -> None:
@@ -159,5 +211,7 @@ def test_percentiles_are_those_of_the_nearest_rank(values: list[float]) -> None:
     ordered = sorted(values)
     shares = [(found.p50, 50), (found.p90, 90), (found.p95, 95), (found.p99, 99), (found.max, 100)]
     for value, percent in shares:
-        assert value == ordered[math.ceil(len(ordered) * percent / 100) - 1]
+        place = math.ceil(len(ordered) * percent / 100)
+        is_told = percent == 100 or place < len(ordered)
+        assert value == (ordered[place - 1] if is_told else None)
     db.close()

@@ -182,7 +182,7 @@ def undecided(facts: Facts, limit: float) -> str:
     said = "; ".join(parts) if parts else "how they ended is not known"
     return (
         f"{facts.undecided or 0:,} of {units.count(facts.tickets, 'job')} have no end, more than"
-        f" {percent(limit)}: {said}. {_open_fix(ends)}"
+        f" {percent(limit)}: {said}. {_open_fix(ends, can_resume=facts.can_resume)}"
     )
 
 
@@ -202,20 +202,25 @@ def _open_parts(ends: OpenEnds) -> list[str]:
     return parts
 
 
-def _open_fix(ends: OpenEnds) -> str:
+def _open_fix(ends: OpenEnds, *, can_resume: bool) -> str:
     """The fix of the largest part."""
+    again = "Resume the run (--resume)" if can_resume else "Start a new run"
     fixes = [
-        (ends.never_begun + ends.unsubmitted, "Resume the run (--resume) to submit them"),
+        (
+            ends.never_begun + ends.unsubmitted,
+            f"{again} to submit them" if can_resume else f"{again}, and let it end",
+        ),
         (
             ends.in_flight,
-            "Resume the run (--resume) to see how they end, or give jobs in flight more time"
-            " (--stop-timeout)",
+            f"{again} to see how they end, or give jobs in flight more time (--stop-timeout)"
+            if can_resume
+            else "Give jobs in flight more time (--stop-timeout)",
         ),
         (ends.timed_out, "Raise JOB_TIMEOUT, or see why the Kiosk did not end them"),
         *((number, ERRORS[kind][1]) for kind, number in ends.errors.items()),
     ]
     number, fix = max(fixes, key=lambda part: part[0])
-    return fix if number else "Resume the run (--resume), or give it more time"
+    return fix if number else f"{again}, or give it more time"
 
 
 def lost(facts: Facts, limit: float) -> str:

@@ -82,4 +82,5 @@ class Facts:
     master_reply_p99_s: float | None = None
     silence_s: float | None = None  # the longest time without an answer while some were awaited
     simulator_cpu_share: float | None = None
+    can_resume: bool = True  # False of a run whose simulated Kiosk ended with it
     causes: Causes = field(default_factory=Causes)

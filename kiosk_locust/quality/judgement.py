@@ -130,18 +130,22 @@ def judgement(
     is_batch: bool,
     why_batch: str = "",
     findings: Sequence[str] = (),
+    interrupted: str = "",
 ) -> Judgement:
     """The judgement of a run; a latency says little of a batch, which draws a warning.
 
-    ``findings`` are warnings, too: of what the Kiosk did, which makes no run invalid.
+    So does that it was ``interrupted``, a clause that says so: nothing is wrong with its jobs'
+    times, but rates over its makespan have that time in them. ``findings`` are warnings, too: of
+    what the Kiosk did, which makes no run invalid.
     """
     rows = tuple(rows)
+    of_pauses = (f"{interrupted}: {_WITH_PAUSES}",) if interrupted else ()
     of_batch = _warnings([row.threshold for row in rows], why_batch) if is_batch else ()
     return Judgement(
         validity.reasons,
         validity.unjudged,
         tuple(_row(row) for row in rows),
-        (*of_batch, *findings),
+        (*of_pauses, *of_batch, *findings),
     )
 
 
@@ -168,6 +172,10 @@ def _warnings(thresholds: Sequence[Threshold], why: str) -> tuple[str, ...]:
     )
 
 
+_WITH_PAUSES = (
+    "makespan and throughput have that time in them, and are told without it, too; the plateau"
+    " does not reach over it"
+)
 #: Durations that grow with the number of jobs where work piles up.
 _OF_THE_QUEUE = frozenset({"job", "job_since_due", "queue_wait"})
 

@@ -76,7 +76,7 @@ SINGLE: dict[str, Kind] = {
     **dict.fromkeys(OUTCOMES, Kind.SHARE),
     "images_failed": Kind.SHARE,
     "throughput": Kind.RATE,  # over the makespan
-    "plateau": Kind.RATE,  # from 10 % to 90 % of the ends
+    "plateau": Kind.RATE,  # of the longest stretch at one rate
     "cost.per_image": Kind.MONEY,  # per good image
     "cost.per_job": Kind.MONEY,
     "cost.total": Kind.MONEY,

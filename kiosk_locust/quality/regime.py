@@ -6,15 +6,16 @@ of jobs, so its headline is how long it took and how fast it went at its plateau
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from kiosk_locust import units
+
 #: How far L may be from lambda * W, and which share of the jobs may pile up, in a steady run.
 TOLERANCE = 0.05
-#: The plateau lies between these shares of the ends.
-PLATEAU = (0.1, 0.9)
+#: Of so few jobs, TOLERANCE is less than one job: they tell neither a batch nor a steady run.
+FEWEST_JOBS = 20
 
 
 class Stay(NamedTuple):
@@ -31,10 +32,11 @@ class Regime:
     Over the window, ``in_system`` is the mean number of jobs in the Kiosk (L),
     ``arrivals_per_s`` their rate (lambda) and ``stay_s`` their mean duration (W), ``growth``
     the slope of the number in the system over the arrival rate: the share of the jobs that
-    came in and piled up. None where there was nothing to measure.
+    came in and piled up. None where there was nothing to measure. ``kind`` is ``unknown`` of
+    fewer than FEWEST_JOBS jobs.
     """
 
-    kind: Literal["batch", "steady"]
+    kind: Literal["batch", "steady", "unknown"]
     in_system: float | None
     arrivals_per_s: float | None
     stay_s: float | None
@@ -91,19 +93,28 @@ def flow(stays: Iterable[Stay], start_at: float, end_at: float, until: float) ->
     return Flow(max(0.0, span_s), arrivals, stayed_s, inside_s, piled_up)
 
 
-def judged(flows: Sequence[Flow]) -> Regime:
+def unknown(jobs: int) -> Regime:
+    """The regime of so few jobs."""
+    why = f"{units.count(jobs, 'job')} came in, {FEWEST_JOBS} are needed to tell"
+    return Regime("unknown", None, None, None, None, why)
+
+
+def judged(flows: Sequence[Flow], cycles: int | None = None) -> Regime:
     """The regime of a run, by the windows of its cycles together.
 
     A run is steady where the jobs that piled up come to at most 5 % of those that came in,
     and where L = lambda * W (Little, Oper. Res. 9 (1961) 383) holds within 5 %; over a finite
     window the two sides differ by the work that is carried over its ends. Cycles are taken
     together, not each by itself: with many, one of them would look like a batch by chance.
+    Fewer than FEWEST_JOBS jobs are not judged. ``cycles`` is how many cycles the flows are of,
+    where that is not one each: one that was interrupted has a flow before and one after.
     """
     span_s = sum(each.span_s for each in flows)
     arrivals = sum(each.arrivals for each in flows if each.span_s)
     stayed_s = sum(each.stayed_s for each in flows if each.span_s)
-    if not any(each.arrivals for each in flows):
-        return Regime("batch", None, None, None, None, "no job was in the system")
+    came = sum(each.arrivals for each in flows)
+    if came < FEWEST_JOBS:
+        return unknown(came)
     if not span_s:
         return Regime("batch", None, None, None, None, "all jobs were submitted at once")
     if not arrivals or stayed_s <= 0:
@@ -112,12 +123,12 @@ def judged(flows: Sequence[Flow]) -> Regime:
     growth = sum(each.piled_up for each in flows) / arrivals
     inside_s = sum(each.inside_s for each in flows)
     found = Regime("steady", inside_s / span_s, rate, stayed_s / arrivals, growth, "")
-    return _judged(found, len(flows))
+    return _judged(found, len(flows) if cycles is None else cycles)
 
 
 def _judged(found: Regime, cycles: int) -> Regime:
     error, growth = found.littles_error or 0.0, found.growth or 0.0
-    kind: Literal["batch", "steady"] = "batch"
+    kind: Literal["batch", "steady", "unknown"] = "batch"
     if abs(growth) > TOLERANCE:
         what = "came in and piled up" if growth > 0 else "were worked off from a pile"
         why = f"{abs(growth):.0%} of the jobs {what}"
@@ -127,20 +138,3 @@ def _judged(found: Regime, cycles: int) -> Regime:
         kind, why = "steady", "the queue did not grow, and L = lambda * W within 5 %"
     over = f"over {cycles} cycles, " if cycles > 1 else ""
     return replace(found, kind=kind, why=over + why)
-
-
-def plateau_per_s(ended_at: Sequence[float], done: Sequence[float] | None = None) -> float | None:
-    """Throughput between 10 % and 90 % of the ends: what was done after the one, up to the other.
-
-    ``ended_at`` in epoch seconds, ascending; ``done`` what each end brought (images), else 1.
-    So neither the start of the first jobs nor the last ones, which leave machines idle, count.
-    None where fewer than 10 jobs ended or all at once.
-    """
-    count = len(ended_at)
-    if count < 10:
-        return None
-    first = math.ceil(count * PLATEAU[0]) - 1
-    last = math.ceil(count * PLATEAU[1]) - 1
-    span_s = ended_at[last] - ended_at[first]
-    brought = last - first if done is None else math.fsum(done[first + 1 : last + 1])
-    return brought / span_s if span_s > 0 else None

@@ -26,6 +26,7 @@ class Totals:
     images_per_s: float | None
     plateau_jobs_per_s: float | None = None
     plateau_images_per_s: float | None = None
+    no_plateau: str = "there is no plateau"
     cost_usd: float | None = None
     no_cost: str = "the nodes' costs are not known"
 
@@ -47,8 +48,8 @@ def figures(totals: Totals) -> dict[str, Figure]:
         "makespan": _makespan(totals),
         "throughput.jobs": _known(totals.jobs_per_s, none_ended),
         "throughput.images": _known(totals.images_per_s, none_ended),
-        "plateau.jobs": _known(totals.plateau_jobs_per_s, none_ended),
-        "plateau.images": _known(totals.plateau_images_per_s, none_ended),
+        "plateau.jobs": _known(totals.plateau_jobs_per_s, totals.no_plateau),
+        "plateau.images": _known(totals.plateau_images_per_s, totals.no_plateau),
         "cost.total": _known(totals.cost_usd, totals.no_cost),
         "cost.per_job": _cost(totals, useful, "no job is done"),
         "cost.per_image": _cost(totals, totals.images_done, "no image is done"),

@@ -16,6 +16,7 @@ from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.moved import Moved
 from kiosk_locust.percentiles import Percentiles
 from kiosk_locust.quality.judgement import Judgement
+from kiosk_locust.record import Outcome
 from kiosk_locust.screen import trust
 from kiosk_locust.screen.printable import printable
 from kiosk_locust.summary import Summary
@@ -101,22 +102,21 @@ def _counts(summary: Summary, run_name: str) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column()
-    outcomes = [f"{number:,} {name}" for name, number in summary.outcomes.items() if number]
+    outcomes = [f"{number:,} {name}" for name, number in _outcomes(summary) if number]
     images = f"{summary.images_done:,} done, {summary.images_failed:,} failed"
     submitted = (
         f"{units.count(summary.submitted, 'job')}, {units.count(summary.attempts, 'request')}"
     )
     if summary.ambiguous:
         submitted += f"; {summary.ambiguous:,} ambiguous: the Kiosk may have more jobs of ours"
-    rates = (units.rate(summary.jobs_per_s, "jobs"), units.rate(summary.images_per_s, "images"))
     table.add_row("run", f"{printable(run_name)}, {summary.workload} workload")
     table.add_row("jobs", f"{summary.tickets:,}: " + (", ".join(outcomes) or "none"))
     table.add_row("images", images)
     table.add_row("in short", summary.headline)
     table.add_row("submitted", submitted)
-    table.add_row("makespan", f"{units.seconds(summary.makespan_s)}, first submission to last end")
-    table.add_row("throughput", ", ".join(rates))
-    if summary.workload == "open":
+    for name, text in _pace(summary):
+        table.add_row(name, text)
+    if summary.workload == "open" and summary.tickets > 1:
         wanted = units.rate(summary.rate_wanted_per_s, "jobs")
         if summary.rate_wanted_per_s is None:
             wanted = "all at once"
@@ -136,6 +136,39 @@ def _counts(summary: Summary, run_name: str) -> Table:
         hashes = units.count(summary.expire_errors, "hash").replace("hashs", "hashes")
         table.add_row("left behind", f"{hashes} could not be told to expire")
     return table
+
+
+def _outcomes(summary: Summary) -> Iterator[tuple[str, int]]:
+    """Tickets by outcome; those of which nothing was sent are no jobs that did not end."""
+    for name, number in summary.outcomes.items():
+        yield name, number - summary.never_begun if name == Outcome.UNFINISHED else number
+    yield "never begun", summary.never_begun
+
+
+def _pace(summary: Summary) -> Iterator[tuple[str, str]]:
+    """How long it took and how fast it went, with pauses and without."""
+    pauses = summary.pauses
+    start = "first due time" if summary.workload == "open" else "first job taken"
+    makespan = f"{units.seconds(summary.makespan_s)}, {start} to last end"
+    if pauses.seconds:
+        makespan += f"; {units.seconds(pauses.makespan_s)} without pauses"
+    yield "makespan", makespan
+    rates = _rates(summary.jobs_per_s, summary.images_per_s)
+    if rates and pauses.seconds:
+        without = _rates(pauses.jobs_per_s, pauses.images_per_s) or "-"
+        rates += f"; {without} without pauses"
+    if rates:
+        yield "throughput", rates
+    if summary.regime.kind != "unknown":
+        yield "plateau", summary.plateau.text.replace("no plateau", "none", 1)
+    for line in pauses.lines:
+        yield "pause", line
+
+
+def _rates(jobs_per_s: float | None, images_per_s: float | None) -> str:
+    """Both rates; of one job there is none."""
+    rates = ((jobs_per_s, "jobs"), (images_per_s, "images"))
+    return ", ".join(units.rate(rate, of) for rate, of in rates if rate is not None)
 
 
 def _beginning(summary: Summary) -> Iterator[tuple[str, str]]:
@@ -210,11 +243,12 @@ def _cost(cost: RunCost) -> Iterator[tuple[str, str]]:
 
 
 def _percentiles(summary: Summary) -> Table:
-    not_ended = f", {summary.not_ended:,} did not end" if summary.not_ended else ""
+    unended = summary.not_ended - summary.never_begun
+    not_ended = f", {unended:,} did not end" if unended else ""
     table = Table(
         title=f"Percentiles over the {units.count(summary.ended, 'job')} that ended{not_ended}"
         if summary.ended
-        else f"No job ended ({summary.not_ended:,} did not); of their submissions:",
+        else f"No job ended ({unended:,} did not); of their submissions:",
         title_justify="left",
         box=None,  # it has to fit into 80 columns, the width of a file
         pad_edge=False,

@@ -132,7 +132,8 @@ def picture(view: View, encoding: str = "utf-8", note: str = "") -> RenderableTy
 def _closed(view: View) -> str:
     if view.total is None:
         return f"{units.count(view.closed, 'job')} closed in {units.seconds(view.elapsed_s)}"
-    return f"{view.closed:,} of {units.count(view.total, 'job')} closed"
+    never = f", {view.never_begun:,} never begun" if view.never_begun else ""
+    return f"{view.closed:,} of {units.count(view.total, 'job')} closed{never}"
 
 
 def _counts(view: View) -> list[str]:
@@ -149,7 +150,7 @@ def _counts(view: View) -> list[str]:
 
 
 def _left(view: View) -> list[str]:
-    if view.total is not None and view.closed >= view.total:
+    if view.is_over:
         return [f"took {units.seconds(view.elapsed_s)}"]
     if view.left_s is None:
         return []

@@ -217,6 +217,7 @@ class LiveRun:
             read_at=now,
             total=view.total,
             closed=view.closed,
+            never_begun=view.never_begun,
             submitted=view.submitted,
             in_flight=view.in_flight,
             images_done=view.images_done,

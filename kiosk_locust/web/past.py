@@ -21,7 +21,7 @@ from kiosk_locust.jsontext import loads
 from kiosk_locust.reading import Facts, facts, opened
 from kiosk_locust.reckoning import Reckoning
 from kiosk_locust.record import Outcome
-from kiosk_locust.sessions import gaps
+from kiosk_locust.sessions import gaps, interrupted
 from kiosk_locust.soundness import foreign
 from kiosk_locust.summary import Summary
 from kiosk_locust.times import cuts
@@ -82,7 +82,7 @@ def _picture(
     statuses: dict[str, int] = dict(db.execute(_STATUSES).fetchall())
     is_on = state == "running"
     summary, begun_at = found.summary, found.begun_at
-    closed = sum(summary.outcomes.values())
+    closed = sum(summary.outcomes.values()) - summary.never_begun
     ended_at = run.ended_at or _number(meta.get("alive_at")) or begun_at
     return Picture(
         run_name=run.run_name,
@@ -93,8 +93,9 @@ def _picture(
         ended_by=run.ended_by,
         begun_at=begun_at,
         read_at=time.time() if is_on else ended_at,
-        total=_total(run, closed, is_on=is_on),
+        total=_total(run, closed + summary.never_begun, is_on=is_on),
         closed=closed,
+        never_begun=summary.never_begun,
         submitted=summary.submitted,
         in_flight=sum(statuses.values()),
         images_done=summary.images_done,
@@ -104,8 +105,9 @@ def _picture(
         rate_per_s=None,
         rate_wanted_per_s=summary.rate_wanted_per_s,
         rate_achieved_per_s=summary.rate_achieved_per_s,
-        outcomes={name: number for name, number in summary.outcomes.items() if number},
+        outcomes=_outcomes(summary),
         statuses=statuses,
+        plateau="" if is_on or summary.regime.kind == "unknown" else summary.plateau.text,
         course=found.course,
         durations=found.durations,
         percentiles_s=summary.percentiles_s,
@@ -135,6 +137,13 @@ def _picture(
     )
 
 
+def _outcomes(summary: Summary) -> dict[str, int]:
+    """Jobs by outcome; tickets of which nothing was sent are none."""
+    counts = dict(summary.outcomes)
+    counts[Outcome.UNFINISHED.value] -= summary.never_begun
+    return {name: number for name, number in counts.items() if number}
+
+
 def _state(run: Facts, alive_at: float | None) -> State:
     if run.ended_at is not None:
         return "finished" if run.finished else "interrupted"
@@ -161,6 +170,8 @@ def _verdict(run: Facts, told: Summary) -> str:
         judgement=run.judgement,
         aborted="; ".join(each.line for each in missed) if aborted else "",
         results_missing=told.moved.results_missing,
+        never_begun=told.never_begun,
+        interrupted=interrupted(tuple(gaps(run.sessions))),
     ).line
 
 

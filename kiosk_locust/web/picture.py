@@ -81,7 +81,7 @@ class Picture:
     begun_at: float  # the timeline's zero
     read_at: float
     total: int | None  # tickets; None: open-ended
-    closed: int
+    closed: int  # jobs; tickets that were never begun are none
     submitted: int
     in_flight: int
     images_done: int
@@ -107,6 +107,8 @@ class Picture:
     configuration: Mapping[str, Any]
     judgement: Mapping[str, Any] | None = None  # verdict and thresholds; None: not yet
     by_job_type: Mapping[str, Any] | None = None  # where there are several; None: not yet
+    never_begun: int = 0  # tickets of a run that was ended, of which nothing was sent
+    plateau: str = ""  # a sentence on it; empty while the run is on
 
     def as_json(self) -> str:
         """The same as JSON text, with what times are called; what is no finite number is null."""

@@ -78,6 +78,8 @@ def _of(picture: Picture) -> Iterator[dict[str, str]]:
     yield {"what": "Run", "told": picture.run_name}
     of = "" if picture.total is None else f" of {picture.total:,}"
     yield {"what": "Closed", "jobs": f"{picture.closed:,}{of}", "told": _progress(picture)}
+    if picture.never_begun:
+        yield {"what": "Never begun", "jobs": f"{picture.never_begun:,}"}
     for status, number in sorted(picture.statuses.items(), key=lambda item: -item[1]):
         yield {"what": f"In flight: {status}", "jobs": f"{number:,}"}
     for outcome, number in picture.outcomes.items():

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kiosk_locust.percentiles import fewest
 from kiosk_locust.web.spread import Spread, place_of
 
 #: So many intervals at most; when they are full, they are merged two by two.
@@ -154,8 +155,8 @@ class Timeline:
     def course(self) -> Course:
         """All intervals so far."""
         bins = self._bins
-        durations = [b.durations.quantiles_s(PERCENTS) for b in bins]
-        waits = [b.waits.quantiles_s(PERCENTS) for b in bins]
+        durations = [_quantiles(b.durations) for b in bins]
+        waits = [_quantiles(b.waits) for b in bins]
         in_flight, now = [], self.in_flight_before
         for b in bins:
             now += b.submitted - b.left
@@ -185,6 +186,14 @@ def width_for(span_s: float) -> float:
     while span_s >= MOST_BINS * width_s:
         width_s *= 2
     return width_s
+
+
+def _quantiles(spread: Spread) -> list[float | None]:
+    """PERCENTS of an interval; of so few times that one would be the greatest, the median alone."""
+    return [
+        value if percent == PERCENTS[0] or spread.count >= fewest(percent) else None
+        for percent, value in zip(PERCENTS, spread.quantiles_s(PERCENTS), strict=True)
+    ]
 
 
 def _mean(kept: list[float] | None) -> float | None:

@@ -18,7 +18,7 @@ from kiosk_locust.web.timeline import STACKED, Course, Timeline, parts, width_fo
 #: The fact of the ledger that it is kept under.
 KEY = "page"
 #: Of a Told that another version of this package kept, nothing is read.
-VERSION = 1
+VERSION = 2
 
 _MOMENTS = """SELECT min(coalesce(due_at, submitted_at, closed_at)),
     max(max(coalesce(closed_at, 0), coalesce(submitted_at, 0))) FROM temp.times WHERE taken"""

@@ -5,7 +5,7 @@ import random
 from kiosk_locust.quality.latency import Span, figure
 from kiosk_locust.quality.regime import Stay, classify
 
-BATCH = classify([Stay(5.0, 6.0)], 5.0, 5.0, 6.0)
+BATCH = classify([Stay(5.0, 6.0 + n) for n in range(20)], 5.0, 5.0, 25.0)
 STEADY = classify([Stay(n * 0.1, n * 0.1 + 2.0) for n in range(2000)], 20.0, 199.0, 202.0)
 
 

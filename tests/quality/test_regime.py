@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from kiosk_locust.quality.regime import Flow, Regime, Stay, classify, flow, judged, plateau_per_s
+from kiosk_locust.quality.regime import Flow, Regime, Stay, classify, flow, judged
 from tests.quality.queues import moments
 
 
@@ -51,7 +51,7 @@ def test_the_figures_are_those_of_the_path_sampled_finely() -> None:
 
 
 def test_all_at_once_is_a_batch() -> None:
-    found = classify([Stay(5.0, 6.0), Stay(5.0, 7.0)], 5.0, 5.0, 7.0)
+    found = classify([Stay(5.0, 6.0 + n) for n in range(20)], 5.0, 5.0, 30.0)
     assert (found.kind, found.why) == ("batch", "all jobs were submitted at once")
 
 
@@ -69,26 +69,20 @@ def test_jobs_of_equal_length_that_overlap_evenly_are_steady() -> None:
 
 
 def test_a_job_that_did_not_end_stays_until_the_run_was_over() -> None:
-    found = classify([Stay(0.0, None)], 0.0, 10.0, 30.0)
-    assert (found.in_system, found.stay_s) == (1.0, 30.0)
+    found = classify([Stay(0.0, None)] * 20, 0.0, 10.0, 30.0)
+    assert (found.in_system, found.stay_s) == (20.0, 30.0)
+
+
+@pytest.mark.parametrize("count", [0, 1, 19])
+def test_so_few_jobs_are_neither_a_batch_nor_steady(count: int) -> None:
+    found = classify([Stay(float(n), n + 60.0) for n in range(count)], 0.0, 20.0, 80.0)
+    assert found.kind == "unknown"
+    assert "lambda" not in found.why
+    assert "20 are needed" in found.why
 
 
 def test_without_jobs_there_are_no_figures() -> None:
     assert classify([], 0.0, 10.0, 10.0).littles_error is None
-
-
-def test_the_plateau_leaves_out_the_first_and_the_last_tenth() -> None:
-    slow_start = [100.0 + 10 * n for n in range(10)]
-    plateau = [190.0 + 0.5 * n for n in range(1, 81)]
-    slow_end = [230.0 + 10 * n for n in range(1, 11)]
-    ends = slow_start + plateau + slow_end
-    assert plateau_per_s(ends) == pytest.approx(2.0)
-    assert plateau_per_s(ends, [100.0] * 100) == pytest.approx(200.0)
-
-
-def test_few_ends_or_all_at_once_have_no_plateau() -> None:
-    assert plateau_per_s([1.0] * 9) is None
-    assert plateau_per_s([1.0] * 100) is None
 
 
 def evenly(start: float, stay_s: float = 2.0, growing_s: float = 0.0) -> Flow:
@@ -117,5 +111,5 @@ def test_cycles_that_all_pile_up_are_a_batch_by_as_much_as_one_of_them() -> None
 
 def test_a_cycle_of_one_job_says_nothing_beside_others() -> None:
     alone = flow([Stay(500.0, 501.0)], 500.0, 500.0, 501.0)
-    assert judged([alone]).why == "all jobs were submitted at once"
+    assert judged([alone]).kind == "unknown"
     assert judged([alone, evenly(0.0)]).kind == "steady"

@@ -105,7 +105,8 @@ def test_jobs_in_flight_and_their_times_follow_the_events(on: On) -> None:
         2,
     )
     assert picture.course.duration_p50_s[-1] == pytest.approx(5.0, rel=0.022)
-    assert picture.percentiles_s["duration"].p50 == pytest.approx(5.0, rel=0.001)
+    assert picture.percentiles_s["duration"].max == pytest.approx(5.0, rel=0.001)
+    assert picture.percentiles_s["duration"].p50 is None  # of one job
     assert (picture.state, picture.exact) == ("running", False)
 
 

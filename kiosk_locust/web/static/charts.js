@@ -85,7 +85,7 @@ const Charts = (() => {
     },
     {
       id: "times", title: "Queue wait and job duration", y: "s", x: "since the start",
-      note: "Of jobs that ended in each interval: median and 95th percentile, within 2.2 %.",
+      note: "Of jobs that ended in each interval: median, and where they are 20 or more, 95th percentile; within 2.2 %.",
       empty: (p) => last(p.course.duration_p50_s) === null && last(p.course.queue_wait_p50_s) === null,
       traces: (p, { middles: x }) => [
         line(x, p.course.duration_p50_s, "job, median", "c1", { connectgaps: true }),
@@ -127,12 +127,14 @@ const Charts = (() => {
       marks: (p) => {
         const found = p.percentiles_s.duration;
         if (!found || !found.count) return [];
-        return [["50 %", found.p50], ["95 %", found.p95], ["99 %", found.p99]];
+        return [["50 %", found.p50], ["95 %", found.p95], ["99 %", found.p99]].filter(([, value]) => value !== null);
       },
       rows: (p) => [["from_s", "to_s", "jobs"], ...p.durations.counts.map((number, n) => [p.durations.edges_s[n], p.durations.edges_s[n + 1], number])],
       words: (p) => {
         const found = p.percentiles_s.duration;
-        return `median ${Text.seconds(found.p50)}, 95 % within ${Text.seconds(found.p95)}, 99 % within ${Text.seconds(found.p99)}`;
+        const shares = [["95 %", found.p95], ["99 %", found.p99]].filter(([, value]) => value !== null)
+          .map(([share, value]) => `, ${share} within ${Text.seconds(value)}`).join("");
+        return found.p50 === null ? Text.count(found.count, "job") : `median ${Text.seconds(found.p50)}${shares}`;
       },
     },
     {

@@ -4,7 +4,7 @@
   const EVERY_MS = 2000;
   const STATES = {
     starting: "Starting", running: "Running", ending: "Ending",
-    finished: "Finished", interrupted: "Interrupted", died: "Its process died; it can be resumed",
+    finished: "Finished", interrupted: "Interrupted", died: "Its process died",
   };
   const { root, source, live } = document.body.dataset;
   const isLive = live === "yes";
@@ -17,11 +17,18 @@
     document.title = p.run_name;
     at("simulated").hidden = !p.simulated;
     const parts = [STATES[p.state] || p.state];
+    if (p.state === "died") parts[0] += p.simulated ? ", and its simulated Kiosk with it" : "; it can be resumed";
     if (p.state === "ending") parts[0] += p.in_flight ? "; jobs in flight may still end" : "; files are being written";
     if (p.ended_by && p.state !== "finished" && !p.verdict) parts.push(`Ended by: ${p.ended_by}`);
     if (p.verdict) parts.push(p.verdict[0].toUpperCase() + p.verdict.slice(1));
     const text = `${parts.join(". ")}.`;
     if (at("state").textContent !== text) at("state").textContent = text; // read aloud when new
+  }
+
+  // The time in which no process of the run was alive is part of the time taken.
+  function interrupted(p) {
+    const seconds = p.pauses.reduce((sum, pause) => sum + pause.seconds, 0);
+    return seconds ? `, ${Text.seconds(seconds)} of it interrupted` : "";
   }
 
   function showProgress(p) {
@@ -39,10 +46,12 @@
       ["Rate wanted", p.workload === "open" ? Text.rate(p.rate_wanted_per_s, "jobs") : "closed workload"],
       ["Rate achieved", Text.rate(p.rate_achieved_per_s, "jobs")],
       ["Images", `${Text.grouped(p.images_done)} done, ${Text.grouped(p.images_failed)} failed`],
-      ["Time taken", Text.seconds(p.elapsed_s)],
+      ["Time taken", `${Text.seconds(p.elapsed_s)}${interrupted(p)}`],
     ];
     if (p.rate_per_s !== null) tiles.push(["Closed lately", Text.rate(p.rate_per_s, "jobs")]);
     if (p.left_s) tiles.push(["Time left", Text.about(p.left_s)]);
+    if (p.never_begun) tiles.splice(1, 0, ["Never begun", Text.count(p.never_begun, "job")]);
+    if (p.plateau) tiles.push(["Plateau", p.plateau]);
     tiles.push(["Kiosk", p.simulated ? "simulated" : p.host]);
     at("tiles").replaceChildren(...tiles.map(([label, value]) => Tables.tile(label, value)));
   }
