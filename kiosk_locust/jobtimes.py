@@ -271,13 +271,16 @@ def _took(read: Read, clocked: _Clocked | None) -> _Took:
     created, (moment, source), fixed, is_known = clocked
     ours = max(0.0, moment.at - created.at), moment.error_s + created.error_s
     flaw = fixed.flaw if fixed else ""
+    is_stamped = read.duration_s is not None and read.duration_from != "observed"
+    if fixed is None and is_stamped:  # by stamps that the last reading no longer has
+        return _Took(read.duration_s, read.duration_from, None)
     if fixed is None or fixed.duration_s is None or (fixed.is_corrected and not is_known):
         return _Took(ours[0], "observed", ours[1], flaw=flaw)
     if fixed.is_corrected:
         if moment.is_stamped and created.is_stamped:
             return _Took(ours[0], source, ours[1], is_corrected=True, flaw=flaw)
         return _Took(fixed.duration_s, source, fixed.error_s, is_corrected=True, flaw=flaw)
-    if read.duration_from == "observed":
+    if not is_stamped:
         return _Took(ours[0], "observed", ours[1], flaw=flaw)
     error_s = fixed.error_s
     if read.duration_from == "updated_at":  # an upper bound, however well clocks are known

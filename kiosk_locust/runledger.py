@@ -13,7 +13,7 @@ from pathlib import Path
 import locust
 
 import kiosk_locust
-from kiosk_locust import names
+from kiosk_locust import definitions, names
 from kiosk_locust.errors import LedgerExistsError
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.options import Options, options_as_json
@@ -111,4 +111,5 @@ class RunLedger:
             "simulated": "true" if self.simulated else "false",
             "started_at": repr(self._started_at),
             "finished": "false",
+            definitions.KEY: str(definitions.VERSION),
         }

@@ -89,6 +89,22 @@ def gather(db: sqlite3.Connection, run: Facts) -> Times:
     return found
 
 
+def ends(db: sqlite3.Connection, times: Times) -> dict[int | None, float]:  # noqa: ARG001  made
+    """When the last job of each cycle ended by our clock, and under None that of the run.
+
+    Left out are cycles with jobs that did not end, and then the run. ``times`` shows that
+    `gather` was called with this connection.
+    """
+    rows = db.execute("""SELECT cycle, max(ended_at), coalesce(sum(ended = 0), 0) FROM temp.times
+        GROUP BY cycle""").fetchall()
+    found: dict[int | None, float] = {
+        cycle: at for cycle, at, unended in rows if at is not None and not unended
+    }
+    if rows and not any(unended for _, _, unended in rows) and found:
+        found[None] = max(found.values())
+    return found
+
+
 def cuts(db: sqlite3.Connection, run: Facts) -> list[tuple[str, float, float]]:
     """What warm-up and cool-down leave out of each cycle: which, from and to, in epoch seconds."""
     warm, cool = map(warmup.parse, _trimmed(run))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from kiosk_locust import units
+from kiosk_locust import definitions, units
 from kiosk_locust.percentiles import Percentiles
 from kiosk_locust.screen.closing import LABELS
 from kiosk_locust.web.spread import Spread
@@ -106,6 +106,7 @@ class Picture:
     cost: Mapping[str, Any] | None  # as kiosk_locust.cost tells it; None: not known
     configuration: Mapping[str, Any]
     judgement: Mapping[str, Any] | None = None  # verdict and thresholds; None: not yet
+    definitions_version: int = definitions.VERSION
 
     def as_json(self) -> str:
         """The same as JSON text, with what times are called; what is no finite number is null."""
@@ -132,7 +133,14 @@ def shown_settings(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def problems(
-    *, waited_for_user: int, ambiguous: int, expire_errors: int, observed: int, trouble: str = ""
+    *,
+    waited_for_user: int,
+    ambiguous: int,
+    expire_errors: int,
+    observed: int,
+    interrupted: int = 0,
+    blurred: str = "",
+    trouble: str = "",
 ) -> tuple[str, ...]:
     """What makes the figures less than they seem, in sentences; each argument counts jobs."""
     found = [f"The run could not go on: {trouble}"] if trouble else []
@@ -149,8 +157,15 @@ def problems(
     if observed:
         found.append(
             f"The durations of {units.count(observed, 'job')} are the client's own, since the "
-            "Kiosk gave no usable times: they are too long by up to the time between two polls."
+            "Kiosk gave no usable times: they may be off by half the time between two polls."
         )
+    if interrupted:
+        found.append(
+            f"Consumers of {units.count(interrupted, 'job')} died, and others began anew: the lost "
+            "time is interrupted work, neither queue wait nor processing."
+        )
+    if blurred:
+        found.append(f"{blurred}.")
     if expire_errors:
         found.append(
             f"The records of {units.count(expire_errors, 'job')} could not be told to expire: "

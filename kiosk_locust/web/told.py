@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+from kiosk_locust import definitions
 from kiosk_locust.reading import Facts
 from kiosk_locust.reckoning import Reckoning
 from kiosk_locust.summary import Summary
@@ -18,7 +19,7 @@ from kiosk_locust.web.timeline import STACKED, Course, Timeline, parts, width_fo
 #: The fact of the ledger that it is kept under.
 KEY = "page"
 #: Of a Told that another version of this package kept, nothing is read.
-VERSION = 1
+VERSION = 2
 
 _MOMENTS = """SELECT min(coalesce(due_at, submitted_at, closed_at)),
     max(max(coalesce(closed_at, 0), coalesce(submitted_at, 0))) FROM temp.times WHERE taken"""
@@ -68,7 +69,7 @@ def kept(db: sqlite3.Connection, run: Facts) -> Told | None:
 def _guard(db: sqlite3.Connection, run: Facts) -> list[Any]:
     """What is another one as soon as the run goes on."""
     counts = db.execute("SELECT count(*), count(outcome) FROM tickets").fetchone()
-    return [run.ended_at, len(run.sessions), *counts]
+    return [definitions.VERSION, run.ended_at, len(run.sessions), *counts]
 
 
 def _from_json(found: dict[str, Any]) -> Told:
