@@ -380,4 +380,4 @@ def test_only_a_simulated_kiosk_of_our_own_is_polled_each_second_by_default(
     given: dict[str, str], host: str | None, interval_s: float
 ) -> None:
     more = {"API_HOST": host, "FILE": "a.png"} if host else {}
-    assert resolve(environ={**given, **more}).options.update_interval_s == interval_s
+    assert resolve(env={**given, **more}).options.update_interval_s == interval_s
