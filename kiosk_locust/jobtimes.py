@@ -282,11 +282,20 @@ def _took(read: Read, clocked: _Clocked | None) -> _Took:
         return _Took(fixed.duration_s, source, fixed.error_s, is_corrected=True, flaw=flaw)
     if not is_stamped:
         return _Took(ours[0], "observed", ours[1], flaw=flaw)
-    error_s = fixed.error_s
-    if read.duration_from == "updated_at":  # an upper bound, however well clocks are known
-        error_s = max(error_s, moment.error_s)
-    bound_s = error_s if error_s < math.inf else None
-    return _Took(read.duration_s, read.duration_from, bound_s, flaw=flaw)
+    return _Took(read.duration_s, read.duration_from, _error_s(read, clocked, fixed), flaw=flaw)
+
+
+def _error_s(read: Read, clocked: _Clocked, fixed: Corrected) -> float | None:
+    """How far a duration by stamps may be off, by the clocks and by polls; None: no bound."""
+    created, (moment, source), _, _ = clocked
+    duration_s = read.duration_s or 0.0
+    low_s, high_s = moment.low - created.high, moment.high - created.low
+    if source == "finished_at":  # another stamp is an upper bound, however well clocks are known
+        low_s = max(low_s, fixed.low_s)
+    high_s = min(high_s, fixed.high_s)
+    if not low_s <= duration_s <= high_s:
+        return fixed.error_s if fixed.error_s < math.inf else None
+    return max(high_s - duration_s, duration_s - low_s)
 
 
 def _lost(

@@ -169,7 +169,7 @@ def test_durations_are_true_within_clock_error_at_any_poll_interval(
 ) -> None:
     with simulator("--seed=5", "--spread=0.5", "--predict-s=1.0", "--jobs-per-gpu=8") as kiosk:
         arguments = ("-u", "30", "-r", "20", "--update-interval", interval)
-        finished = run_locust(tmp_path, *arguments, host=kiosk.url)
+        finished = run_locust(tmp_path, *arguments, host=kiosk.url, GRAFANA_HOST=kiosk.url)
         assert finished.outcomes == {"done": 30}, finished.output
         jobs = told(finished, kiosk)
     assert max(duration_errors(jobs)) < STAMP_S
@@ -186,6 +186,10 @@ def test_durations_are_true_within_clock_error_at_any_poll_interval(
             "UPDATE_INTERVAL=5 s blurs: durations are known"
         )
         assert summed["percentiles_s"]["detection"]["p50"] > 0.5  # polls were late, durations not
+    window = finished.results[0]["cost"]["estimate"]["run"]["window"]
+    last_end = max(each.ended_at for each in jobs)  # no poll is in what the run cost
+    assert window["end_at"] == pytest.approx(last_end, abs=STAMP_S)
+    assert window["start_at"] == pytest.approx(min(each.job["due_at"] for each in jobs), abs=0.1)
     assert finished.results[0]["definitions_version"] == 1
     assert finished.sql("SELECT value FROM meta WHERE key = 'definitions_version'") == [("1",)]
 
