@@ -289,7 +289,7 @@ def _error_s(read: Read, clocked: _Clocked, fixed: Corrected) -> float | None:
     """How far a duration by stamps may be off, by the clocks and by polls; None: no bound."""
     created, (moment, source), _, _ = clocked
     duration_s = read.duration_s or 0.0
-    low_s, high_s = moment.low - created.high, moment.high - created.low
+    low_s, high_s = max(0.0, moment.low - created.high), moment.high - created.low
     if source == "finished_at":  # another stamp is an upper bound, however well clocks are known
         low_s = max(low_s, fixed.low_s)
     high_s = min(high_s, fixed.high_s)
