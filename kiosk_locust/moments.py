@@ -9,6 +9,10 @@ from typing import Literal, NamedTuple
 Source = Literal["finished_at", "updated_at", "observed"]
 
 
+#: The frontend's stamps are cut off to whole milliseconds, and clocks drift between samples.
+RESOLUTION_S = 2e-3
+
+
 class Moment(NamedTuple):
     """A moment in epoch seconds of the generator's clock; the truth lies from low to high.
 
@@ -54,6 +58,8 @@ def stamped(
         fits = after <= stamp <= before
         return Moment(stamp, after, before) if fits else between(after, before)
     low, high = max(after, stamp - offset[1]), min(before, stamp - offset[0])
+    if high < low <= high + RESOLUTION_S:  # the bounds miss one another by a stamp's resolution
+        low, high = high, low
     if low > high:  # the clock was stepped, or the stamp is wrong
         return between(after, before)
     return Moment(stamp if low <= stamp <= high else (low + high) / 2, low, high)
