@@ -12,7 +12,7 @@ from pathlib import Path
 from locust.env import Environment
 from rich.console import Console
 
-from kiosk_locust import events
+from kiosk_locust import earlier, events
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.contact import Contact
 from kiosk_locust.cost.credentials import Secrets
@@ -164,6 +164,8 @@ class ActiveRun:
         url = host if self.simulated else ""
         self._costing = Costing(self.options, self._secrets, self._clock, os.environ, url)
         self.run = self._make_run(kiosk, host)
+        if blurred := earlier.advice(self.options, self.path):
+            logger.info("%s", blurred)
         self._keeping.begin(self.run, self.name)
         return self.run
 

@@ -16,8 +16,8 @@ from kiosk_locust import percentiles
 from kiosk_locust.latencies import CHOSEN
 from kiosk_locust.quality.plateau import SAMPLES, Plateau, Track, bins, plateau
 
-#: The moment when a job ended, by our clock: its submission and its corrected duration.
-END_AT = "CASE WHEN ended THEN submitted_at + duration_s END"
+#: The moment when a job ended, by our clock.
+END_AT = "CASE WHEN ended THEN ended_at END"
 #: The moment when a job was due; in a closed workload, when a user took it.
 START_AT = "coalesce(due_at, (SELECT taken_at FROM tickets WHERE id = ticket_id))"
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import gevent
@@ -15,7 +16,7 @@ from kiosk_locust.cost.annotations import RunNote, annotate
 from kiosk_locust.cost.collect import PATIENCE_S, cluster_series
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.cost.estimate import estimate
-from kiosk_locust.cost.figures import CostEstimate, Window
+from kiosk_locust.cost.figures import CostEstimate, Window, Work
 from kiosk_locust.cost.pricefile import read_price_file
 from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.cost.series import ClusterSeries
@@ -40,16 +41,24 @@ SIGTERM_LIMIT_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What of a run is needed for its cost: its ledger, its window, and what to tell of it."""
+    """What of a run is needed for its cost: its ledger, its window, and what to tell of it.
+
+    ``due_at`` is its first due time; ``ends`` has the last end of a job of each cycle, and of the
+    run under None (epoch seconds). Where they are not known, or jobs did not end, the run's own
+    start and end stand in.
+    """
 
     ledger: Path
     note: RunNote
     was_signalled: bool = False  # whoever ended it does not want to wait for a scale-down
+    due_at: float | None = None
+    ends: Mapping[int | None, float] = field(default_factory=dict)
 
     @property
     def window(self) -> Window:
-        """From the run's start to its end."""
-        return Window(self.note.start_at, self.note.end_at)
+        """From the first due time to the end of the makespan."""
+        start_at = self.note.start_at if self.due_at is None else self.due_at
+        return Window(start_at, max(start_at, self.ends.get(None, self.note.end_at)))
 
 
 class Costing:
@@ -170,12 +179,13 @@ class Costing:
             if self._options.num_cycles > 1:
                 cycles = db.execute("SELECT cycle, started_at, ended_at FROM cycles")
                 for cycle, started_at, ended_at in cycles:
-                    windows[cycle] = Window(started_at, ended_at or ended.window.end_at)
+                    end_at = ended.ends.get(cycle, ended_at or ended.window.end_at)
+                    windows[cycle] = Window(started_at, max(started_at, end_at))
             return {
                 cycle: estimate(
                     series,
                     window,
-                    work_done(db, cycle, options.images_per_job),
+                    _work(db, cycle, options.images_per_job, ended),
                     book,
                     node_types=options.node_types,
                     network=options.network,
@@ -183,6 +193,14 @@ class Costing:
                 )
                 for cycle, window in windows.items()
             }
+
+
+def _work(
+    db: sqlite3.Connection, cycle: int | None, images_per_job: int | None, ended: Ended
+) -> Work:
+    """The work of a cycle, or with None of the run, until its last job ended."""
+    work = work_done(db, cycle, images_per_job)
+    return replace(work, last_closed_at=ended.ends.get(cycle, work.last_closed_at))
 
 
 def _numbered(priced: Mapping[int | None, Priced]) -> dict[int, Priced]:

@@ -69,7 +69,7 @@ class Exposition:
         self._registry = registry = CollectorRegistry(auto_describe=False)
         self._durations = Histogram(
             "kiosk_job_duration_seconds",
-            "How long jobs took by the Kiosk's clock, from created to finished.",
+            "How long jobs took by the Kiosk's stamps as they are, from created to finished.",
             registry=registry,
             buckets=DURATIONS_S,
         )

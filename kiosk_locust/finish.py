@@ -13,7 +13,7 @@ from typing import TypeVar
 import gevent
 from rich.console import Console
 
-from kiosk_locust import judging, report, results
+from kiosk_locust import definitions, judging, report, results
 from kiosk_locust.archive import Archive, Archived
 from kiosk_locust.checkpoints import Checkpoints
 from kiosk_locust.clock import Clock
@@ -36,6 +36,7 @@ from kiosk_locust.remains import left_in_the_kiosk
 from kiosk_locust.run import ALL_CLOSED, Run
 from kiosk_locust.screen import closing
 from kiosk_locust.summary import Summary
+from kiosk_locust.times import ends
 from kiosk_locust.transfers.movers import results_folder
 from kiosk_locust.verdict import Verdict, exit_code
 from kiosk_locust.web import past, told
@@ -269,9 +270,29 @@ class Finish:
             told=verdict.why,
         )
         was_signalled = "SIG" in self.run.ended_by
-        self.cost = costing.ask(Ended(self._path, note, was_signalled=was_signalled))
+        self.cost = costing.ask(
+            Ended(
+                self._path,
+                note,
+                was_signalled=was_signalled,
+                due_at=run.time_zero,
+                ends=self._ends(),
+            )
+        )
         if self.cost or run.cost:  # what an earlier session found is no longer true
             self._ledger.set_meta(cost=self.cost.as_text() if self.cost else "")
+
+    def _ends(self) -> dict[int | None, float]:
+        """The last end of a job, of each cycle and of the run (None), where all jobs ended."""
+        if self.run.ended_by == signal.SIGTERM.name:  # there is no time to look at each job
+            return {}
+        reckoning = self._reckoning = Reckoning(self._path)
+
+        def last_ends() -> dict[int | None, float]:
+            with reckoning:
+                return ends(reckoning.db, reckoning.times)
+
+        return self._reckoned(last_ends, "when the last job ended is not known")
 
     def judge(self) -> None:
         """Whether the numbers count, and what became of thresholds; kept in the ledger."""
@@ -279,14 +300,16 @@ class Finish:
             self._ledger.settle()
         generator = self._generator() if self._generator else Generator({})
         trust = self.run.options.trust
-        reckoning = self._reckoning = Reckoning(self._path)
+        reckoning = self._reckoning = self._reckoning or Reckoning(self._path)
         judged = self._reckoned(
             lambda: judging.judge(reckoning, trust, generator, self._aborted),
             "the run could not be judged",
         )
         self.judgement, self._rows = judged.judgement, judged.rows
         self._ledger.set_meta(
-            judgement=judged.judgement.as_text(), generator=judged.generator.as_text()
+            **{definitions.KEY: str(definitions.VERSION)},
+            judgement=judged.judgement.as_text(),
+            generator=judged.generator.as_text(),
         )
 
     def tell(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import gevent
 
 from kiosk_locust.clock import Clock
-from kiosk_locust.measures import measure, stages
+from kiosk_locust.measures import measure, since_due_s, stages
 from kiosk_locust.quality.confidence import needed
 from kiosk_locust.quality.figures import Figure
 from kiosk_locust.quality.grammar import Threshold
@@ -80,10 +80,9 @@ class Gate:
         self._images_done += found.images_done
         self._images_failed += found.images_failed
         self._add("job", found.duration_s)
-        if record.observed_at is not None:
-            self._add("job_since_due", record.observed_at - _due_at(record))
-            if record.observed_after is not None:
-                self._add("detection_bound", record.observed_at - record.observed_after)
+        self._add("job_since_due", since_due_s(record))
+        if record.observed_at is not None and record.observed_after is not None:
+            self._add("detection_bound", record.observed_at - record.observed_after)
         self._add_submission(record)
         for stage, times in stages(record, found).items():
             for time_s in times:

@@ -29,8 +29,9 @@ from kiosk_locust.errors import (
     Unreachable,
     Withdrawn,
 )
+from kiosk_locust.interruptions import is_work
 from kiosk_locust.kiosk import Kiosk, Reading
-from kiosk_locust.measures import failed_children, why_no_image
+from kiosk_locust.measures import failed_children, is_zip, why_no_image
 from kiosk_locust.options import Options
 from kiosk_locust.record import Attempt, AttemptResult, Outcome, Record, StatusChange
 from kiosk_locust.retry import Backoff, Budget, poll_interval_s
@@ -319,7 +320,7 @@ class Job:
         record.snapshot = snapshot
         # A job that was taken up may have had this status since its submission.
         after = record.observed_after or record.submitted_at or exchange.sent_at
-        if snapshot.status and snapshot.status != record.status:
+        if snapshot.status and (snapshot.status != record.status or self._is_taken_over(snapshot)):
             change = StatusChange(
                 snapshot.status,
                 exchange.received_at,
@@ -352,6 +353,19 @@ class Job:
             self._stall = Stall()
         why = self._stall.look(snapshot, self.record.job_id, now)
         return Ending(Outcome.FAILED, why) if why else None
+
+    def _is_taken_over(self, snapshot: Snapshot) -> bool:
+        """Whether another consumer writes into an image's hash, whatever its status.
+
+        ZIPs are looked after by consumers in turn.
+        """
+        record, writer = self.record, snapshot.fields.get("updated_by", "")
+        known = record.changes[-1].updated_by if record.changes else ""
+        return (
+            bool(known and writer and writer != known)
+            and is_work(snapshot.status)
+            and not is_zip(record.request.image_name, record.job_id)
+        )
 
     # -- close
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from kiosk_locust.interruptions import began, first_work, takeovers, was_at_work_before
 from kiosk_locust.jsontext import loads
-from kiosk_locust.measures import STAGE_FIELDS, first_number, is_zip, stage_times
+from kiosk_locust.measures import STAGE_FIELDS, finisher_of, first_number, is_zip, stage_times
+from kiosk_locust.moments import End, Moment, end, stamped
 from kiosk_locust.offsets import Clocks
 from kiosk_locust.quality.clocks import FRONTEND, FRONTEND_RESOLUTION_S, Bound
 from kiosk_locust.quality.correction import Corrected, correct
-from kiosk_locust.quality.stages import Parts, ours, parts
+from kiosk_locust.quality.stages import Parts, Work, parts
 from kiosk_locust.quality.warmup import Kept
+from kiosk_locust.record import StatusChange
 from kiosk_locust.snapshot import Snapshot, parse_time
 
 _ENDED = ("done", "partial", "failed")
+#: What polls saw of a ticket's statuses, in order; read only of the few that need it.
+Changes = Callable[[int], Sequence[StatusChange]]
 _FIELDS = tuple(STAGE_FIELDS.values())
 _NO_STAGES: tuple[float | None, ...] = (None,) * len(_FIELDS)
 
@@ -45,6 +50,9 @@ class Read(NamedTuple):
     sent_at: float | None
     received_at: float | None
     begun_at: float | None
+    work_seen_at: float | None  # a poll saw a consumer at work for the first time
+    work_by: str | None  # the last consumer that a poll saw at work
+    is_suspect: int  # its consumer may have given way to another
 
 
 class Row(NamedTuple):
@@ -75,12 +83,18 @@ class Row(NamedTuple):
     flaw: str
     ended_since_due: bool | None
     since_due_s: float | None
+    since_due_error_s: float | None
+    ended_at: float | None  # by our clock
+    ended_from: str | None
+    interruptions: int | None  # None: of a ZIP, and of what was never submitted
     submission_lag_s: float | None
     lag_s: float | None
     socket_wait_s: float | None
     submission_http_s: float | None
     creation_s: float | None
     queue_wait_s: float | None
+    interrupted_s: float | None  # only of jobs that were interrupted
+    interrupted_error_s: float | None
     processing_s: float | None
     detection_s: float | None
     detection_bound_s: float | None
@@ -107,7 +121,48 @@ class Worked(NamedTuple):
                 yield ticket_id, stage, cycle, kept, value
 
 
-def work_out(read: Read, clocks: Clocks, kept: Kept | None) -> Worked:
+class _SeenBy(NamedTuple):
+    """What polls saw, and what is known of the clocks of those who wrote it."""
+
+    changes: Changes
+    clocks: Clocks
+
+
+class _Clocked(NamedTuple):
+    """The creation and the end of a job by our clock, and its duration by the Kiosk's."""
+
+    created: Moment
+    ended: End
+    fixed: Corrected | None  # None: the Kiosk's stamps are lacking
+    is_known: bool  # both clocks' offsets are
+
+
+class _Took(NamedTuple):
+    """A duration in seconds, where it is from, and how far off it may be (None: no bound)."""
+
+    duration_s: float | None
+    source: str | None
+    error_s: float | None
+    is_corrected: bool = False
+    flaw: str = ""
+
+
+class _Ended(NamedTuple):
+    """The end of a job by our clock, where it was read, and how far off it may be."""
+
+    at: float | None
+    source: str | None
+    error_s: float | None
+
+
+class _Lost(NamedTuple):
+    """Work that was lost: how often, and when the first consumer began."""
+
+    times: int = 0
+    began: Moment | None = None
+
+
+def work_out(read: Read, clocks: Clocks, kept: Kept | None, changes: Changes) -> Worked:
     """The times of one job; ``kept`` is what is kept of its cycle, None: all."""
     has_ended = read.outcome in _ENDED
     zipped = is_zip(read.file, read.job_id or "")
@@ -119,13 +174,13 @@ def work_out(read: Read, clocks: Clocks, kept: Kept | None) -> Worked:
         None if due_at is None or taken_at is None else taken_at > due_at, zipped,
     )  # fmt: skip
     if not has_ended:
-        return Worked(head + _unended(read), _NO_STAGES, {})
+        return Worked(head + _unended(read, changes, zipped=zipped), _NO_STAGES, {})
     fields: dict[str, str] = loads(read.fields) if read.fields else {}
     if not zipped:
         stages = _stages(fields)
-        return Worked(head + _ended(read, fields, stages[0], clocks), stages, {})
+        return Worked(head + _ended(read, fields, stages[0], clocks, changes), stages, {})
     children = stage_times(Snapshot(fields), zipped=True) if fields else {}
-    return Worked(head + _ended(read, fields, None, clocks), _NO_STAGES, children)
+    return Worked(head + _ended(read, fields, None, clocks, None), _NO_STAGES, children)
 
 
 def _stages(fields: Mapping[str, str]) -> tuple[float | None, ...]:
@@ -133,58 +188,167 @@ def _stages(fields: Mapping[str, str]) -> tuple[float | None, ...]:
     return tuple([first_number(fields.get(name)) for name in _FIELDS])
 
 
-def _unended(read: Read) -> tuple[Any, ...]:
+def _unended(read: Read, changes: Changes, *, zipped: bool) -> tuple[Any, ...]:
     """The rest of a Row of a ticket whose job did not end, or that never became one."""
     waits = (_span(read.asked_at, read.sent_at), _span(read.sent_at, read.received_at))
     lag_s = _span(read.due_at, read.begun_at)
+    lost = None if zipped or read.submitted_at is None else 0
+    if lost is not None and read.is_suspect:
+        lost = takeovers(changes(read.id), "")
     return (
-        *_age(read), None, None, False, "", *_since_due(read), lag_s, None, *waits,
-        *(None,) * 8,
+        *_age(read), None, None, False, "", *_since_due(read), None, None, None, lost,
+        lag_s, None, *waits, *(None,) * 10,
     )  # fmt: skip
 
 
 def _ended(
-    read: Read, fields: Mapping[str, str], total_s: float | None, clocks: Clocks
+    read: Read,
+    fields: Mapping[str, str],
+    total_s: float | None,
+    clocks: Clocks,
+    changes: Changes | None,
 ) -> tuple[Any, ...]:
-    """The rest of a Row of a job that ended; ``total_s`` is what an image was worked on."""
-    created_at, ended_at, stamped_by = _stamps(fields)
-    observed_at = read.observed_at
-    fixed: Corrected | None = None
-    frontend: Bound | None = None
-    consumer: Bound | None = None
-    if created_at is not None and ended_at is not None:
-        frontend = _frontend(read, created_at, clocks)
-        consumer = clocks.bound(fields.get("updated_by", ""), observed_at or ended_at)
-        watched_s = _span(read.submitted_at, observed_at)
-        fixed = correct(
-            created_at, ended_at, frontend=frontend, consumer=consumer, watched_s=watched_s
-        )
-    duration_s, source, queue_s = read.duration_s, read.duration_from, read.queue_wait_s
-    is_corrected, error_s = False, None
-    if fixed is not None and fixed.is_corrected and frontend and consumer:
-        duration_s, source, is_corrected = fixed.duration_s, stamped_by, True
-        queue_s = _queue(total_s, duration_s)
-    elif fixed is not None and (fixed.is_corrected or fixed.duration_s is None):
-        # Its stamps cannot be true, and nothing tells by how much they are off.
-        duration_s, source, queue_s = _span(read.submitted_at, observed_at), "observed", None
-    bound_s = _span(read.observed_after, observed_at)
-    if source == "observed":
-        error_s = bound_s
-    elif fixed is not None and (known_s := fixed.error_s) < math.inf:
-        error_s = known_s
-    found = _parts(
-        read,
-        queue_s,
-        total_s,
-        ours(created_at, frontend, read.sent_at, read.received_at),
-        ours(ended_at, consumer, read.observed_after, observed_at),
-    )
+    """The rest of a Row of a job that ended; ``total_s`` is what an image was worked on.
+
+    ``changes`` is None of a ZIP, which consumers look after in turn.
+    """
+    clocked = _clocked(read, fields, clocks)
+    took = _took(read, clocked)
+    lost = None
+    if changes is not None:
+        lost = _lost(read, fields, total_s, clocked, _SeenBy(changes, clocks))
+    work = _work(took, total_s, clocked, lost)
+    found = _parts(read, work, clocked)
+    ended = _Ended(_sum(read.submitted_at, took.duration_s), took.source, None)
+    if clocked:  # else no poll is known of, as in another program's results
+        moment, source = clocked.ended
+        ended = _Ended(moment.at, source, moment.error_s)
+    interrupted = _told_interruption(lost, work, ended.error_s)
+    bound_s = _span(read.observed_after, read.observed_at)
     return (
-        True, duration_s, source, error_s,
-        is_corrected, fixed.flaw if fixed else "",
-        True, _span(_start(read), observed_at), _span(read.due_at, read.begun_at),
-        *_told(found, queue_s), bound_s, *_unknown(found),
+        True, took.duration_s, took.source, took.error_s, took.is_corrected, took.flaw,
+        True, _span(_start(read), ended.at), ended.error_s, ended.at, ended.source,
+        None if lost is None else lost.times, _span(read.due_at, read.begun_at),
+        *_told(found, work.queue_s, interrupted), bound_s, *_unknown(found),
     )  # fmt: skip
+
+
+def _clocked(read: Read, fields: Mapping[str, str], clocks: Clocks) -> _Clocked | None:
+    """Creation, end and duration of a job that a poll saw ended; None of another."""
+    before, sent_at = read.observed_at, read.submitted_at
+    if before is None or sent_at is None:
+        return None
+    after = sent_at if read.observed_after is None else read.observed_after
+    created_at = parse_time(fields.get("created_at", ""))
+    finished_at = parse_time(fields.get("finished_at", ""))
+    updated_at = parse_time(fields.get("updated_at", ""))
+    frontend = None if created_at is None else _frontend(read, created_at, clocks)
+    consumer = clocks.bound(fields.get("updated_by", ""), before)
+    received_at = sent_at if read.received_at is None else read.received_at
+    created = stamped(created_at, frontend, read.sent_at or sent_at, received_at)
+    ended_at, fixed = finished_at if finished_at is not None else updated_at, None
+    if created_at is not None and ended_at is not None:
+        fixed = correct(
+            created_at,
+            ended_at,
+            frontend=frontend,
+            consumer=consumer,
+            watched_s=_span(sent_at, before),
+        )
+    ended = end(finished_at, updated_at, consumer, after, before)
+    is_known = frontend is not None and consumer is not None
+    return _Clocked(created, ended, fixed, is_known)
+
+
+def _took(read: Read, clocked: _Clocked | None) -> _Took:
+    """The duration by the Kiosk's stamps, set right where their clocks are known to differ.
+
+    Where they cannot be true, and nothing tells by how much they are off, it goes from the
+    creation to the end as polls and answers bound them.
+    """
+    if clocked is None:
+        return _Took(read.duration_s, read.duration_from, None)
+    created, (moment, source), fixed, is_known = clocked
+    ours = max(0.0, moment.at - created.at), moment.error_s + created.error_s
+    flaw = fixed.flaw if fixed else ""
+    is_stamped = read.duration_s is not None and read.duration_from != "observed"
+    if fixed is None and is_stamped:  # by stamps that the last reading no longer has
+        return _Took(read.duration_s, read.duration_from, None)
+    if fixed is None or fixed.duration_s is None or (fixed.is_corrected and not is_known):
+        return _Took(ours[0], "observed", ours[1], flaw=flaw)
+    if fixed.is_corrected:
+        if moment.is_stamped and created.is_stamped:
+            return _Took(ours[0], source, ours[1], is_corrected=True, flaw=flaw)
+        return _Took(fixed.duration_s, source, fixed.error_s, is_corrected=True, flaw=flaw)
+    if not is_stamped:
+        return _Took(ours[0], "observed", ours[1], flaw=flaw)
+    return _Took(read.duration_s, read.duration_from, _error_s(read, clocked, fixed), flaw=flaw)
+
+
+def _error_s(read: Read, clocked: _Clocked, fixed: Corrected) -> float | None:
+    """How far a duration by stamps may be off, by the clocks and by polls; None: no bound."""
+    created, (moment, source), _, _ = clocked
+    duration_s = read.duration_s or 0.0
+    low_s, high_s = max(0.0, moment.low - created.high), moment.high - created.low
+    if source == "finished_at":  # another stamp is an upper bound, however well clocks are known
+        low_s = max(low_s, fixed.low_s)
+    high_s = min(high_s, fixed.high_s)
+    if not low_s <= duration_s <= high_s:
+        return fixed.error_s if fixed.error_s < math.inf else None
+    return max(high_s - duration_s, duration_s - low_s)
+
+
+def _lost(
+    read: Read,
+    fields: Mapping[str, str],
+    total_s: float | None,
+    clocked: _Clocked | None,
+    seen_by: _SeenBy,
+) -> _Lost:
+    """The work on an image that was lost because consumers died, as far as polls tell."""
+    changes, clocks = seen_by
+    finisher = finisher_of(fields)
+    was_early = clocked is not None and was_at_work_before(
+        clocked.ended.moment, total_s, read.work_seen_at
+    )
+    is_other = bool(finisher and read.work_by and finisher != read.work_by)
+    if not (read.is_suspect or is_other or was_early):
+        return _Lost()
+    seen = changes(read.id)
+    times = max(takeovers(seen, finisher), int(was_early))
+    first = first_work(seen)
+    if not times or first is None:
+        return _Lost(times)
+    return _Lost(times, began(first, clocks.bound(first.updated_by, first.observed_at)))
+
+
+def _work(
+    took: _Took,
+    total_s: float | None,
+    clocked: _Clocked | None,
+    lost: _Lost | None,
+) -> Work:
+    """Queue wait, lost work and processing of an image; a ZIP's children overlap."""
+    duration_s = None if took.source == "observed" else took.duration_s
+    before_s = None if total_s is None or duration_s is None else max(0.0, duration_s - total_s)
+    if lost is None or not lost.times:
+        return Work(before_s, 0.0, None if before_s is None else total_s)
+    if clocked is None or lost.began is None:
+        return Work(None, None, total_s)
+    queue_s = max(0.0, lost.began.at - clocked.created.at)
+    if before_s is None:
+        return Work(queue_s, None, None)
+    queue_s = min(queue_s, before_s)
+    return Work(queue_s, before_s - queue_s, total_s)
+
+
+def _told_interruption(
+    lost: _Lost | None, work: Work, error_s: float | None
+) -> tuple[float | None, float | None]:
+    """Of a job that was interrupted: the time that was lost, and how far off it may be."""
+    if lost is None or not lost.times or lost.began is None or work.interrupted_s is None:
+        return None, None
+    return work.interrupted_s, lost.began.error_s + (error_s or 0.0)
 
 
 def _age(read: Read) -> tuple[bool | None, float | None]:
@@ -208,22 +372,9 @@ def _start(read: Read) -> float | None:
     return read.taken_at if read.due_at is None else read.due_at
 
 
-def _queue(total_s: float | None, duration_s: float | None) -> float | None:
-    """The queue wait of an image, by its corrected duration; a ZIP's children overlap."""
-    if total_s is None or duration_s is None:
-        return None
-    return max(0.0, duration_s - total_s)
-
-
-def _parts(
-    read: Read,
-    queue_s: float | None,
-    total_s: float | None,
-    created_at: float | None,
-    ended_at: float | None,
-) -> Parts | None:
+def _parts(read: Read, work: Work, clocked: _Clocked | None) -> Parts | None:
     start_at = _start(read)
-    if read.observed_at is None or read.sent_at is None or start_at is None:
+    if clocked is None or read.observed_at is None or read.sent_at is None or start_at is None:
         return None
     return parts(
         "taken" if read.due_at is None else "due",
@@ -231,22 +382,11 @@ def _parts(
         asked_at=read.asked_at,
         sent_at=read.sent_at,
         received_at=read.received_at,
-        created_at=created_at,
-        queue_s=queue_s,
-        processing_s=total_s if queue_s is not None else None,
-        ended_at=ended_at,
+        created_at=clocked.created.at if clocked.created.is_stamped else None,
+        work=work,
+        ended=clocked.ended,
         observed_at=read.observed_at,
     )
-
-
-def _stamps(fields: Mapping[str, str]) -> tuple[float | None, float | None, str]:
-    """When it was created and when it ended, by the Kiosk's clocks, and who says the latter."""
-    created = parse_time(fields.get("created_at", ""))
-    for source in ("finished_at", "updated_at"):
-        ended = parse_time(fields.get(source, ""))
-        if ended is not None:
-            return created, ended, source
-    return created, None, "observed"
 
 
 def _frontend(read: Read, created: float, known: Clocks) -> Bound | None:
@@ -262,12 +402,18 @@ def _span(start: float | None, end: float | None) -> float | None:
     return None if start is None or end is None else end - start
 
 
-def _told(found: Parts | None, queue_s: float | None) -> tuple[float | None, ...]:
+def _sum(start: float | None, span_s: float | None) -> float | None:
+    return None if start is None or span_s is None else start + span_s
+
+
+def _told(
+    found: Parts | None, queue_s: float | None, interrupted: tuple[float | None, float | None]
+) -> tuple[float | None, ...]:
     if found is None:
-        return None, None, None, None, queue_s, None, None
+        return None, None, None, None, queue_s, *interrupted, None, None
     return (
         found.lag_s, found.socket_wait_s, found.submission_http_s, found.creation_s,
-        found.queue_wait_s, found.processing_s, found.detection_s,
+        found.queue_wait_s, *interrupted, found.processing_s, found.detection_s,
     )  # fmt: skip
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from kiosk_locust.children import children_of
+from kiosk_locust.interruptions import began, first_work, takeovers, was_at_work_before
+from kiosk_locust.moments import End, Source, end
 from kiosk_locust.record import AttemptResult, Outcome, Record
 from kiosk_locust.snapshot import Snapshot
 
-DurationSource = Literal["finished_at", "updated_at", "observed"]
+DurationSource = Source
 
 #: Stages that the Kiosk times itself, and the field that each is read from.
 STAGE_FIELDS = {
@@ -31,6 +34,9 @@ ENDED = (Outcome.DONE, Outcome.PARTIAL, Outcome.FAILED)
 @dataclass(frozen=True, slots=True)
 class Measures:
     """Durations in seconds; what is not known is None, never zero.
+
+    They go by the Kiosk's stamps as they are, since the offsets of its clocks are known at the
+    end of a run only; `jobtimes` corrects them.
 
     A ZIP that failed as a whole and whose files nobody counted has one failed image: at least
     so many are missing.
@@ -159,18 +165,63 @@ def _measure(record: Record) -> Measures:
     done, failed = _images(record, snapshot, zipped=zipped)
     queue_wait_s = None
     if duration_s is not None and source != "observed" and not zipped:
-        queue_wait_s = _queue_wait(snapshot, duration_s)
+        queue_wait_s = _queue_wait(record, snapshot, duration_s)
     return Measures(duration_s, source, queue_wait_s, done, failed)
 
 
-def _queue_wait(snapshot: Snapshot, duration_s: float) -> float | None:
+def _queue_wait(record: Record, snapshot: Snapshot, duration_s: float) -> float | None:
     """What is left of the duration without ``total_time``, which counts from the dequeue.
 
-    Two machines' clocks can make it slightly negative; it is no wait then, and leaving such
-    jobs out would push every percentile up.
+    Of a job whose consumer died, it ends where the first consumer began. Two machines' clocks
+    can make it slightly negative; it is no wait then, and leaving such jobs out would push every
+    percentile up.
     """
     totals = timing(snapshot, "total_time")
-    return max(0.0, duration_s - totals[0]) if totals else None
+    if not totals:
+        return None
+    left_s = max(0.0, duration_s - totals[0])
+    first, created_at = first_work(record.changes), snapshot.time("created_at")
+    if first is None or created_at is None or not _is_interrupted(record, snapshot, totals[0]):
+        return left_s
+    return min(left_s, max(0.0, began(first, None).at - created_at))
+
+
+def _is_interrupted(record: Record, snapshot: Snapshot, total_s: float) -> bool:
+    if takeovers(record.changes, finisher_of(snapshot.fields)):
+        return True
+    ended, first = end_of(record), first_work(record.changes)
+    if ended is None or first is None:
+        return False
+    return was_at_work_before(ended.moment, total_s, first.observed_at)
+
+
+def finisher_of(fields: Mapping[str, str]) -> str:
+    """The consumer that a final reading names.
+
+    ``updated_by`` alone may be that of one which found the job ended when it took it.
+    """
+    return fields.get("identity_started") or fields.get("updated_by", "")
+
+
+def end_of(record: Record, offset: Sequence[float] | None = None) -> End | None:
+    """When a job ended, by the Kiosk's stamps where they fit what polls saw; None: not seen.
+
+    ``offset``: the least and the most by which the consumer's clock is ahead, where it is known.
+    """
+    snapshot, before = record.snapshot or Snapshot(), record.observed_at
+    after = record.observed_after if record.observed_after is not None else record.submitted_at
+    if before is None or after is None:
+        return None
+    return end(snapshot.time("finished_at"), snapshot.time("updated_at"), offset, after, before)
+
+
+def since_due_s(record: Record) -> float | None:
+    """The duration from due of a job that ended; of a closed workload, from when it was taken."""
+    ended = end_of(record) if record.outcome in ENDED else None
+    if ended is None:
+        return None
+    due_at = record.ticket.due_at
+    return ended.moment.at - (record.taken_at if due_at is None else due_at)
 
 
 def _duration(record: Record, snapshot: Snapshot) -> tuple[float | None, DurationSource | None]:
@@ -183,8 +234,9 @@ def _duration(record: Record, snapshot: Snapshot) -> tuple[float | None, Duratio
         ended = snapshot.time(source)
         if created is not None and ended is not None and ended >= created:
             return ended - created, source
-    if record.observed_at is not None and record.submitted_at is not None:
-        return record.observed_at - record.submitted_at, "observed"
+    found = end_of(record)
+    if found is not None and record.submitted_at is not None:
+        return max(0.0, found.moment.at - record.submitted_at), "observed"
     return None, None
 
 

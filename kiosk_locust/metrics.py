@@ -13,7 +13,7 @@ from typing import Any
 
 from kiosk_locust.clock import Clock
 from kiosk_locust.histogram import Histogram
-from kiosk_locust.measures import ENDED, STAGES, is_never_begun, measure, stages
+from kiosk_locust.measures import STAGES, is_never_begun, measure, since_due_s, stages
 from kiosk_locust.percentiles import SHARES, Percentiles, fewest, rank
 from kiosk_locust.record import Outcome, Record, StatusChange
 
@@ -119,10 +119,8 @@ class Metrics:
         self._count_closed(record.outcome or Outcome.ERROR, 1)
         if found.duration_s is not None:
             self._histograms["duration"].add(_microseconds(found.duration_s))
-        started_at = record.taken_at if record.ticket.due_at is None else record.ticket.due_at
-        if record.outcome in ENDED and record.observed_at is not None:
-            since_due_us = _microseconds(record.observed_at - started_at)
-            self._histograms["since_due"].add(since_due_us)
+        if (due_s := since_due_s(record)) is not None:
+            self._histograms["since_due"].add(_microseconds(due_s))
         for stage, times in stages(record, found).items():
             for time_s in times:
                 self._histograms[stage].add(_microseconds(time_s))

@@ -28,7 +28,8 @@ _SUBMISSIONS = """SELECT fields, sent_at, received_at
     FROM tickets JOIN attempts ON ticket_id = id AND result = 'accepted' AND sent_at = submitted_at
     WHERE id % :nth = 0 AND ambiguous = 0 AND fields IS NOT NULL AND received_at IS NOT NULL"""
 _CHANGES = """SELECT updated_by, updated_at, after, observed_at FROM changes
-    WHERE ticket_id % :nth = 0 AND updated_at IS NOT NULL AND updated_by IS NOT NULL"""
+    WHERE ticket_id % :nth = 0 AND updated_at IS NOT NULL AND updated_by IS NOT NULL
+    AND status <> 'new'"""  # a janitor makes a job new again without a stamp
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,10 @@ __all__ = [
 ]
 
 
+#: UPDATE_INTERVAL of a run on the simulated Kiosk that it starts, unless the user sets one.
+SIMULATED_UPDATE_INTERVAL_S = 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """Every setting of a run, checked; names end in their unit where they have one."""
@@ -178,7 +182,7 @@ def draft(
         channels=check.take("channels", parsing.channels, ""),
         segmentation_type=check.take("segmentation_type", parsing.plain, ""),
         upload_prefix=check.take("upload_prefix", parsing.upload_prefix, ""),
-        update_interval_s=check.take("update_interval", parsing.seconds_above_0, 1.0),
+        update_interval_s=_update_interval_s(check, simulated=kiosk.host is None),
         poll_backoff=check.take("poll_backoff", parsing.share, 0.0),
         start_delay_s=arrivals.start_delay_s,
         arrival=arrivals.kind,
@@ -236,6 +240,13 @@ def draft(
 
 
 _log_level = parsing.choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+def _update_interval_s(check: Checker, *, simulated: bool) -> float:
+    """The poll interval; a simulated Kiosk of our own may be asked each second."""
+    wanted_s = check.take("update_interval", parsing.seconds_above_0, 1.0)
+    is_left_open = simulated and check.layers.get("update_interval") is None
+    return SIMULATED_UPDATE_INTERVAL_S if is_left_open else wanted_s
 
 
 def _checked(can_be_written: Callable[[Path], None]) -> Callable[[str], Path]:

@@ -7,11 +7,11 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust import schema
+from kiosk_locust import definitions, schema
 from kiosk_locust.absent import why_absent
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.errors import LedgerError
@@ -48,6 +48,7 @@ class Facts:
     generator: Generator | None = None
     earlier_generator: Generator | None = None  # of the sessions before the one that is on
     user_classes: tuple[tuple[str, int], ...] = ()  # with their parts; () of an older ledger
+    definitions_version: int | None = None  # of what the ledger keeps; None: from before them
 
     @property
     def cycles(self) -> int:
@@ -157,10 +158,11 @@ def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
             if key.startswith(WORKER_KEY)
         },
         cost=RunCost.from_text(meta["cost"]) if meta.get("cost") else None,
-        judgement=Judgement.from_text(meta["judgement"]) if meta.get("judgement") else None,
+        judgement=_judgement(meta),
         generator=_generator(meta.get("generator")),
         earlier_generator=_generator(meta.get("earlier_generator")),
         user_classes=Mix.from_text(meta.get("user_classes") or "[]", 0).parts,
+        definitions_version=definitions.of_text(meta.get(definitions.KEY)),
     )
 
 
@@ -183,6 +185,16 @@ def _moment(text: str | None) -> float | None:
     if moment is not None and not math.isfinite(moment):
         raise ValueError("a time is no finite number")
     return moment
+
+
+def _judgement(meta: Mapping[str, str]) -> Judgement | None:
+    """The verdict that the ledger keeps; one by other definitions says so."""
+    if not meta.get("judgement"):
+        return None
+    found = Judgement.from_text(meta["judgement"])
+    if definitions.of_text(meta.get(definitions.KEY)) == definitions.VERSION:
+        return found
+    return replace(found, warnings=(definitions.OLDER, *found.warnings))
 
 
 def _generator(text: str | None) -> Generator | None:

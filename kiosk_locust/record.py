@@ -112,7 +112,7 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """A status seen for the first time by a poll.
+    """A status, or another consumer at work on an image, seen for the first time by a poll.
 
     It began at some moment in (``after``, ``observed_at``] by our clock; ``updated_at`` is
     the server's own, an upper bound of it. All in epoch seconds.

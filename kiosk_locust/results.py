@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from kiosk_locust import names
+from kiosk_locust import definitions, names
 from kiosk_locust.cost.figures import UNKNOWN
 from kiosk_locust.jobdata import jobs
 from kiosk_locust.jsontext import dumps
@@ -142,6 +142,7 @@ def _head(
         "num_jobs": summary.tickets,
         "time_elapsed": _elapsed_s(db, run, cycles, cycle),
         "schema_version": SCHEMA_VERSION,
+        "definitions_version": definitions.VERSION,
         "simulated": run.simulated,
         "run_id": run.run_id,
         "run_name": run.run_name,

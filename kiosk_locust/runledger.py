@@ -14,7 +14,7 @@ from typing import Any
 import locust
 
 import kiosk_locust
-from kiosk_locust import names
+from kiosk_locust import definitions, names
 from kiosk_locust.errors import LedgerExistsError
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.mix import Mix
@@ -133,4 +133,5 @@ class RunLedger:
             "simulated": "true" if self.simulated else "false",
             "started_at": repr(self._started_at),
             "finished": "false",
+            definitions.KEY: str(definitions.VERSION),
         }

@@ -1,8 +1,9 @@
 """Jobs as OpenTelemetry's spans, where Locust runs with ``--otel``.
 
 A span is made when its job is closed, with the times of its record, so that nothing is done for it
-while times are measured. Below it is a span for each submission and for each status that was
-seen, by our clock; what the Kiosk tells of its stages stands in the attributes.
+while times are measured. It ends with the job, not with the poll that saw that. Below it is a span
+for each submission and for each status that was seen, by our clock; what the Kiosk tells of its
+stages stands in the attributes.
 
 A worker tells of its own jobs; so ``--otel`` must be given to workers, and a master tells of none.
 """
@@ -10,11 +11,12 @@ A worker tells of its own jobs; so ``--otel`` must be given to workers, and a ma
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kiosk_locust import events
-from kiosk_locust.measures import ENDED, measure, stages
+from kiosk_locust.measures import ENDED, end_of, measure, since_due_s, stages
 from kiosk_locust.record import Outcome, Record
 
 if TYPE_CHECKING:
@@ -45,14 +47,11 @@ def parts(record: Record) -> Iterator[Part]:
         if attempt.http_status is not None:
             told["http.response.status_code"] = attempt.http_status
         yield Part("submit", attempt.asked_at, ended_at, told)
+    limit_at = _end(record, -math.inf)  # a poll saw the final status later
     for change, following in itertools.zip_longest(record.changes, record.changes[1:]):
-        if following is not None:
-            ended_at = following.observed_at
-        elif record.outcome in ENDED:  # the final one has no length
-            ended_at = change.observed_at
-        else:
-            ended_at = _end(record, change.observed_at)
-        yield Part(f"status {change.status}", change.observed_at, ended_at, {})
+        began_at = min(change.observed_at, limit_at)
+        ended_at = limit_at if following is None else min(following.observed_at, limit_at)
+        yield Part(f"status {change.status}", began_at, ended_at, {})
 
 
 def attributes(record: Record) -> dict[str, str | int | float | bool]:
@@ -71,6 +70,10 @@ def attributes(record: Record) -> dict[str, str | int | float | bool]:
     }
     if found.duration_s is not None:
         told["kiosk.duration_s"] = found.duration_s
+    if (due_s := since_due_s(record)) is not None:
+        told["kiosk.duration_from_due_s"] = due_s
+    if (delay_s := _polling_delay_s(record)) is not None:
+        told["kiosk.polling_delay_s"] = delay_s
     for stage, times in stages(record, found).items():
         told[f"kiosk.stage.{stage}_s"] = sum(times)
     return told
@@ -137,7 +140,19 @@ def _flush() -> None:
         flush(_FLUSH_MS)
 
 
+def _polling_delay_s(record: Record) -> float | None:
+    """From a job's end to the answer of the poll that saw it; None where polls alone tell."""
+    ended = end_of(record)
+    if ended is None or ended.source == "observed" or record.observed_at is None:
+        return None
+    return record.observed_at - ended.moment.at
+
+
 def _end(record: Record, otherwise: float) -> float:
+    """When a job ended; of one that did not, when it was closed."""
+    ended = end_of(record) if record.outcome in ENDED else None
+    if ended is not None:
+        return max(otherwise, ended.moment.at)
     ends = (record.observed_at, record.closed_at)
     return max([otherwise, *(at for at in ends if at is not None)])
 

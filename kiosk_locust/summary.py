@@ -16,6 +16,7 @@ from kiosk_locust.headline import headline, pause_lines
 from kiosk_locust.measures import ENDED, STAGE_FIELDS
 from kiosk_locust.moved import Moved
 from kiosk_locust.percentiles import Percentiles
+from kiosk_locust.polling import Polling, polling
 from kiosk_locust.quality.plateau import Plateau
 from kiosk_locust.quality.regime import Regime
 from kiosk_locust.reading import Facts, facts, opened
@@ -33,8 +34,8 @@ _COLUMNS = {
         name: f"{name}_s"
         for name in (
             *("submission_lag", "lag", "socket_wait", "submission_http", "creation"),
-            *("queue_wait", "processing", "detection", "detection_bound", "unknown"),
-            "duration_error",
+            *("queue_wait", "interrupted", "processing", "detection", "detection_bound"),
+            *("unknown", "duration_error", "since_due_error"),
         )
     },
     **{stage: stage_column(stage) for stage in STAGE_FIELDS},
@@ -147,6 +148,8 @@ class Summary:
     rate_achieved_per_s: float | None  # of an open workload: submissions
     waited_for_user: int | None  # of an open workload: tickets taken after they were due
     duration_from: Mapping[str, int]  # how many durations came from which source
+    interrupted: int  # jobs with work that was lost, as far as polls saw it
+    polling: Polling  # what the poll interval blurs
     percentiles_s: Mapping[str, Percentiles]
     latency: Mapping[str, Mapping[str, Any]]  # both durations, with jobs that did not end
     by_job_type: Mapping[str, Mapping[str, Any]]  # see `by_type.OfType`
@@ -171,6 +174,7 @@ class Summary:
                 "soundness": Soundness(**found["soundness"]),
                 "percentiles_s": {name: Percentiles(**each) for name, each in told},
                 "moved": Moved(**found["moved"]),
+                "polling": Polling(**found["polling"]),
             }
         )
 
@@ -253,6 +257,8 @@ def summarise_open(
         rate_achieved_per_s=_rate(db, "submitted_at", given) if is_open else None,
         waited_for_user=(waited or 0) if is_open else None,
         duration_from=_tally(db, "duration_from", "temp.times", given),
+        interrupted=_interrupted(db, given),
+        polling=_polling(db, run, percentiles_s, given),
         percentiles_s=percentiles_s,
         latency=latency,
         by_job_type=by_type.by_job_type(db, cycle, kept_span_s),
@@ -315,6 +321,33 @@ def _tally(
     sql = f"""SELECT {column}, count(*) FROM {table}
         WHERE {_CHOSEN} AND {column} IS NOT NULL GROUP BY {column}"""
     return dict(db.execute(sql, given).fetchall())
+
+
+def _interrupted(db: sqlite3.Connection, given: Mapping[str, object]) -> int:
+    sql = f"SELECT count(*) FROM temp.times WHERE {_CHOSEN} AND interruptions > 0"
+    number: int = db.execute(sql, given).fetchone()[0]
+    return number
+
+
+def _polling(
+    db: sqlite3.Connection,
+    run: Facts,
+    times_s: Mapping[str, Percentiles],
+    given: Mapping[str, object],
+) -> Polling:
+    """What the poll interval blurs: of jobs that are kept, as percentiles are."""
+    sql = f"""SELECT count(*) FROM temp.times
+        WHERE {latencies.CHOSEN} AND ended AND ended_from <> 'finished_at'"""
+    (bounded,) = db.execute(sql, given).fetchone()
+    interval = run.options.get("update_interval_s")
+    errors = (times_s["duration_error"].p95, times_s["since_due_error"].p95)
+    return polling(
+        None if interval is None else float(interval),
+        bounded,
+        median_s=times_s["duration"].p50,
+        error_s=max((error for error in errors if error is not None), default=None),
+        waited_s=None if run.is_open else times_s["detection"].p50,
+    )
 
 
 def _attempts(db: sqlite3.Connection, given: Mapping[str, object]) -> int:

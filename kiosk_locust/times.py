@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from kiosk_locust.interruptions import IDLE, RANKS
 from kiosk_locust.jobtimes import Read, Row, work_out
 from kiosk_locust.measures import STAGE_FIELDS
 from kiosk_locust.moved import BEGUN_AT
@@ -19,13 +20,32 @@ from kiosk_locust.offsets import Clocks, clocks
 from kiosk_locust.quality import warmup
 from kiosk_locust.quality.warmup import Kept, Trim
 from kiosk_locust.reading import Facts
+from kiosk_locust.record import StatusChange
+from kiosk_locust.snapshot import FINAL_STATUSES
 
 _CHUNK = 500
 #: When a ticket counts as due for a warm-up or a cool-down, and in order.
 _DUE = "coalesce(due_at, submitted_at)"
+#: A consumer works on a job of such a status.
+_IS_WORK = f"changes.status NOT IN ({', '.join(map(repr, sorted(IDLE | FINAL_STATUSES)))})"
+_RANK = " ".join(f"WHEN '{name}' THEN {place}" for name, place in RANKS.items())
+_RANK = f"CASE status {_RANK} END"
+#: Tickets whose consumer changed, or whose status went back: candidates for `takeovers`.
+_SUSPECTS = f"""CREATE TEMP TABLE suspects AS SELECT DISTINCT ticket_id FROM (
+    SELECT ticket_id, updated_by, {_RANK} AS rank, status = 'new' AS is_new,
+    lag(updated_by) OVER earlier AS by_before, lag({_RANK}) OVER earlier AS rank_before,
+    lag(status) OVER earlier AS before
+    FROM changes WINDOW earlier AS (PARTITION BY ticket_id ORDER BY observed_at))
+    WHERE updated_by <> by_before OR rank <= rank_before OR (is_new AND before IS NOT NULL)"""  # noqa: S608  constants
+_CHANGES = """SELECT status, observed_at, after, updated_at, coalesce(updated_by, '') FROM changes
+    WHERE ticket_id = ? ORDER BY observed_at"""
 _ROWS = f"""SELECT id, cycle, {_DUE}, due_at, taken_at, submitted_at, outcome,
     observed_after, observed_at, closed_at, duration_s, duration_from, queue_wait_s, fields,
-    tickets.job_id, file, ambiguous, images_done, asked_at, sent_at, received_at, {BEGUN_AT}
+    tickets.job_id, file, ambiguous, images_done, asked_at, sent_at, received_at, {BEGUN_AT},
+    (SELECT observed_at FROM changes WHERE ticket_id = id AND {_IS_WORK}
+    ORDER BY observed_at LIMIT 1),
+    (SELECT updated_by FROM changes WHERE ticket_id = id AND {_IS_WORK}
+    ORDER BY observed_at DESC LIMIT 1), id IN (SELECT ticket_id FROM temp.suspects)
     FROM tickets LEFT JOIN attempts ON ticket_id = id AND attempts.number = (SELECT max(number)
     FROM attempts WHERE ticket_id = id AND result = 'accepted') ORDER BY id"""  # noqa: S608  constants of this package
 
@@ -48,16 +68,40 @@ def gather(db: sqlite3.Connection, run: Facts) -> Times:
     columns = ", ".join([*Row._fields[1:], *stages])
     db.execute("DROP TABLE IF EXISTS temp.times")
     db.execute("DROP TABLE IF EXISTS temp.stages")
+    db.execute("DROP TABLE IF EXISTS temp.suspects")
+    db.execute(_SUSPECTS)
     db.execute(f"CREATE TEMP TABLE times (ticket_id INTEGER PRIMARY KEY, {columns})")
     db.execute("CREATE TEMP TABLE stages (ticket_id, stage, cycle, kept, value)")
     marks = ", ".join("?" * (len(Row._fields) + len(stages)))
     kept = found.kept.get
+
+    def changes(ticket_id: int) -> list[StatusChange]:
+        return [StatusChange(*row) for row in db.execute(_CHANGES, (ticket_id,))]
+
     rows = map(Read._make, db.execute(_ROWS))
-    while chunk := [work_out(row, found.clocks, kept(row.cycle)) for row in islice(rows, _CHUNK)]:
+    while chunk := [
+        work_out(row, found.clocks, kept(row.cycle), changes) for row in islice(rows, _CHUNK)
+    ]:
         values = (job.row + job.stages for job in chunk)
         db.executemany(f"INSERT INTO temp.times VALUES ({marks})", values)  # noqa: S608  only question marks
         children = [child for job in chunk if job.children for child in job.child_rows()]
         db.executemany("INSERT INTO temp.stages VALUES (?, ?, ?, ?, ?)", children)
+    return found
+
+
+def ends(db: sqlite3.Connection, times: Times) -> dict[int | None, float]:  # noqa: ARG001  made
+    """When the last job of each cycle ended by our clock, and under None that of the run.
+
+    Left out are cycles with jobs that did not end, and then the run. ``times`` shows that
+    `gather` was called with this connection.
+    """
+    rows = db.execute("""SELECT cycle, max(ended_at), coalesce(sum(ended = 0), 0) FROM temp.times
+        GROUP BY cycle""").fetchall()
+    found: dict[int | None, float] = {
+        cycle: at for cycle, at, unended in rows if at is not None and not unended
+    }
+    if rows and not any(unended for _, _, unended in rows) and found:
+        found[None] = max(found.values())
     return found
 
 

@@ -96,6 +96,7 @@ def make(
         "ended_at": str(T0 + 6),
         "ended_by": "all tickets closed",
         "finished": "true",
+        "definitions_version": "1",
         **meta,
     }
     db.executemany("INSERT INTO meta VALUES (?, ?)", facts.items())

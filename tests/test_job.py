@@ -193,6 +193,15 @@ def test_the_first_poll_comes_at_a_random_phase_of_the_interval() -> None:
     assert sum(phases) / len(phases) == pytest.approx(4.0, abs=0.5)
 
 
+def test_another_consumer_at_work_is_a_change_though_the_status_stays(scene: Scene) -> None:
+    first, second = ({"status": "predicting", "updated_by": name} for name in ("pod-1", "pod-2"))
+    scene.kiosk.reads = [first, first, second, second, DONE]
+    record = scene.live(update_interval_s=1.0)
+    seen = [(change.status, change.updated_by) for change in record.changes]
+    assert seen[:2] == [("predicting", "pod-1"), ("predicting", "pod-2")]
+    assert len(seen) == 3  # and the final one
+
+
 def test_poll_backoff_stretches_the_interval_by_a_share_of_the_age(scene: Scene) -> None:
     scene.kiosk.reads = [{"status": "started"}] * 60 + [DONE]
     scene.live(update_interval_s=1.0, poll_backoff=0.1)

@@ -52,7 +52,7 @@ def test_the_defaults_are_those_of_the_older_client() -> None:
         channels="0,,",
         segmentation_type="",
         upload_prefix="uploads",
-        update_interval_s=10,
+        update_interval_s=1,  # of the simulated Kiosk alone
         poll_backoff=0,
         start_delay_s=0.05,
         arrival="constant",
@@ -365,3 +365,19 @@ def test_any_strings_give_options_or_their_mistakes(
 def test_any_string_in_one_setting_gives_options_or_a_mistake(name: str, text: str) -> None:
     mistakes_in(make_layers(form={name: text}))
     assert not [path for path in Path().iterdir() if path.name != ".hypothesis"]
+
+
+@pytest.mark.parametrize(
+    ("given", "host", "interval_s"),
+    [
+        ({}, None, 1.0),
+        ({"UPDATE_INTERVAL": "10"}, None, 10.0),
+        ({}, "http://kiosk.example", 10.0),
+        ({"UPDATE_INTERVAL": "3"}, "http://kiosk.example", 3.0),
+    ],
+)
+def test_only_a_simulated_kiosk_of_our_own_is_polled_each_second_by_default(
+    given: dict[str, str], host: str | None, interval_s: float
+) -> None:
+    more = {"API_HOST": host, "FILE": "a.png"} if host else {}
+    assert resolve(env={**given, **more}).options.update_interval_s == interval_s

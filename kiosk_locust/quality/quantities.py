@@ -61,7 +61,7 @@ DOLLARS = UNITS["USD"]
 #: Durations of many jobs, which need a percentile: ``job.p95``.
 DISTRIBUTIONS = (
     "job",  # by the Kiosk's clock, from its creation to its end
-    "job_since_due",  # from the moment it was due to the poll that saw its end
+    "job_since_due",  # from the moment it was due to its end, by the generator's clock
     *STAGES,
     "submission_lag",
     "socket_wait",

@@ -1,10 +1,11 @@
-"""Where the time of one job went, from the moment it was due to the poll that saw its end."""
+"""Where the time of one job went, from the moment it was due to its end."""
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from kiosk_locust.measures import Measures, is_zip, timing
+from kiosk_locust.measures import Measures, end_of, is_zip, timing
+from kiosk_locust.moments import End, stamped
 from kiosk_locust.quality.clocks import Bound
 from kiosk_locust.record import Attempt, AttemptResult, Record
 
@@ -15,9 +16,10 @@ TOLERANCE = 0.01
 class Parts(NamedTuple):
     """One after the other, in seconds; what is not known is None, never 0.
 
-    ``unknown_s`` is what the known parts leave of the whole. The HTTP time of the submission
-    (``submission_http_s``) is told beside them: only its first part, up to the creation, is on
-    the way, since the queue wait begins while the answer still travels.
+    ``unknown_s`` is what the known parts leave of the whole. Two times are told beside them: the
+    HTTP time of the submission (``submission_http_s``), of which only the part up to the creation
+    is on the way, since the queue wait begins while the answer still travels; and the polling
+    delay (``detection_s``), which comes after the end.
     """
 
     since: Literal["due", "taken"]  # a closed workload promises no times
@@ -26,10 +28,11 @@ class Parts(NamedTuple):
     socket_wait_s: float | None
     creation_s: float | None  # first byte sent until the job's creation
     queue_wait_s: float | None  # of an image; a ZIP's children overlap
+    interrupted_s: float | None  # of an image: work that was lost; 0: none was seen to be
     processing_s: float | None  # of an image
-    detection_s: float | None  # its end until the answer of the poll that saw it
     unknown_s: float
     submission_http_s: float | None
+    detection_s: float | None  # its end until the answer of the poll that saw it
 
     @property
     def known(self) -> tuple[float | None, ...]:
@@ -39,8 +42,8 @@ class Parts(NamedTuple):
             self.socket_wait_s,
             self.creation_s,
             self.queue_wait_s,
+            self.interrupted_s,
             self.processing_s,
-            self.detection_s,
         )
 
     @property
@@ -54,6 +57,14 @@ class Parts(NamedTuple):
         if None in self.known:
             return None
         return abs(self.unknown_s) <= TOLERANCE * self.whole_s
+
+
+class Work(NamedTuple):
+    """How the time between an image's creation and its end is divided; seconds, None: not known."""
+
+    queue_s: float | None = None
+    interrupted_s: float | None = 0.0
+    processing_s: float | None = None
 
 
 def decompose(
@@ -70,23 +81,22 @@ def decompose(
     contradict our own times, and the parts that need them are unknown where it does.
     ``duration_s`` is the job's duration where it was corrected for its clocks.
     """
-    sent = _accepted(record)
+    sent, ended = _accepted(record), end_of(record, consumer)
     start_at = record.ticket.due_at if record.ticket.due_at is not None else record.taken_at
-    if record.observed_at is None or sent is None or sent.sent_at is None:
+    if record.observed_at is None or ended is None or sent is None or sent.sent_at is None:
         return None
-    created = _stamp(record, "created_at")
-    ended = _stamp(record, _ending(found))
-    queue_s, processing_s = _work(record, found, duration_s)
+    created_at = record.snapshot.time("created_at") if record.snapshot else None
+    received_at = sent.sent_at if sent.received_at is None else sent.received_at
+    created = stamped(created_at, frontend, sent.sent_at, received_at)
     return parts(
         "taken" if record.ticket.due_at is None else "due",
         start_at=start_at,
         asked_at=sent.asked_at,
         sent_at=sent.sent_at,
         received_at=sent.received_at,
-        created_at=ours(created, frontend, sent.sent_at, sent.received_at),
-        queue_s=queue_s,
-        processing_s=processing_s,
-        ended_at=ours(ended, consumer, record.observed_after, record.observed_at),
+        created_at=created.at if created.is_stamped else None,
+        work=_work(record, found, duration_s),
+        ended=ended,
         observed_at=record.observed_at,
     )
 
@@ -99,27 +109,26 @@ def parts(
     sent_at: float,
     received_at: float | None,
     created_at: float | None,
-    queue_s: float | None,
-    processing_s: float | None,
-    ended_at: float | None,
+    work: Work,
+    ended: End,
     observed_at: float,
 ) -> Parts:
     """The parts between moments in the order in which they came, epoch seconds by our clock.
 
-    ``queue_s`` and ``processing_s`` are the two of a job between ``created_at`` and ``ended_at``.
+    ``work`` divides the time of a job between ``created_at`` and its end.
     """
+    end_at = ended.moment.at
     between = (
         asked_at - start_at,
         sent_at - asked_at,
         None if created_at is None else created_at - sent_at,
-        queue_s,
-        processing_s,
-        None if ended_at is None else observed_at - ended_at,
+        *work,
     )
-    whole_s = observed_at - start_at
+    whole_s = end_at - start_at
     http_s = None if received_at is None else received_at - sent_at
     unknown_s = whole_s - sum([part for part in between if part is not None])
-    return Parts(since, whole_s, *between, unknown_s, http_s)
+    detection_s = None if ended.source == "observed" else observed_at - end_at
+    return Parts(since, whole_s, *between, unknown_s, http_s, detection_s)
 
 
 def _accepted(record: Record) -> Attempt | None:
@@ -127,37 +136,13 @@ def _accepted(record: Record) -> Attempt | None:
     return accepted[-1] if accepted else None
 
 
-def _ending(found: Measures) -> str:
-    return found.duration_from if found.duration_from in ("finished_at", "updated_at") else ""
-
-
-def _stamp(record: Record, name: str) -> float | None:
-    return record.snapshot.time(name) if record.snapshot and name else None
-
-
-def ours(
-    stamp: float | None, offset: Bound | None, after: float | None, before: float | None
-) -> float | None:
-    """A server's stamp by our clock, kept between the moments that we know it lies between.
-
-    None without a stamp, and without an offset where the stamp lies outside of them.
-    """
-    if stamp is None or after is None or before is None:
-        return None
-    if after <= stamp <= before and (offset is None or offset.low_s <= 0 <= offset.high_s):
-        return stamp
-    if offset is None or offset.is_empty:
-        return None
-    return min(before, max(after, stamp - offset.offset_s))
-
-
-def _work(
-    record: Record, found: Measures, duration_s: float | None
-) -> tuple[float | None, float | None]:
-    """Queue wait and processing of an image; unknown of a ZIP, whose children overlap."""
+def _work(record: Record, found: Measures, duration_s: float | None) -> Work:
+    """Queue wait and work of an image; unknown of a ZIP, whose children overlap."""
     totals = timing(record.snapshot, "total_time") if record.snapshot else ()
-    if not totals or is_zip(record.request.image_name, record.job_id):
-        return None, None
-    if duration_s is not None:
-        return max(0.0, duration_s - totals[0]), totals[0]
-    return found.queue_wait_s, totals[0] if found.queue_wait_s is not None else None
+    is_image = not is_zip(record.request.image_name, record.job_id)
+    if not is_image or not totals or found.queue_wait_s is None or found.duration_s is None:
+        return Work()
+    whole_s = found.duration_s if duration_s is None else duration_s
+    before_s = max(0.0, whole_s - totals[0])
+    lost_s = max(0.0, found.duration_s - totals[0]) - found.queue_wait_s
+    return Work(before_s - lost_s, lost_s, totals[0])

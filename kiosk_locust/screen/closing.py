@@ -35,8 +35,9 @@ LABELS = {
     "lag": "begun late",
     "creation": "sent to created",
     "queue_wait": "queue wait",
+    "interrupted": "interrupted work",
     "processing": "processing",
-    "detection": "end to seen",
+    "detection": "polling delay",
     "unknown": "unknown",
     "total": "without queue",
     "download": "download",
@@ -52,6 +53,7 @@ LABELS = {
     "submission_http": "submission HTTP",
     "detection_bound": "end seen within",
     "duration_error": "duration's error",
+    "since_due_error": "since due's error",
 }
 
 
@@ -130,6 +132,13 @@ def _counts(summary: Summary, run_name: str) -> Table:
         waited = units.count(summary.waited_for_user, "job")
         cure = "raise -u; or were workers away?"
         table.add_row("broken promise", f"{waited} waited for a free user ({cure})")
+    if summary.interrupted:
+        lost = units.count(summary.interrupted, "job")
+        table.add_row(
+            "interrupted", f"{lost} lost work: a consumer died, and another one began anew"
+        )
+    if summary.polling.note:
+        table.add_row("poll interval", summary.polling.note)
     for name, text in _moved(summary.moved).items():
         table.add_row(name, text)
     if summary.expire_errors:

@@ -176,9 +176,11 @@ class Cluster:
         part = job.child << 8 | min(job.attempts, 255)
         rng = restart(self._rng, self.settings.seed, Purpose.WORK, job.number, part + 2)
         consumer = f"{job.form.job_type}-consumer-{node.name}-{slot}"
-        job.attempt = plan_attempt(job.form, self.settings, rng, consumer, now)
-        job.attempts += 1
-        self._agenda.at(job.attempt.over_at, partial(self._end, job, node, slot))
+        if slot in node.deaths:  # the pod that takes a dead one's place has another name
+            consumer += f"-{node.deaths[slot]}"
+        attempt = plan_attempt(job.form, self.settings, rng, consumer, now)
+        job.begin(attempt, self.settings)
+        self._agenda.at(attempt.over_at, partial(self._end, job, node, slot))
 
     def _end(self, job: ImageJob, node: Node, slot: int, now: float) -> None:
         node.free.append(slot)
@@ -186,6 +188,7 @@ class Cluster:
         node.idle_since = now
         self._working -= 1
         if job.attempt and job.attempt.result == "lost":
+            node.deaths[slot] += 1
             self._agenda.at(now + self.settings.requeue_delay_s, partial(self._requeue, job))
         elif job.parent:
             archive, job.parent = job.parent, None

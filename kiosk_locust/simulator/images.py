@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from kiosk_locust.simulator.zips import ZipJob
 
 STAGES = ("started", "pre-processing", "predicting", "post-processing", "saving-results")
+#: What a consumer writes on its way; a hash keeps it when the consumer dies.
+TIMINGS = ("download_time", "prediction_time", "predict_retries", "postprocess_time")
 NO_DIMENSIONS = "Input dimension order was but input image has shape (1080, 1280)"
 BAD_IMAGE = "cannot identify image file, tried tifffile, PIL, imageio"
 
@@ -83,13 +85,19 @@ def plan_attempt(
 
 
 class Life(NamedTuple):
-    """A job's true life: epoch seconds, None where that has not come yet; counts of images."""
+    """A job's true life: epoch seconds, None where that has not come yet; counts of images.
+
+    ``started_at`` is when the consumer that works on it now, or finished it, took it from the
+    queue; ``first_started_at`` when the first one did, which is another moment where that one died.
+    """
 
     created_at: float
     started_at: float | None
     ended_at: float | None
     images_done: int
     images_failed: int
+    first_started_at: float | None = None
+    interruptions: int = 0
 
 
 def name_of_child(number: int) -> str:
@@ -101,8 +109,8 @@ class ImageJob:
     """An image job, submitted by itself (``parent`` None) or a ZIP's child."""
 
     __slots__ = (
-        "attempt", "attempts", "child", "created_at", "expires_at", "form", "gone", "key", "number",
-        "parent",
+        "attempt", "attempts", "child", "created_at", "expires_at", "first_started_at", "form",
+        "gone", "key", "left", "number", "parent",
     )  # fmt: skip
 
     def __init__(
@@ -117,6 +125,8 @@ class ImageJob:
         self.created_at = created_at
         self.attempt: Attempt | None = None
         self.attempts = 0
+        self.first_started_at: float | None = None
+        self.left: dict[str, str] = {}  # what consumers that died have written and nobody deletes
         self.expires_at: float | None = None
         self.gone = False
 
@@ -132,10 +142,25 @@ class ImageJob:
     def life(self, now: float) -> Life:
         """What really became of it by ``now``, by no skewed clock."""
         attempt = self.attempt
-        if attempt is None or attempt.result == "lost" or now < attempt.over_at:
-            return Life(self.created_at, attempt.started_at if attempt else None, None, 0, 0)
+        if attempt is None:
+            return Life(self.created_at, None, None, 0, 0)
+        lost = self.attempts - 1
+        begun = self.created_at, attempt.started_at
+        if attempt.result == "lost" or now < attempt.over_at:
+            return Life(*begun, None, 0, 0, self.first_started_at, lost)
         done = attempt.result == "done"
-        return Life(self.created_at, attempt.started_at, attempt.over_at, int(done), int(not done))
+        images = int(done), int(not done)
+        return Life(*begun, attempt.over_at, *images, self.first_started_at, lost)
+
+    def begin(self, attempt: Attempt, settings: ClusterSettings) -> None:
+        """A consumer takes it; timings that one before it wrote stay until it writes its own."""
+        if self.attempt:
+            written = _written(self.attempt, self.key, attempt.started_at, settings)
+            self.left |= {name: text for name, text in written.items() if name in TIMINGS}
+        if self.first_started_at is None:
+            self.first_started_at = attempt.started_at
+        self.attempt = attempt
+        self.attempts += 1
 
     def fields(self, now: float, settings: ClusterSettings) -> dict[str, str]:
         """The whole hash at ``now``."""
@@ -155,7 +180,7 @@ class ImageJob:
             "updated_at": created,
         }
         if self.attempt:
-            found |= _written(self.attempt, self.key, now, settings)
+            found |= self.left | _written(self.attempt, self.key, now, settings)
         return found
 
 
@@ -168,8 +193,9 @@ def _written(attempt: Attempt, key: str, now: float, settings: ClusterSettings) 
         "updated_at": changed,
         "updated_by": attempt.consumer,
         "identity_started": attempt.consumer,
-        "started_at": consumer_time(attempt.started_at + settings.consumer_skew_s),
     }
+    if settings.stage_times:
+        found["started_at"] = consumer_time(attempt.started_at + settings.consumer_skew_s)
     succeeded = attempt.succeeded(now)
     if succeeded >= 1:
         found["download_time"] = attempt.took(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 
 from kiosk_locust.simulator.draws import Purpose, duration, stream
@@ -22,6 +23,7 @@ class Node:
     created_at: float
     ready_at: float
     free: list[int] = field(default_factory=list)  # numbers of the consumers without work
+    deaths: Counter[int] = field(default_factory=Counter)  # of consumers, by their numbers
     running: int = 0
     idle_since: float = 0.0
     deleted_at: float | None = None

@@ -41,7 +41,8 @@ class ClusterSettings:
     images_per_zip: int = _setting(100, "images in every ZIP", "Jobs")
     stage_times: bool = _setting(
         default=True,
-        text="write prediction_time, postprocess_time, predict_retries as older consumers",
+        text="write started_at, prediction_time, postprocess_time, predict_retries as older"
+        " consumers",
         group="Jobs",
     )
 
@@ -74,14 +75,16 @@ class ClusterSettings:
         " carry", "What goes wrong",
     )  # fmt: skip
     finished_at_missing_rate: float = _setting(
-        0.8, "share of failed jobs without finished_at", "What goes wrong"
+        1.0,
+        "share of failed jobs without finished_at; consumers of today never write it",
+        "What goes wrong",
     )
     vanish_rate: float = _setting(
         0.0, "share of submitted jobs whose hash vanishes", "What goes wrong"
     )
     vanish_after_s: float = _setting(5.0, "median age at which a hash vanishes", "What goes wrong")
     requeue_rate: float = _setting(
-        0.0, "share of attempts whose consumer dies, so that the job starts anew",
+        0.0, "share of attempts whose consumer dies in mid-job, so that another one starts anew",
         "What goes wrong",
     )  # fmt: skip
     requeue_delay_s: float = _setting(

@@ -7,16 +7,17 @@ import json
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust import schema
+from kiosk_locust import definitions, schema
 from kiosk_locust.absent import why_absent
 from kiosk_locust.cost.stored import Priced, RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.jobdata import PER_IMAGE, SINGLE
 from kiosk_locust.quality.judgement import Judgement
-from kiosk_locust.snapshot import parse_time
+from kiosk_locust.snapshot import FINAL_STATUSES, parse_time
 from kiosk_locust.soundness import ODD, foreign, look_over
 
 _COLUMNS = (
@@ -78,6 +79,10 @@ def _fill(made: Path, found: Mapping[str, Any], name: str) -> None:
                 "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 _attempts(job_number, job),
             )
+            db.executemany(
+                "INSERT OR REPLACE INTO changes VALUES (?, ?, ?, ?, ?, ?)",
+                _changes(job_number, job),
+            )
         for session in found.get("sessions") or []:
             db.execute(
                 "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)",
@@ -104,9 +109,16 @@ def _meta(found: Mapping[str, Any], name: str) -> dict[str, str]:
         "versions": json.dumps(found.get("versions") or {}),
         "simulated": "true" if found.get("simulated") else "false",
         "finished": "true" if found.get("finished", True) else "false",
+        **_definitions(found),
         **_cost(found),
         **_judgement(found),
     }
+
+
+def _definitions(found: Mapping[str, Any]) -> dict[str, str]:
+    """By which version of the definitions its verdict was made; older files do not say."""
+    version = found.get(definitions.KEY)
+    return {definitions.KEY: str(version)} if isinstance(version, int) else {}
 
 
 def _cost(found: Mapping[str, Any]) -> dict[str, str]:
@@ -164,6 +176,7 @@ def _fields(job: Mapping[str, Any]) -> dict[str, str]:
         "created_at": job.get("created_at"),
         "finished_at": job.get("finished_at"),
     }
+    texts |= _final_stamp(job)
     return {name: str(text) for name, text in (kept | texts).items() if text not in (None, "")}
 
 
@@ -180,6 +193,24 @@ def _attempts(ticket_id: int, job: Mapping[str, Any]) -> Iterator[tuple[Any, ...
             *(attempt.get("received_at"), attempt["result"], attempt.get("http_status")),
             *(attempt.get("error"), attempt.get("job_id")),
         )
+
+
+def _changes(ticket_id: int, job: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+    for change in job.get("status_changes") or []:
+        yield (
+            *(ticket_id, change["observed_at"], change["after"], change["status"]),
+            *(change.get("updated_at"), change.get("updated_by")),
+        )
+
+
+def _final_stamp(job: Mapping[str, Any]) -> dict[str, str | None]:
+    """Who wrote the final status, and when, as far as polls saw it."""
+    last = (job.get("status_changes") or [{}])[-1]
+    at = last.get("updated_at")
+    if last.get("status") not in FINAL_STATUSES or not isinstance(at, (int, float)):
+        return {}
+    stamp = datetime.fromtimestamp(at, UTC).isoformat()
+    return {"updated_at": stamp, "updated_by": last.get("updated_by")}
 
 
 def _moment(text: object) -> float | None:

@@ -120,6 +120,8 @@ def _picture(
                 ambiguous=summary.ambiguous,
                 expire_errors=summary.expire_errors,
                 observed=summary.duration_from.get("observed", 0),
+                interrupted=summary.interrupted,
+                blurred=summary.polling.note,
             ),
         ),
         verdict=verdict or ("" if is_on else _verdict(run, summary)),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from kiosk_locust import units
+from kiosk_locust import definitions, units
 from kiosk_locust.percentiles import Percentiles
 from kiosk_locust.screen.closing import LABELS
 from kiosk_locust.web.spread import Spread
@@ -109,6 +109,7 @@ class Picture:
     by_job_type: Mapping[str, Any] | None = None  # where there are several; None: not yet
     never_begun: int = 0  # tickets of a run that was ended, of which nothing was sent
     plateau: str = ""  # a sentence on it; empty while the run is on
+    definitions_version: int = definitions.VERSION
 
     def as_json(self) -> str:
         """The same as JSON text, with what times are called; what is no finite number is null."""
@@ -135,7 +136,14 @@ def shown_settings(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def problems(
-    *, waited_for_user: int, ambiguous: int, expire_errors: int, observed: int, trouble: str = ""
+    *,
+    waited_for_user: int,
+    ambiguous: int,
+    expire_errors: int,
+    observed: int,
+    interrupted: int = 0,
+    blurred: str = "",
+    trouble: str = "",
 ) -> tuple[str, ...]:
     """What makes the figures less than they seem, in sentences; each argument counts jobs."""
     found = [f"The run could not go on: {trouble}"] if trouble else []
@@ -152,8 +160,15 @@ def problems(
     if observed:
         found.append(
             f"The durations of {units.count(observed, 'job')} are the client's own, since the "
-            "Kiosk gave no usable times: they are too long by up to the time between two polls."
+            "Kiosk gave no usable times: they may be off by half the time between two polls."
         )
+    if interrupted:
+        found.append(
+            f"Consumers of {units.count(interrupted, 'job')} died, and others began anew: the lost "
+            "time is interrupted work, neither queue wait nor processing."
+        )
+    if blurred:
+        found.append(f"{blurred}.")
     if expire_errors:
         found.append(
             f"The records of {units.count(expire_errors, 'job')} could not be told to expire: "

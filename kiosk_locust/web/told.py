@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+from kiosk_locust import definitions
 from kiosk_locust.reading import Facts
 from kiosk_locust.reckoning import Reckoning
 from kiosk_locust.summary import Summary
@@ -68,7 +69,7 @@ def kept(db: sqlite3.Connection, run: Facts) -> Told | None:
 def _guard(db: sqlite3.Connection, run: Facts) -> list[Any]:
     """What is another one as soon as the run goes on."""
     counts = db.execute("SELECT count(*), count(outcome) FROM tickets").fetchone()
-    return [run.ended_at, len(run.sessions), *counts]
+    return [definitions.VERSION, run.ended_at, len(run.sessions), *counts]
 
 
 def _from_json(found: dict[str, Any]) -> Told:

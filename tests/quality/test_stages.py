@@ -55,8 +55,9 @@ def parts(made: Record, frontend: Bound | None = None, consumer: Bound | None = 
 
 def test_the_parts_of_an_image_come_to_the_whole() -> None:
     found = parts(job())
-    assert found.whole_s == pytest.approx(7.85)
-    assert found.known == pytest.approx((0.5, 0.25, 0.1, 1.5, 3.5, 2.0), abs=1e-5)
+    assert found.whole_s == pytest.approx(5.85)  # due to its end; the poll came 2 s later
+    assert found.known == pytest.approx((0.5, 0.25, 0.1, 1.5, 0.0, 3.5), abs=1e-5)
+    assert found.detection_s == pytest.approx(2.0, abs=1e-5)
     assert found.unknown_s == pytest.approx(0.0, abs=1e-5)
     assert found.adds_up is True
     assert found.submission_http_s == pytest.approx(0.2)
@@ -66,7 +67,7 @@ def test_a_zip_has_no_stages_of_its_own_and_says_how_much_is_unknown() -> None:
     found = parts(job(file="a.zip", total_time="3.5,3.0"))
     assert (found.queue_wait_s, found.processing_s, found.adds_up) == (None, None, None)
     assert found.unknown_s == pytest.approx(5.0, abs=1e-5)
-    assert found.unknown_share == pytest.approx(5 / 7.85, abs=1e-5)
+    assert found.unknown_share == pytest.approx(5 / 5.85, abs=1e-5)
     assert found.detection_s == pytest.approx(2.0, abs=1e-5)
 
 
@@ -75,13 +76,17 @@ def test_what_is_not_known_is_none_and_never_zero() -> None:
     assert (found.queue_wait_s, found.processing_s) == (None, None)
     assert found.unknown_s == pytest.approx(5.0, abs=1e-5)
     bare = parts(job(without="created_at"))
-    assert (bare.creation_s, bare.queue_wait_s, bare.detection_s) == (None, None, None)
+    assert (bare.creation_s, bare.queue_wait_s) == (None, None)
+    endless = parts(job(without="finished_at"))
+    assert endless.detection_s is None
+    assert endless.whole_s == pytest.approx(5.35)  # the middle between the last two polls
 
 
 def test_clocks_that_are_off_are_brought_to_ours_by_their_offsets() -> None:
     ahead = Bound(29.9, 30.1)
     found = parts(job(frontend_s=30.0, consumer_s=30.0), ahead, ahead)
-    assert found.known == pytest.approx((0.5, 0.25, 0.1, 1.5, 3.5, 2.0), abs=1e-4)
+    assert found.known == pytest.approx((0.5, 0.25, 0.1, 1.5, 0.0, 3.5), abs=1e-4)
+    assert found.detection_s == pytest.approx(2.0, abs=1e-4)
     assert found.adds_up
 
 

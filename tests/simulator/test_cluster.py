@@ -88,7 +88,8 @@ def test_todays_consumers_can_be_had_which_write_no_prediction_time() -> None:
     kiosk = cluster(stage_times=False)
     found = kiosk.read(kiosk.submit(form(), START), START + 60)
     assert "download_time" in found
-    assert not {"prediction_time", "postprocess_time", "predict_retries"} & found.keys()
+    older = {"started_at", "prediction_time", "postprocess_time", "predict_retries"}
+    assert not older & found.keys()
 
 
 def test_fields_appear_with_the_status_that_writes_them() -> None:
@@ -202,6 +203,29 @@ def test_a_job_whose_consumer_died_goes_back_to_started() -> None:
         or ("predicting", "started") in pairwise(seen)
         for seen in history.values()
     )
+
+
+def test_a_hash_stays_as_it_is_when_its_consumer_dies_until_another_one_begins() -> None:
+    kiosk = cluster(requeue_rate=0.5, requeue_delay_s=3.0, stage_times=False, seed=2)
+    key = kiosk.submit(form(), START)
+    seen = [kiosk.read(key, START + tenth / 10) for tenth in range(600)]
+    final = seen[-1]
+    assert final["status"] == "done"
+    life = kiosk.lives(START + 60)[key]
+    assert life.interruptions > 0
+    assert life.first_started_at == START
+    begun_at = life.started_at
+    assert begun_at is not None
+    at = int((begun_at - START) * 10) + 1  # the last consumer has just begun
+    before, after = seen[at - 2], seen[at]
+    assert before["status"] != "new"  # it waits in the queue again, and its hash does not say so
+    assert before["identity_started"] != after["identity_started"] == final["identity_started"]
+    assert after["status"] == "started"
+    assert after["updated_at"] > before["updated_at"]
+    assert after.get("download_time") == before.get("download_time")
+    assert {each["created_at"] for each in seen} == {final["created_at"]}
+    assert "started_at" not in final
+    assert float(final["total_time"]) == pytest.approx((life.ended_at or 0.0) - begun_at)
 
 
 def test_the_key_names_queue_and_file() -> None:

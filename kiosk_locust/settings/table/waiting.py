@@ -6,7 +6,13 @@ from kiosk_locust.settings.table.setting import Setting
 
 SETTINGS = (
     Setting(
-        "update_interval", "UPDATE_INTERVAL", "10", "Time between two polls of a job.", unit="s"
+        "update_interval",
+        "UPDATE_INTERVAL",
+        "10",
+        "Time between two polls of a job, constant in a run. It lengthens no duration; what it "
+        "blurs is said at the end. 1 with the simulated Kiosk that a run starts, unless given.",
+        unit="s",
+        hint="between two polls of a job; 1 with the simulated Kiosk, unless changed",
     ),
     Setting(
         "poll_backoff",

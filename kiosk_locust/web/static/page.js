@@ -96,7 +96,9 @@
       });
     const titles = ["values", "50 %", "90 %", "95 %", "99 %", "max"];
     Tables.fill("percentiles", "Percentiles", [{ title: "time" }, ...titles.map((title) => ({ title, number: true }))], rows);
-    at("exactness").textContent = p.exact ? `Exact, by the nearest rank.${p.cuts.length ? " Jobs of warm-up and cool-down are left out." : ""}` : "Within 0.1 % while the run goes on; exact in its results.";
+    at("exactness").textContent = p.exact
+      ? `Exact, by the nearest rank; version ${p.definitions_version} of the definitions.${p.cuts.length ? " Jobs of warm-up and cool-down are left out." : ""}`
+      : "Within 0.1 % while the run goes on, by the Kiosk's stamps as they are: its clocks are set right at the end. Polling delay is left out. Exact in its results.";
     showJobTypes(p.by_job_type || {});
     at("no-failure").hidden = p.failures.length > 0;
     Tables.fill("failures", "Last failures, newest first",
