@@ -62,9 +62,9 @@ class Options:
     label: str  # empty: left to the Kiosk
     preprocess: str
     postprocess: str
-    dimension_order: str
-    channels: str
-    segmentation_type: str
+    dimension_order: str  # auto: by the file; empty: none is sent
+    channels: str  # auto: by the job type; empty: none are sent
+    segmentation_type: str  # the same
     upload_prefix: str  # without slashes at its ends
     update_interval_s: float
     poll_backoff: float  # share of a job's age that stretches the interval
@@ -176,7 +176,7 @@ def draft(
         postprocess=check.take("postprocess", parsing.plain, ""),
         dimension_order=check.take("dimension_order", parsing.dimension_order, ""),
         channels=check.take("channels", parsing.channels, ""),
-        segmentation_type=check.take("segmentation_type", parsing.plain, ""),
+        segmentation_type=check.take("segmentation_type", parsing.segmentation_type, ""),
         upload_prefix=check.take("upload_prefix", parsing.upload_prefix, ""),
         update_interval_s=check.take("update_interval", parsing.seconds_above_0, 1.0),
         poll_backoff=check.take("poll_backoff", parsing.share, 0.0),

@@ -13,7 +13,7 @@ LEASE = """INSERT INTO tickets
     WHERE state = 'open'"""
 REOPEN = """UPDATE tickets SET state = 'open', taken_at = NULL, uploaded_name = NULL
     WHERE id = ? AND state = 'leased'"""
-INPUT = "INSERT INTO inputs VALUES (?, ?, ?, ?, ?)"
+INPUT = "INSERT INTO inputs VALUES (?, ?, ?, ?, ?, ?)"
 UPLOAD = """INSERT INTO uploads SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6
     FROM uploads WHERE ticket_id = ?1"""
 UPLOADED = "UPDATE tickets SET uploaded_name = ? WHERE id = ? AND state = 'leased'"

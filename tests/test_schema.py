@@ -20,6 +20,7 @@ from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.locking import Lock
 from kiosk_locust.reading import facts, inputs, opened
+from kiosk_locust.schema import VERSION
 from tests.ledgers import Row, make
 from tests.real import CLEAN, ROOT, run_locust, simulator
 
@@ -102,7 +103,7 @@ def test_an_old_ledger_that_a_run_goes_on_with_has_the_tables_of_today(
     tickets = rows(path, "SELECT id, state, job_id FROM tickets")
     Ledger.open(path).close()
     assert shape(path) == shape(make(tmp_path / "new.db", []))
-    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("2",)]
+    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [(str(VERSION),)]
     assert rows(path, "SELECT id, state, job_id FROM tickets") == tickets
     assert rows(path, "SELECT count(*) FROM sessions") == [(1,)]
 
@@ -117,7 +118,7 @@ def test_a_run_of_the_oldest_ledger_is_resumed_and_submits_what_was_left(tmp_pat
     assert submitted == 3, done.output
     found = rows(path, "SELECT outcome, count(*) FROM tickets GROUP BY 1 ORDER BY 1")
     assert found == [("done", 4), ("vanished", 2)]  # this Kiosk never knew those two
-    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("2",)]
+    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [(str(VERSION),)]
 
 
 def test_to_judge_whether_an_old_run_can_go_on_changes_nothing(tmp_path: Path) -> None:
@@ -163,16 +164,16 @@ def of_version(path: Path, version: str) -> Path:
 
 @pytest.mark.parametrize("verb", ["report", "view"])
 def test_a_newer_ledger_is_refused_with_the_version_that_made_it(verb: str, tmp_path: Path) -> None:
-    path = of_version(tmp_path / "new.db", "3")
+    path = of_version(tmp_path / "new.db", str(VERSION + 1))
     done = command(verb, str(path), *(["--no-browser"] if verb == "view" else []))
     assert done.returncode == 2
-    assert "schema version 3 (made by kiosk_locust '9.8.7')" in done.stderr
-    assert "knows versions 1 to 2: use a newer one" in done.stderr
+    assert f"schema version {VERSION + 1} (made by kiosk_locust '9.8.7')" in done.stderr
+    assert f"knows versions 1 to {VERSION}: use a newer one" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_newer_ledger_is_not_resumed(tmp_path: Path) -> None:
-    path = of_version(tmp_path / "new.db", "3")
+    path = of_version(tmp_path / "new.db", str(VERSION + 1))
     before = digest(path)
     with pytest.raises(LedgerError, match="use a newer one, at least the one that made it"):
         Ledger.open(path)
