@@ -187,14 +187,28 @@ def _images(record: Record, snapshot: Snapshot, *, zipped: bool) -> tuple[int, i
     if not zipped:
         return (0, 1) if record.outcome is Outcome.FAILED else (1, 0)
     failed = failed_children(snapshot)
-    children = _keys(snapshot, "children")
+    children = _children(snapshot)
     done = _keys(snapshot, "children:done")
     if not done:  # older consumers keep no lists: a time for each finished child is left
         done = len(timing(snapshot, "total_time"))
         done = min(done, children - failed) if children > failed else done
+        if not done and not _is_listed(snapshot) and record.outcome is not Outcome.FAILED:
+            done = max(0, children - failed)
     if record.outcome is Outcome.FAILED:  # no child that is not done will ever be
         failed = max(failed, children - done, 0 if done else 1)
     return done, failed
+
+
+def _children(snapshot: Snapshot) -> int:
+    """How many jobs the Kiosk made of a ZIP: its list of them, or else ``total_jobs``."""
+    if "children" in snapshot.fields:  # of an empty list total_jobs says 1
+        return _keys(snapshot, "children")
+    return int(first_number(snapshot.fields.get("total_jobs")) or 0)
+
+
+def _is_listed(snapshot: Snapshot) -> bool:
+    """Whether the Kiosk keeps lists of the children that ended."""
+    return "children" in snapshot.fields or "children:done" in snapshot.fields
 
 
 def failed_children(snapshot: Snapshot) -> int:

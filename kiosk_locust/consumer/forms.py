@@ -280,9 +280,9 @@ def unseen(form: Form, name: str) -> str:
     """What to say of AUTO where nobody looked at the file; empty: nothing."""
     if form.job_type != SEGMENTATION or form.dimension_order != AUTO or _order(None, name) == "XYC":
         return ""
-    what = "the images in it" if name.lower().endswith(".zip") else "it"
+    what = "the images in it are" if name.lower().endswith(".zip") else "it is"
     return (
         f"DIMENSION_ORDER is auto and {name} cannot be looked at from here, so {UNSEEN_ORDER} is"
-        f" sent: the segmentation consumer fails where {what} are not of three axes, such as a"
+        f" sent: the segmentation consumer fails where {what} not of three axes, such as a"
         " plain 2-D TIFF; then set DIMENSION_ORDER to XY"
     )
