@@ -122,9 +122,7 @@ class ZipJob:
             "children_upload_time": seconds(unpacking_s),
             "progress": str(round(100 * ended / max(1, len(self.children)))),
         }
-        if (
-            ended or not self.children
-        ):  # written by the first look at the children that finds one ended
+        if ended or not self.children:  # written by the first look that finds it so
             found |= {"children:done": _joined(self.done), "children:failed": _joined(self.failed)}
         return found
 

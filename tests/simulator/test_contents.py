@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +18,14 @@ from tests.simulator.models import START, STEADY, form
 
 
 @pytest.fixture
-def bucket(tmp_path: Path) -> Iterator[Path]:
+def bucket(tmp_path: Path) -> Path:
     (tmp_path / "uploads").mkdir()
     grey = np.zeros((20, 30), np.uint8)
     tifffile.imwrite(tmp_path / "uploads" / "grey.tif", grey)
     Image.fromarray(grey).save(tmp_path / "uploads" / "grey.png")
     Image.fromarray(grey).save(tmp_path / "uploads" / "jpeg.tif", "JPEG")
     (tmp_path / "uploads" / "text.png").write_bytes(b"remember the milk")
-    yield tmp_path
+    return tmp_path
 
 
 def kiosk_of(bucket: Path) -> Cluster:
