@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from kiosk_locust.consumer.archive import child_name, children
 from kiosk_locust.consumer.arrays import JPEG, PNG, TIFFS, Array, array_of, is_for_tifffile
+from kiosk_locust.consumer.forms import TRACKS
 
 #: So many files are remembered: a benchmark names one again and again.
 REMEMBERED = 256
@@ -75,6 +76,8 @@ def _children(path: Path) -> tuple[Image, ...]:
 
 
 def _image(file: BinaryIO, size: int, name: str) -> Image:
+    if name.lower().endswith(TRACKS):
+        return Image(name, is_readable=True, array=None)
     file.seek(0)
     begin = file.read(12)
     known = TIFFS if is_for_tifffile(name) else (*TIFFS, PNG, JPEG, *_OTHERS_OF_PILLOW)
