@@ -38,10 +38,17 @@ def form_troubles(request: JobRequest, options: Options, name: str) -> list[str]
     if troubles:
         return troubles
     if not options.transfers.upload:
-        if options.host is not None and (note := unseen(form, request.image_name)):
-            logger.warning("%s", note)
+        may_be_seen = options.files.storage_bucket and request.image_name == options.file
+        if options.host is not None and not may_be_seen:
+            tell_unseen(form, request.image_name)
         return []
     return list(_misfits(form, options, name))
+
+
+def tell_unseen(form: Form, image_name: str) -> None:
+    """Log what ``auto`` leaves open where nobody could look at the file."""
+    if note := unseen(form, image_name):
+        logger.warning("%s", note)
 
 
 def _misfits(form: Form, options: Options, name: str) -> Iterator[str]:

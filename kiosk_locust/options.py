@@ -102,6 +102,7 @@ class Options:
     trust: TrustOptions
     outside: OutsideOptions = dataclasses.field(default_factory=OutsideOptions)
     require_idle: Literal["warn", "refuse", "wait"] = "warn"
+    file_array: str = ""  # of FILE in the bucket, as text; empty: nobody looked, or it is not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import gevent
 from locust import User, constant, task
 from locust.env import Environment
 
+from kiosk_locust.consumer.arrays import Array
 from kiosk_locust.consumer.forms import filled
 from kiosk_locust.errors import PreflightError
 from kiosk_locust.formcheck import form_of, form_troubles
@@ -136,12 +137,15 @@ class KioskUser(User):
 
 def finished(request: JobRequest, options: Options, ticket: Ticket) -> JobRequest:
     """The request with what its job type and its file need in place of ``auto``."""
-    file, name = None, request.image_name
+    array, name = None, request.image_name
     if options.transfers.upload:
         file = options.transfers.input_of(ticket.number)
+        array = file.array
         if name == file.image_name:
             name = file.image_name_for(request.job_type)
-    form = filled(form_of(request), file.array if file else None, name)
+    elif name == options.file:
+        array = Array.parse(options.file_array)
+    form = filled(form_of(request), array, name)
     return replace(
         request,
         image_name=name,
