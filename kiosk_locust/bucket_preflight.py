@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 from collections.abc import Iterable
 
 from kiosk_locust.bucket import Address, Bucket, open_bucket
+from kiosk_locust.consumer.arrays import array_of
+from kiosk_locust.consumer.forms import AUTO, SEGMENTATION, Form
 from kiosk_locust.errors import BucketError, NotPermitted, PreflightError
-from kiosk_locust.inputs.kinds import images_in_zip
+from kiosk_locust.formcheck import tell_unseen
+from kiosk_locust.inputs.kinds import array_in_zip, images_in_zip
 from kiosk_locust.options import Options
 from kiosk_locust.record import JobRequest
 
@@ -68,6 +72,30 @@ def with_images(options: Options, bucket: Bucket) -> Options:
     logger.info("IMAGES_PER_JOB is %d: so many files are in %s", images, bucket.url_of(name))
     costs = dataclasses.replace(options.cost, images_per_job=images)
     return dataclasses.replace(options, cost=costs)
+
+
+def with_array(options: Options, bucket: Bucket) -> Options:
+    """The options with the array of FILE in the bucket (of a ZIP's images), for ``auto``.
+
+    As they were, with a warning of what may fail, where it cannot be read or is not known.
+    """
+    is_open = options.dimension_order == AUTO and options.job_type == SEGMENTATION
+    if not is_open or options.transfers.upload or options.host is None:
+        return options
+    name, array = _expected(options), None
+    try:
+        with bucket.open(name) as file:
+            if options.file.lower().endswith(".zip"):
+                array = array_in_zip(file)
+            else:
+                array = array_of(file, file.seek(0, os.SEEK_END), options.file)
+    except Exception as error:  # noqa: BLE001  the library raises its own from within a read
+        logger.info("%s could not be read: %r", name, error)
+    if array is None:
+        tell_unseen(Form(options.job_type, options.dimension_order), options.file)
+        return options
+    logger.info("DIMENSION_ORDER is auto: %s is %s", bucket.url_of(name), array)
+    return dataclasses.replace(options, file_array=str(array))
 
 
 def _may_replace(bucket: Bucket, names: str) -> None:

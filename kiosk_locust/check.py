@@ -20,6 +20,7 @@ from kiosk_locust.clock import SystemClock
 from kiosk_locust.cost.credentials import Secrets, secrets
 from kiosk_locust.cost.source import Asked, Source, default_source
 from kiosk_locust.errors import KioskLocustError, OptionsError, PreflightError
+from kiosk_locust.formcheck import form_troubles
 from kiosk_locust.idle import Looker
 from kiosk_locust.options import Options, resolve
 from kiosk_locust.preflight import check_host
@@ -69,6 +70,7 @@ def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
 def _ask_all(options: Options, known: Secrets, say: Callable[[str], None]) -> bool:
     """Ask each, and say what it said; whether none was in trouble."""
     questions: dict[str, Callable[[], Answer]] = {
+        "the jobs' form": lambda: _form(options),
         "the Kiosk": lambda: _kiosk(options),
         "the Kiosk's queues": lambda: _queues(options, known),
         "the bucket": lambda: _bucket(options),
@@ -89,6 +91,13 @@ def _kiosk(options: Options) -> Answer:
         return "no host is set, so a simulated one will be started"
     check_host(options, [request_from(options, Ticket(0, 1, 0, None, options.file))])
     return f"{options.host} answers, and takes {options.job_type} jobs"
+
+
+def _form(options: Options) -> Answer:
+    asked = request_from(options, Ticket(0, 1, 0, None, options.file))
+    if troubles := form_troubles(asked, options, "the settings"):
+        raise PreflightError("\n".join(troubles))
+    return f"nothing in it that {options.job_type} jobs cannot use"
 
 
 def _queues(options: Options, known: Secrets) -> Answer:

@@ -42,6 +42,7 @@ from kiosk_locust.verdict import Verdict, exit_code
 from kiosk_locust.web import past, told
 from kiosk_locust.web.picture import Picture
 from kiosk_locust.web.told import Told
+from kiosk_locust.workdone import counted_a_job
 
 logger = logging.getLogger(__name__)
 
@@ -170,16 +171,25 @@ class Finish:
         summary, priced = self.summary, self.cost.of(None) if self.cost else None
         options = self.run.options
         is_zip = options.file.lower().endswith(".zip")
-        per_job = options.cost.images_per_job or (None if is_zip else 1)
+        counted = self._counted_a_job() if is_zip else 1
         usd = priced.legacy.get("gpu_node_cost") if priced else None
         return Leftover(
             jobs=left_in_the_kiosk(self._path),
-            images_per_job=per_job,
+            images_per_job=counted or options.cost.images_per_job,
+            is_planned=counted is None,
             images_done=summary.images_done if summary else 0,
             images_per_s=summary.images_per_s if summary else None,
             gpu_nodes_usd=float(usd) if usd else None,
             queues=self._queues,
         )
+
+    def _counted_a_job(self) -> int | None:
+        """How many images the Kiosk counted in each ZIP; None: it counted none yet."""
+        try:
+            with opened(self._path) as db:
+                return counted_a_job(db)
+        except (LedgerError, sqlite3.Error):
+            return None
 
     def _downloaded(self, run_name: str) -> list[str]:
         if self.summary is None or not self.summary.moved.downloads:

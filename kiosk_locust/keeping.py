@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from kiosk_locust import opening
 from kiosk_locust.archive import Archive
 from kiosk_locust.bucket import Address, Bucket
-from kiosk_locust.bucket_preflight import open_for, with_images
+from kiosk_locust.bucket_preflight import open_for, with_array, with_images
 from kiosk_locust.checkpoints import Checkpoints
 from kiosk_locust.clock import Clock
 from kiosk_locust.copying import object_name
@@ -49,7 +49,7 @@ class Keeping:
         if bucket is None:
             return options
         self._bucket = bucket
-        options = with_images(options, bucket)
+        options = with_array(with_images(options, bucket), bucket)
         files = options.files
         if files.upload_results:
             address = Address.parse(files.storage_bucket)

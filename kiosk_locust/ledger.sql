@@ -37,8 +37,9 @@ CREATE TABLE inputs (
     number INTEGER PRIMARY KEY,       -- from 0
     path   TEXT NOT NULL,             -- below options.transfers.root
     size   INTEGER NOT NULL,          -- bytes
-    kind   TEXT NOT NULL,             -- PNG | JPEG | TIFF | ZIP
-    images INTEGER NOT NULL           -- 1, or the files in a ZIP
+    kind   TEXT NOT NULL,             -- PNG | JPEG | TIFF | ZIP | TRACK
+    images INTEGER NOT NULL,          -- 1, or the jobs that the Kiosk makes of a ZIP
+    array  TEXT NOT NULL DEFAULT ''   -- reader, axes, shape: 'tifffile ZYX 3,20,30'; '': not known
 );
 
 -- A ticket gets its row when it is leased or closed; before that it stands in the plan alone.

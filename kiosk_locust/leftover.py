@@ -17,6 +17,7 @@ class Leftover:
     images_done: int  # of the run
     images_per_s: float | None  # the pace of the run
     gpu_nodes_usd: float | None  # of the run; None: not known
+    is_planned: bool = False  # whether nobody but us counted ``images_per_job``
     queues: str = ""  # what the Kiosk has to do in all, in words; empty: nobody was asked
 
     @property
@@ -46,7 +47,8 @@ class Leftover:
         """The same for people; none where nothing is left."""
         if not self.jobs:
             return
-        images = "" if self.images in (None, self.jobs) else f", {self.images:,} images"
+        planned = " (planned)" if self.is_planned else ""
+        images = "" if self.images in (None, self.jobs) else f", {self.images:,} images{planned}"
         yield f"left in the Kiosk: {units.count(self.jobs, 'job')} of this run{images}"
         if self.queues:
             yield f"the Kiosk: {self.queues}"

@@ -257,11 +257,13 @@ def _images(record: Record, snapshot: Snapshot, *, zipped: bool) -> tuple[int, i
 def images_of_zip(snapshot: Snapshot, job_id: str) -> tuple[int, int]:
     """Images done and failed, as the hash of a ZIP has them."""
     failed = failed_children(snapshot)
-    children = children_of(snapshot, job_id).count
+    children = _children(snapshot, job_id)
     done = _keys(snapshot, "children:done")
     if not done:  # older consumers keep no lists: a time for each finished child is left
         done = len(timing(snapshot, "total_time"))
         done = min(done, children - failed) if children > failed else done
+        if not done and not _is_listed(snapshot) and snapshot.status != "failed":
+            done = max(0, children - failed)
     return done, failed
 
 
@@ -287,6 +289,18 @@ def why_no_image(snapshot: Snapshot, image_name: str, job_id: str) -> str:
 
 def _all_failed(count: int) -> str:
     return "its only image failed" if count == 1 else f"all {count:,} of its images failed"
+
+
+def _children(snapshot: Snapshot, job_id: str) -> int:
+    """How many jobs the Kiosk made of a ZIP: its list of them, or else ``total_jobs``."""
+    if "children" in snapshot.fields:  # of an empty list total_jobs says 1
+        return children_of(snapshot, job_id).count
+    return int(first_number(snapshot.fields.get("total_jobs")) or 0)
+
+
+def _is_listed(snapshot: Snapshot) -> bool:
+    """Tells whether the Kiosk keeps lists of the children that ended."""
+    return "children" in snapshot.fields or "children:done" in snapshot.fields
 
 
 def failed_children(snapshot: Snapshot) -> int:

@@ -66,9 +66,9 @@ class Options:
     label: str  # empty: left to the Kiosk
     preprocess: str
     postprocess: str
-    dimension_order: str
-    channels: str
-    segmentation_type: str
+    dimension_order: str  # auto: by the file; empty: none is sent
+    channels: str  # auto: by the job type; empty: none are sent
+    segmentation_type: str  # the same
     upload_prefix: str  # without slashes at its ends
     update_interval_s: float
     poll_backoff: float  # share of a job's age that stretches the interval
@@ -106,6 +106,7 @@ class Options:
     trust: TrustOptions
     outside: OutsideOptions = dataclasses.field(default_factory=OutsideOptions)
     require_idle: Literal["warn", "refuse", "wait"] = "warn"
+    file_array: str = ""  # of FILE in the bucket, as text; empty: nobody looked, or it is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ def draft(
         postprocess=check.take("postprocess", parsing.plain, ""),
         dimension_order=check.take("dimension_order", parsing.dimension_order, ""),
         channels=check.take("channels", parsing.channels, ""),
-        segmentation_type=check.take("segmentation_type", parsing.plain, ""),
+        segmentation_type=check.take("segmentation_type", parsing.segmentation_type, ""),
         upload_prefix=check.take("upload_prefix", parsing.upload_prefix, ""),
         update_interval_s=_update_interval_s(check, simulated=kiosk.host is None),
         poll_backoff=check.take("poll_backoff", parsing.share, 0.0),

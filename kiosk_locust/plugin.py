@@ -294,7 +294,8 @@ class Plugin:
 
     def _first(self, options: Options) -> list[JobRequest]:
         """What each user class would submit first, for the check before the start."""
-        return first_requests(self._classes, self._environment, options)
+        is_resumed = self._resumption is not None
+        return first_requests(self._classes, self._environment, options, is_resumed=is_resumed)
 
     def _on_run_over(self, active: ActiveRun) -> None:
         """All tickets are closed, or the run cannot go on: end Locust's test."""

@@ -15,7 +15,7 @@ from kiosk_locust import definitions, schema
 from kiosk_locust.absent import why_absent
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.errors import LedgerError
-from kiosk_locust.inputs.file import InputFile, Kind
+from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.mix import Mix
 from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.quality.processes import Generator
@@ -117,8 +117,8 @@ def _read_only(path: Path) -> str:
 
 def inputs(db: sqlite3.Connection) -> tuple[InputFile, ...]:
     """The files of the plan, in its order; none where it uploads nothing."""
-    rows = db.execute("SELECT path, size, kind, images FROM inputs ORDER BY number")
-    return tuple(InputFile(path, size, Kind(kind), images) for path, size, kind, images in rows)
+    rows = db.execute("SELECT path, size, kind, images, array FROM inputs ORDER BY number")
+    return tuple(InputFile.from_json(row) for row in rows)
 
 
 def facts(db: sqlite3.Connection) -> Facts:

@@ -21,7 +21,7 @@ _LACKED_BY_1 = {
     "sessions": """number INTEGER PRIMARY KEY, started_at REAL NOT NULL, time_zero REAL,
         ended_at REAL, ended_by TEXT, changed TEXT NOT NULL""",
     "inputs": """number INTEGER PRIMARY KEY, path TEXT NOT NULL, size INTEGER NOT NULL,
-        kind TEXT NOT NULL, images INTEGER NOT NULL""",
+        kind TEXT NOT NULL, images INTEGER NOT NULL, array TEXT NOT NULL DEFAULT ''""",
     "uploads": """ticket_id INTEGER NOT NULL, number INTEGER NOT NULL, began_at REAL NOT NULL,
         ended_at REAL NOT NULL, bytes INTEGER NOT NULL, name TEXT, error TEXT,
         PRIMARY KEY (ticket_id, number)""",
@@ -78,6 +78,11 @@ def present(db: sqlite3.Connection, version: int, of: str = "main") -> None:
             db.execute(f"CREATE TEMP TABLE {name} ({described})")
             if name == "sessions":
                 db.execute(_ONLY_SESSION)
+    if "array" not in columns.get("inputs", {"array"}):
+        db.execute(
+            f"""CREATE TEMP VIEW IF NOT EXISTS inputs AS
+            SELECT *, '' AS array FROM {of}.inputs"""  # noqa: S608  a name of ours
+        )
     if "uploaded_name" not in columns["tickets"]:
         db.execute(
             f"""CREATE TEMP VIEW IF NOT EXISTS tickets AS
@@ -96,6 +101,8 @@ def migrate(db: sqlite3.Connection, version: int) -> None:
             db.execute(f"CREATE TABLE {name} ({described}){rowid}")
             if name == "sessions":
                 db.execute(_ONLY_SESSION)
+    if "array" not in columns.get("inputs", {"array"}):
+        db.execute("ALTER TABLE inputs ADD COLUMN array TEXT NOT NULL DEFAULT ''")
     if "uploaded_name" not in columns["tickets"]:
         db.execute("ALTER TABLE tickets ADD COLUMN uploaded_name TEXT")
     for index in re.findall("^CREATE INDEX ([^;]*)", _script(), re.MULTILINE):

@@ -15,7 +15,7 @@ TAKE = """UPDATE tickets SET user_class = ?, request_id = ?, taken_at = ?
     WHERE id = ? AND state = 'leased'"""
 REOPEN = """UPDATE tickets SET state = 'open', taken_at = NULL, uploaded_name = NULL
     WHERE id = ? AND state = 'leased'"""
-INPUT = "INSERT INTO inputs VALUES (?, ?, ?, ?, ?)"
+INPUT = "INSERT INTO inputs VALUES (?, ?, ?, ?, ?, ?)"
 #: A name that the run has had before is no upload: the object may hold another ticket's file.
 UPLOAD = """INSERT INTO uploads SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4,
     CASE WHEN taken THEN NULL ELSE ?5 END,

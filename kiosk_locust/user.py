@@ -13,8 +13,11 @@ import gevent
 from locust import User, constant, task
 from locust.env import Environment
 
+from kiosk_locust.consumer.arrays import Array
+from kiosk_locust.consumer.forms import filled
 from kiosk_locust.crew import Crew
 from kiosk_locust.errors import PreflightError
+from kiosk_locust.formcheck import form_of, form_troubles
 from kiosk_locust.mix import Mix
 from kiosk_locust.options import Options
 from kiosk_locust.record import JobRequest, Ticket
@@ -83,7 +86,7 @@ class KioskUser(User):
 
         class Mesmer(KioskUser):
             weight = 3
-            overrides = {"job_type": "mesmer", "channels": "0,1,"}
+            overrides = {"job_type": "mesmer"}
     """
 
     abstract = True
@@ -92,14 +95,16 @@ class KioskUser(User):
     _made_of: tuple[Options, str] | None = None
     _made: JobRequest
     _checked: JobRequest | None = None
+    _finished: JobRequest
 
     def request(self, ticket: Ticket, default: JobRequest) -> JobRequest:  # noqa: ARG002
         """What to submit for ``ticket``, made from what the settings say (``default``).
 
         Called once for each ticket of this class, and once before the run, for a ticket 0, to
-        check the job type. A user that takes a ticket of another class calls that class's: on a
-        user of it that is alive in this process, else on one made for this alone, once its
-        ``on_start`` has been called.
+        check the job type and the form. A user that takes a ticket of another class calls that
+        class's: on a user of it that is alive in this process, else on one made for this alone,
+        once its ``on_start`` has been called. Fields that are ``auto`` get what the job type and
+        the file need, by `kiosk_locust.consumer.forms`, once this has returned.
         """
         return replace(default, **self.overrides) if self.overrides else default
 
@@ -121,17 +126,22 @@ class KioskUser(User):
     def request_for(self, ticket: Ticket, options: Options) -> JobRequest:
         """What ``request`` says; raises TypeError if that is no JobRequest, and what it raises."""
         request: object = self.request(ticket, self._default(options, ticket))
-        checked = self._checked
-        if checked is not None and request is checked:
-            return checked
+        is_known = request is self._checked and request is not None
+        if is_known and not options.transfers.upload:
+            return self._finished
         if not isinstance(request, JobRequest):
             raise TypeError(f"it must return a JobRequest, not {request!r}")
         for each in fields(request):
             value = getattr(request, each.name)
             if not isinstance(value, str):  # the frontend drops a numeric 0
                 raise TypeError(f"JobRequest.{each.name} must be a string, not {value!r}")
-        self._checked = request
-        return request
+        self._checked, self._finished = request, finished(request, options, ticket)
+        return self._finished
+
+    @property
+    def as_asked(self) -> JobRequest | None:
+        """What ``request`` returned last, with ``auto`` where it stood; None before."""
+        return self._checked
 
     def _default(self, options: Options, ticket: Ticket) -> JobRequest:
         """What the settings say, made once for all jobs of one file."""
@@ -185,23 +195,56 @@ def mix_of(classes: Iterable[type[User]], options: Options) -> Mix:
         raise PreflightError(NOBODY) from None
 
 
+def finished(request: JobRequest, options: Options, ticket: Ticket) -> JobRequest:
+    """The request with what its job type and its file need in place of ``auto``."""
+    array, name = None, request.image_name
+    if options.transfers.upload:
+        file = options.transfers.input_of(ticket.number)
+        array = file.array
+        if name == file.image_name:
+            name = file.image_name_for(request.job_type)
+    elif name == options.file:
+        array = Array.parse(options.file_array)
+    form = filled(form_of(request), array, name)
+    return replace(
+        request,
+        image_name=name,
+        dimension_order=form.dimension_order,
+        channels=form.channels,
+        segmentation_type=form.segmentation_type,
+    )
+
+
 def first_requests(
-    classes: Iterable[type[KioskUser]], environment: Environment, options: Options
+    classes: Iterable[type[KioskUser]],
+    environment: Environment,
+    options: Options,
+    *,
+    is_resumed: bool = False,
 ) -> list[JobRequest]:
     """What each of ``classes`` would submit first, as far as it can say so.
 
-    Raises PreflightError where nobody would submit anything, or a class overrides what is none.
+    Raises PreflightError where nobody would submit anything, a class overrides what is none, or
+    the consumers cannot use the forms; of a run that is resumed, whose settings cannot change
+    any more, that is only logged.
     """
-    found, ticket, name = [], Ticket(0, 1, 0, None, options.file), ""
+    found, ticket, name, troubles = [], Ticket(0, 1, 0, None, options.file), "", []
     for user_class in classes:
         name = user_class.__name__
         _check_overrides(user_class)
         try:
-            found.append(user_class(environment).request_for(ticket, options))
+            user = user_class(environment)
+            found.append(user.request_for(ticket, options))
         except Exception as error:  # noqa: BLE001  each of its tickets will say so again
             logger.warning("what %s submits could not be checked: %r", name, error)
+        else:
+            troubles += form_troubles(user.as_asked or found[-1], options, name)
     if not name:
         raise PreflightError(NOBODY)
+    if troubles and not is_resumed:
+        raise PreflightError("\n".join(troubles))
+    for trouble in troubles:
+        logger.warning("%s", trouble)
     return found
 
 

@@ -34,7 +34,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
-def test_the_defaults_are_those_of_the_older_client() -> None:
+def test_the_defaults() -> None:
     assert resolve().options == Options(
         host=None,
         simulate=False,
@@ -48,9 +48,9 @@ def test_the_defaults_are_those_of_the_older_client() -> None:
         label="",
         preprocess="",
         postprocess="",
-        dimension_order="XYB",
-        channels="0,,",
-        segmentation_type="",
+        dimension_order="auto",
+        channels="auto",
+        segmentation_type="auto",
         upload_prefix="uploads",
         update_interval_s=1,  # of the simulated Kiosk alone
         poll_backoff=0,
@@ -135,7 +135,13 @@ def test_the_defaults_are_those_of_the_older_client() -> None:
         ("LABEL", "0", "label", "0"),
         ("JOB_TYPE", "tracking", "job_type", "tracking"),
         ("DIMENSION_ORDER", "cxy", "dimension_order", "CXY"),
+        ("DIMENSION_ORDER", "Auto", "dimension_order", "auto"),
+        ("DIMENSION_ORDER", "", "dimension_order", ""),
         ("CHANNELS", "0, 1,", "channels", "0,1,"),
+        ("CHANNELS", "AUTO", "channels", "auto"),
+        ("CHANNELS", "", "channels", ""),
+        ("SEGMENTATION_TYPE", "", "segmentation_type", ""),
+        ("SEGMENTATION_TYPE", "tissue", "segmentation_type", "tissue"),
         ("LOG_ENABLED", "False", "log_enabled", False),
         ("LOG_ENABLED", "off", "log_enabled", False),
         ("LOG_LEVEL", "warning", "log_level", "WARNING"),

@@ -50,7 +50,7 @@ def test_classes_share_the_tickets_by_their_weights(kiosk: Simulator, tmp_path: 
         (s["body"]["jobType"], s["body"]["jobForm"]["selectedChannels"]) for s in kiosk.submissions
     )
     assert (finished.code, finished.outcomes) == (0, {"done": 40}), finished.output
-    assert asked == {("segmentation", "0,,"): 30, ("mesmer", "0,1,"): 10}
+    assert asked == {("segmentation", "0,,"): 30, ("mesmer", "0,1"): 10}
     classes = finished.sql("SELECT user_class, count(*) FROM tickets GROUP BY 1 ORDER BY 1")
     assert classes == [("Mesmer", 10), ("Plain", 30)]
 

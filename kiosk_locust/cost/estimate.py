@@ -11,7 +11,7 @@ from kiosk_locust.cost.network import network_cost
 from kiosk_locust.cost.nodes import Node, nodes
 from kiosk_locust.cost.nodetypes import NodeType
 from kiosk_locust.cost.prices import PriceBook
-from kiosk_locust.cost.reasons import left_out, notes, reasons, sources
+from kiosk_locust.cost.reasons import image_notes, left_out, notes, reasons, sources
 from kiosk_locust.cost.series import ClusterSeries
 
 RUN = "all nodes of the cluster, in the run's window"
@@ -67,7 +67,7 @@ def estimate(
         autoscaler=autoscaler(series, found, run, widest, work),
         work=work,
         reasons=reasons(costed, widest, unwatched_s, still_up if full else []),
-        notes=notes(costed, node_types, [] if full else still_up),
+        notes=(*notes(costed, node_types, [] if full else still_up), *image_notes(work)),
         left_out=left_out(net),
         sources=sources(costed),
     )

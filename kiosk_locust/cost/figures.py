@@ -34,6 +34,8 @@ class Work:
     bucket_region: str = ""  # such as us-west1; empty: not known, or a multi-region
     first_submitted_at: float | None = None  # epoch seconds
     last_closed_at: float | None = None  # when the last job was over, epoch seconds
+    images_planned: int = 0  # of ``images``: by IMAGES_PER_JOB, as the Kiosk counted none
+    jobs_uncounted: int = 0  # of ``jobs``: nobody knows their images, of which there are more
 
 
 @dataclass(frozen=True, slots=True)

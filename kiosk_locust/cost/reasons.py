@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from kiosk_locust.cost.costed import Costed
-from kiosk_locust.cost.figures import NetworkCost, Window
+from kiosk_locust.cost.figures import NetworkCost, Window, Work
 from kiosk_locust.cost.nodes import ALLOWED, Node
 from kiosk_locust.cost.nodetypes import EXAMPLE, NodeType
 
@@ -44,6 +44,23 @@ def left_out(network: NetworkCost | None) -> tuple[str, ...]:
     if network is None:
         return (*LEFT_OUT, NO_NETWORK)
     return (*LEFT_OUT, NO_READS) if network.reads_usd is None else LEFT_OUT
+
+
+def image_notes(work: Work) -> tuple[str, ...]:
+    """What a cost an image rests on where the Kiosk did not count all images."""
+    found = []
+    if work.images_planned:
+        found.append(
+            f"{work.images_planned:,} of {work.images:,} images are planned ones (IMAGES_PER_JOB):"
+            " the Kiosk counted none in their jobs"
+        )
+    if work.jobs_uncounted:
+        found.append(
+            f"the Kiosk counted no images in {work.jobs_uncounted:,} of {work.jobs:,} jobs that"
+            " were done, so there are at least so many images, and one costs at most so much; set"
+            " IMAGES_PER_JOB"
+        )
+    return tuple(found)
 
 
 def sources(costed: Sequence[Costed]) -> tuple[str, ...]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk_locust import units
+from kiosk_locust.consumer.forms import unusable
 from kiosk_locust.excerpt import escaped
-from kiosk_locust.inputs.file import InputFile
-from kiosk_locust.inputs.kinds import NoInput, look_at
+from kiosk_locust.inputs.file import InputFile, Kind
+from kiosk_locust.inputs.kinds import NoInput, array_in, look_at
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,28 @@ class Found:
     root: str
     files: tuple[InputFile, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+
+
+def fit_for(found: Found, job_type: str) -> Found:
+    """The files that a job type's consumer can take; the others are skipped, with the reason.
+
+    ``job_type`` is JOB_TYPE; all fit a type that is not known here.
+    """
+    files: list[InputFile] = []
+    skipped = list(found.skipped)
+    for file in found.files:
+        if reason := _unusable(file, job_type):
+            skipped.append(Skipped(file.path, reason))
+        else:
+            files.append(file)
+    skipped.sort(key=lambda one: one.path)
+    return Found(found.root, tuple(files), tuple(skipped))
+
+
+def _unusable(file: InputFile, job_type: str) -> str:
+    if file.kind is Kind.ZIP:
+        return ""  # some of its images may be others than those that were looked at
+    return unusable(job_type, file.array, file.image_name_for(job_type))
 
 
 def find(path: Path) -> Found:
@@ -106,7 +129,7 @@ def _look(root: Path, path: str, *, is_named: bool = False) -> InputFile | Skipp
         if reason := _unfit(root, file, path, is_named=is_named):
             return Skipped(path, reason)
         kind, images = look_at(file)
-        return InputFile(path, file.stat().st_size, kind, images)
+        return InputFile(path, file.stat().st_size, kind, images, array_in(file, kind))
     except NoInput as error:
         return Skipped(path, str(error))
     except OSError as error:

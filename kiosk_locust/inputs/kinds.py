@@ -11,24 +11,29 @@ import lzma
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from kiosk_locust.inputs.file import Kind
-from kiosk_locust.inputs.tiff import tiff_fault
+from kiosk_locust.consumer.archive import SEPARATOR, child_name, children
+from kiosk_locust.consumer.arrays import JPEG, PNG, TIFFS, Array, array_of, jpeg_frame
+from kiosk_locust.consumer.forms import TRACKS
+from kiosk_locust.consumer.tiff import tiff_fault
+from kiosk_locust.excerpt import escaped
+from kiosk_locust.inputs.file import Kind, name_for
 
-PNG = b"\x89PNG\r\n\x1a\n"
 PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
-JPEG, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
-TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+JPEG_END = b"\xff\xd9"
 ZIP, EMPTY_ZIP = b"PK\x03\x04", b"PK\x05\x06"
 #: Cameras and editors put things behind the end of an image; the end is looked for in so much.
 TAIL_BYTES = 64 * 1024
 #: Of a ZIP's files so many are looked into, until one is an image.
 MOST_LOOKED_INTO = 100
-#: What archivers and file managers add.
-_NOT_IMAGES = ("__MACOSX/",)
+#: The arrays of so many of them are predicted, if they are no larger than so many bytes.
+MOST_ARRAYS, MOST_UNPACKED_BYTES = 8, 64 * 1024 * 1024
+#: A track file is a tar; its magic stands so far from its begin.
+_TAR, _TAR_AT = b"ustar", 257
+#: So much of a member's name is told.
+_NAME_CHARS = 60
 #: What reading a damaged ZIP raises.
 _DAMAGE = (zipfile.BadZipFile, struct.error, EOFError, ValueError, zlib.error, lzma.LZMAError)
 
@@ -45,11 +50,53 @@ def look_at(path: Path) -> tuple[Kind, int]:
         if begin.startswith((ZIP, EMPTY_ZIP)):
             return Kind.ZIP, _images_in(file)
         kind = _image_kind(begin)
+        if kind is None and path.name.lower().endswith(TRACKS):
+            file.seek(_TAR_AT)
+            kind = Kind.TRACK if file.read(len(_TAR)) == _TAR else None
+        if kind is Kind.TRACK:
+            return kind, 1
         if kind is None:
             raise NoInput("is neither PNG, JPEG, TIFF nor ZIP")
         if fault := _image_fault(kind, file, size):
             raise NoInput(fault)
     return kind, 1
+
+
+def array_in(path: Path, kind: Kind) -> Array | None:
+    """The array that a consumer gets from a file (from a ZIP's images), under the name it is sent.
+
+    None where it is not known, and where a ZIP's images differ in it. Raises OSError.
+    """
+    with path.open("rb") as file:
+        if kind is Kind.ZIP:
+            return array_in_zip(file)
+        size = path.stat().st_size
+        array = array_of(file, size, path.name)
+        if array is None and kind is not Kind.TRACK:
+            array = array_of(file, size, name_for(path.name, kind))
+        return array
+
+
+def array_in_zip(file: BinaryIO) -> Array | None:
+    """The array of a ZIP's images, by the first of them; None where they differ, or it is unknown.
+
+    They differ where they have other axes: one form is sent for all.
+    """
+    found: list[Array] = []
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for member in children(archive):
+                if member.file_size > MOST_UNPACKED_BYTES or len(found) == MOST_ARRAYS:
+                    break
+                with archive.open(member) as content:
+                    array = array_of(
+                        cast("BinaryIO", content), member.file_size, child_name(member)
+                    )
+                if array is not None:
+                    found.append(array)
+    except (*_DAMAGE, OSError, NotImplementedError, RuntimeError):
+        return None
+    return found[0] if len({array.axes for array in found}) == 1 else None
 
 
 def images_in_zip(file: BinaryIO) -> int | None:
@@ -77,7 +124,7 @@ def _image_fault(kind: Kind, file: BinaryIO, size: int) -> str:
     if (PNG_END if kind is Kind.PNG else JPEG_END) not in tail:
         return f"is a {kind} that was cut off"
     try:
-        extent = _png_extent(file) if kind is Kind.PNG else _jpeg_extent(file)
+        extent = _png_extent(file) if kind is Kind.PNG else jpeg_frame(file)[:2]
     except struct.error:
         extent = (0, 0)
     return "" if all(extent) else f"begins like a {kind} and is none"
@@ -90,32 +137,20 @@ def _png_extent(file: BinaryIO) -> tuple[int, int]:
     return (width, height) if (length, name) == (13, b"IHDR") else (0, 0)
 
 
-def _jpeg_extent(file: BinaryIO) -> tuple[int, int]:
-    """Width and height, from the first frame's header (SOF0 to SOF15)."""
-    file.seek(2)
-    while True:
-        mark, code = struct.unpack("BB", file.read(2))
-        while mark == code == 0xFF:  # fill bytes
-            (code,) = struct.unpack("B", file.read(1))
-        if mark != 0xFF or code in (0xD9, 0xDA):
-            return 0, 0
-        if code == 0x01 or 0xD0 <= code <= 0xD7:  # these stand alone
-            continue
-        (length,) = struct.unpack(">H", file.read(2))
-        if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
-            _, height, width = struct.unpack(">BHH", file.read(5))
-            return width, height or 1  # 0: told after the first scan
-        file.seek(max(0, length - 2), 1)
-
-
 def _images_in(file: BinaryIO) -> int:
-    """How many files a ZIP has; raises NoInput unless one of them is an image."""
+    """How many jobs the Kiosk makes of a ZIP; raises NoInput unless one of them is an image."""
     file.seek(0)
     try:
         with zipfile.ZipFile(file) as archive:
-            members = list(_members(archive))
-            if not members:
+            members = list(children(archive))
+            if not archive.infolist():
                 raise NoInput("is a ZIP with no files in it")
+            if not members:
+                raise NoInput(
+                    "is a ZIP in which the Kiosk would find nothing (no file in it has a name with"
+                    " an ending, such as .png; name them so)"
+                )
+            _check_names(members)
             if not any(_is_image(archive, member) for member in members[:MOST_LOOKED_INTO]):
                 raise NoInput("is a ZIP without images")
             return len(members)
@@ -129,12 +164,20 @@ def _images_in(file: BinaryIO) -> int:
         raise NoInput(f"is a ZIP that cannot be read ({error})") from None
 
 
-def _members(archive: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
-    for member in archive.infolist():
-        name = member.filename
-        hidden = name.rsplit("/", 1)[-1].startswith(".")
-        if not member.is_dir() and not hidden and not name.startswith(_NOT_IMAGES):
-            yield member
+def _check_names(members: list[zipfile.ZipInfo]) -> None:
+    """Raise NoInput for names that the Kiosk's lists of children, joined by commas, cannot carry.
+
+    Its consumer looks for the pieces of such a name for ever (``ZipFileConsumer._consume``).
+    """
+    names = [name for member in members if SEPARATOR in (name := child_name(member))]
+    if names:
+        shown = escaped(names[0])
+        shown = shown if len(shown) <= _NAME_CHARS else shown[: _NAME_CHARS - 1] + "…"
+        more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+        raise NoInput(
+            "is a ZIP that the Kiosk would never finish (a comma in a name in it breaks the"
+            f" Kiosk's lists: rename {shown!r}{more})"
+        )
 
 
 def _is_image(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:

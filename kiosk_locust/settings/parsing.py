@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from kiosk_locust.consumer.forms import AUTO
+
 MAX_SECONDS = 1e9  # some 32 years; sums of such times stay exact enough, and finite
 MAX_WHOLE = 1_000_000_000
 MIN_RATE, MAX_RATE = 1e-9, 1e9  # jobs a second
@@ -222,19 +224,35 @@ def scale(text: str) -> str:
 
 
 def dimension_order(text: str) -> str:
-    """Axes, one letter each."""
+    """Axes, one letter each; ``auto``; or empty."""
     text = text.strip().upper()
+    if text.lower() in ("", AUTO):
+        return text.lower()
     if not re.fullmatch(r"[A-Z]{2,}", text) or len(set(text)) < len(text):
-        raise ValueError("must be the image's axes, one letter each, such as XYB")
+        raise ValueError(
+            "must be the image's axes, one letter each, such as XYB; auto, which looks at the file;"
+            " or empty to send none"
+        )
     return text
 
 
 def channels(text: str) -> str:
-    """Numbers of channels with commas between."""
+    """Numbers of channels with commas between; ``auto``; or empty."""
     text = re.sub(r"\s", "", text)
+    if text.lower() == AUTO:
+        return AUTO
     if not re.fullmatch(r"\d{0,9}(,\d{0,9})*", text, re.ASCII):
-        raise ValueError("must be numbers of channels with commas between, such as 0,,")
+        raise ValueError(
+            "must be numbers of channels with commas between, such as 0,,; auto, which goes by the"
+            " job type; or empty to send none"
+        )
     return text
+
+
+def segmentation_type(text: str) -> str:
+    """Words of the Kiosk's; ``auto``; or empty."""
+    text = plain(text)
+    return AUTO if text.strip().lower() == AUTO else text
 
 
 def upload_prefix(text: str) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from kiosk_locust.inputs.file import InputFile
-from kiosk_locust.inputs.finding import Found, Skipped, find
+from kiosk_locust.inputs.finding import Found, Skipped, find, fit_for
 from kiosk_locust.realthread import in_thread
 from kiosk_locust.settings import parsing
 from kiosk_locust.settings.sources import Given
+from kiosk_locust.settings.table import SETTINGS
 from kiosk_locust.settings.validation import Checker
 
 Mode = Literal["benchmark", "upload"]
@@ -161,8 +162,9 @@ def _path(file: str) -> Path:
 
 def _looked_through(check: Checker, given: Given, path: Path) -> Found:
     """What is there, looked for in a real thread: a large folder takes a while."""
+    job_type = check.layers.text("job_type").strip() or SETTINGS["job_type"].default
     try:
-        return in_thread(lambda: find(path))
+        return in_thread(lambda: fit_for(find(path), job_type))
     except OSError as error:
         check.failed.add("file")
         check.refuse(given, f"cannot be read: {error.strerror}")

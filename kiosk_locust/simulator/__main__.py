@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kiosk_locust.simulator.arguments import parse_arguments
+from kiosk_locust.simulator.contents import Reader
 from kiosk_locust.simulator.settings import ClusterSettings
 from kiosk_locust.simulator.storage import PATH, Storage
 
@@ -49,10 +50,13 @@ def main(words: list[str]) -> int:
         settings = replace(settings, bucket_url=url_of(bound) + PATH.rstrip("/"))
     logger.info("a simulated Kiosk at %s, --seed %d", url_of(bound), arguments.settings.seed)
     with tempfile.TemporaryDirectory(prefix="kiosk-simulator-") as own:
-        storage = Storage(arguments.folder or Path(own), settings.output_bytes)
+        folder = arguments.folder or Path(own)
+        storage, reader = Storage(folder, settings.output_bytes), Reader(folder)
         serve(
             bound,
-            lambda clock: KioskApp(Cluster(settings, clock()), clock, arguments.faults, storage),
+            lambda clock: KioskApp(
+                Cluster(settings, clock(), look=reader.look), clock, arguments.faults, storage
+            ),
             until_stdin_closes=arguments.until_stdin_closes,
         )
     return 0

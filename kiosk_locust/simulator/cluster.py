@@ -15,6 +15,7 @@ from functools import partial
 from uuid import UUID
 
 from kiosk_locust.simulator.agenda import Agenda
+from kiosk_locust.simulator.contents import Contents
 from kiosk_locust.simulator.draws import Purpose, duration, restart, stream
 from kiosk_locust.simulator.images import ImageJob, Life, name_of_child, plan_attempt
 from kiosk_locust.simulator.nodes import Fleet, Node
@@ -29,7 +30,8 @@ Job = ImageJob | ZipJob
 class Cluster:
     """A Kiosk behind its HTTP face, from ``started_at`` (epoch seconds) on.
 
-    ``ended`` is told of each submitted job that has ended, at the moment when it has.
+    ``ended`` is told of each submitted job that has ended, at the moment when it has; ``look``
+    says what an object in the bucket holds (None: it is not known, and fits).
     """
 
     def __init__(
@@ -37,9 +39,11 @@ class Cluster:
         settings: ClusterSettings,
         started_at: float,
         ended: Callable[[Job, float], None] | None = None,
+        look: Callable[[str], Contents | None] = lambda _name: None,
     ) -> None:
         self.settings = settings
         self._ended = ended
+        self._look = look
         self.started_at = started_at
         self.fleet = Fleet(settings, started_at)
         self.now = started_at
@@ -65,8 +69,7 @@ class Cluster:
         self._submitted += 1
         rng = restart(self._rng, self.settings.seed, Purpose.IDENTITY, self._submitted)
         key = f"{form.queue}:{form.image_name}:{UUID(int=rng.getrandbits(128), version=4)}"
-        kind = ZipJob if form.is_zip else ImageJob
-        job = kind(key, self._submitted, form, self.now)
+        job = self._made(key, form)
         self._hashes[key] = job
         if not queued:
             self._orphans.add(key)
@@ -81,6 +84,13 @@ class Cluster:
             self._images.push(form.queue, job)
             self._work_on(self.now)
         return key
+
+    def _made(self, key: str, form: Submission) -> Job:
+        if form.is_zip:
+            return ZipJob(key, self._submitted, form, self.now)
+        contents = self._look(form.uploaded_name)
+        image = contents.image if contents else None
+        return ImageJob(key, self._submitted, form, self.now, image=image)
 
     def status(self, key: str, now: float) -> str | None:
         """The status of a hash; None for an unknown one."""
@@ -178,7 +188,7 @@ class Cluster:
         consumer = f"{job.form.job_type}-consumer-{node.name}-{slot}"
         if slot in node.deaths:  # the pod that takes a dead one's place has another name
             consumer += f"-{node.deaths[slot]}"
-        attempt = plan_attempt(job.form, self.settings, rng, consumer, now)
+        attempt = plan_attempt(job.form, self.settings, rng, consumer, now, image=job.image)
         job.begin(attempt, self.settings)
         self._agenda.at(attempt.over_at, partial(self._end, job, node, slot))
 
@@ -221,11 +231,17 @@ class Cluster:
         rng = restart(self._rng, self.settings.seed, Purpose.WORK, archive.number)
         image_s = duration(rng, self.settings.zip_image_s, self.settings.spread)
         archive.cleanup_s = duration(rng, self.settings.zip_cleanup_s, self.settings.spread)
+        contents = self._look(archive.form.uploaded_name)
+        archive.images = contents.children if contents else None
         fails = rng.random() < self.settings.zip_failure_rate
+        fails = fails or (contents is not None and contents.children is None)
         archive.tells_finish = rng.random() >= self.settings.finished_at_missing_rate
         archive.stuck = rng.random() < self.settings.zip_stuck_rate
         if fails:
             self._agenda.at(now + image_s, partial(self._fail_zip, archive, slot))
+            return
+        if archive.images == ():
+            self._agenda.at(now + image_s, partial(self._wait, archive, slot))
             return
         names = stream(self.settings.seed, Purpose.IDENTITY, archive.number, part=1)
         self._agenda.at(now + image_s, partial(self._unpack_image, archive, slot, image_s, names))
@@ -242,19 +258,26 @@ class Cluster:
             self._free_zip_consumer(slot, now)
             return
         number = len(archive.children) + 1
-        name = name_of_child(number)
+        image = archive.images[number - 1] if archive.images else None
+        name = image.name if image else name_of_child(number)
         key = f"{archive.form.job_type}:{name}:{names.getrandbits(128):032x}"
-        job = ImageJob(key, archive.number, archive.form, now, child=number, parent=archive)
+        job = ImageJob(
+            key, archive.number, archive.form, now, child=number, parent=archive, image=image
+        )
         archive.children.append(job)
         archive.touched_at = now
         self._hashes[key] = job
         self._images.push(archive.form.job_type, job)
         self._work_on(now)
-        if number < self.settings.images_per_zip:
+        if number < (len(archive.images) if archive.images else self.settings.images_per_zip):
             again = partial(self._unpack_image, archive, slot, image_s, names)
             self._agenda.at(now + image_s, again)
             return
-        archive.waiting_at = now
+        self._wait(archive, slot, now)
+
+    def _wait(self, archive: ZipJob, slot: int, now: float) -> None:
+        """All children are there: the ZIP waits for them."""
+        archive.waiting_at = archive.touched_at = now
         self._pack_if_ready(archive, now)
         self._free_zip_consumer(slot, now)
 

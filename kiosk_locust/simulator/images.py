@@ -7,6 +7,8 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from kiosk_locust.consumer.forms import Failure, Form, failure
+from kiosk_locust.simulator.contents import Image
 from kiosk_locust.simulator.draws import duration
 from kiosk_locust.simulator.settings import ClusterSettings
 from kiosk_locust.simulator.stamps import consumer_time, frontend_time, seconds
@@ -18,8 +20,7 @@ if TYPE_CHECKING:
 STAGES = ("started", "pre-processing", "predicting", "post-processing", "saving-results")
 #: What a consumer writes on its way; a hash keeps it when the consumer dies.
 TIMINGS = ("download_time", "prediction_time", "predict_retries", "postprocess_time")
-NO_DIMENSIONS = "Input dimension order was but input image has shape (1080, 1280)"
-BAD_IMAGE = "cannot identify image file, tried tifffile, PIL, imageio"
+BAD_IMAGE = "ValueError: cannot identify image file, tried tifffile, PIL, imageio"
 
 
 class Attempt(NamedTuple):
@@ -67,21 +68,44 @@ class Attempt(NamedTuple):
 
 
 def plan_attempt(
-    form: Submission, settings: ClusterSettings, rng: random.Random, consumer: str, now: float
+    form: Submission,
+    settings: ClusterSettings,
+    rng: random.Random,
+    consumer: str,
+    now: float,
+    *,
+    image: Image | None = None,
 ) -> Attempt:
-    """Draw how one attempt goes that begins at ``now``."""
+    """Draw how one attempt goes that begins at ``now``; ``image`` is None where it is not known."""
     durations = [duration(rng, median, settings.spread) for median in settings.stages_s]
     ends = tuple(accumulate(durations, initial=now))[1:]
     fails, dies = rng.random() < settings.failure_rate, rng.random() < settings.requeue_rate
     tells_finish = rng.random() >= settings.finished_at_missing_rate
-    if form.job_type == "segmentation" and not form.fields["dimension_order"]:
-        return Attempt(consumer, now, ends[:1], "failed", NO_DIMENSIONS, tells_finish)
+    if fails_at := _failure(form, image):
+        reached = STAGES.index(fails_at.status) + 1 if fails_at.status in STAGES else 1
+        return Attempt(consumer, now, ends[:reached], "failed", fails_at.error, tells_finish)
     if not (dies or fails):
         return Attempt(consumer, now, ends, "done")
     last = rng.randrange(len(ends)) + 1
     if dies:
         return Attempt(consumer, now, ends[:last], "lost")
     return Attempt(consumer, now, ends[:last], "failed", BAD_IMAGE, tells_finish)
+
+
+def _failure(form: Submission, image: Image | None) -> Failure | None:
+    """How the consumer must fail, by the form and the file."""
+    if image is not None and not image.is_readable:
+        return Failure("started", BAD_IMAGE)
+    return failure(
+        Form(
+            form.job_type,
+            form.fields.get("dimension_order", ""),
+            form.fields.get("channels", ""),
+            form.fields.get("segmentation_type", ""),
+        ),
+        image.array if image else None,
+        image.name if image else form.uploaded_name,
+    )
 
 
 class Life(NamedTuple):
@@ -110,18 +134,19 @@ class ImageJob:
 
     __slots__ = (
         "attempt", "attempts", "child", "created_at", "expires_at", "first_started_at", "form",
-        "gone", "key", "left", "number", "parent",
+        "gone", "image", "key", "left", "number", "parent",
     )  # fmt: skip
 
     def __init__(
         self, key: str, number: int, form: Submission, created_at: float, *,
-        child: int = 0, parent: ZipJob | None = None,
+        child: int = 0, parent: ZipJob | None = None, image: Image | None = None,
     ) -> None:  # fmt: skip
         self.key = key
         self.number = number
         self.child = child  # 1, 2, … among its ZIP's children; 0: it is no child
         self.form = form
         self.parent = parent
+        self.image = image  # None: nobody knows the file
         self.created_at = created_at
         self.attempt: Attempt | None = None
         self.attempts = 0
@@ -133,7 +158,9 @@ class ImageJob:
     @property
     def name(self) -> str:
         """The image's file name; a child's is that in its ZIP."""
-        return name_of_child(self.child) if self.child else self.form.image_name
+        if not self.child:
+            return self.form.image_name
+        return self.image.name if self.image else name_of_child(self.child)
 
     def status(self, now: float) -> str:
         """The status at ``now``."""
@@ -227,5 +254,5 @@ def traceback_of(error: str) -> str:
         "Traceback (most recent call last):\n"
         '  File "/usr/src/app/redis_consumer/consumers/base_consumer.py", line 194, in consume\n'
         "    status = self._consume(redis_hash)\n"
-        f"ValueError: {error}"
+        f"{error}"
     )

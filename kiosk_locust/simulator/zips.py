@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from kiosk_locust.consumer.archive import SEPARATOR
+from kiosk_locust.simulator.contents import Image
 from kiosk_locust.simulator.draws import Purpose, stream
 from kiosk_locust.simulator.images import ImageJob, Life, traceback_of
 from kiosk_locust.simulator.settings import ClusterSettings
@@ -14,7 +16,11 @@ SUMMED = (
     "prediction_time", "postprocess_time", "upload_time", "download_time", "total_time",
     "predict_retries",
 )  # fmt: skip
-BAD_ZIP = "File is not a zip file, or it is truncated"
+BAD_ZIP = "ValueError: File is not a zip file, or it is truncated"
+
+
+#: A consumer looks at a waiting ZIP so often (s).
+LOOK_S = 1.0
 
 
 class ZipJob:
@@ -22,7 +28,7 @@ class ZipJob:
 
     __slots__ = (
         "children", "cleanup_s", "consumer", "created_at", "done", "done_at", "expires_at",
-        "failed", "failed_at", "form", "gone", "key", "number", "picked_at", "stuck",
+        "failed", "failed_at", "form", "gone", "images", "key", "number", "picked_at", "stuck",
         "tells_finish", "touched_at", "waiting_at",
     )  # fmt: skip
 
@@ -32,6 +38,7 @@ class ZipJob:
         self.form = form
         self.created_at = created_at
         self.consumer = ""
+        self.images: tuple[Image, ...] | None = None  # None: nobody knows what is in it
         self.children: list[ImageJob] = []
         self.done: list[ImageJob] = []  # in the order in which they ended
         self.failed: list[ImageJob] = []
@@ -47,7 +54,9 @@ class ZipJob:
         self.gone = False
 
     def take_end(self, child: ImageJob, now: float) -> None:
-        """A child has ended at ``now``."""
+        """A child has ended at ``now``; one whose key the lists cannot carry is never seen so."""
+        if SEPARATOR in child.key:
+            return
         ended_well = child.status(now) == "done"
         (self.done if ended_well else self.failed).append(child)
         self.touched_at = now
@@ -72,6 +81,12 @@ class ZipJob:
         done, failed = len(self.done), len(self.failed)
         return Life(self.created_at, self.picked_at, ended_at, done, failed)
 
+    def _seen_at(self, now: float) -> float:
+        """When a consumer wrote last: a ZIP that waits is looked at again and again."""
+        if self.waiting_at is None or self.done_at is not None:
+            return self.touched_at
+        return max(self.touched_at, now - (now - self.waiting_at) % LOOK_S)
+
     def fields(self, now: float, settings: ClusterSettings) -> dict[str, str]:
         """The whole hash at ``now``."""
         created = frontend_time(self.created_at + settings.frontend_skew_s)
@@ -88,7 +103,7 @@ class ZipJob:
         if self.picked_at is None:
             return found
         found |= {
-            "updated_at": consumer_time(self.touched_at + skew_s),
+            "updated_at": consumer_time(self._seen_at(now) + skew_s),
             "updated_by": self.consumer,
         }
         if self.failed_at is not None:
@@ -108,9 +123,9 @@ class ZipJob:
         found = {
             "children": _joined(self.children),
             "children_upload_time": seconds(unpacking_s),
-            "progress": str(round(100 * ended / len(self.children))),
+            "progress": str(round(100 * ended / max(1, len(self.children)))),
         }
-        if ended:  # written by the first look at the children that finds one ended
+        if ended or not self.children:  # written by the first look that finds it so
             found |= {"children:done": _joined(self.done), "children:failed": _joined(self.failed)}
         return found
 
@@ -133,7 +148,7 @@ class ZipJob:
             "finished_at": consumer_time(done_at + settings.consumer_skew_s),
             "output_url": f"{settings.bucket_url}/{output}",
             "output_file_name": output,
-            "total_jobs": str(len(self.children)),
+            "total_jobs": str(max(1, len(self.children))),  # of an empty list it counts the text ''
             "cleanup_time": seconds(self.cleanup_s),
             "failures": urlencode(
                 {child.key: child.fields(done_at, settings)["reason"] for child in self.failed}

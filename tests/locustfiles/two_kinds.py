@@ -14,4 +14,4 @@ class Plain(KioskUser):
 
 class Mesmer(KioskUser):
     weight = 1
-    overrides: ClassVar[dict[str, str]] = {"job_type": "mesmer", "channels": "0,1,"}
+    overrides: ClassVar[dict[str, str]] = {"job_type": "mesmer"}

@@ -107,7 +107,7 @@ def test_a_segmentation_job_without_dimension_order_fails_with_the_consumers_wor
     key = kiosk.submit(form(jobForm={}), START)
     found = kiosk.read(key, START + 1.5)
     assert found["status"] == "failed"
-    assert "Input dimension order was but input image has shape" in found["reason"]
+    assert "Input dimension order was  but input image has shape (1080, 1280)" in found["reason"]
     assert "\n" in found["reason"]
     assert "," in found["reason"]
     assert not {"finished_at", "download_time", "total_time"} & found.keys()

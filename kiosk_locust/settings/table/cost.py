@@ -17,9 +17,10 @@ SETTINGS = (
         "images_per_job",
         "IMAGES_PER_JOB",
         "",
-        "Images that a job counts for in the cost of an image.",
+        "Images that a job counts for in the cost of an image where the Kiosk did not count them; "
+        "its own count wins.",
         unit="images",
-        derived="the files of the ZIP where it can be read, else as the Kiosk counted them",
+        derived="the jobs that the Kiosk makes of the ZIP where it can be read",
     ),
     Setting(
         "prices",

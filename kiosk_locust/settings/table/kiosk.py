@@ -61,19 +61,30 @@ SETTINGS = (
     Setting(
         "dimension_order",
         "DIMENSION_ORDER",
-        "XYB",
-        "Order of the image's axes, one letter an axis.",
-        hint="order of the image's axes, one letter each",
+        "auto",
+        "Order of the image's axes, of which segmentation jobs take XY, BXY, CXY, XYB, XYC, BXYC "
+        "and CXYB; auto looks at each file that is uploaded; empty sends none.",
+        empty_counts=True,
+        hint="order of the image's axes, such as XYB; auto: by the file; empty: none is sent",
     ),
     Setting(
         "channels",
         "CHANNELS",
-        "0,,",
-        "Channels to use, by number: three, with commas between; empty for one not used.",
-        hint="three channel numbers with commas between; empty: not used",
+        "auto",
+        "Numbers of the channels to use, with commas between: nuclear, phase, cytoplasm for "
+        "segmentation (0,, uses the first as nuclei), nuclei and cytoplasm for mesmer (0,1); auto "
+        "goes by the job type; empty sends none.",
+        empty_counts=True,
+        hint="channel numbers with commas between; auto: by the job type; empty: none are sent",
     ),
     Setting(
-        "segmentation_type", "SEGMENTATION_TYPE", "", "What to segment, as the Kiosk names it."
+        "segmentation_type",
+        "SEGMENTATION_TYPE",
+        "auto",
+        "What a polaris job segments beside its spots: cell culture, tissue or none; auto is cell "
+        "culture; empty sends none.",
+        empty_counts=True,
+        hint="of polaris: cell culture, tissue or none; auto: by the job type; empty: none is sent",
     ),
     Setting(
         "upload_prefix",

@@ -16,6 +16,7 @@ _SIZES = {
     1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4,
     16: 8, 17: 8, 18: 8,
 }  # fmt: skip
+_ASCII = 2
 _INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 WIDTH, LENGTH = 256, 257
 STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES = 273, 279, 324, 325
@@ -25,6 +26,8 @@ FIRST_PRIVATE = 32768
 MOST_PAGES = 100_000
 MOST_FIELDS = 4096
 MOST_STRIPS = 1_000_000
+#: OME-XML of a large plate has some megabytes.
+MOST_TEXT = 16 * 1024 * 1024
 
 
 class _Layout(NamedTuple):
@@ -46,6 +49,46 @@ class _Field(NamedTuple):
     type: int
     values: int
     at: int  # where its values are
+
+
+class Directory:
+    """The fields of one page; unreadable ones count as absent."""
+
+    def __init__(self, file: BinaryIO, layout: _Layout, fields: dict[int, _Field]) -> None:
+        self._file = file
+        self._layout = layout
+        self._fields = fields
+        self.is_big_endian = layout.order == ">"
+
+    def __contains__(self, tag: int) -> bool:
+        return tag in self._fields
+
+    def numbers(self, tag: int) -> tuple[int, ...]:
+        """The whole numbers of a field; none where it is absent."""
+        return tuple(_values(self._file, self._layout, self._fields.get(tag)))
+
+    def number(self, tag: int, default: int) -> int:
+        """The first of them."""
+        return next(iter(self.numbers(tag)), default)
+
+    def text(self, tag: int) -> str:
+        """A field of characters, at most MOST_TEXT bytes of it; empty where it is absent."""
+        field = self._fields.get(tag)
+        if field is None or field.type != _ASCII:
+            return ""
+        self._file.seek(field.at)
+        text = self._file.read(min(field.values, MOST_TEXT))
+        return text.rstrip(b"\0").decode("utf-8", "replace")
+
+
+def directories(file: BinaryIO, size: int) -> Iterator[Directory]:
+    """The pages of a TIFF of ``size`` bytes, in their order; struct.error where it is damaged."""
+    layout, at = _header(file)
+    seen: set[int] = set()
+    while layout and at and at < size and at not in seen and len(seen) < MOST_PAGES:
+        seen.add(at)
+        fields, at = _directory(file, layout, at, size)
+        yield Directory(file, layout, fields)
 
 
 def tiff_fault(file: BinaryIO, size: int) -> str:

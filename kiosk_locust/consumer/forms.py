@@ -1,0 +1,288 @@
+"""A job's form: what each job type's consumer needs in it, and which files it can take with it.
+
+After the consumers of kiosk-redis-consumer 0.17.2 and the web page of kiosk-frontend 0.11.3
+(``src/Predict/JobForm``). Job types that are not known here are sent nothing by default, and are
+not checked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from kiosk_locust.consumer.arrays import Array, is_for_tifffile
+
+#: Stands for the value that the job type and the file need.
+AUTO = "auto"
+#: What ``image_dimensions_to_bxyc`` turns into batch, X, Y, channel; the web page offers the same.
+#: Others are accepted where they are as long as the shape, and taken for axes that they are not.
+ORDERS = ("XY", "BXY", "CXY", "XYB", "XYC", "BXYC", "CXYB")
+#: Where a file cannot be looked at.
+UNSEEN_ORDER = "XYB"
+MOST_CHANNELS = 3  # nuclear, phase, cytoplasm: MODEL_CHOICES
+SEGMENTATION, MESMER, POLARIS, SPOT, CALIBAN = (
+    "segmentation", "mesmer", "polaris", "spot", "caliban",
+)  # fmt: skip
+SEGMENTATION_TYPES = ("none", "tissue", "cell culture")
+#: Lower case alone: ``_load_data`` compares so, though ``is_valid_hash`` does not.
+CALIBAN_SUFFIXES = (".tif", ".tiff", ".trk", ".trks")
+TRACKS = (".trk", ".trks")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What of a submission the consumers' parsing hangs on."""
+
+    job_type: str
+    dimension_order: str = ""
+    channels: str = ""
+    segmentation_type: str = ""
+
+
+class Fault(NamedTuple):
+    """A field that the job type's consumer cannot use; ``advice`` says what it takes."""
+
+    field: str
+    value: str
+    advice: str
+
+
+class Failure(NamedTuple):
+    """The end of a job: the status in which its consumer fails, and the exception."""
+
+    status: str
+    error: str
+
+
+def filled(form: Form, array: Array | None, name: str) -> Form:
+    """The form with AUTO replaced; ``array`` is the file's (a ZIP's children's), where known."""
+    found = form
+    if found.segmentation_type == AUTO:
+        found = replace(found, segmentation_type="cell culture" if form.job_type == POLARIS else "")
+    if found.channels == AUTO:
+        found = replace(found, channels=_channels(found))
+    if found.dimension_order == AUTO:
+        order = _order(array, name) if form.job_type == SEGMENTATION else ""
+        found = replace(found, dimension_order=order)
+    return found
+
+
+def _channels(form: Form) -> str:
+    if form.job_type == POLARIS:
+        return "" if form.segmentation_type == "none" else "0,1,2"
+    return {SEGMENTATION: "0,,", MESMER: "0,1"}.get(form.job_type, "")
+
+
+def _order(array: Array | None, name: str) -> str:
+    if array is not None:
+        return order_of(array) or UNSEEN_ORDER
+    is_seen_by_name = not is_for_tifffile(name) and not name.lower().endswith(".zip")
+    return "XYC" if is_seen_by_name else UNSEEN_ORDER  # Pillow's arrays have three axes, always
+
+
+def order_of(array: Array) -> str:
+    """The dimension order that names an array's axes; empty: none of ORDERS does.
+
+    Channels and samples of a pixel are C; time, depth, pages and all else are B.
+    """
+    letters = "".join(
+        axis if axis in "XY" else "C" if axis in "CS" else "B" for axis in array.axes
+    ).replace("YX", "XY")  # the consumer's X is the first of the two
+    return letters if letters in ORDERS else ""
+
+
+def faults(form: Form) -> Iterator[Fault]:
+    """Fields that no file can make good; AUTO is never one."""
+    if form.job_type == SEGMENTATION and form.dimension_order not in (AUTO, *ORDERS):
+        advice = f"segmentation jobs take {', '.join(ORDERS)}, or auto, which looks at the file"
+        yield Fault("dimension_order", form.dimension_order, advice)
+    if form.job_type == POLARIS and form.segmentation_type not in (AUTO, *SEGMENTATION_TYPES):
+        advice = f"polaris jobs take {', '.join(SEGMENTATION_TYPES)}, or auto"
+        yield Fault("segmentation_type", form.segmentation_type, advice)
+    if form.channels != AUTO and (advice := _channels_advice(form)):
+        yield Fault("channels", form.channels, advice)
+
+
+def _channels_advice(form: Form) -> str:
+    """What would be right instead of a form's channels; empty: they are right."""
+    parts = form.channels.split(",") if form.channels else []
+    numbers = [bool(re.fullmatch("[0-9]+", part)) for part in parts]
+    are_whole = all(numbers)
+    match form.job_type:
+        case "segmentation":
+            fits = all(
+                is_number or not part for part, is_number in zip(parts, numbers, strict=True)
+            )
+            if not (fits and any(numbers) and len(parts) <= MOST_CHANNELS):
+                return (
+                    "segmentation jobs take up to three channel numbers with commas between"
+                    " (nuclear, phase, cytoplasm), empty for one not used and at least one used:"
+                    " 0,, is the first channel as nuclei; or auto"
+                )
+        case "mesmer":
+            if parts and not (are_whole and len(parts) == 2):
+                return (
+                    "mesmer jobs take two whole numbers (nuclei, cytoplasm) and no comma more:"
+                    " 0,1; or auto"
+                )
+        case "polaris":
+            return _polaris_advice(form, parts, numbers)
+        case "spot":
+            if not are_whole:
+                return "spot jobs take whole numbers with commas between: 0; or auto"
+    return ""
+
+
+def _polaris_advice(form: Form, parts: list[str], numbers: list[bool]) -> str:
+    if form.segmentation_type == "none":
+        return "" if all(numbers[:1]) else "polaris jobs take the channel of the spots: 0; or auto"
+    if len(parts) != MOST_CHANNELS or not numbers[0]:
+        return "polaris jobs take three (spots, nuclei, cytoplasm): 0,1,2; or auto"
+    rest = numbers[1:]
+    if form.segmentation_type == "tissue" and not all(rest):
+        return "polaris jobs on tissue take three whole numbers: 0,1,2; or auto"
+    if not any(rest) or any(part and not is_ for part, is_ in zip(parts, numbers, strict=True)):
+        return "polaris jobs on cell culture take nuclei, cytoplasm or both: 0,1,2 or 0,1,; or auto"
+    return ""
+
+
+def failure(form: Form, array: Array | None, name: str) -> Failure | None:
+    """How the consumer fails on a file that it can read; None: it goes on to its model.
+
+    ``array`` is None where it is not known: then only the form is judged.
+    """
+    match form.job_type:
+        case "segmentation":
+            return _segmentation_failure(form, array)
+        case "mesmer" | "spot":
+            return _by_channels_failure(form, array)
+        case "polaris":
+            return _polaris_failure(form, array)
+        case "caliban":
+            return _caliban_failure(array, name)
+    return None
+
+
+def _segmentation_failure(form: Form, array: Array | None) -> Failure | None:
+    order = form.dimension_order
+    shape = array.shape if array else (1080, 1280) if not order else None
+    if shape is not None and len(order) != len(shape):
+        error = f"Input dimension order was {order} but input image has shape {shape}"
+        return Failure("started", f"ValueError: {error}")
+    for position, part in enumerate(form.channels.split(",")):
+        if not part:
+            continue
+        if not part.isdecimal():
+            return Failure("pre-processing", _no_number(part))
+        if array and int(part) >= _channels_of(array, order):
+            return Failure("pre-processing", _out_of_bounds(part, _channels_of(array, order)))
+        if position >= MOST_CHANNELS:
+            return Failure("pre-processing", f"KeyError: {position}")
+    return None
+
+
+def _channels_of(array: Array, order: str) -> int:
+    return array.shape[order.index("C")] if "C" in order else 1
+
+
+def _by_channels_failure(form: Form, array: Array | None) -> Failure | None:
+    for part in form.channels.split(",") if form.channels else []:
+        if not part.isdecimal():
+            return Failure("pre-processing", _no_number(part))
+    shape = squeezed(array)
+    if form.job_type == SPOT and shape is not None and len(shape) not in (2, 3):
+        error = f"Image with {shape} shape was uploaded"
+        return Failure("started", f"ValueError: {error}")
+    if form.job_type == MESMER and shape is not None and len(shape) != 3:
+        return Failure("pre-processing", f"ValueError: Invalid image shape: {(1, *shape)}.")
+    if form.job_type == MESMER and shape is not None and form.channels:
+        most = max(int(part) for part in form.channels.split(","))
+        if most >= max(shape[0], shape[-1]):
+            return Failure("pre-processing", _out_of_bounds(str(most), shape[-1]))
+    return None
+
+
+def _polaris_failure(form: Form, array: Array | None) -> Failure | None:
+    if form.segmentation_type not in SEGMENTATION_TYPES:
+        return Failure("saving-results", "IndexError: tuple index out of range")
+    parts = form.channels.split(",") if form.channels else ["0"]
+    used = parts[:1] if form.segmentation_type == "none" else parts
+    shape = squeezed(array)
+    for part in used if form.segmentation_type == "tissue" else [parts[0], *filter(None, used[1:])]:
+        if not part.isdecimal():
+            return Failure("predicting", _no_number(part))
+        if shape is not None and int(part) >= shape[-1]:
+            return Failure("predicting", _out_of_bounds(part, shape[-1]))
+    if shape is not None and len(shape) < 3:
+        return Failure("predicting", f"ValueError: Image with {shape[:-1]} shape was uploaded")
+    if form.segmentation_type != "none" and len(parts) < MOST_CHANNELS:
+        return Failure("predicting", "IndexError: list index out of range")
+    return None
+
+
+def _caliban_failure(array: Array | None, name: str) -> Failure | None:
+    if not name.lower().endswith(CALIBAN_SUFFIXES):
+        return Failure("new", 'Invalid filetype for "caliban" job.')
+    if not name.endswith(CALIBAN_SUFFIXES):
+        error = "_load_data takes in only .tiff, .trk, or .trks"
+        return Failure("started", f"ValueError: {error}")
+    if array and len(array.shape) != 3:
+        error = f"This tiff file has shape {array.shape}, which is not 3 dimensions."
+        return Failure("started", f"ValueError: {error}")
+    return None
+
+
+def squeezed(array: Array | None) -> tuple[int, ...] | None:
+    """The shape without dimensions of 1, as most consumers take it."""
+    return None if array is None else tuple(size for size in array.shape if size != 1)
+
+
+def _no_number(part: str) -> str:
+    return f"ValueError: invalid literal for int() with base 10: {part!r}"
+
+
+def _out_of_bounds(part: str, size: int) -> str:
+    return f"IndexError: index {part} is out of bounds for axis -1 with size {size}"
+
+
+def unusable(job_type: str, array: Array | None, name: str) -> str:
+    """Why a job type can take a file with no form at all, as in “a.tif …”; empty: it may."""
+    if name.lower().endswith(TRACKS):
+        return (
+            "" if job_type in (CALIBAN, "") else f"is a track file, which {job_type} takes none of"
+        )
+    if job_type == CALIBAN and not name.lower().endswith(CALIBAN_SUFFIXES):
+        return "is no TIFF and no track file, which caliban tracks alone"
+    if array is None:
+        return ""
+    size = " x ".join(map(str, array.shape))
+    what = f"{size}, axes {array.axes}"
+    shape = squeezed(array) or ()
+    match job_type:
+        case "segmentation":
+            return "" if order_of(array) else f"has axes that no DIMENSION_ORDER names ({what})"
+        case "mesmer":
+            has_channels = len(shape) == 3
+            return "" if has_channels else f"has no two channels, which mesmer needs ({what})"
+        case "spot":
+            return "" if len(shape) in (2, 3) else f"has too many axes for spot ({what})"
+        case "polaris":
+            is_last = len(shape) > 2 and array.axes[-1] in "CS"
+            return "" if is_last else f"has no channels as its last axis, as polaris needs ({what})"
+        case "caliban":
+            return "" if len(array.shape) == 3 else f"is no stack of three axes ({what})"
+    return ""
+
+
+def unseen(form: Form, name: str) -> str:
+    """What to say of AUTO where nobody looked at the file; empty: nothing."""
+    if form.job_type != SEGMENTATION or form.dimension_order != AUTO or _order(None, name) == "XYC":
+        return ""
+    what = "the images in it are" if name.lower().endswith(".zip") else "it is"
+    return (
+        f"DIMENSION_ORDER is auto and {name} cannot be looked at from here, so {UNSEEN_ORDER} is"
+        f" sent: the segmentation consumer fails where {what} not of three axes, such as a"
+        " plain 2-D TIFF; then set DIMENSION_ORDER to XY"
+    )
