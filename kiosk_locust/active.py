@@ -36,12 +36,13 @@ from kiosk_locust.preflight import warn_of_pool
 from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
+from kiosk_locust.requestevent import tell_of_request
 from kiosk_locust.resuming import Resumption
 from kiosk_locust.run import Run
 from kiosk_locust.runledger import RunLedger
 from kiosk_locust.screen.progress import Progress
 from kiosk_locust.spans import spans_if_on
-from kiosk_locust.statistics import LocustStatistics, tell_of_request
+from kiosk_locust.statistics import LocustStatistics
 from kiosk_locust.tally import Tallies
 from kiosk_locust.transfers.movers import Movers, facts, movers, not_needed_of
 from kiosk_locust.verdict import ABORTED, Verdict
@@ -116,6 +117,11 @@ class ActiveRun:
     def path(self) -> Path:
         """Where the ledger is."""
         return self._run_ledger.path
+
+    @property
+    def url(self) -> str:
+        """The Kiosk's base URL, once the run is open; a simulated one's, too."""
+        return self._contact.host
 
     @property
     def judgement(self) -> Judgement | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import random
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import gevent
 from gevent.event import Event
 
 from kiosk_locust import events
@@ -31,6 +33,8 @@ from kiosk_locust.measures import failed_children
 from kiosk_locust.options import Options
 from kiosk_locust.record import Attempt, AttemptResult, Outcome, Record, StatusChange
 from kiosk_locust.retry import Backoff, Budget, poll_interval_s
+
+logger = logging.getLogger(__name__)
 
 #: A submission that may have arrived is sent again at most so often: each may be a job more.
 MAX_MAYBE_SUBMISSIONS = 3
@@ -218,7 +222,7 @@ class Job:
                 job_id=submission.job_id,
             )
         )
-        events.job_submitted.fire(record=record)
+        _tell(events.job_submitted, record=record)
 
     def _may_send(self) -> bool:
         """Asked right before the first byte is sent."""
@@ -320,7 +324,7 @@ class Job:
                 snapshot.fields.get("updated_by", ""),
             )
             record.changes.append(change)
-            events.job_status.fire(record=record, change=change)
+            _tell(events.job_status, record=record, change=change)
         if not snapshot.is_final:
             record.observed_after = exchange.sent_at
             return None
@@ -364,6 +368,14 @@ class Job:
                 break
         if record.expire_error:
             self._book.expire_failed(record)
+
+
+def _tell(hook: events.EventHook, **payload: Any) -> None:
+    """Fire an event. GreenletExit is none of a job's own ends: only a listener raises it."""
+    try:
+        hook.fire(**payload)
+    except gevent.GreenletExit:
+        logger.error("a listener of %s raised GreenletExit", hook.name)  # noqa: TRY400
 
 
 def close(record: Record, ending: Ending, now: float) -> None:

@@ -13,6 +13,7 @@ from gevent.event import Event
 from gevent.pool import Group
 
 from kiosk_locust.book import TicketBook, TicketSource
+from kiosk_locust.callouts import RAISED, ends_run
 from kiosk_locust.clock import Clock
 from kiosk_locust.delivery import Uploader
 from kiosk_locust.job import Ending, Interrupted, Job, close
@@ -149,8 +150,9 @@ class Share:
         fault = ""
         try:
             request = self._asked.pop((ticket.id, user_class), None) or request_for(ticket)
-        except Exception as error:
-            logger.exception("%s.request raised", user_class)
+        except RAISED as error:
+            if not ends_run(f"{user_class}.request", error):
+                logger.exception("%s.request raised", user_class)
             fault = f"{user_class}.request raised {error!r}"
             request = JobRequest("", ticket.file, "")
         record = Record(ticket, user_class, request, now)
@@ -209,6 +211,8 @@ class Share:
                 close(record, Ending(Outcome.ERROR, leased.fault), self._clock.now())
             else:
                 self._job(leased).run()
+        except gevent.GreenletExit:  # nobody kills jobs so: a listener of their end raised it
+            logger.error("a listener of job_closed raised GreenletExit")  # noqa: TRY400
         except Exception as error:  # noqa: BLE001  whatever it is, the run must not go on unseen
             self.fail(error)
         finally:

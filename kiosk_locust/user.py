@@ -9,12 +9,17 @@ from typing import ClassVar, Protocol
 from weakref import WeakKeyDictionary
 
 import gevent
+from gevent.event import Event
 from locust import User, constant, task
 from locust.env import Environment
+from locust.exception import StopUser
+from locust.runners import LocalRunner
 
+from kiosk_locust.callouts import calling_out
 from kiosk_locust.errors import PreflightError
 from kiosk_locust.options import Options
 from kiosk_locust.record import JobRequest, Ticket
+from kiosk_locust.requestevent import STOPS
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +38,16 @@ class Work(Protocol):
 #: What there is to do in each of Locust's environments; the plugin sets it.
 RUNS: WeakKeyDictionary[Environment, Work] = WeakKeyDictionary()
 
+#: Where one user runs without a runner (``run_single_user``): set once its run is over.
+OVER: WeakKeyDictionary[Environment, Event] = WeakKeyDictionary()
+
 #: How often users look for the run, while there is none.
 UNTIL_THEN_S = 0.1
+#: No worker waits longer for its plugin; whoever does has none.
+NO_PLUGIN_S = 15.0
+NO_PLUGIN = (
+    "no job can be run: kiosk_locust.plugin.attach() must be called before the runner starts"
+)
 
 
 def request_from(options: Options, ticket: Ticket) -> JobRequest:
@@ -76,6 +89,7 @@ class KioskUser(User):
     abstract = True
     wait_time = constant(0)
     overrides: ClassVar[dict[str, str]] = {}
+    _waited_s = 0.0  # for the plugin
     _made_of: tuple[Options, str] | None = None
     _made: JobRequest
     _checked: JobRequest | None = None
@@ -93,13 +107,47 @@ class KioskUser(User):
         """One ticket's job, from its due time to its end."""
         run = RUNS.get(self.environment)
         if run is None:  # a worker that joins in mid-run may get its users before its plugin
-            gevent.sleep(UNTIL_THEN_S)
+            self._await_plugin()
             return
+        over = OVER.get(self.environment)
+        if over is not None:
+            self._work_alone(run, over)
+        else:
+            self._work(run)
+        if hasattr(self, STOPS):  # a listener of Locust's events raised StopUser
+            raise StopUser
+
+    def _work(self, run: Work) -> None:
         run.work(type(self).__name__, lambda ticket: self.request_for(ticket, run.options))
+
+    def _work_alone(self, run: Work, over: Event) -> None:
+        """As `_work`, for a user that no runner ends: it ends with the run."""
+        work = gevent.spawn(self._work, run)
+        gevent.wait([work, over], count=1)
+        if over.is_set():
+            work.kill()
+            raise StopUser
+
+    def _await_plugin(self) -> None:
+        """Wait a moment for the plugin; where there is none, end Locust with a sentence."""
+        runner = self.environment.runner
+        self._waited_s += UNTIL_THEN_S
+        waits_in_vain = isinstance(runner, LocalRunner) or self._waited_s > NO_PLUGIN_S
+        if waits_in_vain and runner is not None and not hasattr(runner, "on_end_called"):
+            self.environment.process_exit_code = 2
+            logger.error(NO_PLUGIN)
+            gevent.spawn(runner.quit)
+            Event().wait()  # for ever: Locust ends its users
+        gevent.sleep(UNTIL_THEN_S)
 
     def request_for(self, ticket: Ticket, options: Options) -> JobRequest:
         """What ``request`` says; raises TypeError if that is no JobRequest, and what it raises."""
-        request: object = self.request(ticket, self._default(options, ticket))
+        default = self._default(options, ticket)
+        try:
+            with calling_out():
+                request: object = self.request(ticket, default)
+        except StopUser:
+            raise gevent.GreenletExit from None  # this user ends, and its ticket is another's
         checked = self._checked
         if checked is not None and request is checked:
             return checked

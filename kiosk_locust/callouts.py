@@ -1,0 +1,62 @@
+"""Calls out to users' own code: listeners and ``KioskUser.request``.
+
+A greenlet that calls out is marked. If that code ends the test, the end must not be waited for in
+the same greenlet, since the end waits for it in turn. What such code raises to end the process or
+the test (SystemExit, KeyboardInterrupt, Locust's StopTest) ends the run in order, with results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gevent
+
+#: Everything that a call out may raise, but what kills greenlets.
+RAISED = (Exception, SystemExit, KeyboardInterrupt, gevent.Timeout)
+
+#: Ends the run: is given where something was raised, and what.
+EndRun = Callable[[str, BaseException], None]
+
+_calling: set[Any] = set()  # greenlets that call out now
+_ends: list[type[BaseException]] = [SystemExit, KeyboardInterrupt]
+_end_run: list[EndRun] = []
+
+
+@contextmanager
+def calling_out() -> Iterator[None]:
+    """Mark the current greenlet as one that runs users' code."""
+    greenlet = gevent.getcurrent()
+    if greenlet in _calling:
+        yield
+        return
+    _calling.add(greenlet)
+    try:
+        yield
+    finally:
+        _calling.discard(greenlet)
+
+
+def is_calling_out() -> bool:
+    """Whether the current greenlet runs users' code that this package called."""
+    return gevent.getcurrent() in _calling
+
+
+def on_end(end_run: EndRun, *more: type[BaseException]) -> None:
+    """Call ``end_run`` from now on where users' code raises what ends a process, or ``more``."""
+    _end_run[:] = [end_run]
+    _ends.extend(kind for kind in more if kind not in _ends)
+
+
+def ends_run(place: str, error: BaseException) -> bool:
+    """Whether ``error``, raised in ``place``, is meant to end the run; then that begins."""
+    if not isinstance(error, tuple(_ends)) or not _end_run:
+        return False
+    _end_run[0](place, error)
+    return True
+
+
+def describe(error: BaseException) -> str:
+    """The exception as a reader of messages knows it: ``SystemExit(3)``, ``StopTest('enough')``."""
+    return repr(error).removesuffix(",)") + (")" if repr(error).endswith(",)") else "")
