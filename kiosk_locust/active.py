@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import gevent
 from locust.env import Environment
 from rich.console import Console
 
@@ -350,6 +351,8 @@ class ActiveRun:
             self.live.final = finish.picture
         try:
             events.run_closed.fire(run=self)
+        except gevent.GreenletExit:  # only a listener raises it: nobody kills the end of a run
+            logger.error("a listener of run_closed raised GreenletExit")  # noqa: TRY400
         except Exception as error:  # noqa: BLE001  the files are written, the end goes on
             finish.problems.append(f"a listener of run_closed raised {error!r}")
         self.verdict = finish.verdict()

@@ -172,6 +172,19 @@ class SafeEnd(Runner):
         return is_quits
 
     @contextmanager
+    def quitting(self) -> Iterator[None]:
+        """Let the process end, even if a listener of Locust's events raises what it lets through.
+
+        In Locust 2.47 a StopTest or GreenletExit in ``test_stopping`` ends the end instead.
+        """
+        self._stop_is_quits = self.is_quitting = True
+        try:
+            yield
+        except BaseException:
+            self.greenlet.kill(block=False)  # Locust's main waits for these
+            raise
+
+    @contextmanager
     def ending_here(self) -> Iterator[None]:
         """Mark the current greenlet as the one that carries out a stop."""
         before, self._ends_in = self._ends_in, gevent.getcurrent()
@@ -209,8 +222,7 @@ class SafeLocalRunner(SafeEnd, LocalRunner):
         """As `stop`, and let the process end."""
         if self.is_carried_out_elsewhere("runner.quit()", self.quit):
             return
-        with self._end:
-            self._stop_is_quits = self.is_quitting = True
+        with self._end, self.quitting():
             super().quit()
 
 
@@ -235,5 +247,5 @@ class SafeWorkerRunner(SafeEnd, WorkerRunner):
     def quit(self) -> None:
         """As `stop`, and let the process end."""
         if not self.is_carried_out_elsewhere("runner.quit()", self.quit):
-            self._stop_is_quits = self.is_quitting = True
-            super().quit()
+            with self.quitting():
+                super().quit()

@@ -118,8 +118,8 @@ class PatientMaster(SafeEnd, MasterRunner):
         for worker in self._told_to_stop:
             if worker not in self.clients:
                 self.server.send_to_client(Message("quit", None, worker))
-        self._stop_is_quits = self.is_quitting = True
-        super().quit()
+        with self.quitting():
+            super().quit()
 
     def check_stopped(self) -> None:
         """Find out whether the test is over: not for want of workers, nor in mid-stop.

@@ -521,7 +521,14 @@ class Plugin:
     def _on_end_called(self, name: str, end: Callable[[], None]) -> None:
         """Users' code called runner.stop() or quit() where it must not wait."""
         self._note_end(name)
-        gevent.spawn(end)
+        gevent.spawn(self._carry_out, end)
+
+    def _carry_out(self, end: Callable[[], None]) -> None:
+        try:
+            end()
+        finally:
+            if self._headless and not self._runner.is_quitting:
+                self._runner.quit()
 
     def _on_end_raised(self, place: str, error: BaseException) -> None:
         """Users' code raised what ends a process or a test."""

@@ -91,6 +91,7 @@ class WorkerPlugin:
         self._left: Link | None = None
         self._closers: list[Callable[[], None]] = []
         self._hosts = Hosts()
+        self._failed_early = ""  # why users' code ended the run before this worker's part began
 
     def register(self) -> None:
         """Attach every listener."""
@@ -134,6 +135,7 @@ class WorkerPlugin:
         if url:
             classes = self._environment.user_classes
             self._hosts.give((c for c in classes if not issubclass(c, KioskUser)), url)
+        self._failed_early = ""
         self._link = Link(self._send, self._clock.now, self._make)
         RUNS[self._environment] = self._link
 
@@ -207,6 +209,8 @@ class WorkerPlugin:
         ]
         if fault is not None:
             share.fail(fault)
+        elif self._failed_early:
+            share.fail(WorkerError(self._failed_early))
         UserWatch(self._environment, share).start()
         logger.info(
             "this worker takes part; its clock is %.3f s off, give or take %.3f s",
@@ -227,11 +231,16 @@ class WorkerPlugin:
 
     def _fail(self, why: str) -> bool:
         """End the run everywhere, for that reason; False where there is none."""
-        share = self._link.share if self._link else None
-        if share is None or not share.is_on:
+        link = self._link
+        if link is None or link is self._left:
             return False
-        share.fail(WorkerError(why))
-        return True
+        if link.share is None:  # its users run, and it has not been welcomed yet
+            self._failed_early = self._failed_early or why
+            return True
+        was_on = link.share.is_on
+        if was_on:
+            link.share.fail(WorkerError(why))
+        return was_on
 
     def _on_fault(self) -> None:
         self._environment.process_exit_code = 2
