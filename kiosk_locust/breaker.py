@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 import gevent
 from locust import User
+from locust.event import EventHook
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +49,20 @@ class Breaker:
         self._slowed: set[str] = set()
         self.last = ""  # what was raised last, and where
 
+    def listen(self, hook: EventHook) -> None:
+        """Listen to Locust's ``user_error``, once however often it is asked for."""
+        if self.on_error not in hook._handlers:
+            hook.add_listener(self.on_error)
+
+    def forget(self) -> None:
+        """Begin anew, as for another run."""
+        self.last = ""
+        self._slowed.clear()
+        self._failures.clear()
+        self._empty.clear()
+
     def on_error(self, user_instance: Any, exception: BaseException, **_: Any) -> None:
-        """Listen to Locust's ``user_error``, which is fired in the greenlet of the user.
+        """Take note of one; ``user_error`` is fired in the greenlet of the user.
 
         Locust gives the TaskSet as ``user_instance``, where one was running.
         """

@@ -16,8 +16,8 @@ import gevent
 #: Everything that a call out may raise, but what kills greenlets.
 RAISED = (Exception, SystemExit, KeyboardInterrupt, gevent.Timeout)
 
-#: Ends the run: is given where something was raised, and what.
-EndRun = Callable[[str, BaseException], None]
+#: Ends the run: is given where something was raised, and what; False where no run is on.
+EndRun = Callable[[str, BaseException], bool]
 
 _calling: set[Any] = set()  # greenlets that call out now
 _ends: list[type[BaseException]] = [SystemExit, KeyboardInterrupt]
@@ -53,8 +53,7 @@ def ends_run(place: str, error: BaseException) -> bool:
     """Whether ``error``, raised in ``place``, is meant to end the run; then that begins."""
     if not isinstance(error, tuple(_ends)) or not _end_run:
         return False
-    _end_run[0](place, error)
-    return True
+    return _end_run[0](place, error)
 
 
 def describe(error: BaseException) -> str:

@@ -244,7 +244,7 @@ class Plugin:
             logger.warning("%s", line)
         self._prepare_locust(options)
         hooks = self._environment.events
-        hooks.user_error.add_listener(BREAKER.on_error)
+        BREAKER.listen(hooks.user_error)
         hooks.test_start.add_listener(self._if_mine(self._on_test_start))
         hooks.test_stopping.add_listener(self._if_mine(self._on_test_stopping))
         hooks.test_stop.add_listener(self._if_mine(self._on_test_stop))
@@ -391,6 +391,7 @@ class Plugin:
             self._runner.update_state(STATE_INIT)  # a second call: the first one has stopped it
             self._class_host = next((c.host for c in self._classes if c.host), None)
         self._check_called()
+        BREAKER.forget()
         options = self._resolve(given, tell=True)
         keep_jobs(self._environment)
         check_tasks(self._environment)
@@ -530,8 +531,11 @@ class Plugin:
             if self._headless and not self._runner.is_quitting:
                 self._runner.quit()
 
-    def _on_end_raised(self, place: str, error: BaseException) -> None:
-        """Users' code raised what ends a process or a test."""
+    def _on_end_raised(self, place: str, error: BaseException) -> bool:
+        """Users' code raised what ends a process or a test; False where no run is on."""
+        is_over = self._active is None or (self._ending is not None and self._ending.dead)
+        if self._is_library and is_over and not self._is_starting:
+            return False  # it is the program's own affair
         shown = callouts.describe(error)
         logger.error("%s raised %s: the run is ended", place, shown)
         self._note_end(f"{shown} raised in {place}")
@@ -539,6 +543,7 @@ class Plugin:
         if isinstance(code, int) and code:
             self._environment.process_exit_code = code
         gevent.spawn(self._stop_locust if isinstance(error, StopTest) else self._quit)
+        return True
 
     def _note_end(self, what: str) -> None:
         self._called = self._called or what

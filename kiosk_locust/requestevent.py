@@ -73,10 +73,14 @@ def tell_of_request(environment: Environment, sample: RequestSample, tallies: Ta
 
 
 def user_of_job() -> User | None:
-    """The user that began the job of the current greenlet; None for a job that was adopted."""
-    spawned_by = getattr(gevent.getcurrent(), "spawning_greenlet", None)
-    arguments = getattr(spawned_by() if spawned_by else None, "args", ())
-    return arguments[0] if arguments and isinstance(arguments[0], User) else None
+    """The user that began the job of the current greenlet; None for a job that was adopted.
+
+    A job's greenlet has what was leased as its argument, and a user's has its user.
+    """
+    leased = next(iter(getattr(gevent.getcurrent(), "args", ())), None)
+    taken_by = getattr(leased, "taken_by", None)
+    user = next(iter(getattr(taken_by, "args", ())), None)
+    return user if isinstance(user, User) else None
 
 
 def response_of(sample: RequestSample) -> Response:

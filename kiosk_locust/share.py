@@ -40,6 +40,7 @@ class _Leased(NamedTuple):
     record: Record
     until: int
     fault: str
+    taken_by: object = None  # the greenlet of the user, whom listeners are told of
 
 
 class Share:
@@ -157,7 +158,7 @@ class Share:
             request = JobRequest("", ticket.file, "")
         record = Record(ticket, user_class, request, now)
         self._recall(record)
-        return _Leased(record, self._book.lease(record), fault)
+        return _Leased(record, self._book.lease(record), fault, gevent.getcurrent())
 
     def _recall(self, record: Record) -> None:
         """Give the record of a ticket that was tried before what it had by then."""

@@ -122,10 +122,12 @@ class KioskUser(User):
 
     def _work_alone(self, run: Work, over: Event) -> None:
         """As `_work`, for a user that no runner ends: it ends with the run."""
-        work = gevent.spawn(self._work, run)
+        work = gevent.spawn(KioskUser._work, self, run)  # as Locust's: its first argument is a user
         gevent.wait([work, over], count=1)
         if over.is_set():
             work.kill()
+            if self.environment.process_exit_code:
+                raise SystemExit(self.environment.process_exit_code)
             raise StopUser
 
     def _await_plugin(self) -> None:

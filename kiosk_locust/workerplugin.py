@@ -97,7 +97,7 @@ class WorkerPlugin:
         """Attach every listener."""
         self._environment.process_exit_code = 0
         hooks = self._environment.events
-        hooks.user_error.add_listener(BREAKER.on_error)
+        BREAKER.listen(hooks.user_error)
         self._runner.on_end_called = self._on_end_called
         callouts.on_end(self._on_end_raised, StopTest)
         hooks.test_start.add_listener(self._on_test_start)
@@ -224,10 +224,11 @@ class WorkerPlugin:
         if not self._fail(f"{name} was called"):
             gevent.spawn(end)
 
-    def _on_end_raised(self, place: str, error: BaseException) -> None:
+    def _on_end_raised(self, place: str, error: BaseException) -> bool:
         """Users' code raised what ends a process or a test."""
         if not self._fail(f"{place} raised {callouts.describe(error)}"):
             gevent.spawn(self._runner.quit)
+        return True
 
     def _fail(self, why: str) -> bool:
         """End the run everywhere, for that reason; False where there is none."""

@@ -16,13 +16,17 @@ attach()
 FAULT = os.environ.get("FAULT", "")
 
 
-class Empty(TaskSet):
-    """Has no task, and lets nobody out."""
+class Trap(TaskSet):
+    """Lets nobody out."""
+
+    @task
+    def fail(self) -> None:
+        raise RuntimeError("no way out")
 
 
 class Kiosk(KioskUser):
     if FAULT == "no way out":
-        tasks = [Empty] * 20
+        tasks = [Trap] * 20
 
     def __init__(self, environment: Any) -> None:
         if FAULT == "__init__":

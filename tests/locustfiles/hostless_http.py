@@ -13,7 +13,7 @@ class Visitor(HttpUser):
 
     @task
     def look(self) -> None:
-        self.client.get("/api/queue")
+        self.client.get("/api/health-check")
 
 
 class FastVisitor(FastHttpUser):
@@ -21,7 +21,7 @@ class FastVisitor(FastHttpUser):
 
     @task
     def look(self) -> None:
-        self.client.get("/api/queue")
+        self.client.get("/api/health-check")
 
 
 class Kiosk(KioskUser):
