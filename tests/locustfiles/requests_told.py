@@ -45,12 +45,12 @@ if LISTENER == "documented":
         url: str,
         **_: Any,
     ) -> None:
-        status, length, server = (
+        status, length, kind = (
             response.status_code,
             len(response.text),
-            response.headers["Server"],
+            response.headers["Content-Type"],
         )
-        row = (request_type, name, response_length, status, length, server, url, start_time)
+        row = (request_type, name, response_length, status, length, kind, url, start_time)
         more = (context.get("user"), exception, response.ok, response.url)
         with Path("told.csv").open("a", newline="") as file:
             csv.writer(file).writerow((*row, *more))
