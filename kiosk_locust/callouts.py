@@ -7,8 +7,7 @@ the test (SystemExit, KeyboardInterrupt, Locust's StopTest) ends the run in orde
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -24,18 +23,19 @@ _ends: list[type[BaseException]] = [SystemExit, KeyboardInterrupt]
 _end_run: list[EndRun] = []
 
 
-@contextmanager
-def calling_out() -> Iterator[None]:
-    """Mark the current greenlet as one that runs users' code."""
-    greenlet = gevent.getcurrent()
-    if greenlet in _calling:
-        yield
-        return
-    _calling.add(greenlet)
-    try:
-        yield
-    finally:
-        _calling.discard(greenlet)
+class CallingOut:
+    """Marks the current greenlet as one that runs users' code: ``with CallingOut():``."""
+
+    __slots__ = ("_marked",)
+
+    def __enter__(self) -> None:
+        greenlet = gevent.getcurrent()
+        self._marked = None if greenlet in _calling else greenlet
+        _calling.add(greenlet)
+
+    def __exit__(self, *_: object) -> None:
+        if self._marked is not None:  # else whoever called before takes the mark away
+            _calling.discard(self._marked)
 
 
 def is_calling_out() -> bool:

@@ -19,7 +19,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from kiosk_locust.callouts import RAISED, calling_out, ends_run
+from kiosk_locust.callouts import RAISED, CallingOut, ends_run
 from kiosk_locust.errors import ListenerError
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class EventHook:
                 logger.exception("a critical listener of %s raised: %s", self.name, _name(listener))
                 broken = broken or _as_exception(listener, error)
         if self._listeners:
-            with calling_out():
+            with CallingOut():
                 self._tell_users(payload)
         if broken is not None:
             raise broken

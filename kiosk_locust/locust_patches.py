@@ -115,7 +115,8 @@ def _limit_printed_errors() -> None:
     original = hub.print_exception
 
     def print_exception(context: Any, kind: Any, value: Any, tb: Any) -> None:
-        what = f"a greenlet died of {getattr(kind, '__name__', kind)}: {value}"
+        died = f"a greenlet died of {getattr(kind, '__name__', kind)}: {value}"
+        what = f"Traceback (most recent call last):\n{died}"  # of which its last line is left
         record = logging.LogRecord("gevent", logging.ERROR, "", 0, what, (), None)
         if not REPEATS.filter(record):
             return

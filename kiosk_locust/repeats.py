@@ -98,7 +98,7 @@ def _first_line(text: str) -> str:
 def _shorten(record: logging.LogRecord, text: str, left_out: int) -> None:
     """Leave the first line of what was logged before, and say how many were left out."""
     line = _first_line(text)
-    record.msg = "%s (again%s)" if left_out else "%s"
-    record.args = (line, f", {left_out:,} more since") if left_out else (line,)
+    record.msg = "%s (and %s more since)" if left_out else "%s"
+    record.args = (line, f"{left_out:,}") if left_out else (line,)
     record.exc_info = None
     record.exc_text = None

@@ -27,7 +27,7 @@ from locust.exception import (
 from requests import PreparedRequest, Response
 from requests.structures import CaseInsensitiveDict
 
-from kiosk_locust.callouts import RAISED, calling_out, ends_run
+from kiosk_locust.callouts import RAISED, CallingOut, ends_run
 from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.tally import Tallies
 
@@ -66,7 +66,7 @@ def tell_of_request(environment: Environment, sample: RequestSample, tallies: Ta
         "url": sample.url,
         "response": response_of(sample),
     }
-    with calling_out():
+    with CallingOut():
         payload["context"] = _context(user)
         for listener in tuple(hook._handlers):  # its `fire` leaves out the rest for a StopUser
             _call(listener, payload, user)

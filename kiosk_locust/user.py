@@ -15,7 +15,7 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import LocalRunner
 
-from kiosk_locust.callouts import calling_out
+from kiosk_locust.callouts import CallingOut
 from kiosk_locust.errors import PreflightError
 from kiosk_locust.options import Options
 from kiosk_locust.record import JobRequest, Ticket
@@ -146,7 +146,7 @@ class KioskUser(User):
         """What ``request`` says; raises TypeError if that is no JobRequest, and what it raises."""
         default = self._default(options, ticket)
         try:
-            with calling_out():
+            with CallingOut():
                 request: object = self.request(ticket, default)
         except StopUser:
             raise gevent.GreenletExit from None  # this user ends, and its ticket is another's
