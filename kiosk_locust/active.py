@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import gevent
 from locust.env import Environment
 from rich.console import Console
 
@@ -37,12 +38,13 @@ from kiosk_locust.preflight import warn_of_pool
 from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
+from kiosk_locust.requestevent import tell_of_request
 from kiosk_locust.resuming import Resumption
 from kiosk_locust.run import Run
 from kiosk_locust.runledger import RunLedger
 from kiosk_locust.screen.progress import Progress
 from kiosk_locust.spans import spans_if_on
-from kiosk_locust.statistics import LocustStatistics, tell_of_request
+from kiosk_locust.statistics import LocustStatistics
 from kiosk_locust.tally import Tallies
 from kiosk_locust.transfers.movers import Movers, facts, movers, not_needed_of
 from kiosk_locust.verdict import ABORTED, Verdict
@@ -120,6 +122,11 @@ class ActiveRun:
     def path(self) -> Path:
         """Where the ledger is."""
         return self._run_ledger.path
+
+    @property
+    def url(self) -> str:
+        """The Kiosk's base URL, once the run is open; a simulated one's, too."""
+        return self._contact.host
 
     @property
     def judgement(self) -> Judgement | None:
@@ -351,6 +358,8 @@ class ActiveRun:
             self.live.final = finish.picture
         try:
             events.run_closed.fire(run=self)
+        except gevent.GreenletExit:  # only a listener raises it: nobody kills the end of a run
+            logger.error("a listener of run_closed raised GreenletExit")  # noqa: TRY400
         except Exception as error:  # noqa: BLE001  the files are written, the end goes on
             finish.problems.append(f"a listener of run_closed raised {error!r}")
         self.verdict = finish.verdict()

@@ -15,12 +15,18 @@ RUN_TIME_SLACK_S = 0.5
 
 
 def ending(
-    options: Options, signals: Signals, *, trouble: str, elapsed_s: float, aborted: bool = False
+    options: Options,
+    signals: Signals,
+    *,
+    trouble: str,
+    elapsed_s: float,
+    aborted: bool = False,
+    called: str = "",
 ) -> tuple[str, float]:
     """What ends a run that began ``elapsed_s`` ago, and the grace in seconds; see ``drain``.
 
     ``aborted``: by a threshold that was missed. ``trouble`` says why it can go on no longer, if
-    that is so.
+    that is so; ``called`` what in users' code ended it (``runner.quit()``).
     """
     if trouble:
         return "a fault", 0.0
@@ -30,6 +36,8 @@ def ending(
         return signals.name, options.stop_timeout_s
     if aborted:
         return ABORTED, options.stop_timeout_s
+    if called:
+        return called, options.stop_timeout_s
     limit_s = options.run_time_s
     if limit_s and elapsed_s >= limit_s - RUN_TIME_SLACK_S:
         return "-t", options.stop_timeout_s if options.count else options.drain_timeout_s

@@ -9,7 +9,8 @@ Listeners get keyword arguments and should take ``**kwargs``, so that more can b
         print(record.ticket.number, record.outcome)
 
 The plugin's own listeners are *critical*: what they raise means that numbers are lost, so it
-ends the run. What a user's listener raises is logged, once with its traceback and then counted.
+ends the run. What a user's listener raises is logged, once with its traceback, then in a line, and
+less and less often. SystemExit, KeyboardInterrupt and Locust's StopTest end the run, with results.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+from kiosk_locust.callouts import RAISED, CallingOut, ends_run
+from kiosk_locust.errors import ListenerError
 
 logger = logging.getLogger(__name__)
 
@@ -51,21 +55,34 @@ class EventHook:
         for listener in tuple(self._critical):
             try:
                 listener(**payload)
-            except Exception as error:
+            except RAISED as error:
                 logger.exception("a critical listener of %s raised: %s", self.name, _name(listener))
-                broken = broken or error
+                broken = broken or _as_exception(listener, error)
+        if self._listeners:
+            with CallingOut():
+                self._tell_users(payload)
+        if broken is not None:
+            raise broken
+
+    def _tell_users(self, payload: dict[str, Any]) -> None:
         for listener in tuple(self._listeners):
             try:
                 listener(**payload)
-            except Exception:  # noqa: BLE001  a user's listener must not harm the run
-                self._log(listener)
-        if broken is not None:
-            raise broken
+            except RAISED as error:  # a user's listener must not harm the run
+                if not ends_run(f"{_name(listener)}, a listener of {self.name}", error):
+                    self._log(listener)
 
     def _log(self, listener: Callable[..., None]) -> None:
         first = listener not in self._failed
         self._failed.add(listener)
         logger.error("a listener of %s raised: %s", self.name, _name(listener), exc_info=first)
+
+
+def _as_exception(listener: Callable[..., None], error: BaseException) -> Exception:
+    """SystemExit and the like must not end the greenlet that has a job to see through."""
+    if isinstance(error, Exception):
+        return error
+    return ListenerError(f"{_name(listener)} raised {error!r}")
 
 
 def _name(listener: Callable[..., None]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import random
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import gevent
 from gevent.event import Event
 
 from kiosk_locust import events
@@ -36,6 +38,8 @@ from kiosk_locust.options import Options
 from kiosk_locust.record import Attempt, AttemptResult, Outcome, Record, StatusChange
 from kiosk_locust.retry import Backoff, Budget, poll_interval_s
 from kiosk_locust.snapshot import Snapshot
+
+logger = logging.getLogger(__name__)
 
 #: A submission that may have arrived is sent again at most so often: each may be a job more.
 MAX_MAYBE_SUBMISSIONS = 3
@@ -227,7 +231,7 @@ class Job:
                 job_id=submission.job_id,
             )
         )
-        events.job_submitted.fire(record=record)
+        _tell(events.job_submitted, record=record)
 
     def _may_send(self) -> bool:
         """Asked right before the first byte is sent."""
@@ -329,7 +333,7 @@ class Job:
                 snapshot.fields.get("updated_by", ""),
             )
             record.changes.append(change)
-            events.job_status.fire(record=record, change=change)
+            _tell(events.job_status, record=record, change=change)
         if not snapshot.is_final:
             record.observed_after = exchange.sent_at
             return self._stalled(snapshot, exchange.received_at)
@@ -409,6 +413,14 @@ class Job:
             return  # nothing was made, or not for this job
         with contextlib.suppress(KioskError):
             self._kiosk.expire(key, self._options.expire_s)
+
+
+def _tell(hook: events.EventHook, **payload: Any) -> None:
+    """Fire an event. GreenletExit is none of a job's own ends: only a listener raises it."""
+    try:
+        hook.fire(**payload)
+    except gevent.GreenletExit:
+        logger.error("a listener of %s raised GreenletExit", hook.name)  # noqa: TRY400
 
 
 def close(record: Record, ending: Ending, now: float) -> None:

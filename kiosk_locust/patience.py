@@ -26,6 +26,7 @@ from locust.runners import (
 
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import WorkerError
+from kiosk_locust.locust_patches import SafeEnd
 from kiosk_locust.masterrun import MasterRun
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ logger = logging.getLogger(__name__)
 LOOK_S = 0.1
 
 
-class PatientMaster(MasterRunner):
+class PatientMaster(SafeEnd, MasterRunner):
     """A master whose test ends when its run, or somebody, says so."""
 
     _run: MasterRun | None = None
@@ -95,10 +96,15 @@ class PatientMaster(MasterRunner):
         """End the test, unless it is only Locust that wants to, for want of workers."""
         if self._is_locusts_own_end:
             return
+        if not self.take_stop_of_quit() and self.is_carried_out_elsewhere(
+            "runner.stop()", self.stop
+        ):
+            return
         self._told_to_stop = tuple(self.clients)
         self._stops += 1
         try:
-            super().stop(send_stop_to_client)
+            with self.ending_here():
+                super().stop(send_stop_to_client)
         finally:
             self._stops -= 1
         if self.state == STATE_STOPPING and not self._stops:
@@ -107,12 +113,13 @@ class PatientMaster(MasterRunner):
 
     def quit(self) -> None:
         """As `stop`, and end every worker, those that are about to come back from a stop, too."""
-        if self._is_locusts_own_end:
+        if self._is_locusts_own_end or self.is_carried_out_elsewhere("runner.quit()", self.quit):
             return
         for worker in self._told_to_stop:
             if worker not in self.clients:
                 self.server.send_to_client(Message("quit", None, worker))
-        super().quit()
+        with self.quitting():
+            super().quit()
 
     def check_stopped(self) -> None:
         """Find out whether the test is over: not for want of workers, nor in mid-stop.

@@ -9,22 +9,43 @@ import logging
 import os
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import gevent
 import locust
+from gevent.event import Event
+from locust import User
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.exception import StopTest
-from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+from locust.runners import (
+    STATE_INIT,
+    STATE_RUNNING,
+    STATE_SPAWNING,
+    LocalRunner,
+    MasterRunner,
+    WorkerRunner,
+)
 from locust.stats import CSV_STATS_INTERVAL_SEC
 from locust.web import WebUI
 from rich.console import Console
 
-from kiosk_locust import commandline, exposure, finished, form, names, resuming
+from kiosk_locust import (
+    callouts,
+    commandline,
+    exposure,
+    finished,
+    form,
+    library,
+    locust_patches,
+    names,
+    resuming,
+)
 from kiosk_locust.active import ActiveRun
+from kiosk_locust.breaker import BREAKER
 from kiosk_locust.cost.credentials import secrets
 from kiosk_locust.dispatch import AtOnceDispatcher
 from kiosk_locust.endings import ending
@@ -33,18 +54,29 @@ from kiosk_locust.errors import (
     LedgerError,
     Mistake,
     OptionsError,
+    PreflightError,
 )
 from kiosk_locust.inputs.finding import tell_skipped
-from kiosk_locust.logfile import open_log
+from kiosk_locust.locust_patches import SafeLocalRunner, SafeWorkerRunner
+from kiosk_locust.logfile import close_log, open_log
 from kiosk_locust.options import Options, draft, resolve
 from kiosk_locust.patience import PatientMaster
 from kiosk_locust.preflight import check_host
 from kiosk_locust.record import JobRequest
 from kiosk_locust.resuming import Finished, Resumption
 from kiosk_locust.scraped import Scraped
-from kiosk_locust.settings.sources import DOTENV, Layers, locusts_own, lookalikes, read_dotenv
+from kiosk_locust.settings.sources import (
+    DOTENV,
+    Given,
+    Layer,
+    Layers,
+    locusts_own,
+    lookalikes,
+    read_dotenv,
+)
 from kiosk_locust.signals import Signals
-from kiosk_locust.user import RUNS, KioskUser, first_requests, mix_of
+from kiosk_locust.user import OVER, RUNS, KioskUser, first_requests, mix_of
+from kiosk_locust.userwatch import Hosts, UserWatch, check_tasks, keep_jobs
 from kiosk_locust.verdict import Verdict
 from kiosk_locust.web.site import Site
 from kiosk_locust.workerplugin import WorkerPlugin
@@ -52,6 +84,7 @@ from kiosk_locust.workerplugin import WorkerPlugin
 logger = logging.getLogger(__name__)
 
 _attached: list[dict[str, str]] = []  # what stood in .env, once attached
+_plugins: WeakKeyDictionary[Environment, Plugin] = WeakKeyDictionary()
 _shown: dict[str, str] = {}  # what the start form shows, once a plugin is registered
 
 
@@ -65,6 +98,8 @@ def attach() -> None:
         _refuse(error)
     _attached.append(dotenv)
     os.environ.update(locusts_own(dotenv, os.environ))
+    locust_patches.apply()
+    locust_patches.on_local_start(_on_local_start)
     locust.events.init_command_line_parser.add_listener(_on_parser)
     locust.events.init.add_listener(_on_init)
 
@@ -77,20 +112,64 @@ def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
 def _on_init(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:
     runner = environment.runner
     if isinstance(runner, WorkerRunner):
-        WorkerPlugin(environment, runner).register()
+        WorkerPlugin(environment, SafeWorkerRunner.made_of(runner)).register()
         return
-    if not isinstance(runner, (LocalRunner, MasterRunner)):
-        raise TypeError(f"kiosk_locust knows no {runner!r}")
     try:
-        layers = commandline.read(sys.argv[1:], os.environ, _attached[0])
-        if isinstance(runner, MasterRunner):
-            runner = PatientMaster.made_of(runner)
-        Plugin(environment, runner, layers, web_ui).register()
+        if runner is None:
+            _register_single(environment)
+        else:
+            _register(environment, web_ui)
     except (OptionsError, LedgerError) as error:
         _refuse(error)
 
 
-def _refuse(error: KioskLocustError) -> None:
+def _on_local_start(environment: Environment, user_count: int, spawn_rate: float) -> None:
+    """Serve environments of programs, which need not fire ``init``; raises what settings raise."""
+    if not library.is_library(environment) or environment in OVER:
+        return
+    plugin = _plugins.get(environment)
+    if plugin is None:
+        if not any(issubclass(c, KioskUser) for c in environment.user_classes):
+            return
+        plugin = _register(environment, environment.web_ui)
+    plugin.started_with(user_count, spawn_rate)
+
+
+def _register(environment: Environment, web_ui: WebUI | None) -> Plugin:
+    """Serve a single process or a master; raises OptionsError and LedgerError."""
+    runner = environment.runner
+    if environment in _plugins:
+        return _plugins[environment]
+    if not isinstance(runner, (LocalRunner, MasterRunner)):
+        raise TypeError(f"kiosk_locust knows no {runner!r}")
+    if library.is_library(environment):
+        layers = library.read(environment, _attached[0])
+        library.give_options(environment, headless=web_ui is None)
+    else:
+        layers = commandline.read(sys.argv[1:], os.environ, _attached[0])
+    safe = (
+        PatientMaster.made_of(runner)
+        if isinstance(runner, MasterRunner)
+        else SafeLocalRunner.made_of(runner)
+    )
+    plugin = Plugin(environment, safe, layers, web_ui)
+    plugin.register()
+    _plugins[environment] = plugin
+    return plugin
+
+
+def _register_single(environment: Environment) -> None:
+    """Serve ``run_single_user``, which has no runner: one user, whom nobody ends."""
+    OVER[environment] = Event()
+    runner = SafeLocalRunner.made_of(environment.create_local_runner())
+    layers = commandline.read(sys.argv[1:], os.environ, _attached[0])
+    alone = Layer("run_single_user", {"num_users": Given("1", "run_single_user()")})
+    plugin = Plugin(environment, runner, Layers((alone, *layers.layers), layers.signs), None)
+    plugin.register()
+    _plugins[environment] = plugin
+
+
+def _refuse(error: KioskLocustError | str) -> None:
     sys.stderr.write(f"{error}\n")
     sys.exit(2)
 
@@ -101,7 +180,7 @@ class Plugin:
     def __init__(
         self,
         environment: Environment,
-        runner: LocalRunner | MasterRunner,
+        runner: SafeLocalRunner | PatientMaster,
         layers: Layers,
         web_ui: WebUI | None,
     ) -> None:
@@ -111,8 +190,12 @@ class Plugin:
         self._secrets = secrets(os.environ, *_attached)
         self._resumption: Resumption | None = None  # for the first run only
         self._web_ui = web_ui
+        self._is_library = library.is_library(environment)
         # Taken once: Locust writes the form's host into the classes.
         self._class_host = next((c.host for c in self._classes if c.host), None)
+        self._hosts = Hosts()
+        self._called = ""  # what in users' code ends the run
+        self._own_code: int | None = None  # the exit code that we set last
         self._rng = random.Random()
         self._shown: dict[str, str] = {}
         self._active: ActiveRun | None = None
@@ -153,18 +236,21 @@ class Plugin:
                 self._given, class_host=self._class_host, headless=False, rng=self._rng
             ).options
         self._shown = commandline.prefill(self._parsed, self._in_force(self._given), options)
-        for user_class in self._classes:  # the page shows it; other classes keep their own
-            user_class.host = options.host
-        _shown.update(self._shown)
+        if self._web_ui is not None or not self._is_library:
+            for user_class in self._classes:  # the page shows it; other classes keep their own
+                user_class.host = options.host
+            _shown.update(self._shown)
         for line in (*lookalikes(_attached[0]), *self._exposed()):
             logger.warning("%s", line)
         self._prepare_locust(options)
         hooks = self._environment.events
-        hooks.test_start.add_listener(self._on_test_start)
-        hooks.test_stopping.add_listener(self._on_test_stopping)
-        hooks.test_stop.add_listener(self._on_test_stop)
-        hooks.quitting.add_listener(self._on_quitting)
+        BREAKER.listen(hooks.user_error)
+        hooks.test_start.add_listener(self._if_mine(self._on_test_start))
+        hooks.test_stopping.add_listener(self._if_mine(self._on_test_stopping))
+        hooks.test_stop.add_listener(self._if_mine(self._on_test_stop))
+        hooks.quitting.add_listener(self._if_mine(self._on_quitting))
         hooks.quit.add_listener(self._on_quit)
+        self._runner.on_end_called = self._on_end_called
         if self._web_ui is not None:
             form.check_before_start(self._web_ui, self._runner, self._check_form)
             self._site = Site(options.output_dir, self._open_page())
@@ -173,11 +259,36 @@ class Plugin:
                 self._scraped.add_to(self._web_ui)
         elif options.outside.metrics:
             self._scraped.listen(options.outside)
-        self._signals.install()
+        if not self._is_library:  # a program's signals are its own
+            self._signals.install()
+        callouts.on_end(self._on_end_raised, StopTest)
         hub = gevent.get_hub()  # Locust says in a line why a test stopped; spare the traceback
-        hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)
+        if StopTest not in hub.NOT_ERROR:
+            hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)
         # Locust sets its timer for -t next, by a time that gevent read before all the imports.
         hub.loop.update_now()
+
+    def started_with(self, user_count: int, spawn_rate: float) -> None:
+        """A program starts the test with so many users; a number that changes later is Locust's."""
+        if self._runner.state in (STATE_RUNNING, STATE_SPAWNING):
+            return
+        callouts.on_end(self._on_end_raised, StopTest)  # of the run that is on
+        calls = {
+            "num_users": Given(str(user_count), "runner.start()"),
+            "spawn_rate": Given(f"{spawn_rate:g}", "runner.start()"),
+        }
+        layers = [layer for layer in self._given.layers if layer.place != "runner.start()"]
+        started = Layer("runner.start()", calls)
+        self._given = Layers((started, *layers), self._given.signs)
+
+    def _if_mine(self, listener: Callable[..., None]) -> Callable[..., None]:
+        """Leave out what concerns another environment: events may be shared by several."""
+
+        def listen(environment: Environment | None = None, **named: Any) -> None:
+            if environment is None or environment is self._environment:
+                listener(environment=environment, **named)
+
+        return listen
 
     @property
     def _classes(self) -> list[type[KioskUser]]:
@@ -194,7 +305,10 @@ class Plugin:
         self._environment.dispatcher_class = AtOnceDispatcher
         if self._console.is_terminal and not self._parsed.print_stats:
             self._parsed.only_summary = True  # its table would be drawn into the bar
-        if options.log_enabled:
+        self._open_log(options)
+
+    def _open_log(self, options: Options) -> None:
+        if options.log_enabled and self._log is None:
             self._log = open_log(options.log_file, options.log_level)
 
     def _exposed(self) -> Iterator[str]:
@@ -253,11 +367,13 @@ class Plugin:
         except Exception as error:
             if not isinstance(error, KioskLocustError):
                 logger.exception("a fault of kiosk_locust")
-            self._environment.process_exit_code = 2
+            self._set_code(2)
             self._refusal = f"the run cannot start: {error}"
             self._runner.log_exception("local", self._refusal, "")  # for Locust's page
             if self._site is not None:
                 self._site.refusal = self._refusal
+            if self._environment in OVER:
+                _refuse(self._refusal)
             raise StopTest(self._refusal) from None
         finally:
             self._is_starting = False
@@ -270,7 +386,16 @@ class Plugin:
         given = self._given
         if self._web_ui is not None:
             given = given.with_form(vars(self._parsed), self._shown)
+        if self._environment in OVER:
+            OVER[self._environment] = Event()
+            self._runner.update_state(STATE_INIT)  # a second call: the first one has stopped it
+            self._class_host = next((c.host for c in self._classes if c.host), None)
+        self._check_called()
+        BREAKER.forget()
         options = self._resolve(given, tell=True)
+        keep_jobs(self._environment)
+        check_tasks(self._environment)
+        self._open_log(options)
         active = ActiveRun(
             options,
             self._environment,
@@ -285,12 +410,25 @@ class Plugin:
         RUNS[self._environment] = active.open(self._first(options))
         self._active = active
         self._scraped.current = active.exposition
-        self._environment.process_exit_code = 2  # until the run says better
+        self._hosts.give(self._other_classes, active.url)
+        self._parsed.kiosk_url = active.url  # Locust sends it to workers
+        self._set_code(2)  # until the run says better
         if self._site is not None:
             self._site.began(active.live, active.path.parent)
         active.start()
+        UserWatch(self._environment, active.run).start()
         self._given = resuming.for_new_runs(self._given, self._resumption)
         self._resumption = None
+
+    @property
+    def _other_classes(self) -> list[type[User]]:
+        return [c for c in self._environment.user_classes if not issubclass(c, KioskUser)]
+
+    def _check_called(self) -> None:
+        """Raise PreflightError where users' code has ended the test before it began."""
+        called, self._called = self._called, ""
+        if called:
+            raise PreflightError(f"{called} was called before the first job")
 
     def _first(self, options: Options) -> list[JobRequest]:
         """What each user class would submit first, for the check before the start."""
@@ -326,11 +464,24 @@ class Plugin:
     def _drain_and_finish(self, active: ActiveRun) -> None:
         active.drain(*self._reason(active))
         verdict = active.finish()
+        locust_patches.REPEATS.tell_rest()
+        self._called = ""
         self._log_verdict(active)
         if active is self._active:
-            self._environment.process_exit_code = verdict.code
-        if not self._headless:
+            self._set_code(verdict.code)
+        if not self._headless or self._is_library:
             active.show()
+        if self._is_library and self._log is not None:
+            close_log(self._log)
+            self._log = None
+        if over := OVER.get(self._environment):
+            over.set()
+
+    def _set_code(self, code: int) -> None:
+        """Set the process's exit code, unless users' code has set another one than 0."""
+        environment = self._environment
+        if environment.process_exit_code in (None, 0, self._own_code):
+            environment.process_exit_code = self._own_code = code
 
     def _log_verdict(self, active: ActiveRun) -> None:
         """The console has it in the closing table; the log file shall end with it, too."""
@@ -345,6 +496,7 @@ class Plugin:
             trouble=active.run.trouble,
             elapsed_s=active.elapsed_s,
             aborted=bool(active.aborted),
+            called=self._called,
         )
 
     def _on_test_stopping(self, **_: Any) -> None:
@@ -355,6 +507,8 @@ class Plugin:
         """It may be that of a test before, which Locust had gone on stopping: that ends no run."""
         if self._ending is not None:
             self._ending.join()
+        if self._headless and not self._runner.is_quitting:
+            gevent.spawn(self._runner.quit)  # there is nobody who could start another test
 
     def _on_quitting(self, **_: Any) -> None:
         for active, _ in self._earlier:
@@ -365,10 +519,49 @@ class Plugin:
             # Locust writes its CSV files that often, and not once more at the end.
             gevent.sleep(CSV_STATS_INTERVAL_SEC + 0.1)
 
-    def _on_quit(self, **_: Any) -> None:
+    # -- ended by users' code
+
+    def _on_end_called(self, name: str, end: Callable[[], None]) -> None:
+        """Users' code called runner.stop() or quit() where it must not wait."""
+        self._note_end(name)
+        gevent.spawn(self._carry_out, end)
+
+    def _carry_out(self, end: Callable[[], None]) -> None:
+        try:
+            end()
+        finally:
+            if self._headless and not self._runner.is_quitting:
+                self._runner.quit()
+
+    def _on_end_raised(self, place: str, error: BaseException) -> bool:
+        """Users' code raised what ends a process or a test; False where no run is on."""
+        is_over = self._active is None or (self._ending is not None and self._ending.dead)
+        if self._is_library and is_over and not self._is_starting:
+            return False  # it is the program's own affair
+        shown = callouts.describe(error)
+        logger.error("%s raised %s: the run is ended", place, shown)
+        self._note_end(f"{shown} raised in {place}")
+        code = error.code if isinstance(error, SystemExit) else None
+        if isinstance(code, int) and code:
+            self._environment.process_exit_code = code
+        gevent.spawn(self._stop_locust if isinstance(error, StopTest) else self._quit)
+        return True
+
+    def _note_end(self, what: str) -> None:
+        self._called = self._called or what
+        if self._active is None:
+            self._set_code(2)
+            self._refusal = f"{what} before the first job"
+
+    def _on_quit(self, exit_code: int | None = None, **_: Any) -> None:
         """After all that Locust prints, the last words are ours."""
         if self._active is not None and self._headless:
-            self._active.show()
+            if not self._is_library:
+                self._active.show()
+            own = self._active.verdict.code
+            if exit_code not in (None, own):
+                why = f"set by a listener, or by an option of Locust's; of the run alone, {own}"
+                self._console.print(Verdict(exit_code or 0, why).line, soft_wrap=True)
         elif self._refusal and self._active is None:
             line = Verdict(2, self._refusal).line
             self._console.print(line, style="bold red", soft_wrap=True, highlight=False)
@@ -379,7 +572,7 @@ class Plugin:
         logger.warning("%s: the run is ended; once more to wait no longer", self._signals.name)
         if self._active is None and self._is_starting:
             self._refusal = f"interrupted by {self._signals.name} before the first job"
-            self._environment.process_exit_code = 2
+            self._set_code(2)
         if self._active is not None and self._active.run.all_closed.is_set():
             self._active.give_up()  # the run is over: nothing but the cost is waited for
         gevent.spawn(self._quit)

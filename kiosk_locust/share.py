@@ -13,6 +13,7 @@ from gevent.event import Event
 from gevent.pool import Group
 
 from kiosk_locust.book import TicketBook, TicketSource
+from kiosk_locust.callouts import RAISED, ends_run
 from kiosk_locust.clock import Clock
 from kiosk_locust.delivery import Uploader
 from kiosk_locust.job import Ending, Interrupted, Job, close
@@ -41,6 +42,7 @@ class _Leased(NamedTuple):
     record: Record
     until: int
     fault: str
+    taken_by: object = None  # the greenlet of the user, whom listeners are told of
 
 
 class Share:
@@ -154,13 +156,14 @@ class Share:
         fault, user_class = "", self._mix.class_of(ticket.id)
         try:
             request = self._asked.pop(ticket.id, None) or request_for(user_class, ticket)
-        except Exception as error:
-            logger.exception("%s.request raised", user_class)
+        except RAISED as error:
+            if not ends_run(f"{user_class}.request", error):
+                logger.exception("%s.request raised", user_class)
             fault = f"{user_class}.request raised {error!r}"
             request = JobRequest("", ticket.file, "")
         record = Record(ticket, user_class, request, now)
         self._recall(record)
-        return _Leased(record, self._book.lease(record), fault)
+        return _Leased(record, self._book.lease(record), fault, gevent.getcurrent())
 
     def _recall(self, record: Record) -> None:
         """Give the record of a ticket that was tried before what it had by then."""
@@ -214,6 +217,8 @@ class Share:
                 close(record, Ending(Outcome.ERROR, leased.fault), self._clock.now())
             else:
                 self._job(leased).run()
+        except gevent.GreenletExit:  # nobody kills jobs so: a listener of their end raised it
+            logger.error("a listener of job_closed raised GreenletExit")  # noqa: TRY400
         except Exception as error:  # noqa: BLE001  whatever it is, the run must not go on unseen
             self.fail(error)
         finally:

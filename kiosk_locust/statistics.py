@@ -11,11 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from locust.env import Environment
-from locust.event import EventHook
 from locust.stats import RequestStats, StatsError
 
-from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.measures import ENDED, STAGES, Measures, measure, stages
 from kiosk_locust.quality.stages import decompose
 from kiosk_locust.record import Download, Outcome, Record
@@ -91,39 +88,6 @@ class LocustStatistics:
             return OTHER_TEXT
         self._texts.add(text)
         return text
-
-
-def tell_of_request(environment: Environment, sample: RequestSample, tallies: Tallies) -> None:
-    """Have a request appear in Locust's statistics, and reach its users' listeners.
-
-    Where nobody listens but Locust, one that went well is counted as Locust would, in a group.
-    """
-    hook = environment.events.request
-    if sample.error is None and _is_locusts_alone(hook):
-        tallies.add(
-            sample.name,
-            sample.method,
-            sample.response_time_s * 1000,
-            sample.response_length,
-            is_request=True,
-        )
-        return
-    tallies.fold()
-    hook.fire(
-        request_type=sample.method,
-        name=sample.name,
-        response_time=sample.response_time_s * 1000,
-        response_length=sample.response_length,
-        exception=sample.error,
-        start_time=sample.started_at,
-        context={},
-    )
-
-
-def _is_locusts_alone(hook: EventHook) -> bool:
-    """Whether the only listener is that of Locust's runner, which does no more than count."""
-    listeners = hook._handlers  # there is no other way to ask
-    return len(listeners) == 1 and listeners[0].__module__ == "locust.runners"
 
 
 def describe(outcome: Outcome, reason: str) -> str:

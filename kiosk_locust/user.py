@@ -10,9 +10,13 @@ from typing import ClassVar, Protocol
 from weakref import WeakKeyDictionary
 
 import gevent
+from gevent.event import Event
 from locust import User, constant, task
 from locust.env import Environment
+from locust.exception import StopUser
+from locust.runners import LocalRunner
 
+from kiosk_locust.callouts import CallingOut
 from kiosk_locust.consumer.arrays import Array
 from kiosk_locust.consumer.forms import filled
 from kiosk_locust.crew import Crew
@@ -21,6 +25,7 @@ from kiosk_locust.formcheck import form_of, form_troubles
 from kiosk_locust.mix import Mix
 from kiosk_locust.options import Options
 from kiosk_locust.record import JobRequest, Ticket
+from kiosk_locust.requestevent import STOPS
 
 logger = logging.getLogger(__name__)
 
@@ -44,9 +49,16 @@ RUNS: WeakKeyDictionary[Environment, Work] = WeakKeyDictionary()
 
 #: Who is asked what to submit, in each of Locust's environments, while one run is on.
 CREWS: WeakKeyDictionary[Environment, tuple[Work, Crew[KioskUser]]] = WeakKeyDictionary()
+#: Where one user runs without a runner (``run_single_user``): set once its run is over.
+OVER: WeakKeyDictionary[Environment, Event] = WeakKeyDictionary()
 
 #: How often users look for the run, while there is none.
 UNTIL_THEN_S = 0.1
+#: No worker waits longer for its plugin; whoever does has none.
+NO_PLUGIN_S = 15.0
+NO_PLUGIN = (
+    "no job can be run: kiosk_locust.plugin.attach() must be called before the runner starts"
+)
 
 
 NOBODY = "no user class is a KioskUser, so that nobody would submit a job"
@@ -92,6 +104,7 @@ class KioskUser(User):
     abstract = True
     wait_time = constant(0)
     overrides: ClassVar[dict[str, str]] = {}
+    _waited_s = 0.0  # for the plugin
     _made_of: tuple[Options, str] | None = None
     _made: JobRequest
     _checked: JobRequest | None = None
@@ -113,8 +126,17 @@ class KioskUser(User):
         """One ticket's job, from its due time to its end."""
         run = RUNS.get(self.environment)
         if run is None:  # a worker that joins in mid-run may get its users before its plugin
-            gevent.sleep(UNTIL_THEN_S)
+            self._await_plugin()
             return
+        over = OVER.get(self.environment)
+        if over is not None:
+            self._work_alone(run, over)
+        else:
+            self._work(run)
+        if hasattr(self, STOPS):  # a listener of Locust's events raised StopUser
+            raise StopUser
+
+    def _work(self, run: Work) -> None:
         crew = _crew(self.environment, run)
         crew.joined(self)
 
@@ -123,9 +145,36 @@ class KioskUser(User):
 
         run.work(request_for)
 
+    def _work_alone(self, run: Work, over: Event) -> None:
+        """As `_work`, for a user that no runner ends: it ends with the run."""
+        work = gevent.spawn(KioskUser._work, self, run)  # as Locust's: its first argument is a user
+        gevent.wait([work, over], count=1)
+        if over.is_set():
+            work.kill()
+            if self.environment.process_exit_code:
+                raise SystemExit(self.environment.process_exit_code)
+            raise StopUser
+
+    def _await_plugin(self) -> None:
+        """Wait a moment for the plugin; where there is none, end Locust with a sentence."""
+        runner = self.environment.runner
+        self._waited_s += UNTIL_THEN_S
+        waits_in_vain = isinstance(runner, LocalRunner) or self._waited_s > NO_PLUGIN_S
+        if waits_in_vain and runner is not None and not hasattr(runner, "on_end_called"):
+            self.environment.process_exit_code = 2
+            logger.error(NO_PLUGIN)
+            gevent.spawn(runner.quit)
+            Event().wait()  # for ever: Locust ends its users
+        gevent.sleep(UNTIL_THEN_S)
+
     def request_for(self, ticket: Ticket, options: Options) -> JobRequest:
         """What ``request`` says; raises TypeError if that is no JobRequest, and what it raises."""
-        request: object = self.request(ticket, self._default(options, ticket))
+        default = self._default(options, ticket)
+        try:
+            with CallingOut():
+                request: object = self.request(ticket, default)
+        except StopUser:
+            raise gevent.GreenletExit from None  # this user ends, and its ticket is another's
         is_known = request is self._checked and request is not None
         if is_known and not options.transfers.upload:
             return self._finished

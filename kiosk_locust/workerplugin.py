@@ -15,19 +15,28 @@ from typing import Any
 import gevent
 from gevent.event import Event
 from locust.env import Environment
+from locust.exception import StopTest
 from locust.rpc import Message
-from locust.runners import STATE_RUNNING, STATE_SPAWNING, WorkerRunner
+from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
-from kiosk_locust import events
+from kiosk_locust import callouts, events, locust_patches
+from kiosk_locust.breaker import BREAKER
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.endings import SIGTERM_GRACE_S
-from kiosk_locust.errors import BucketError, InputError, KioskLocustError, PreflightError
+from kiosk_locust.errors import (
+    BucketError,
+    InputError,
+    KioskLocustError,
+    PreflightError,
+    WorkerError,
+)
 from kiosk_locust.garbage import calm
 from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.job import Interrupted
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.link import Link
+from kiosk_locust.locust_patches import SafeWorkerRunner
 from kiosk_locust.mix import Mix
 from kiosk_locust.options import (
     CostOptions,
@@ -43,11 +52,13 @@ from kiosk_locust.record import Record
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.relay.worker import WorkerEnd
 from kiosk_locust.remote import RemoteShare
+from kiosk_locust.requestevent import tell_of_request
 from kiosk_locust.spans import spans_if_on
-from kiosk_locust.statistics import LocustStatistics, tell_of_request
+from kiosk_locust.statistics import LocustStatistics
 from kiosk_locust.tally import Tallies
 from kiosk_locust.transfers.movers import Movers, from_facts, movers
-from kiosk_locust.user import RUNS
+from kiosk_locust.user import RUNS, KioskUser
+from kiosk_locust.userwatch import Hosts, UserWatch, keep_jobs
 from kiosk_locust.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -79,18 +90,23 @@ class ShiftedClock:
 class WorkerPlugin:
     """Registers with Locust; a run begins with test_start and ends with the master's drain."""
 
-    def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
+    def __init__(self, environment: Environment, runner: SafeWorkerRunner) -> None:
         self._environment = environment
         self._runner = runner
         self._clock = SystemClock()
         self._link: Link | None = None
         self._left: Link | None = None
         self._closers: list[Callable[[], None]] = []
+        self._hosts = Hosts()
+        self._failed_early = ""  # why users' code ended the run before this worker's part began
 
     def register(self) -> None:
         """Attach every listener."""
         self._environment.process_exit_code = 0
         hooks = self._environment.events
+        BREAKER.listen(hooks.user_error)
+        self._runner.on_end_called = self._on_end_called
+        callouts.on_end(self._on_end_raised, StopTest)
         hooks.test_start.add_listener(self._on_test_start)
         hooks.test_stopping.add_listener(self._on_test_stopping)
         hooks.quitting.add_listener(self._on_quitting)
@@ -121,6 +137,12 @@ class WorkerPlugin:
 
     def _on_test_start(self, **_: Any) -> None:
         self._leave(0.0)
+        keep_jobs(self._environment)
+        url = getattr(self._environment.parsed_options, "kiosk_url", "")
+        if url:
+            classes = self._environment.user_classes
+            self._hosts.give((c for c in classes if not issubclass(c, KioskUser)), url)
+        self._failed_early = ""
         self._link = Link(self._send, self._clock.now, self._make)
         RUNS[self._environment] = self._link
 
@@ -196,6 +218,9 @@ class WorkerPlugin:
         ]
         if fault is not None:
             share.fail(fault)
+        elif self._failed_early:
+            share.fail(WorkerError(self._failed_early))
+        UserWatch(self._environment, share).start()
         logger.info(
             "this worker takes part; its clock is %.3f s off, give or take %.3f s",
             end.skew.seconds,
@@ -213,6 +238,30 @@ class WorkerPlugin:
             f"its locustfile, or its command line, leaves out {', '.join(missing)}, which the run"
             " has jobs of: start workers with the locustfile and the classes of their master"
         )
+
+    def _on_end_called(self, name: str, end: Callable[[], None]) -> None:
+        """Users' code called runner.stop() or quit() here: the run is ended, by the master."""
+        if not self._fail(f"{name} was called"):
+            gevent.spawn(end)
+
+    def _on_end_raised(self, place: str, error: BaseException) -> bool:
+        """Users' code raised what ends a process or a test."""
+        if not self._fail(f"{place} raised {callouts.describe(error)}"):
+            gevent.spawn(self._runner.quit)
+        return True
+
+    def _fail(self, why: str) -> bool:
+        """End the run everywhere, for that reason; False where there is none."""
+        link = self._link
+        if link is None or link is self._left:
+            return False
+        if link.share is None:  # its users run, and it has not been welcomed yet
+            self._failed_early = self._failed_early or why
+            return True
+        was_on = link.share.is_on
+        if was_on:
+            link.share.fail(WorkerError(why))
+        return was_on
 
     def _on_fault(self) -> None:
         self._environment.process_exit_code = 2
@@ -235,6 +284,7 @@ class WorkerPlugin:
         if link is None or link is self._left:
             return
         self._left = link
+        locust_patches.REPEATS.tell_rest()
         if link.share is not None:
             if not grace_s:
                 link.share.give_up()  # an end that goes on waits for answers that will not come

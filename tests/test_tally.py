@@ -9,7 +9,7 @@ from locust.env import Environment
 from locust.stats import RequestStats, StatsEntry
 
 from kiosk_locust.http.exchange import RequestSample
-from kiosk_locust.statistics import tell_of_request
+from kiosk_locust.requestevent import tell_of_request
 from kiosk_locust.tally import Tallies
 
 TIMES = st.one_of(st.none(), st.floats(0, 30_000))

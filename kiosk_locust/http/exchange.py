@@ -37,3 +37,10 @@ class RequestSample(NamedTuple):
     error: Exception | None  # also for an answer with a status of 300 or more
     started_at: float  # had a place, epoch seconds
     socket_wait_s: float = 0.0  # waited for that place
+    base_url: str = ""  # without user name and password; the URL is this and the path
+    exchange: Exchange | None = None  # where a whole answer came
+
+    @property
+    def url(self) -> str:
+        """The whole URL that was requested."""
+        return self.base_url + self.name

@@ -150,15 +150,30 @@ class Transport:
         if exchange.status >= 300:
             reason = responses.get(exchange.status, "")
             error_status = Answered(f"HTTP {exchange.status} {reason}", status=exchange.status)
-        self._tell(call, exchange.received_at, len(exchange.body), error_status)
+        self._tell(call, exchange.received_at, len(exchange.body), error_status, exchange)
         return exchange
 
-    def _tell(self, call: Call, ended_at: float, length: int, error: Exception | None) -> None:
+    def _tell(
+        self,
+        call: Call,
+        ended_at: float,
+        length: int,
+        error: Exception | None,
+        exchange: Exchange | None = None,
+    ) -> None:
         if self._on_request is not None:
-            took_s = ended_at - call.socket_at
-            wait_s = call.socket_at - call.asked_at
             self._on_request(
-                RequestSample(call.method, call.path, took_s, length, error, call.socket_at, wait_s)
+                RequestSample(
+                    call.method,
+                    call.path,
+                    ended_at - call.socket_at,
+                    length,
+                    error,
+                    call.socket_at,
+                    call.socket_at - call.asked_at,
+                    self.base_url,
+                    exchange,
+                )
             )
 
     def _within_limit(self, call: Call, body: bytes | Body | None) -> Exchange:

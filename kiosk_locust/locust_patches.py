@@ -1,0 +1,252 @@
+"""Changes to Locust's and gevent's own behaviour; each says for which version, and why.
+
+``tests/test_locust_patches.py`` has a test for each, which fails once it is no longer needed.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Any, Protocol
+
+import gevent
+from gevent.lock import RLock
+from locust.env import Environment
+from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately
+from locust.runners import STATE_STOPPED, LocalRunner, Runner, WorkerRunner
+from locust.user.task import TaskSet
+
+from kiosk_locust.breaker import BREAKER
+from kiosk_locust.callouts import ends_run, is_calling_out
+from kiosk_locust.repeats import RepeatFilter
+
+#: Loggers whose records are one for each failure of a user, a listener or a request.
+NOISY = (
+    "",  # locust.event logs listeners' errors there
+    "locust.user.task",
+    "locust.user.users",
+    "kiosk_locust.events",
+    "kiosk_locust.requestevent",
+    "kiosk_locust.share",
+    "gevent",
+)
+REPEATS = RepeatFilter()
+
+_applied: list[bool] = []
+
+
+def apply() -> None:
+    """Make the changes that concern the whole process; once, however often called."""
+    if _applied:
+        return
+    _applied.append(True)
+    for name in NOISY:
+        logging.getLogger(name).addFilter(REPEATS)
+    _note_ends_of_tasks()
+    _take_system_errors()
+    _limit_printed_errors()
+
+
+def on_local_start(notify: Callable[[Environment, int, float], None]) -> None:
+    """Call ``notify`` whenever a single process's test is about to start; once a process.
+
+    In Locust 2.47 only the command line and ``run_single_user`` fire ``init``: a program that makes
+    an Environment need not, and then has an Events of its own.
+    """
+    original = LocalRunner.start
+
+    @functools.wraps(original)
+    def start(
+        self: LocalRunner, user_count: int, spawn_rate: float, *more: Any, **named: Any
+    ) -> None:
+        notify(self.environment, user_count, spawn_rate)
+        original(self, user_count, spawn_rate, *more, **named)
+
+    LocalRunner.start = start  # type: ignore[method-assign]
+
+
+def _note_ends_of_tasks() -> None:
+    """Tell the breaker when a task succeeds, or does nothing but ask for the next.
+
+    Locust 2.47 tells of exceptions only (``user_error``), and a task that raises
+    RescheduleTaskImmediately is run again without a yield: one of them stops the whole process.
+    """
+    original = TaskSet.execute_next_task
+
+    @functools.wraps(original)
+    def execute_next_task(self: TaskSet) -> None:
+        began = perf_counter()
+        try:
+            original(self)  # type: ignore[no-untyped-call]
+        except (RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet):
+            BREAKER.on_reschedule(self.user, perf_counter() - began)
+            raise
+        BREAKER.on_success(self.user)
+
+    TaskSet.execute_next_task = execute_next_task  # type: ignore[method-assign]
+
+
+def _take_system_errors() -> None:
+    """Let SystemExit and KeyboardInterrupt in any greenlet end the run in order.
+
+    gevent 26.9 raises them in the main greenlet, where Locust 2.47 lets SystemExit end the process
+    at once, without its own end and without ours.
+    """
+    hub = gevent.get_hub()
+    original = hub.handle_system_error
+
+    def handle_system_error(kind: type[BaseException], value: Any, tb: Any = None) -> None:
+        error = value if isinstance(value, BaseException) else kind()
+        if not ends_run("a user or a listener", error):
+            original(kind, value, tb)
+
+    hub.handle_system_error = handle_system_error
+
+
+def _limit_printed_errors() -> None:
+    """Have gevent's tracebacks of dead greenlets limited as those in logs are.
+
+    gevent 26.9 prints one for each greenlet, such as 20,000 users whose ``on_start`` raises.
+    """
+    hub = gevent.get_hub()
+    original = hub.print_exception
+
+    def print_exception(context: Any, kind: Any, value: Any, tb: Any) -> None:
+        died = f"a greenlet died of {getattr(kind, '__name__', kind)}: {value}"
+        what = f"Traceback (most recent call last):\n{died}"  # of which its last line is left
+        record = logging.LogRecord("gevent", logging.ERROR, "", 0, what, (), None)
+        if not REPEATS.filter(record):
+            return
+        if record.getMessage() == what:
+            original(context, kind, value, tb)
+        else:
+            logging.getLogger(__name__).error("%s", record.getMessage())
+
+    hub.print_exception = print_exception
+
+
+class EndCalled(Protocol):
+    """Is told that users' code called ``name`` (such as ``runner.quit()``); carries it out.
+
+    ``end`` does what the runner would have done, and may wait for the end of everything.
+    """
+
+    def __call__(self, name: str, end: Callable[[], None]) -> None:
+        """Take note of it, and have ``end`` called in another greenlet."""
+
+
+class SafeEnd(Runner):
+    """Runner whose ``stop`` and ``quit`` may be called from any greenlet.
+
+    In Locust 2.47 they wait where they are called. In a user, a listener, a task or the greenlet
+    that spawns users, that is waiting for itself, or being killed half-way: the process stays.
+    There they return at once here, and ``on_end_called`` has them carried out elsewhere.
+    """
+
+    on_end_called: EndCalled | None = None
+    _ends_in: Any = None  # the greenlet that carries out a stop
+    _stop_is_quits: bool = False  # the next call of `stop` is that of `quit` itself
+    is_quitting: bool = False  # `quit` was called, and is or was carried out
+
+    def is_carried_out_elsewhere(self, name: str, end: Callable[[], None]) -> bool:
+        """Whether the end must not be waited for in the current greenlet; then it begins."""
+        here = gevent.getcurrent()
+        is_unsafe = (
+            is_calling_out()
+            or here in self.user_greenlets
+            or here is self.spawning_greenlet
+            or here is self._ends_in
+        )
+        if is_unsafe:
+            if self.on_end_called is not None:
+                self.on_end_called(name, end)
+            else:
+                gevent.spawn(end)
+        return is_unsafe
+
+    def take_stop_of_quit(self) -> bool:
+        """Whether `stop` is called by `quit`, which has decided where it is carried out."""
+        is_quits, self._stop_is_quits = self._stop_is_quits, False
+        return is_quits
+
+    @contextmanager
+    def quitting(self) -> Iterator[None]:
+        """Let the process end, even if a listener of Locust's events raises what it lets through.
+
+        In Locust 2.47 a StopTest or GreenletExit in ``test_stopping`` ends the end instead.
+        """
+        self._stop_is_quits = self.is_quitting = True
+        try:
+            yield
+        except BaseException:
+            self.greenlet.kill(block=False)  # Locust's main waits for these
+            raise
+
+    @contextmanager
+    def ending_here(self) -> Iterator[None]:
+        """Mark the current greenlet as the one that carries out a stop."""
+        before, self._ends_in = self._ends_in, gevent.getcurrent()
+        try:
+            yield
+        finally:
+            self._ends_in = before
+
+
+class SafeLocalRunner(SafeEnd, LocalRunner):
+    """Locust's runner of a single process, ended as SafeEnd says, and by one caller at a time."""
+
+    _end: RLock
+
+    @staticmethod
+    def made_of(runner: LocalRunner) -> SafeLocalRunner:
+        """The same runner; Locust itself makes only its own kind."""
+        runner.__class__ = SafeLocalRunner
+        assert isinstance(runner, SafeLocalRunner)  # noqa: S101  what was just set
+        runner._end = RLock()
+        return runner
+
+    def stop(self) -> None:
+        """End the test, and wait for that unless it would wait for the caller."""
+        if not self.take_stop_of_quit() and self.is_carried_out_elsewhere(
+            "runner.stop()", self.stop
+        ):
+            return
+        with self._end:
+            if self.state != STATE_STOPPED:
+                with self.ending_here():
+                    super().stop()
+
+    def quit(self) -> None:
+        """As `stop`, and let the process end."""
+        if self.is_carried_out_elsewhere("runner.quit()", self.quit):
+            return
+        with self._end, self.quitting():
+            super().quit()
+
+
+class SafeWorkerRunner(SafeEnd, WorkerRunner):
+    """Locust's worker, which users' code ends by its master: the run is ended everywhere."""
+
+    @staticmethod
+    def made_of(runner: WorkerRunner) -> SafeWorkerRunner:
+        """The same runner; Locust itself makes only its own kind."""
+        runner.__class__ = SafeWorkerRunner
+        assert isinstance(runner, SafeWorkerRunner)  # noqa: S101  what was just set
+        return runner
+
+    def stop(self) -> None:
+        """End this worker's part of the test."""
+        if self.take_stop_of_quit() or not self.is_carried_out_elsewhere(
+            "runner.stop()", self.stop
+        ):
+            with self.ending_here():
+                super().stop()
+
+    def quit(self) -> None:
+        """As `stop`, and let the process end."""
+        if not self.is_carried_out_elsewhere("runner.quit()", self.quit):
+            with self.quitting():
+                super().quit()

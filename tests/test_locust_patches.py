@@ -1,0 +1,141 @@
+"""What is changed of Locust and gevent is still needed: each test shows their own behaviour.
+
+A test that fails here says that a change in ``locust_patches`` can go.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+BEGINNING = """
+import gevent, sys
+import locust
+from locust import User, task, constant, events
+from locust.env import Environment
+from locust.exception import RescheduleTaskImmediately, StopTest
+
+class Plain(User):
+    wait_time = constant(0)
+    calls = 0
+"""
+ENDING = """
+environment = Environment(user_classes=[Plain])
+runner = environment.create_local_runner()
+"""
+
+
+def output_of(folder: Path, program: str, timeout_s: float = 15.0) -> tuple[int | None, str]:
+    """Exit code (None: it had to be killed) and both streams of plain Locust."""
+    command = [sys.executable, "-c", program]
+    try:
+        done = subprocess.run(
+            command, check=False, cwd=folder, capture_output=True, text=True, timeout=timeout_s
+        )
+    except subprocess.TimeoutExpired:
+        return None, ""
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_locust_runs_a_task_that_reschedules_without_a_yield(tmp_path: Path) -> None:
+    program = f"""{BEGINNING}
+    @task
+    def again(self):
+        Plain.calls += 1
+        if Plain.calls > 100_000:
+            print("no other greenlet ran:", not ran, flush=True)
+            import os
+            os._exit(0)
+        raise RescheduleTaskImmediately
+
+ran = []
+gevent.spawn_later(0.0, ran.append, 1)
+{ENDING}
+Plain(environment).run()
+"""
+    assert "no other greenlet ran: True" in output_of(tmp_path, program)[1]
+
+
+def test_locusts_quit_in_the_greenlet_that_spawns_users_does_not_come_to_its_end(
+    tmp_path: Path,
+) -> None:
+    program = f"""{BEGINNING}
+    @task
+    def rest(self):
+        gevent.sleep(1)
+
+{ENDING}
+environment.events.test_start.add_listener(lambda **_: runner.quit())
+runner.start(1, 1)
+print("joined:", runner.greenlet.join(timeout=3), len(runner.greenlet) == 0)
+"""
+    assert "joined: False False" in output_of(tmp_path, program)[1].replace("None", "False")
+
+
+def test_locusts_quit_ends_nothing_after_stop_test_in_test_stopping(tmp_path: Path) -> None:
+    program = f"""{BEGINNING}
+    @task
+    def rest(self):
+        gevent.sleep(1)
+
+{ENDING}
+def refuse(**_):
+    raise StopTest("no")
+environment.events.test_stopping.add_listener(refuse)
+runner.start(1, 1)
+gevent.sleep(0.5)
+gevent.spawn(runner.quit)
+runner.greenlet.join(timeout=3)
+print("greenlets left:", len(runner.greenlet) > 0)
+"""
+    assert "greenlets left: True" in output_of(tmp_path, program)[1]
+
+
+def test_gevent_throws_sys_exit_of_any_greenlet_into_the_main_one(tmp_path: Path) -> None:
+    program = f"""{BEGINNING}
+    @task
+    def leave(self):
+        sys.exit(5)
+
+{ENDING}
+runner.start(1, 1)
+runner.greenlet.join(timeout=5)
+print("went on")
+"""
+    code, output = output_of(tmp_path, program)
+    assert (code, "went on" in output) == (5, False)
+
+
+def test_gevent_prints_a_traceback_for_each_user_whose_on_start_raises(tmp_path: Path) -> None:
+    program = f"""{BEGINNING}
+    def on_start(self):
+        raise RuntimeError("cannot start")
+
+    @task
+    def rest(self):
+        gevent.sleep(1)
+
+{ENDING}
+runner.start(30, 30)
+gevent.sleep(2)
+runner.quit()
+"""
+    assert output_of(tmp_path, program)[1].count("failed with RuntimeError") == 30
+
+
+def test_locust_fires_no_init_for_an_environment_of_a_program(tmp_path: Path) -> None:
+    program = f"""{BEGINNING}
+    @task
+    def rest(self):
+        gevent.sleep(1)
+
+locust.events.init.add_listener(lambda **_: print("init"))
+{ENDING}
+environment.events.init.add_listener(lambda **_: print("init"))
+runner.start(1, 1)
+gevent.sleep(1)
+runner.quit()
+print("end")
+"""
+    assert output_of(tmp_path, program) == (0, "end\n")
