@@ -16,6 +16,9 @@ class JobBook(Protocol):
     def uploaded(self, record: Record, upload: Upload) -> None:
         """An upload of its file is over, or has failed."""
 
+    def about_to_send(self, record: Record) -> None:
+        """The next request to submit it is sent right after this; see `send_account`."""
+
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """One request to submit it has ended."""
 

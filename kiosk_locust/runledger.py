@@ -73,6 +73,7 @@ class RunLedger:
                     db, self.path, self._options, now=self._started_at, changed=changed
                 )
             )
+            ledger.within(ledger.learn_requests)  # jobs of workers may have brought some
             ledger.set_meta(options=json.dumps(options_as_json(self._options)))
         except BaseException:
             ledger.discard()

@@ -18,7 +18,7 @@ from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, WorkerRunner
 
-from kiosk_locust import events
+from kiosk_locust import events, send_account
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.endings import SIGTERM_GRACE_S
 from kiosk_locust.errors import BucketError, InputError, KioskLocustError
@@ -169,6 +169,7 @@ class WorkerPlugin:
             uploader=moving.uploader,
             downloads=moving.downloads,
         )
+        share.ledger.keep_account(facts.get(send_account.PLACE, ""), options.pool_size)
         recorder = Recorder(share.ledger)
         recorder.attach()
         statistics = LocustStatistics(self._environment.stats, tallies)
@@ -186,6 +187,7 @@ class WorkerPlugin:
             calm(),
             watch.stop,
             moving.close,
+            share.ledger.close,
             lambda: events.job_downloaded.remove_listener(statistics.on_downloaded),
             transport.close,
             recorder.detach,

@@ -47,6 +47,9 @@ class Book:
     def uploaded(self, record: Record, upload: Upload) -> None:
         self.log.append(f"uploaded {upload.name}" if upload.name else "not uploaded")
 
+    def about_to_send(self, record: Record) -> None:
+        self.log.append("about to send")
+
     def attempt(self, record: Record, attempt: Attempt) -> None:
         self.log.append(f"attempt {attempt.result}")
 

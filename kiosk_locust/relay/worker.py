@@ -53,6 +53,7 @@ class WorkerEnd:
         self.finished = False  # set by the owner: nothing is held, nothing will be
         self.draining = False
         self.trouble = ""  # set by the owner: why the run cannot go on
+        self.account = ""  # set by the owner before the first report; see Report
         # Set by the owner: what the process saw of itself, and who is told of a reply's delay.
         self.figures: Callable[[], ProcessFigures] | None = None
         self.on_reply: Callable[[float, float], None] | None = None
@@ -141,6 +142,7 @@ class WorkerEnd:
             self.skew.bound_s,
             self.trouble,
             self._figures_now(now),
+            self.account,
         )
 
     def _figures_now(self, now: float) -> ProcessFigures | None:

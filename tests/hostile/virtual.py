@@ -164,6 +164,9 @@ class Book:
     def uploaded(self, record: Record, upload: Upload) -> None:
         """Kept elsewhere."""
 
+    def about_to_send(self, record: Record) -> None:
+        """The server's log has it."""
+
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """Kept on the record."""
 
