@@ -200,7 +200,8 @@ class SendAccount:
     def _leave(self) -> None:
         self.is_closed = True
         if self._descriptor >= 0:
-            os.close(self._descriptor)  # the mapping stays until nobody refers to it
+            self._store.close()  # it has a descriptor of its own, and with it the lock
+            os.close(self._descriptor)
             self._descriptor = -1
 
     def _take(self) -> int | None:
@@ -416,14 +417,13 @@ def _foreign(data: bytes, token: str, file: os.stat_result) -> str:
     boot = boot_id()
     if not boot or not TOKEN.fullmatch(token):
         return "the account of what was sent is of another session"
-    slots = (len(data) - _HEADER_BYTES) // _SLOT_BYTES
     begins = data[: _HEADER.size + _CHECKSUM.size]
-    if begins == header(token, boot, slots, file) and len(data) == bytes_of(slots):
-        return ""
     fields = begins[: _HEADER.size]
-    if begins[_HEADER.size :] != _CHECKSUM.pack(zlib.crc32(fields)) or fields[:8] != _MAGIC:
+    _, _, _, _, slots, written_token, written_boot, *_ = _HEADER.unpack(fields)
+    if begins[_HEADER.size :] != _CHECKSUM.pack(zlib.crc32(fields)) or len(data) != bytes_of(slots):
         return "the account of what was sent is damaged"
-    _, _, _, _, _, written_token, written_boot, *_ = _HEADER.unpack(fields)
+    if begins == header(token, boot, slots, file):
+        return ""
     if written_token.hex() != token:
         return "the account of what was sent is of another session"
     if written_boot.hex() != boot:

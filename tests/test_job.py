@@ -48,7 +48,7 @@ class Book:
         self.log.append(f"uploaded {upload.name}" if upload.name else "not uploaded")
 
     def about_to_send(self, record: Record) -> None:
-        self.log.append("about to send")
+        """See tests/test_send_account.py."""
 
     def attempt(self, record: Record, attempt: Attempt) -> None:
         self.log.append(f"attempt {attempt.result}")
