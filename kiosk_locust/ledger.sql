@@ -5,7 +5,8 @@ CREATE TABLE meta (
     key   TEXT PRIMARY KEY,   -- schema_version, run_id, run_name, options (JSON), versions (JSON), host, simulated,
                               -- started_at, time_zero, ended_at, ended_by, finished, alive_at,
                               -- sendable_s, cost, judgement, generator, earlier_generator, page (JSON),
-                              -- and of each worker its clock's skew (JSON)
+                              -- and of each worker its clock's skew (JSON);
+                              -- send_account (the token of an account of what is sent), and of workers
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk_locust import send_account
-from kiosk_locust.errors import LedgerError
+from kiosk_locust.errors import Busy, LedgerError
 from kiosk_locust.record import Attempt, AttemptResult, Record
 from kiosk_locust.send_account import SendAccount, Statement
+from tests import test_job
 from tests.scenarios import make_record
 
 ROOT = Path(__file__).parent.parent
@@ -321,6 +323,7 @@ def test_of_a_process_that_lives_nobody_concludes_from_a_silence(ledger: Path) -
     code = """
 import sys, pathlib
 from kiosk_locust import send_account
+from tests import test_job
 from tests.scenarios import make_record
 account = send_account.keep(pathlib.Path(sys.argv[1]), lambda: 0, pool_size=8)
 account.about_to_send(make_record(3))
@@ -422,3 +425,28 @@ def test_what_dead_workers_left_is_swept_and_nothing_else(ledger: Path) -> None:
     left = {ledger, send_account.path_of(ledger, alive.token), other}
     assert set(ledger.parent.iterdir()) == left
     alive.remove()
+
+
+# -- when a job calls it
+
+
+def test_a_job_says_that_it_is_about_to_send_once_a_request_right_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = test_job.Scene()
+    scene.kiosk.predicts = [Busy("busy", status=503, retry_after_s=None), test_job.KEY]
+    monkeypatch.setattr(test_job.Book, "about_to_send", told_to(scene.log))
+    scene.live()
+    assert scene.log[:5] == ["settle 7", "about 1", "predict", "attempt refused", "about 2"]
+
+
+def test_a_job_that_is_not_wanted_does_not_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = test_job.Scene()
+    scene.submitting = False
+    monkeypatch.setattr(test_job.Book, "about_to_send", told_to(scene.log))
+    scene.live()
+    assert scene.log == ["settle 7"]
+
+
+def told_to(log: list[str]) -> Callable[[test_job.Book, Record], None]:
+    return lambda _book, record: log.append(f"about {len(record.attempts) + 1}")

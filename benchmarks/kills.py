@@ -1,0 +1,270 @@
+"""What a kill leaves in doubt: by the account of what was sent, beside the last sign of life alone.
+
+A run at a steady rate against a simulated Kiosk is killed (SIGKILL, all its processes) at random
+moments and resumed each time. After each death the older rule is tried on a copy of the ledger
+without the account; the run itself goes on by the account. In the end the server's log tells
+which tickets were really sent twice. From the root of the repository:
+
+    python -m benchmarks.kills                       # 50 kills at 40 jobs/s: about 8 minutes
+    python -m benchmarks.kills --workers 2           # a master and two workers, all killed
+    python -m benchmarks.kills --one-worker          # one worker is killed, its master lives
+    python -m benchmarks.kills --cost                # what the account costs a job, in microseconds
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kiosk_locust import send_account
+from kiosk_locust.record import Attempt, AttemptResult
+from kiosk_locust.remains import take_up
+from tests.real import Locust, Simulator, simulator, wait_until
+from tests.scenarios import make_options, make_record
+from tests.servers import free_port
+from tests.test_distributed import BY_NUMBER, Cluster, submissions
+
+#: What was on its way has reached the server by then.
+SETTLE_S = 0.5
+QUICK_JOBS = "--predict-s=0.1"
+HEADS = (
+    *("rule", "kills", "tickets", "ambiguous", "a kill", "most", "of these had been sent"),
+    "doubled in silence",
+)
+
+
+@dataclass
+class Count:
+    """Tickets that one rule marked, death by death."""
+
+    rule: str
+    marked: list[int] = field(default_factory=list)
+    sent: int = 0  # of these, before the death
+    silent: int = 0  # sent twice, or about to be, and not marked
+
+    def row(self, tickets: int) -> str:
+        """Of the table."""
+        total, kills = sum(self.marked), len(self.marked)
+        mean = total / kills if kills else 0.0
+        cells = (self.rule, kills, f"{tickets:,}", total, f"{mean:.2f}", max(self.marked or [0]))
+        return "| " + " | ".join(map(str, (*cells, self.sent, self.silent))) + " |"
+
+
+def numbers(kiosk: Simulator) -> list[int]:
+    """The tickets that the server has jobs of, once a job."""
+    return [number for number, _ in submissions(kiosk)]
+
+
+def in_doubt(path: Path) -> set[int]:
+    """The tickets that a ledger calls ambiguous."""
+    with closing(sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True)) as db:
+        return {n for (n,) in db.execute("SELECT number FROM tickets WHERE ambiguous")}
+
+
+def without_job(path: Path) -> set[int]:
+    """The tickets that a ledger has no job of, and those that it knows nothing of."""
+    with closing(sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True)) as db:
+        return {n for (n,) in db.execute("SELECT number FROM tickets WHERE job_id IS NULL")}
+
+
+def by_time(ledger: Path, tickets: int, rate: float) -> tuple[set[int], set[int]]:
+    """What a resume of a copy without account marks, and what it would send."""
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(name) / ledger.name
+        for suffix in ("", "-wal"):
+            with_suffix = ledger.with_name(ledger.name + suffix)
+            if with_suffix.exists():
+                shutil.copy(with_suffix, copy.with_name(copy.name + suffix))
+        before = in_doubt(copy)
+        options = make_options(count=tickets, users=tickets, start_delay_s=1 / rate)
+        with closing(sqlite3.connect(copy, isolation_level=None)) as db:
+            db.execute("BEGIN")
+            remains = take_up(db, copy, options, now=time.time())
+            db.execute("COMMIT")
+        to_send = {ticket.number for ticket in remains.tickets(1, time.time())}
+        return in_doubt(copy) - before, to_send
+
+
+class Killed:
+    """One run that is killed again and again."""
+
+    def __init__(self, kiosk: Simulator, folder: Path, options: argparse.Namespace) -> None:
+        self._kiosk = kiosk
+        self._folder = folder
+        self._options = options
+        self._rng = random.Random(options.seed)
+        self.time = Count("the last sign of life alone")
+        self.account = Count("the account of what was sent")
+
+    @property
+    def ledger(self) -> Path:
+        """Its only one."""
+        (path,) = self._folder.glob("results/*.db")
+        return path
+
+    def play(self) -> int:
+        """All kills, and the last resume to the end; returns the exit code."""
+        options = self._options
+        first = ("-u", str(options.tickets), "-r", str(options.rate))
+        known: set[int] = set()
+        for number in range(options.kills):
+            run = self._start(*(("--resume", "latest") if number else first))
+            before = len(self._kiosk.submissions)
+            wait_until(lambda: len(self._kiosk.submissions) > before, 60, "a submission")  # noqa: B023  called at once
+            if number:
+                known = self._count(known)
+            time.sleep(self._rng.uniform(0.3, 1.5))
+            self._kill(run)
+            received = set(numbers(self._kiosk))
+            marked, to_send = by_time(self.ledger, options.tickets, options.rate)
+            self.time.marked.append(len(marked))
+            self.time.sent += len(marked & received)
+            self.time.silent += len((to_send & received) - marked - known)
+            print(f"kill {number + 1}: {len(marked)} by time", file=sys.stderr, flush=True)
+        code = self._start("--resume", "latest").finish(timeout_s=600).code
+        self._count(known)
+        twice = {n for n, count in Counter(numbers(self._kiosk)).items() if count > 1}
+        ambiguous = in_doubt(self.ledger)
+        self.account.sent, self.account.silent = len(twice & ambiguous), len(twice - ambiguous)
+        return code
+
+    def _count(self, known: set[int]) -> set[int]:
+        ambiguous = in_doubt(self.ledger)
+        self.account.marked.append(len(ambiguous - known))
+        return ambiguous
+
+    def _start(self, *arguments: str) -> Locust:
+        workers = self._options.workers
+        if workers:
+            port = str(free_port())
+            arguments += ("--processes", str(workers), "--master-port", port)
+            arguments += ("--master-bind-port", port)
+        return Locust(
+            self._folder,
+            *arguments,
+            host=self._kiosk.url,
+            locustfile=BY_NUMBER,
+            start_new_session=True,
+        )
+
+    def _kill(self, run: Locust) -> None:
+        os.killpg(run.process.pid, signal.SIGKILL)
+        run.process.wait()
+        time.sleep(SETTLE_S)
+
+
+def one_worker(kiosk: Simulator, folder: Path, options: argparse.Namespace) -> tuple[Count, Count]:
+    """Kill one of two workers in turns with and without its account; its master lives."""
+    counts = Count("the lease alone"), Count("the account of what was sent")
+    arguments = ("-u", str(options.tickets), "-r", str(options.rate))
+    run = Cluster(folder, kiosk, *arguments, started=2)
+    rng, known = random.Random(options.seed), set[int]()
+    try:
+        wait_until(lambda: len(kiosk.submissions) > 40, 60, "submissions")
+        (ledger,) = folder.glob("master/results/*.db")
+        for number in range(options.kills):
+            time.sleep(rng.uniform(0.3, 1.5))
+            victim, before = run.workers[-2], set(ledger.parent.glob("*.db.*.account"))
+            victim.process.kill()
+            victim.process.wait()
+            if number % 2 == 0:
+                for path in before:  # the other worker's goes as well: it is killed later
+                    path.unlink()
+            run.join()
+            text = f"{len(before)} accounts; worker {len(run.workers) - 1} has joined"
+            time.sleep(13)  # the lease, and what comes back is sent
+            ambiguous = in_doubt(ledger)
+            counts[number % 2].marked.append(len(ambiguous - known))
+            known = ambiguous
+            print(f"kill {number + 1}: {text}", file=sys.stderr, flush=True)
+        run.master.finish(timeout_s=600)
+        twice = {n for n, count in Counter(numbers(kiosk)).items() if count > 1}
+        counts[1].sent, counts[1].silent = len(twice & known), len(twice - in_doubt(ledger))
+    finally:
+        run.kill()
+    return counts
+
+
+def cost(jobs: int = 200_000) -> None:
+    """Print what processor time the account costs a job, by the median of seven rounds."""
+    attempt = Attempt(1, 1.0, 2.0, 3.0, AttemptResult.ACCEPTED, 200, "", f"predict:{'a' * 60}:1")
+    about = b"x" * 300
+    for name, words in (("the ledger's process", b""), ("a worker", about)):
+        rounds = []
+        for _ in range(7):
+            with kept() as account:
+                records = [make_record(number) for number in range(1000)]
+                began = time.process_time()
+                for number in range(jobs):
+                    record = records[number % 1000]
+                    account.about_to_send(record, words)
+                    account.ended(record, attempt)
+                    account.told(record, 1, 0)
+                rounds.append((time.process_time() - began) / jobs * 1e6)
+        print(f"{name}: {statistics.median(rounds):.2f} µs a job ({jobs:,} jobs, 7 rounds)")
+
+
+@contextmanager
+def kept() -> Iterator[send_account.SendAccount]:
+    """An account on the disk, of a ledger that has all at once."""
+    with tempfile.TemporaryDirectory(dir=".") as name:
+        account = send_account.keep(Path(name) / "run.db", lambda: 0, pool_size=64)
+        if account is None:
+            raise SystemExit("no account can be kept on this file system")
+        yield account
+        account.remove()
+
+
+def answers(ledger: Path) -> str:
+    """How long answers to submissions took, in words."""
+    with closing(sqlite3.connect(ledger.absolute().as_uri() + "?mode=ro", uri=True)) as db:
+        sql = "SELECT received_at - sent_at FROM attempts WHERE result = 'accepted'"
+        took = sorted(took for (took,) in db.execute(sql))
+    p95 = took[int(0.95 * (len(took) - 1))]
+    return f"answers took {statistics.median(took) * 1000:.1f} ms (median; p95 {p95 * 1000:.1f} ms)"
+
+
+def main() -> None:
+    """Play what was asked for, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--rate", type=float, default=40.0, help="jobs/s")
+    parser.add_argument("--tickets", type=int, default=5000, help="more than are sent by the end")
+    parser.add_argument("--workers", type=int, default=0, help="0: a single process")
+    parser.add_argument("--one-worker", action="store_true", help="kill one, its master lives")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--cost", action="store_true", help="only time the account")
+    options = parser.parse_args()
+    if options.cost:
+        cost()
+        return
+    with simulator(QUICK_JOBS) as kiosk, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if options.one_worker:
+            rows = one_worker(kiosk, folder, options)
+            (ledger,) = folder.glob("master/results/*.db")
+        else:
+            killed = Killed(kiosk, folder, options)
+            print(f"exit code {killed.play()}", file=sys.stderr)
+            rows, ledger = (killed.time, killed.account), killed.ledger
+        print("| " + " | ".join(HEADS) + " |\n|" + "---|" * len(HEADS))
+        for row in rows:
+            print(row.row(options.tickets))
+        print(f"\n{answers(ledger)}; load {os.getloadavg()[0]:.1f}")
+
+
+if __name__ == "__main__":
+    main()
