@@ -5,7 +5,7 @@ moments and resumed each time. After each death the older rule is tried on a cop
 without the account; the run itself goes on by the account. In the end the server's log tells
 which tickets were really sent twice. From the root of the repository:
 
-    python -m benchmarks.kills                       # 50 kills at 40 jobs/s: about 8 minutes
+    python -m benchmarks.kills                       # 50 kills at 40 jobs/s: a quarter of an hour
     python -m benchmarks.kills --workers 2           # a master and two workers, all killed
     python -m benchmarks.kills --one-worker          # one worker is killed, its master lives
     python -m benchmarks.kills --cost                # what the account costs a job, in microseconds
@@ -25,7 +25,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +39,8 @@ from tests.test_distributed import BY_NUMBER, Cluster, submissions
 
 #: What was on its way has reached the server by then.
 SETTLE_S = 0.5
+#: What is in doubt is overdue, so it is sent first.
+LAST_S = 5.0
 QUICK_JOBS = "--predict-s=0.1"
 HEADS = (
     *("rule", "kills", "tickets", "ambiguous", "a kill", "most", "of these had been sent"),
@@ -74,12 +76,6 @@ def in_doubt(path: Path) -> set[int]:
         return {n for (n,) in db.execute("SELECT number FROM tickets WHERE ambiguous")}
 
 
-def without_job(path: Path) -> set[int]:
-    """The tickets that a ledger has no job of, and those that it knows nothing of."""
-    with closing(sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True)) as db:
-        return {n for (n,) in db.execute("SELECT number FROM tickets WHERE job_id IS NULL")}
-
-
 def by_time(ledger: Path, tickets: int, rate: float) -> tuple[set[int], set[int]]:
     """What a resume of a copy without account marks, and what it would send."""
     with tempfile.TemporaryDirectory() as name:
@@ -106,6 +102,7 @@ class Killed:
         self._folder = folder
         self._options = options
         self._rng = random.Random(options.seed)
+        self._running: Locust | None = None
         self.time = Count("the last sign of life alone")
         self.account = Count("the account of what was sent")
 
@@ -115,15 +112,16 @@ class Killed:
         (path,) = self._folder.glob("results/*.db")
         return path
 
-    def play(self) -> int:
-        """All kills, and the last resume to the end; returns the exit code."""
+    def play(self) -> None:
+        """All kills, and a last resume for as long as what is in doubt takes to be sent."""
         options = self._options
-        first = ("-u", str(options.tickets), "-r", str(options.rate))
+        plan = ("--count", str(options.tickets), "--workload", "open")
+        first = (*plan, "-u", str(options.users), "-r", str(options.rate))
         known: set[int] = set()
         for number in range(options.kills):
+            began_at = time.time()
             run = self._start(*(("--resume", "latest") if number else first))
-            before = len(self._kiosk.submissions)
-            wait_until(lambda: len(self._kiosk.submissions) > before, 60, "a submission")  # noqa: B023  called at once
+            wait_until(lambda: self._has_submitted(began_at), 60, "a submission")  # noqa: B023  called at once
             if number:
                 known = self._count(known)
             time.sleep(self._rng.uniform(0.3, 1.5))
@@ -133,13 +131,29 @@ class Killed:
             self.time.marked.append(len(marked))
             self.time.sent += len(marked & received)
             self.time.silent += len((to_send & received) - marked - known)
-            print(f"kill {number + 1}: {len(marked)} by time", file=sys.stderr, flush=True)
-        code = self._start("--resume", "latest").finish(timeout_s=600).code
+            sofar = f"{sum(self.time.marked)} by time, {sum(self.account.marked)} by account"
+            print(f"kill {number + 1}: {sofar}", file=sys.stderr, flush=True)
+        began_at = time.time()
+        run = self._start("--resume", "latest", "-s", "0")
+        wait_until(lambda: self._has_submitted(began_at), 60, "a submission")
         self._count(known)
+        time.sleep(LAST_S)
+        run.signal(signal.SIGINT)
+        run.finish()
         twice = {n for n, count in Counter(numbers(self._kiosk)).items() if count > 1}
         ambiguous = in_doubt(self.ledger)
         self.account.sent, self.account.silent = len(twice & ambiguous), len(twice - ambiguous)
-        return code
+
+    def _has_submitted(self, since: float) -> bool:
+        """Whether the ledger has a job that was submitted since that moment (epoch seconds)."""
+        paths = list(self._folder.glob("results/*.db"))
+        if not paths:
+            return False
+        uri = paths[0].absolute().as_uri() + "?mode=ro"
+        with closing(sqlite3.connect(uri, uri=True)) as db, suppress(sqlite3.Error):
+            sql = "SELECT 1 FROM tickets WHERE submitted_at > ? LIMIT 1"
+            return db.execute(sql, (since,)).fetchone() is not None
+        return False
 
     def _count(self, known: set[int]) -> set[int]:
         ambiguous = in_doubt(self.ledger)
@@ -152,13 +166,19 @@ class Killed:
             port = str(free_port())
             arguments += ("--processes", str(workers), "--master-port", port)
             arguments += ("--master-bind-port", port)
-        return Locust(
+        run = self._running = Locust(
             self._folder,
             *arguments,
             host=self._kiosk.url,
             locustfile=BY_NUMBER,
             start_new_session=True,
         )
+        return run
+
+    def end(self) -> None:
+        """Let nothing run on that was started here."""
+        if self._running is not None and self._running.process.poll() is None:
+            self._kill(self._running)
 
     def _kill(self, run: Locust) -> None:
         os.killpg(run.process.pid, signal.SIGKILL)
@@ -242,7 +262,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--rate", type=float, default=40.0, help="jobs/s")
-    parser.add_argument("--tickets", type=int, default=5000, help="more than are sent by the end")
+    parser.add_argument("--tickets", type=int, default=20_000, help="more than are sent by the end")
+    parser.add_argument("--users", type=int, default=400)
     parser.add_argument("--workers", type=int, default=0, help="0: a single process")
     parser.add_argument("--one-worker", action="store_true", help="kill one, its master lives")
     parser.add_argument("--seed", type=int, default=1)
@@ -258,7 +279,10 @@ def main() -> None:
             (ledger,) = folder.glob("master/results/*.db")
         else:
             killed = Killed(kiosk, folder, options)
-            print(f"exit code {killed.play()}", file=sys.stderr)
+            try:
+                killed.play()
+            finally:
+                killed.end()
             rows, ledger = (killed.time, killed.account), killed.ledger
         print("| " + " | ".join(HEADS) + " |\n|" + "---|" * len(HEADS))
         for row in rows:

@@ -306,7 +306,7 @@ def place_of(ledger: Path) -> str:
 
 def sweep(ledger: Path) -> None:
     """Delete the accounts that dead workers left beside a ledger."""
-    name = re.compile(re.escape(ledger.name) + r"\." + TOKEN.pattern + re.escape(SUFFIX))
+    name = re.compile(re.escape(ledger.name) + rf"\.{TOKEN.pattern}\{SUFFIX}(\.new)?")
     try:
         paths = [path for path in ledger.parent.iterdir() if name.fullmatch(path.name)]
     except OSError:

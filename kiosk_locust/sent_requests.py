@@ -26,6 +26,7 @@ _SUBMIT = """UPDATE tickets SET state = 'submitted', job_id = ?, submitted_at = 
 _DUE = """SELECT coalesce(max(coalesce(due_at, taken_at), taken_at), due_at, ?) FROM tickets
     WHERE id = ?"""
 _AMBIGUOUS = "UPDATE tickets SET ambiguous = 1 WHERE id = ?"
+_AMBIGUOUS_IF_ANOTHER = _AMBIGUOUS + " AND job_id <> ?"
 _TAKEN = """UPDATE tickets SET user_class = ?, taken_at = ?, request_id = ?
     WHERE id = ? AND user_class = ''"""
 
@@ -71,15 +72,17 @@ def adopt_answered(db: sqlite3.Connection, sent: tuple[Sent, ...]) -> int:
     adopted = 0
     for request in sent:
         answer = request.answer
-        if answer is None or _has_attempt(db, request.ticket_id, "job_id = ?", answer.job_id):
+        if answer is None:
             continue
-        _add(db, request.ticket_id, attempt_of(request))
+        # The attempt may be on the disk, and that it made a job may not be: they are two news.
+        if not _has_attempt(db, request.ticket_id, "job_id = ?", answer.job_id):
+            _add(db, request.ticket_id, attempt_of(request))
         row = (answer.job_id, answer.sent_at, request.ticket_id)
         if db.execute(_SUBMIT, row).rowcount:
             adopted += 1
             _keep_taken(db, request)
         else:
-            db.execute(_AMBIGUOUS, (request.ticket_id,))
+            db.execute(_AMBIGUOUS_IF_ANOTHER, (request.ticket_id, answer.job_id))
     return adopted
 
 

@@ -419,6 +419,7 @@ def test_what_dead_workers_left_is_swept_and_nothing_else(ledger: Path) -> None:
 
     dead, alive = of_worker(), of_worker()
     dead.close()
+    ledger.with_name(f"{ledger.name}.{TOKEN}.account.new").touch()
     other = ledger.with_name(f"other.db.{TOKEN}.account")
     other.touch()
     send_account.sweep(ledger)

@@ -136,6 +136,16 @@ def test_a_second_job_of_a_ticket_is_an_attempt_more_and_makes_it_ambiguous(died
     assert died.rows("SELECT number, job_id FROM attempts") == [(1, "s:first")]
 
 
+def test_an_attempt_on_the_disk_whose_job_is_not_there_yet_is_adopted_too(died: Died) -> None:
+    record = died.sent(2)
+    record.attempts, record.job_id = [accepted(1, "s:2")], "s:2"
+    died.ledger.attempt(record, record.attempts[0])  # and dies before the ledger is told more
+    remains = died.left()
+    assert [adopted.job_id for adopted in remains.adopt()] == ["s:2"]
+    assert died.rows("SELECT number, job_id FROM attempts") == [(1, "s:2")]
+    assert died.ambiguous == []
+
+
 def test_it_is_taken_in_once_whoever_dies_afterwards(died: Died) -> None:
     died.answered(5)
     died.sent(6)

@@ -67,8 +67,11 @@ def news_of(sent: Sequence[Sent], record: Record, now: float) -> Iterator[News]:
     taken = taken_of(answered)
     if taken is not None and not record.user_class:
         yield news(Kind.TAKEN, taken=taken)
+    tried = {attempt.job_id for attempt in record.attempts if attempt.job_id}
     for request in sent:
         attempt = attempt_of(request, "its worker was lost before it was answered", now)
+        if attempt.job_id in tried:
+            continue
         maybe = attempt.result is AttemptResult.MAYBE
         yield news(Kind.TRIED, tried=Tried(attempt, ambiguous=maybe))
     job_id, sent_at = attempt_of(answered).job_id, attempt_of(answered).sent_at
