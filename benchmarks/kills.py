@@ -1,4 +1,4 @@
-"""What a kill leaves in doubt: by the account of what was sent, beside the last sign of life alone.
+"""Doubtful tickets after a kill: by the account of what was sent, and by time alone.
 
 A run at a steady rate against a simulated Kiosk is killed (SIGKILL, all its processes) at random
 moments and resumed each time. After each death the older rule is tried on a copy of the ledger
@@ -77,7 +77,7 @@ def in_doubt(path: Path) -> set[int]:
 
 
 def by_time(ledger: Path, tickets: int, rate: float) -> tuple[set[int], set[int]]:
-    """What a resume of a copy without account marks, and what it would send."""
+    """The tickets that a resume of a copy without account marks, and those that it would send."""
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name) / ledger.name
         for suffix in ("", "-wal"):
@@ -92,6 +92,12 @@ def by_time(ledger: Path, tickets: int, rate: float) -> tuple[set[int], set[int]
             db.execute("COMMIT")
         to_send = {ticket.number for ticket in remains.tickets(1, time.time())}
         return in_doubt(copy) - before, to_send
+
+
+def plan_of(options: argparse.Namespace) -> tuple[str, ...]:
+    """The arguments of a new run."""
+    count = ("--count", str(options.tickets), "--workload", "open")
+    return (*count, "-u", str(options.users), "-r", str(options.rate))
 
 
 class Killed:
@@ -115,28 +121,26 @@ class Killed:
     def play(self) -> None:
         """All kills, and a last resume for as long as what is in doubt takes to be sent."""
         options = self._options
-        plan = ("--count", str(options.tickets), "--workload", "open")
-        first = (*plan, "-u", str(options.users), "-r", str(options.rate))
-        known: set[int] = set()
+        doubted: set[int] = set()
         for number in range(options.kills):
             began_at = time.time()
-            run = self._start(*(("--resume", "latest") if number else first))
+            run = self._start(*(("--resume", "latest") if number else plan_of(options)))
             wait_until(lambda: self._has_submitted(began_at), 60, "a submission")  # noqa: B023  called at once
             if number:
-                known = self._count(known)
+                doubted = self._count(doubted)
             time.sleep(self._rng.uniform(0.3, 1.5))
             self._kill(run)
             received = set(numbers(self._kiosk))
             marked, to_send = by_time(self.ledger, options.tickets, options.rate)
             self.time.marked.append(len(marked))
             self.time.sent += len(marked & received)
-            self.time.silent += len((to_send & received) - marked - known)
+            self.time.silent += len((to_send & received) - marked - doubted)
             sofar = f"{sum(self.time.marked)} by time, {sum(self.account.marked)} by account"
             print(f"kill {number + 1}: {sofar}", file=sys.stderr, flush=True)
         began_at = time.time()
         run = self._start("--resume", "latest", "-s", "0")
         wait_until(lambda: self._has_submitted(began_at), 60, "a submission")
-        self._count(known)
+        self._count(doubted)
         time.sleep(LAST_S)
         run.signal(signal.SIGINT)
         run.finish()
@@ -145,7 +149,7 @@ class Killed:
         self.account.sent, self.account.silent = len(twice & ambiguous), len(twice - ambiguous)
 
     def _has_submitted(self, since: float) -> bool:
-        """Whether the ledger has a job that was submitted since that moment (epoch seconds)."""
+        """True once the ledger has a job that was submitted since that moment (epoch seconds)."""
         paths = list(self._folder.glob("results/*.db"))
         if not paths:
             return False
@@ -155,9 +159,9 @@ class Killed:
             return db.execute(sql, (since,)).fetchone() is not None
         return False
 
-    def _count(self, known: set[int]) -> set[int]:
+    def _count(self, doubted: set[int]) -> set[int]:
         ambiguous = in_doubt(self.ledger)
-        self.account.marked.append(len(ambiguous - known))
+        self.account.marked.append(len(ambiguous - doubted))
         return ambiguous
 
     def _start(self, *arguments: str) -> Locust:
@@ -189,9 +193,8 @@ class Killed:
 def one_worker(kiosk: Simulator, folder: Path, options: argparse.Namespace) -> tuple[Count, Count]:
     """Kill one of two workers in turns with and without its account; its master lives."""
     counts = Count("the lease alone"), Count("the account of what was sent")
-    arguments = ("-u", str(options.tickets), "-r", str(options.rate))
-    run = Cluster(folder, kiosk, *arguments, started=2)
-    rng, known = random.Random(options.seed), set[int]()
+    run = Cluster(folder, kiosk, *plan_of(options), "-s", "0", started=2)
+    rng, doubted = random.Random(options.seed), set[int]()
     try:
         wait_until(lambda: len(kiosk.submissions) > 40, 60, "submissions")
         (ledger,) = folder.glob("master/results/*.db")
@@ -207,12 +210,13 @@ def one_worker(kiosk: Simulator, folder: Path, options: argparse.Namespace) -> t
             text = f"{len(before)} accounts; worker {len(run.workers) - 1} has joined"
             time.sleep(13)  # the lease, and what comes back is sent
             ambiguous = in_doubt(ledger)
-            counts[number % 2].marked.append(len(ambiguous - known))
-            known = ambiguous
+            counts[number % 2].marked.append(len(ambiguous - doubted))
+            doubted = ambiguous
             print(f"kill {number + 1}: {text}", file=sys.stderr, flush=True)
-        run.master.finish(timeout_s=600)
+        run.master.signal(signal.SIGINT)
+        run.master.finish()
         twice = {n for n, count in Counter(numbers(kiosk)).items() if count > 1}
-        counts[1].sent, counts[1].silent = len(twice & known), len(twice - in_doubt(ledger))
+        counts[1].sent, counts[1].silent = len(twice & doubted), len(twice - in_doubt(ledger))
     finally:
         run.kill()
     return counts
@@ -249,7 +253,7 @@ def kept() -> Iterator[send_account.SendAccount]:
 
 
 def answers(ledger: Path) -> str:
-    """How long answers to submissions took, in words."""
+    """The time that answers to submissions took, in words."""
     with closing(sqlite3.connect(ledger.absolute().as_uri() + "?mode=ro", uri=True)) as db:
         sql = "SELECT received_at - sent_at FROM attempts WHERE result = 'accepted'"
         took = sorted(took for (took,) in db.execute(sql))

@@ -192,7 +192,7 @@ class MasterRun(Run):
         return True
 
     def account_of(self, worker: str) -> Statement:
-        """What a worker that was lost has sent, where its account can be read."""
+        """Read the account of a worker that was lost."""
         token = self._accounts.get(worker, "")
         if not send_account.TOKEN.fullmatch(token):
             return Statement()

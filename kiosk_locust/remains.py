@@ -251,7 +251,7 @@ def take_up(
 
 
 class _Learned(NamedTuple):
-    """How many jobs a dead session's accounts told of, and how many tickets are in doubt."""
+    """Counts of the jobs that a dead session's accounts told of, and of tickets in doubt."""
 
     adopted: int
     unanswered: int  # by the accounts

@@ -96,7 +96,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What an account says. Only one that ``is_complete`` says what was *not* sent."""
+    """The content of an account. Only one that ``is_complete`` says what was *not* sent."""
 
     sent: tuple[Sent, ...] = ()
     is_complete: bool = False
@@ -166,7 +166,7 @@ class SendAccount:
             self._answer(self._slots[key], attempt)
 
     def told(self, record: Record, number: int, position: int) -> None:
-        """How attempt ``number`` ended was told; it is durable once ``position`` is."""
+        """Note that the end of attempt ``number`` was told; it is durable once ``position`` is."""
         if (slot := self._slots.pop((record.ticket.id, number), None)) is not None:
             self._reported.append((position, slot))
 
@@ -177,7 +177,7 @@ class SendAccount:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the ledger has all that this account says."""
+        """True if the ledger has all that this account says."""
         self._reclaim()
         return not self._slots and not self._reported
 
@@ -295,7 +295,7 @@ def keep_at_worker(place: str, durable: Callable[[], int], *, pool_size: int) ->
 
 
 def place_of(ledger: Path) -> str:
-    """Where a ledger is, as workers are told: its path, its file and the machine's boot."""
+    """The place of a ledger, as workers are told: its path, file and the machine's boot."""
     try:
         here = ledger.stat()
     except OSError:
@@ -355,7 +355,7 @@ def _make(path: Path, token: str, slots: int, durable: Callable[[], int]) -> Sen
 
 
 def read(path: Path, token: str, *, ledger_alive_at: float | None = None) -> Statement:
-    """What the account at ``path`` says, if it is the one with ``token`` and of this boot.
+    """Read the account at ``path``, if it is the one with ``token`` and of this boot.
 
     ``ledger_alive_at`` is the last sign of life in its ledger: an account that knows of a later
     one is not of that state of the ledger. Never raises.
@@ -385,7 +385,7 @@ def read(path: Path, token: str, *, ledger_alive_at: float | None = None) -> Sta
 
 
 def parse(data: bytes | bytearray, token: str) -> Statement:
-    """What the slots of an account's bytes say; its header is not looked at."""
+    """Read the slots of an account's bytes; its header is not looked at."""
     seed = zlib.crc32(token.encode())
     sent: list[Sent] = []
     why = "the account of what was sent was full for a time" if data[_OVERFLOWED_AT] else ""
@@ -432,7 +432,7 @@ def _foreign(data: bytes, token: str, file: os.stat_result) -> str:
 
 
 def _is_dead(descriptor: int) -> bool:
-    """Whether the process that wrote the account is gone: its lock went with it."""
+    """True if the process that wrote the account is gone: its lock went with it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,4 +1,4 @@
-"""What the accounts of a session that died tell its ledger: jobs it lacks, and what is in doubt.
+"""Takes the accounts of a session that died into its ledger: jobs it lacks, requests in doubt.
 
 A session is silent about a ticket only if each process that could send has an account, and all of
 them can be read to the end. Then a lease that none of them mentions was not sent.
@@ -32,7 +32,7 @@ _TAKEN = """UPDATE tickets SET user_class = ?, taken_at = ?, request_id = ?
 
 
 def gather(db: sqlite3.Connection, ledger: Path, alive_at: float) -> Statement:
-    """What the accounts of the session that the ledger's last process was in say, all together.
+    """Read all accounts of the session that the ledger's last process was in, as one.
 
     Forgets them: the next session has others. ``alive_at`` is the ledger's last sign of life.
     """
@@ -46,10 +46,10 @@ def gather(db: sqlite3.Connection, ledger: Path, alive_at: float) -> Statement:
         statement = _statement(ledger, token, key == send_account.KEY, alive_at)
         sent += statement.sent
         why = why or statement.why
-    known = {ticket for (ticket,) in _known(db, sent)}
-    if any(request.ticket_id not in known for request in sent):
+    tickets = {ticket for (ticket,) in _tickets_of(db, sent)}
+    if any(request.ticket_id not in tickets for request in sent):
         why = why or "the account of what was sent is of another ledger"
-    return Statement(tuple(s for s in sent if s.ticket_id in known), not why, why)
+    return Statement(tuple(s for s in sent if s.ticket_id in tickets), not why, why)
 
 
 def _statement(ledger: Path, token: str, is_own: bool, alive_at: float) -> Statement:  # noqa: FBT001
@@ -59,7 +59,7 @@ def _statement(ledger: Path, token: str, is_own: bool, alive_at: float) -> State
     return send_account.read(path, token, ledger_alive_at=alive_at if is_own else None)
 
 
-def _known(db: sqlite3.Connection, sent: list[Sent]) -> Iterator[tuple[int]]:
+def _tickets_of(db: sqlite3.Connection, sent: list[Sent]) -> Iterator[tuple[int]]:
     for request in sent:
         yield from db.execute("SELECT id FROM tickets WHERE id = ?", (request.ticket_id,))
 

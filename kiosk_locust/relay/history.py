@@ -56,7 +56,7 @@ def lost_attempt(worker: str, now: float) -> Attempt:
 
 
 def news_of(sent: Sequence[Sent], record: Record, now: float) -> Iterator[News]:
-    """What a lost worker would have told of a ticket that has a job, by its account.
+    """The news that a lost worker owes of a ticket that has a job, by its account.
 
     Nothing of one that has none: its fate says what may have happened.
     """
@@ -95,7 +95,7 @@ def attempt_of(request: Sent, why: str = "", now: float = 0.0) -> Attempt:
 
 
 def taken_of(request: Sent) -> Taken | None:
-    """Who had its ticket and what was submitted, if its process kept it there."""
+    """The user class and request of a ticket, if its process kept them in the account."""
     if not request.about:
         return None
     try:

@@ -68,7 +68,7 @@ class Leases:
         return list(self._sessions.values())
 
     def is_on(self, worker: str) -> bool:
-        """Whether a worker has a session that is alive."""
+        """True if a worker has a session that is alive."""
         return worker in self._sessions
 
     def hello(self, worker: str, now: float) -> Session:

@@ -35,7 +35,7 @@ class Book(Protocol):
         """
 
     def account_of(self, worker: str) -> Statement:
-        """What the account of a worker that was lost says was sent."""
+        """Read the account of a worker that was lost."""
 
     def forget(self, worker: str) -> None:
         """A worker was lost, and what it held was told before this."""
@@ -192,7 +192,7 @@ class MasterEnd:
         self._book.forget(worker)
 
     def _by_account(self, one: Lost, account: Statement, now: float) -> Lost:
-        """What was lost, as the account of its worker knows it: submitted, open, or in doubt."""
+        """A lost ticket with its fate by the account: submitted, open, or in doubt."""
         if one.fate is not Fate.MAYBE:
             return one
         ticket_id = one.record.ticket.id

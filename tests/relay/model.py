@@ -218,7 +218,7 @@ class Worker:
         self._sent.append((self.end.sender.said, Sent(record.ticket.id, 1, b"", answer)))
 
     def account(self, *, is_dead: bool) -> Statement:
-        """What it has sent and was not acknowledged; some of it as if it had died before."""
+        """The requests that were not acknowledged; some as if it had died before the answer."""
         acknowledged = self.end.sender.acknowledged if self.end else 0
         sent = tuple(sent for position, sent in self._sent if position > acknowledged)
         return Statement(sent, is_complete=is_dead, why="" if is_dead else "it is alive")
