@@ -41,6 +41,8 @@ from tests.test_distributed import BY_NUMBER, Cluster, submissions
 SETTLE_S = 0.5
 #: What is in doubt is overdue, so it is sent first.
 LAST_S = 5.0
+#: A worker is lost after a lease, and then what it held is sent by others.
+LOST_S = 13.0
 QUICK_JOBS = "--predict-s=0.1"
 HEADS = (
     *("rule", "kills", "tickets", "ambiguous", "a kill", "most", "of these had been sent"),
@@ -193,30 +195,30 @@ class Killed:
 def one_worker(kiosk: Simulator, folder: Path, options: argparse.Namespace) -> tuple[Count, Count]:
     """Kill one of two workers in turns with and without its account; its master lives."""
     counts = Count("the lease alone"), Count("the account of what was sent")
+    marked: tuple[set[int], set[int]] = set(), set()
     run = Cluster(folder, kiosk, *plan_of(options), "-s", "0", started=2)
-    rng, doubted = random.Random(options.seed), set[int]()
+    rng = random.Random(options.seed)
     try:
         wait_until(lambda: len(kiosk.submissions) > 40, 60, "submissions")
         (ledger,) = folder.glob("master/results/*.db")
         for number in range(options.kills):
             time.sleep(rng.uniform(0.3, 1.5))
-            victim, before = run.workers[-2], set(ledger.parent.glob("*.db.*.account"))
+            victim = run.workers[-2]
             victim.process.kill()
             victim.process.wait()
             if number % 2 == 0:
-                for path in before:  # the other worker's goes as well: it is killed later
-                    path.unlink()
+                send_account.sweep(ledger)  # it holds no lock on its file any more
             run.join()
-            text = f"{len(before)} accounts; worker {len(run.workers) - 1} has joined"
-            time.sleep(13)  # the lease, and what comes back is sent
-            ambiguous = in_doubt(ledger)
-            counts[number % 2].marked.append(len(ambiguous - doubted))
-            doubted = ambiguous
-            print(f"kill {number + 1}: {text}", file=sys.stderr, flush=True)
+            time.sleep(LOST_S)
+            new = in_doubt(ledger) - marked[0] - marked[1]
+            marked[number % 2].update(new)
+            counts[number % 2].marked.append(len(new))
+            print(f"kill {number + 1}: {len(new)}", file=sys.stderr, flush=True)
         run.master.signal(signal.SIGINT)
         run.master.finish()
         twice = {n for n, count in Counter(numbers(kiosk)).items() if count > 1}
-        counts[1].sent, counts[1].silent = len(twice & doubted), len(twice - in_doubt(ledger))
+        for count, tickets in zip(counts, marked, strict=True):
+            count.sent, count.silent = len(twice & tickets), len(twice - in_doubt(ledger))
     finally:
         run.kill()
     return counts
