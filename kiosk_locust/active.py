@@ -13,7 +13,7 @@ import gevent
 from locust.env import Environment
 from rich.console import Console
 
-from kiosk_locust import earlier, events
+from kiosk_locust import earlier, events, send_account
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.contact import Contact
 from kiosk_locust.cost.credentials import Secrets
@@ -190,6 +190,8 @@ class ActiveRun:
         self._closers.append(self._ledger.discard)
         runner = self._environment.runner
         is_master = isinstance(runner, PatientMaster)
+        if not self.simulated:  # such a run cannot be resumed
+            self._ledger.keep_account(self.options.pool_size)
         moving = Movers()
         if not is_master:  # workers have theirs
             rng = random.Random(f"{self.options.arrival_seed}/downloads")
@@ -210,6 +212,7 @@ class ActiveRun:
         not_needed = not_needed_of(self.options, remains) if self._resumed else set()
         if isinstance(run, MasterRun) and isinstance(runner, PatientMaster):
             all_facts = self._run_ledger.meta(host) | facts(self.options.transfers, not_needed)
+            all_facts[send_account.PLACE] = send_account.place_of(self.path)
             awaited = runner.worker_count if self.options.transfers.inputs else 0
             run.attach(runner.send_message, all_facts, awaited)
             runner.serve(run, self._clock)

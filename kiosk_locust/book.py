@@ -19,6 +19,9 @@ class JobBook(Protocol):
     def is_reused(self, record: Record, upload: Upload) -> bool:
         """Whether an earlier upload of this run has the same name; known once it is settled."""
 
+    def about_to_send(self, record: Record) -> None:
+        """The next request to submit it is sent right after this; see `send_account`."""
+
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """One request to submit it has ended."""
 

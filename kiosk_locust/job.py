@@ -234,8 +234,11 @@ class Job:
         _tell(events.job_submitted, record=record)
 
     def _may_send(self) -> bool:
-        """Asked right before the first byte is sent."""
-        return self._may_submit() and self._book.is_alive
+        """Asked right before the first byte is sent; a yes stands in the book's account."""
+        if not (self._may_submit() and self._book.is_alive):
+            return False
+        self._book.about_to_send(self.record)
+        return True
 
     def _keep_failed_attempt(self, error: KioskError, asked_at: float) -> None:
         timing = error.timing

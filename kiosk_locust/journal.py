@@ -24,6 +24,7 @@ from kiosk_locust.errors import LedgerError
 from kiosk_locust.locking import Lock
 from kiosk_locust.realthread import RealThread
 from kiosk_locust.rescue import Value, Write, save, write
+from kiosk_locust.send_account import SendAccount, sweep
 from kiosk_locust.statements import META
 
 T = TypeVar("T")
@@ -59,6 +60,7 @@ class Journal:
         self.path = path
         self.failure: LedgerError | None = None
         self.linger_s = LINGER_S
+        self._account: SendAccount | None = None  # of what this process sends
         self._lock = lock
         self._now = now
         self._alive_at = -math.inf
@@ -139,9 +141,14 @@ class Journal:
         self._writer.kill()
         try:
             self._last_try()
+            if self._account:
+                self._account.remove()  # the ledger has all that it says
+                sweep(self.path)
         finally:
             self._thread.apply(_leave, (self._connection,))
             self._thread.kill()
+            if self._account:
+                self._account.close()
             self._lock.release()
 
     def discard(self) -> None:
@@ -149,6 +156,8 @@ class Journal:
         self._writer.kill()
         self._thread.kill()
         self._connection.close()
+        if self._account:
+            self._account.close()
         self._lock.release()
 
     def _last_try(self) -> None:
@@ -191,6 +200,8 @@ class Journal:
             if error is None:
                 self._durable += len(group)
                 self._alive_at = now
+                if self._account:
+                    self._account.ledger_is_alive(now)
             else:
                 self._pending = group + self._pending
                 self.failure = LedgerError(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from kiosk_locust import opening, statements
+from kiosk_locust import opening, send_account, statements
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.excerpt import excerpt
 from kiosk_locust.inputs.file import InputFile
@@ -23,6 +23,7 @@ from kiosk_locust.locking import Lock
 from kiosk_locust.measures import measure
 from kiosk_locust.record import (
     Attempt,
+    AttemptResult,
     Download,
     JobRequest,
     Outcome,
@@ -83,10 +84,23 @@ class Ledger(Journal):
         """Open one that is there, to go on with it; raises LedgerError, see `opening.reopen`."""
         lock, connection = opening.reopen(path, migrating=True)
         ledger = cls(path, lock, connection, on_failure, now)
-        sql = "SELECT body, id FROM requests ORDER BY id DESC LIMIT ?"
-        for body, known in connection.execute(sql, (MOST_REQUESTS,)).fetchall()[::-1]:
-            ledger._requests[JobRequest(**json.loads(body))] = ledger._last_request_id = known
+        ledger.learn_requests(connection)
         return ledger
+
+    def learn_requests(self, db: sqlite3.Connection) -> None:
+        """Know the requests that are in the file by now."""
+        sql = "SELECT body, id FROM requests ORDER BY id DESC LIMIT ?"
+        for body, number in db.execute(sql, (MOST_REQUESTS,)).fetchall()[::-1]:
+            self._requests[JobRequest(**json.loads(body))] = self._last_request_id = number
+
+    def keep_account(self, pool_size: int) -> None:
+        """Keep an account of what this process sends, where that can be; see `send_account`.
+
+        Without one, whoever resumes the run after this process died goes by its signs of life.
+        """
+        self._account = send_account.keep(self.path, lambda: self._durable, pool_size=pool_size)
+        if self._account:
+            self.set_meta(**{send_account.KEY: self._account.token})
 
     def plan(self, inputs: Sequence[InputFile]) -> None:
         """Keep the files of the plan, durably; raises LedgerError."""
@@ -166,8 +180,15 @@ class Ledger(Journal):
                 self._say(statements.NOTE, self._now(), int(earlier_id), text)
         return [earlier_id is not None for earlier_id in earlier]
 
+    def about_to_send(self, record: Record) -> None:
+        """The next request to submit the job is sent right after this."""
+        if self._account:
+            self._account.about_to_send(record)
+
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """Add one request to submit the job."""
+        if self._account:
+            self._account.ended(record, attempt)
         self._say(
             statements.ATTEMPT,
             *(record.ticket.id, attempt.number, attempt.asked_at, attempt.sent_at),
@@ -176,10 +197,14 @@ class Ledger(Journal):
         )
         if record.ambiguous:
             self._say(statements.AMBIGUOUS, record.ticket.id)
+        if self._account and attempt.result is AttemptResult.MAYBE:
+            self._account.told(record, attempt.number, self._said)
 
     def submit(self, record: Record) -> None:
         """The job has an id."""
         self._say(statements.SUBMIT, record.job_id, record.submitted_at, record.ticket.id)
+        if self._account:
+            self._account.told(record, len(record.attempts), self._said)
 
     def change(self, record: Record, change: StatusChange) -> None:
         """A poll saw a new status."""
@@ -241,6 +266,10 @@ class Ledger(Journal):
         """Set facts about the run."""
         for key, value in values.items():
             self._say(statements.META, key, value)
+
+    def forget_meta(self, key: str) -> None:
+        """Drop a fact about the run."""
+        self._say("DELETE FROM meta WHERE key = ?", key)
 
     def begin_session(self, number: int, started_at: float, changed: str = "{}") -> None:
         """A process begins to work on the run; ``changed`` is the JSON of changed options."""

@@ -6,7 +6,8 @@ CREATE TABLE meta (
                               -- of each), versions (JSON), host, simulated, definitions_version,
                               -- started_at, time_zero, ended_at, ended_by, finished, alive_at,
                               -- sendable_s, cost, judgement, generator, earlier_generator, page (JSON),
-                              -- and of each worker its clock's skew (JSON)
+                              -- and of each worker its clock's skew (JSON);
+                              -- send_account (the token of an account of what is sent), and of workers
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 

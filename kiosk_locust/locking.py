@@ -66,15 +66,21 @@ def holder(path: Path, locks: Path = LOCKS) -> int | None:
 
 def network_type(path: Path, mounts: Path = MOUNTS) -> str:
     """The type of the network file system that ``path`` is on; empty where it is on none."""
+    kind = file_system_type(path, mounts)
+    return kind if kind.partition(".")[0] in NETWORK_TYPES else ""
+
+
+def file_system_type(path: Path, mounts: Path = MOUNTS) -> str:
+    """The type of the file system that ``path`` is on; empty where it cannot be told."""
     try:
         lines = mounts.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         return ""
     where = path.absolute().resolve()
-    best, found = -1, ""
+    best, kind = -1, ""
     for line in lines:
-        _device, mounted, kind, *_ = line.split(" ")
+        _device, mounted, mounted_kind, *_ = line.split(" ")
         point = Path(mounted.encode().decode("unicode_escape"))  # a blank stands there as \040
         if where.is_relative_to(point) and len(point.parts) >= best:
-            best, found = len(point.parts), kind
-    return found if found.partition(".")[0] in NETWORK_TYPES else ""
+            best, kind = len(point.parts), mounted_kind
+    return kind

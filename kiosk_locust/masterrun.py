@@ -11,7 +11,7 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from kiosk_locust import events
+from kiosk_locust import events, send_account
 from kiosk_locust.errors import LedgerError, RelayError, WorkerError
 from kiosk_locust.job import Ending, close
 from kiosk_locust.quality.processes import ProcessFigures
@@ -24,6 +24,7 @@ from kiosk_locust.relay.news import Kind, News
 from kiosk_locust.relay.pool import UNKNOWN, Pool
 from kiosk_locust.relay.wire import decode, encode
 from kiosk_locust.run import ALL_CLOSED, Run
+from kiosk_locust.send_account import Statement
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class MasterRun(Run):
         self.workers: dict[str, ProcessFigures] = {}  # what each saw of itself
         self._awaited = workers
         self._lost_in_run: int | None = None  # workers, once every ticket is closed
+        self._accounts: dict[str, str] = {}  # the tokens of those of workers, by worker
         self.has_workers = True  # set by whoever looks whether any is connected
 
     def start(self, zero_at: float) -> None:
@@ -116,6 +118,8 @@ class MasterRun(Run):
             return
         if self._end.receive(worker, report, self._clock.now()):
             self._meet(worker, report)
+            if self._end.leases.is_on(worker):
+                self._note_account(worker, report.account)
         self._woken.set()
 
     @property
@@ -134,6 +138,12 @@ class MasterRun(Run):
             self.ledger.set_meta(**{f"{WORKER_KEY}{worker}": json.dumps(skew)})
         if report.trouble and not self.trouble:
             self.fail(WorkerError(f"worker {worker} cannot go on: {report.trouble}"))
+
+    def _note_account(self, worker: str, token: str) -> None:
+        """A ledger says whose accounts are to be read, before anything is granted to them."""
+        if self._accounts.get(worker) != token:
+            self._accounts[worker] = token
+            self.ledger.set_meta(**{f"{send_account.KEY}:{worker}": token})
 
     def _serve(self, end: MasterEnd) -> None:
         while True:
@@ -210,6 +220,24 @@ class MasterRun(Run):
         if lost.fate is not Fate.ADOPT:
             self.ledger.reopen(record.ticket)
         return True
+
+    def account_of(self, worker: str) -> Statement:
+        """Read the account of a worker that was lost."""
+        token = self._accounts.get(worker, "")
+        if not send_account.TOKEN.fullmatch(token):
+            return Statement()
+        statement = send_account.read(send_account.path_of(self.ledger.path, token), token)
+        logger.info(
+            "worker %s is lost: %s",
+            worker,
+            statement.why or "by its account it is known what it had sent",
+        )
+        return statement
+
+    def forget(self, worker: str) -> None:
+        """Nothing that a worker sent is open any more: its account is not needed."""
+        if self._accounts.pop(worker, None) is not None:
+            self.ledger.forget_meta(f"{send_account.KEY}:{worker}")
 
     def too_late(self, worker: str, news: News) -> None:
         """Keep as a note what came too late to count."""

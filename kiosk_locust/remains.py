@@ -15,9 +15,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from kiosk_locust import doubt, schedule, units
+from kiosk_locust import doubt, schedule, sent_requests, units
 from kiosk_locust.journal import ALIVE_BOUND_S
 from kiosk_locust.options import Options
 from kiosk_locust.reading import opened
@@ -30,9 +30,11 @@ from kiosk_locust.record import (
     StatusChange,
     Ticket,
 )
+from kiosk_locust.send_account import Statement
 
 DIED = "the process died"
 MAYBE = "the run's process died when this may just have been sent"
+SENT = "the run's process died after this was sent, before it was answered"
 LOST = "the run's disk was lost when this may have been sent: no checkpoint knows"
 GIVEN_UP = "perhaps submitted: the run's process died, or its answer was lost; --on-ambiguous close"
 
@@ -120,8 +122,10 @@ class Remains:
         adopted: int = 0,
         flags: bytes = b"",
         note: str = "",
+        doubts: str = "",
     ) -> None:
         self.note = note  # what is to be told of where it goes on from
+        self.doubts = doubts  # how many tickets became ambiguous, and by which rule
         self.earlier = earlier or Earlier()
         self.adopted = adopted  # jobs to be polled on
         self.begun = begun
@@ -133,7 +137,8 @@ class Remains:
         closed = self.earlier.outcomes.total()
         planned = self._options.count * self._options.num_cycles
         rest = f", {planned - closed - self.adopted:,} are to be submitted" if planned else ""
-        return f"{closed:,} jobs are closed, {self.adopted:,} are polled on{rest}"
+        doubts = f"; {self.doubts}" if self.doubts else ""
+        return f"{closed:,} jobs are closed, {self.adopted:,} are polled on{rest}{doubts}"
 
     @property
     def cycles(self) -> range:
@@ -218,14 +223,16 @@ def take_up(
     died_at = _alive_at(db)
     sendable_until = died_at + _sendable_s(db)
     uploads, why, note = options.transfers.upload, MAYBE, ""
+    account = sent_requests.gather(db, path, died_at)
     if mark := doubt.mark_of(db):
+        account = Statement()  # it would be of another process than the checkpoint
         # Nobody knows when its process died, nor what was uploaded meanwhile.
         sendable_until, uploads, why = now + AHEAD_S, False, LOST
         doubtful = doubt.lease_doubtful(db, options, mark, sendable_until)
         note = _note(mark, now, doubtful)
         db.execute("INSERT INTO notes VALUES (?, NULL, ?)", (now, note))
-    db.execute(_ADD_MAYBE, (why, sendable_until, uploads))
-    db.execute(_MARK_AMBIGUOUS, (sendable_until, uploads))
+    learned = _learn(db, account, died_at, (why, sendable_until, uploads))
+    doubts = "" if note else learned.in_words(sendable_until - died_at)
     kept = ""
     if options.on_ambiguous == "close":
         db.execute(_CLOSE_AMBIGUOUS, (GIVEN_UP, now))
@@ -240,7 +247,47 @@ def take_up(
     (sessions,) = db.execute("SELECT count(*) FROM sessions").fetchone()
     sql = "INSERT INTO sessions (number, started_at, changed) VALUES (?, ?, ?)"
     db.execute(sql, (sessions + 1, now, changed))
-    return _remains(db, path, options, sessions, note)
+    return _remains(db, path, options, sessions, (note, doubts))
+
+
+class _Learned(NamedTuple):
+    """Counts of the jobs that a dead session's accounts told of, and of tickets in doubt."""
+
+    adopted: int
+    unanswered: int  # by the accounts
+    by_time: int  # by the last sign of life
+    why: str  # the accounts did not suffice; empty if they did
+
+    def in_words(self, sendable_s: float) -> str:
+        """For the log; empty where nothing is to be said."""
+        words = []
+        if self.adopted:
+            words.append(f"{self.adopted:,} of those polled on by the account of what was sent")
+        if self.unanswered:
+            tickets = units.count(self.unanswered, "ticket")
+            words.append(f"{tickets} newly ambiguous: sent, and not answered, by the account")
+        if self.by_time:
+            tickets, within = units.count(self.by_time, "ticket"), units.seconds(sendable_s)
+            rule = f"due until {within} after the last sign of life ({self.why})"
+            words.append(f"{tickets} newly ambiguous: {rule}")
+        return "; ".join(words)
+
+
+def _learn(
+    db: sqlite3.Connection, account: Statement, died_at: float, rule: tuple[str, float, bool]
+) -> _Learned:
+    """Adopt the jobs that the account tells of, and mark what may have been sent.
+
+    A complete account knows all that was. Else ``rule`` says what may have been: why, until
+    when, and whether only after an upload.
+    """
+    adopted = sent_requests.adopt_answered(db, account.sent)
+    by_time = 0
+    if not account.is_complete:
+        by_time = db.execute(_ADD_MAYBE, rule).rowcount
+        db.execute(_MARK_AMBIGUOUS, rule[1:])
+    unanswered = sent_requests.mark_unanswered(db, account.sent, SENT, died_at)
+    return _Learned(adopted, unanswered, by_time, account.why)
 
 
 def _note(mark: doubt.Mark, now: float, doubtful: int) -> str:
@@ -263,7 +310,7 @@ def jobs_left_in_the_kiosk(db: sqlite3.Connection) -> Iterator[str]:
 
 
 def _remains(
-    db: sqlite3.Connection, path: Path, options: Options, sessions: int, note: str
+    db: sqlite3.Connection, path: Path, options: Options, sessions: int, words: tuple[str, str]
 ) -> Remains:
     begun, last_id = db.execute(
         "SELECT (SELECT max(cycle) FROM cycles), (SELECT max(id) FROM tickets)"
@@ -288,7 +335,8 @@ def _remains(
         begun=begun or 0,
         adopted=adopted,
         flags=bytes(flags),
-        note=note,
+        note=words[0],
+        doubts=words[1],
     )
 
 

@@ -11,15 +11,28 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
+from kiosk_locust import send_account
 from kiosk_locust.clock import Clock
 from kiosk_locust.delivery import Uploader
 from kiosk_locust.job import Interrupted
+from kiosk_locust.jsontext import dumps
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.mix import Mix
 from kiosk_locust.options import Options
-from kiosk_locust.record import Attempt, Download, Outcome, Record, StatusChange, Ticket, Upload
+from kiosk_locust.record import (
+    Attempt,
+    AttemptResult,
+    Download,
+    Outcome,
+    Record,
+    StatusChange,
+    Ticket,
+    Upload,
+)
 from kiosk_locust.relay.news import Closed, Kind, News, Submitted, Taken, Tried
+from kiosk_locust.relay.wire import encode
 from kiosk_locust.relay.worker import URGENT, WorkerEnd
+from kiosk_locust.send_account import SendAccount
 from kiosk_locust.share import INTERRUPT_LIMIT_S, Share
 from kiosk_locust.tickets import Hand
 from kiosk_locust.transfers.downloads import Downloads
@@ -101,6 +114,7 @@ class RemoteLedger:
         self._now = clock  # the worker's own, not the master's
         self.arrived = Event()
         self.urgent = Event()  # set when the next report is not to wait
+        self.account: SendAccount | None = None  # of what is sent here
 
     def lease(self, record: Record) -> int:
         """The master has leased it long ago; it learns what is to be submitted."""
@@ -122,14 +136,42 @@ class RemoteLedger:
         """As the master said it with its acknowledgement."""
         return (record.ticket.id, upload.name) in self._end.reused
 
+    def about_to_send(self, record: Record) -> None:
+        """The next request to submit it is sent right after this.
+
+        The master may not have heard by then what is to be submitted.
+        """
+        if self.account:
+            taken = Taken(record.user_class, record.request, record.taken_at)
+            self.account.about_to_send(record, dumps(encode(taken)))
+
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """One request to submit it has ended."""
+        if self.account:
+            self.account.ended(record, attempt)
         self._say(Kind.TRIED, record.ticket, tried=Tried(attempt, record.ambiguous))
+        if self.account and attempt.result is AttemptResult.MAYBE:
+            self.account.told(record, attempt.number, self._end.sender.said)
 
     def submit(self, record: Record) -> None:
         """It has a job id."""
         submitted = Submitted(record.job_id, record.submitted_at)
         self._say(Kind.SUBMITTED, record.ticket, submitted=submitted)
+        if self.account:
+            self.account.told(record, len(record.attempts), self._end.sender.said)
+
+    def keep_account(self, place: str, pool_size: int) -> None:
+        """Keep an account of what is sent, beside the master's ledger where that is in reach."""
+        sender = self._end.sender
+        self.account = send_account.keep_at_worker(
+            place, lambda: sender.acknowledged, pool_size=pool_size
+        )
+        self._end.account = self.account.token if self.account else ""
+
+    def close(self) -> None:
+        """Nothing more is sent; the master may read what it was not told."""
+        if self.account:
+            self.account.close()
 
     def change(self, record: Record, change: StatusChange) -> None:
         """A poll saw a new status."""

@@ -78,6 +78,7 @@ class RunLedger:
                     db, self.path, self._options, now=self._started_at, changed=changed
                 )
             )
+            ledger.within(ledger.learn_requests)  # jobs of workers may have brought some
             ledger.set_meta(
                 options=json.dumps(options_as_json(self._options)),
                 user_classes=self._mix.as_text(),

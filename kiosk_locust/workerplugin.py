@@ -19,7 +19,7 @@ from locust.exception import StopTest
 from locust.rpc import Message
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
-from kiosk_locust import callouts, events, locust_patches
+from kiosk_locust import callouts, events, locust_patches, send_account
 from kiosk_locust.breaker import BREAKER
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.endings import SIGTERM_GRACE_S
@@ -194,6 +194,7 @@ class WorkerPlugin:
             uploader=moving.uploader,
             downloads=moving.downloads,
         )
+        share.ledger.keep_account(facts.get(send_account.PLACE, ""), options.pool_size)
         recorder = Recorder(share.ledger)
         recorder.attach()
         statistics = LocustStatistics(self._environment.stats, tallies)
@@ -211,6 +212,7 @@ class WorkerPlugin:
             calm(),
             watch.stop,
             moving.close,
+            share.ledger.close,
             lambda: events.job_downloaded.remove_listener(statistics.on_downloaded),
             transport.close,
             recorder.detach,

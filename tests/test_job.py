@@ -52,6 +52,9 @@ class Book:
     def is_reused(self, record: Record, upload: Upload) -> bool:
         return False
 
+    def about_to_send(self, record: Record) -> None:
+        """See tests/test_send_account.py."""
+
     def attempt(self, record: Record, attempt: Attempt) -> None:
         self.log.append(f"attempt {attempt.result}")
 

@@ -11,7 +11,7 @@ import pytest
 
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger import Ledger
-from kiosk_locust.locking import Lock, holder, network_type
+from kiosk_locust.locking import Lock, file_system_type, holder, network_type
 
 
 def test_a_ledger_that_is_open_can_be_opened_by_nobody_else(tmp_path: Path) -> None:
@@ -58,3 +58,5 @@ def test_a_network_file_system_is_known_by_its_mount(tmp_path: Path) -> None:
     assert network_type(Path("/data/my files/run.db"), mounts) == "fuse.sshfs"
     assert network_type(Path("/data/disk/run.db"), mounts) == ""
     assert network_type(Path("/home/run.db"), mounts) == ""
+    assert file_system_type(Path("/home/run.db"), mounts) == "ext4"
+    assert file_system_type(Path("/data/disk/run.db"), mounts) == "fuseblk"

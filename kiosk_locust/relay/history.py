@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
+from kiosk_locust.errors import RelayError
+from kiosk_locust.jsontext import loads
 from kiosk_locust.record import Attempt, AttemptResult, Record, StatusChange
-from kiosk_locust.relay.news import Closed, News
+from kiosk_locust.relay.news import Closed, Kind, News, Submitted, Taken, Tried
+from kiosk_locust.relay.wire import decode
+from kiosk_locust.send_account import Sent
 from kiosk_locust.snapshot import Snapshot
 
 
@@ -47,6 +53,55 @@ def lost_attempt(worker: str, now: float) -> Attempt:
     """What may have happened at a worker that was lost."""
     text = f"worker {worker} was lost, and may have submitted it"
     return Attempt(0, now, None, None, AttemptResult.MAYBE, error=text)
+
+
+def news_of(sent: Sequence[Sent], record: Record, now: float) -> Iterator[News]:
+    """The news that a lost worker owes of a ticket that has a job, by its account.
+
+    Nothing of one that has none: its fate says what may have happened.
+    """
+    answered = next((request for request in sent if request.answer), None)
+    if answered is None:
+        return
+    news = partial(News, session=0, ticket_id=record.ticket.id)
+    taken = taken_of(answered)
+    if taken is not None and not record.user_class:
+        yield news(Kind.TAKEN, taken=taken)
+    tried = {attempt.job_id for attempt in record.attempts if attempt.job_id}
+    for request in sent:
+        attempt = attempt_of(request, "its worker was lost before it was answered", now)
+        if attempt.job_id in tried:
+            continue
+        maybe = attempt.result is AttemptResult.MAYBE
+        yield news(Kind.TRIED, tried=Tried(attempt, ambiguous=maybe))
+    job_id, sent_at = attempt_of(answered).job_id, attempt_of(answered).sent_at
+    yield news(Kind.SUBMITTED, submitted=Submitted(job_id, sent_at))
+
+
+def attempt_of(request: Sent, why: str = "", now: float = 0.0) -> Attempt:
+    """A request as an attempt; one that may have arrived says ``why``, as of ``now``."""
+    answer = request.answer
+    if answer is None:
+        return Attempt(request.number, now, None, None, AttemptResult.MAYBE, error=why)
+    return Attempt(
+        request.number,
+        answer.asked_at,
+        answer.sent_at,
+        answer.received_at,
+        AttemptResult.ACCEPTED,
+        answer.http_status,
+        job_id=answer.job_id,
+    )
+
+
+def taken_of(request: Sent) -> Taken | None:
+    """The user class and request of a ticket, if its process kept them in the account."""
+    if not request.about:
+        return None
+    try:
+        return decode(Taken, loads(request.about.decode()))
+    except (ValueError, RelayError):
+        return None
 
 
 def _close(record: Record, closed: Closed) -> None:

@@ -67,6 +67,10 @@ class Leases:
         """Those that are alive."""
         return list(self._sessions.values())
 
+    def is_on(self, worker: str) -> bool:
+        """True if a worker has a session that is alive."""
+        return worker in self._sessions
+
     def hello(self, worker: str, now: float) -> Session:
         """The session of a worker: the one it has, or a new one."""
         session = self._sessions.get(worker)

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import Protocol
 
 from kiosk_locust.record import Attempt, AttemptResult, Record, StatusChange
-from kiosk_locust.relay.history import add, add_attempt, lost_attempt
+from kiosk_locust.relay.history import add, add_attempt, lost_attempt, news_of
 from kiosk_locust.relay.leases import Fate, Leases, Lost, Session
 from kiosk_locust.relay.messages import Drain, Grant, Hello, Reply, Report, Terms, Welcome
 from kiosk_locust.relay.news import Kind, News
 from kiosk_locust.relay.pool import Pool
 from kiosk_locust.relay.window import Receiver
+from kiosk_locust.send_account import Statement
 
 #: A grant has at most so many tickets, so that no message is large.
 MOST_GRANTED = 300
@@ -32,6 +33,12 @@ class Book(Protocol):
 
         Returns whether it is to be handed out again; if not, it is closed by now.
         """
+
+    def account_of(self, worker: str) -> Statement:
+        """Read the account of a worker that was lost."""
+
+    def forget(self, worker: str) -> None:
+        """A worker was lost, and what it held was told before this."""
 
     def too_late(self, worker: str, news: News) -> None:
         """News of a ticket that is closed, or of a second job for one that has a job."""
@@ -92,7 +99,7 @@ class MasterEnd:
             return True
         self._to_answer.add(worker)
         if session.drained and self._drain is None:  # it leaves by itself
-            self._lose(self.leases.end(session), now)
+            self._lose_worker(worker, self.leases.end(session), now)
         return True
 
     def drain(self, drain: Drain) -> None:
@@ -104,7 +111,7 @@ class MasterEnd:
         """Hear no worker any more; what one still holds, it may have submitted or yet submit."""
         for session in self.leases.sessions:
             self.workers_lost += not session.drained
-            self._lose(self.leases.end(session), now)
+            self._lose_worker(session.worker, self.leases.end(session), now)
 
     @property
     def undrained(self) -> list[str]:
@@ -113,10 +120,13 @@ class MasterEnd:
 
     def turn(self, now: float) -> list[tuple[str, Reply]]:
         """Look at the time and deal; what is returned may be sent once all is durable."""
-        before = self.undrained
+        before, undrained = self.leases.sessions, set(self.undrained)
         lost = self.leases.expire(now)
-        self.workers_lost += len(set(before) - {s.worker for s in self.leases.sessions})
-        self._lose(lost, now)
+        for session in before:
+            if not self.leases.is_on(session.worker):
+                self.workers_lost += session.worker in undrained
+                its = [one for one in lost if one.worker == session.worker]
+                self._lose_worker(session.worker, its, now)
         grants = {} if self._drain else self._deal(now)
         replies = [(worker, self._fence(worker)) for worker in self._to_fence]
         self._to_fence.clear()
@@ -172,6 +182,26 @@ class MasterEnd:
         return True
 
     # -- tickets
+
+    def _lose_worker(self, worker: str, lost: list[Lost], now: float) -> None:
+        """A worker's session is over; its account may know what became of what it held."""
+        if any(one.fate is Fate.MAYBE for one in lost):
+            account = self._book.account_of(worker)
+            lost = [self._by_account(one, account, now) for one in lost]
+        self._lose(lost, now)
+        self._book.forget(worker)
+
+    def _by_account(self, one: Lost, account: Statement, now: float) -> Lost:
+        """A lost ticket with its fate by the account: submitted, open, or in doubt."""
+        if one.fate is not Fate.MAYBE:
+            return one
+        ticket_id = one.record.ticket.id
+        sent = [request for request in account.sent if request.ticket_id == ticket_id]
+        for news in news_of(sent, one.record, now):
+            self._book.happened(one.record, news, add(one.record, news))
+        if one.record.job_id:
+            return replace(one, fate=Fate.ADOPT)
+        return one if sent or not account.is_complete else replace(one, fate=Fate.REOPEN)
 
     def _lose(self, lost: list[Lost], now: float) -> None:
         for one in lost:

@@ -72,6 +72,7 @@ class Report:
     skew_bound_s: float
     trouble: str  # why this worker cannot go on; empty if it can
     figures: ProcessFigures | None = None  # what it saw of itself, now and then
+    account: str = ""  # the token of its account of what it sends; empty: it keeps none
 
 
 @dataclass(frozen=True, slots=True)

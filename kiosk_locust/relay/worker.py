@@ -54,6 +54,7 @@ class WorkerEnd:
         self.draining = False
         self.trouble = ""  # set by the owner: why the run cannot go on
         self.reused: set[tuple[int, str]] = set()  # uploads (ticket, name) that do not count
+        self.account = ""  # set by the owner before the first report; see Report
         # Set by the owner: what the process saw of itself, and who is told of a reply's delay.
         self.figures: Callable[[], ProcessFigures] | None = None
         self.on_reply: Callable[[float, float], None] | None = None
@@ -143,6 +144,7 @@ class WorkerEnd:
             self.skew.bound_s,
             self.trouble,
             self._figures_now(now),
+            self.account,
         )
 
     def _figures_now(self, now: float) -> ProcessFigures | None:

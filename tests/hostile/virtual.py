@@ -168,6 +168,9 @@ class Book:
         """Whether its ticket's upload has an earlier one's name; there is one ticket."""
         return False
 
+    def about_to_send(self, record: Record) -> None:
+        """The server's log has it."""
+
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """Kept on the record."""
 

@@ -28,6 +28,7 @@ from kiosk_locust.relay.news import Closed, Kind, News, Submitted, Taken, Tried
 from kiosk_locust.relay.pool import Pool
 from kiosk_locust.relay.wire import decode, encode
 from kiosk_locust.relay.worker import WorkerEnd
+from kiosk_locust.send_account import Answer, Sent, Statement
 
 RUN = "a" * 32
 ZERO = 1_800_000_000.0
@@ -76,12 +77,15 @@ class Ledger:
     closed: dict[int, Record] = field(default_factory=dict)
     late: list[tuple[str, News]] = field(default_factory=list)
     ambiguous: set[int] = field(default_factory=set)
+    accounts: Callable[[str], Statement] = lambda _worker: Statement()
 
     def leased(self, record: Record) -> None:
         assert record.ticket.id not in self.closed
 
     def happened(self, record: Record, news: News, added: Attempt | StatusChange | None) -> None:
         assert record.ticket.id not in self.closed
+        if record.ambiguous:
+            self.ambiguous.add(record.ticket.id)
         if news.kind is Kind.CLOSED:
             self.closed[record.ticket.id] = record
             self.on_closed(record.ticket)
@@ -91,6 +95,12 @@ class Ledger:
         if attempt:
             self.ambiguous.add(lost.record.ticket.id)
         return True
+
+    def account_of(self, worker: str) -> Statement:
+        return self.accounts(worker)
+
+    def forget(self, worker: str) -> None:
+        pass
 
     def too_late(self, worker: str, news: News) -> None:
         self.late.append((worker, news))
@@ -118,6 +128,7 @@ class Worker:
         self.said: list[News] = []
         self.rng = rng
         self._world = world
+        self._sent: list[tuple[int, Sent]] = []  # and what its sender had said by then
         self._offset_s = rng.uniform(-1000, 1000)
         self._drift = rng.uniform(-0.02, 0.02)
         self._hello_at = -100.0
@@ -203,6 +214,14 @@ class Worker:
         attempt = Attempt(1, now, now, now, AttemptResult.ACCEPTED, 200, job_id=record.job_id)
         self._say(doing, Kind.TRIED, tried=Tried(attempt, ambiguous=record.ambiguous))
         self._say(doing, Kind.SUBMITTED, submitted=Submitted(record.job_id, now))
+        answer = Answer(record.job_id, now, now, now, 200) if self.rng.random() < 0.9 else None
+        self._sent.append((self.end.sender.said, Sent(record.ticket.id, 1, b"", answer)))
+
+    def account(self, *, is_dead: bool) -> Statement:
+        """The requests that were not acknowledged; some as if it had died before the answer."""
+        acknowledged = self.end.sender.acknowledged if self.end else 0
+        sent = tuple(sent for position, sent in self._sent if position > acknowledged)
+        return Statement(sent, is_complete=is_dead, why="" if is_dead else "it is alive")
 
     def _close(self, doing: Doing, outcome: Outcome) -> None:
         closed = Closed(doing.record.job_id, outcome, "", self.masters(), 1, None, None, {})
@@ -232,7 +251,9 @@ class Worker:
 class World:
     """All of it; ``run`` lets virtual time pass until everything is closed."""
 
-    def __init__(self, trouble: Trouble, *, tickets: int, workers: int, users: int) -> None:
+    def __init__(
+        self, trouble: Trouble, *, tickets: int, workers: int, users: int, accounts: bool = False
+    ) -> None:
         self.now = ZERO - 2
         self.kiosk = Kiosk()
         self._trouble = trouble
@@ -247,6 +268,8 @@ class World:
         self._next = next(self._plan, None)
         self.closings: defaultdict[int, int] = defaultdict(int)
         self.ledger = Ledger(self._closed)
+        if accounts:
+            self.ledger.accounts = self._account_of
         self.end = MasterEnd(
             RUN, TERMS, Pool(self._take_new), self.ledger, zero_at=ZERO, facts={"host": "x"}
         )
@@ -281,6 +304,10 @@ class World:
     def is_dead(self, worker: Worker) -> bool:
         at = self.now - ZERO
         return any(w == worker.index and at >= t for w, t in self._trouble.death)
+
+    def _account_of(self, name: str) -> Statement:
+        (worker,) = [worker for worker in self.workers if worker.name == name]
+        return worker.account(is_dead=self.is_dead(worker))
 
     def send_to_master(self, worker: str, message: object) -> None:
         self._send(worker, "master", message)

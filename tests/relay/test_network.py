@@ -50,15 +50,16 @@ def troubles(draw: st.DrawFn) -> Trouble:
 
 
 @LIGHT
-@example(Trouble(seed=1))
-@example(Trouble(seed=2, death=((1, 0.5), (2, 0.7))))
-@example(Trouble(seed=3, hang=((0, 0.5, 9.0), (1, 0.5, 9.0))))
-@example(Trouble(seed=4, cut=((1, 0.3, 7.0),), drop=0.3, slowest_s=6.0, double=0.3))
-@given(troubles())
+@example(Trouble(seed=1), False)
+@example(Trouble(seed=2, death=((1, 0.5), (2, 0.7))), False)
+@example(Trouble(seed=2, death=((1, 0.5), (2, 0.7))), True)
+@example(Trouble(seed=3, hang=((0, 0.5, 9.0), (1, 0.5, 9.0))), True)
+@example(Trouble(seed=4, cut=((1, 0.3, 7.0),), drop=0.3, slowest_s=6.0, double=0.3), True)
+@given(troubles(), st.booleans())
 def test_every_ticket_is_closed_once_and_has_one_job_unless_it_says_that_it_may_have_two(
-    trouble: Trouble,
+    trouble: Trouble, accounts: bool
 ) -> None:
-    world = World(trouble, tickets=TICKETS, workers=WORKERS, users=25)
+    world = World(trouble, tickets=TICKETS, workers=WORKERS, users=25, accounts=accounts)
     world.run(LIMIT_S)
     assert sorted(world.closings) == list(range(TICKETS))
     assert set(world.closings.values()) == {1}
@@ -109,3 +110,14 @@ def test_the_jobs_of_a_worker_that_leaves_are_adopted_and_never_submitted_again(
     world.run(LIMIT_S)
     assert len(world.closings) == len(world.kiosk.submissions) == TICKETS
     assert not world.ledger.ambiguous
+
+
+@pytest.mark.parametrize("accounts", [False, True])
+def test_by_their_accounts_few_tickets_of_dead_workers_are_ambiguous(accounts: bool) -> None:
+    ambiguous = 0
+    for seed in range(20):
+        trouble = Trouble(seed=seed, death=((1, 0.5), (2, 0.7)))
+        world = World(trouble, tickets=TICKETS, workers=WORKERS, users=25, accounts=accounts)
+        world.run(LIMIT_S)
+        ambiguous += len(world.ledger.ambiguous)
+    assert ambiguous < 20 if accounts else ambiguous > 200
