@@ -11,6 +11,7 @@ from typing import Any
 
 from kiosk_locust import definitions
 from kiosk_locust.options import Options
+from kiosk_locust.percentiles import Percentiles
 from kiosk_locust.polling import polling
 
 #: So many of the newest ledgers of a folder are looked at.
@@ -61,12 +62,18 @@ def _advice(facts: Mapping[str, str], options: Options) -> str:
     summary = json.loads(facts["page"])["told"]["summary"]
     before, times_s = summary["polling"], summary["percentiles_s"]
     stretch = options.update_interval_s / before["interval_s"]
-    error_s, waited_s = before["error_s"], times_s["detection"]["p50"]
+    error_s, waited_s = before["error_s"], _typical(times_s["detection"])
     found = polling(
         options.update_interval_s,
         int(before["bounded"]),
-        median_s=times_s["duration"]["p50"],
+        median_s=_typical(times_s["duration"]),
         error_s=None if error_s is None else error_s * stretch,
         waited_s=None if waited_s is None or options.workload == "open" else waited_s * stretch,
+        is_few=times_s["duration_error"]["p95"] is None,
     )
     return f"by {facts['run_name']}, {found.note}" if found.note else ""
+
+
+def _typical(times_s: Mapping[str, Any]) -> float | None:
+    """See `percentiles.Percentiles.typical`, of what a ledger keeps."""
+    return Percentiles(**times_s).typical

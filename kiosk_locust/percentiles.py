@@ -34,6 +34,16 @@ class Percentiles:
     p99: float | None = None
     max: float | None = None
 
+    @property
+    def typical(self) -> float | None:
+        """The median, or the single value that there is."""
+        return self.max if self.p50 is None else self.p50
+
+    @property
+    def high(self) -> float | None:
+        """The 95th percentile, or the greatest of so few values that they have none."""
+        return self.max if self.p95 is None else self.p95
+
 
 def fewest(percent: float) -> int:
     """The number of values from which on a percentile is another rank than the greatest.

@@ -39,11 +39,13 @@ def polling(
     median_s: float | None,
     error_s: float | None,
     waited_s: float | None = None,
+    is_few: bool = False,
 ) -> Polling:
     """Judge how far an interval blurs durations of this median.
 
     ``waited_s`` is the median polling delay of a closed workload, whose users begin their next
-    job only once a poll saw the end of the last one; None in an open one.
+    job only once a poll saw the end of the last one; None in an open one. Of so few jobs that
+    they have no p95 (``is_few``), ``error_s`` is the greatest.
     """
     sharp, blurred = Polling(interval_s, bounded, error_s, None, ""), []
     if interval_s is None or not median_s:
@@ -53,7 +55,7 @@ def polling(
         worst_s = error_s
         of_them = f" ({units.count(bounded, 'job')} without finished_at)" if bounded else ""
         blurred.append(
-            f"durations are known within {units.seconds(error_s)} (p95){of_them}, beside a median"
+            f"durations are known within {units.seconds(error_s)} ({'at most' if is_few else 'p95'}){of_them}, beside a median"
             f" of {units.seconds(median_s)}"
         )
     if waited_s is not None and waited_s > BLURRED * median_s:

@@ -340,13 +340,14 @@ def _polling(
         WHERE {latencies.CHOSEN} AND ended AND ended_from <> 'finished_at'"""
     (bounded,) = db.execute(sql, given).fetchone()
     interval = run.options.get("update_interval_s")
-    errors = (times_s["duration_error"].p95, times_s["since_due_error"].p95)
+    errors = [times_s[name] for name in ("duration_error", "since_due_error")]
     return polling(
         None if interval is None else float(interval),
         bounded,
-        median_s=times_s["duration"].p50,
-        error_s=max((error for error in errors if error is not None), default=None),
-        waited_s=None if run.is_open else times_s["detection"].p50,
+        median_s=times_s["duration"].typical,
+        error_s=max((error.high for error in errors if error.high is not None), default=None),
+        waited_s=None if run.is_open else times_s["detection"].typical,
+        is_few=all(error.p95 is None for error in errors),
     )
 
 

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,21 @@ class Row:
     fields: Mapping[str, str] | None = field(default_factory=lambda: IMAGE_FIELDS)
     attempts: tuple[tuple[Any, ...], ...] = ()  # rows of attempts, without the ticket
     changes: tuple[tuple[Any, ...], ...] = ()  # rows of changes, without the ticket
+
+
+def lasting(duration_s: float, submitted_at: float = T0, **more: Any) -> Row:
+    """A job that ended so long after its submission, by its hash and by the polls around."""
+    end_at = submitted_at + duration_s
+    stamp = datetime.fromtimestamp(end_at, UTC).isoformat(timespec="microseconds")
+    values: dict[str, Any] = {
+        "submitted_at": submitted_at,
+        "duration_s": duration_s,
+        "observed_after": end_at - 0.1,
+        "observed_at": end_at + 0.1,
+        "closed_at": end_at + 0.1,
+        "fields": {**IMAGE_FIELDS, "created_at": "", "finished_at": stamp, "updated_at": stamp},
+    }
+    return Row(**{**values, **more})
 
 
 def never_leased(number: int, **given: Any) -> Row:

@@ -19,7 +19,7 @@ from typing import Any
 from tests.faults.oracle import Judgement, Witness, judge
 from tests.faults.plan import Plan
 from tests.real import ROOT, Finished, Locust, Simulator, wait_until
-from tests.test_distributed import processes
+from tests.servers import processes
 
 LOCUSTFILE = ROOT / "tests" / "locustfiles" / "by_ticket.py"
 NAME = "paper"

@@ -300,6 +300,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def processes(number: int) -> tuple[str, ...]:
+    """Locust's arguments for so many workers, on no port where another run may be."""
+    port = str(free_port())
+    return "--processes", str(number), "--master-port", port, "--master-bind-port", port
+
+
 @contextlib.contextmanager
 def refusing_url() -> Iterator[str]:
     """Give the URL of a port that refuses connections, and is given to nobody else."""

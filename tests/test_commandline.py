@@ -197,7 +197,7 @@ def test_the_help_names_flag_environment_and_default() -> None:
     text = " ".join(get_parser().format_help().split())
     assert "Kiosk options" in text
     assert "--update-interval <s>" in text
-    assert "Time between two polls of a job. Default: 10. Environment: UPDATE_INTERVAL." in text
+    assert "unless given. Default: 10. Environment: UPDATE_INTERVAL." in text
 
 
 def test_secrets_never_reach_the_parser() -> None:

@@ -15,7 +15,8 @@ from tests.ledgers import IMAGE_FIELDS, T0, Row, make
 
 
 def job(number: int, end_s: float, **more: Any) -> Row:
-    """An image that was worked on for 0.5 s, waited for 1 s, and ended so long after T0."""
+    """An image that took 2 s, of which it waited 1.5 s unless ``queue_wait_s`` says else, and ended so long after T0."""
+    work_s = 2.0 - (more.get("queue_wait_s") or 1.5)
     values: dict[str, Any] = {
         "number": number,
         "due_at": T0 + end_s - 2.0,
@@ -26,7 +27,7 @@ def job(number: int, end_s: float, **more: Any) -> Row:
         "observed_after": T0 + end_s - 0.1,
         "observed_at": T0 + end_s + 0.1,
         "closed_at": T0 + end_s + 0.1,
-        "fields": {**IMAGE_FIELDS, "created_at": "", "total_time": "0.5"},
+        "fields": {**IMAGE_FIELDS, "created_at": "", "total_time": f"{work_s:g}"},
     }
     return Row(**{**values, **more})
 

@@ -14,17 +14,11 @@ from typing import Any
 
 from tests.plays import sees
 from tests.real import ROOT, Finished, Locust, Simulator, simulator, wait_until
-from tests.servers import free_port
+from tests.servers import free_port, processes
 
 LOCUSTFILES = ROOT / "tests" / "locustfiles"
 #: Each ticket has an image of its own, so that the server's log tells which one was submitted.
 BY_NUMBER = LOCUSTFILES / "by_number.py"
-
-
-def processes(number: int) -> tuple[str, ...]:
-    """Not on Locust's own port, where another run of this machine may be."""
-    port = str(free_port())
-    return "--processes", str(number), "--master-port", port, "--master-bind-port", port
 
 
 @dataclass

@@ -14,13 +14,12 @@ from kiosk_locust.signals import APART_S
 from tests.plays import sees
 from tests.proxies import Proxy
 from tests.real import Locust, simulator, wait_until
-from tests.servers import free_port
+from tests.servers import free_port, processes
 from tests.test_distributed import (
     BY_NUMBER,
     Seen,
     cluster,
     nothing_is_lost_or_doubled_in_silence,
-    processes,
     submissions,
     submitted,
 )

@@ -135,17 +135,18 @@ def test_without_any_stamp_the_end_is_the_middle_between_the_last_two_polls(
 
 
 def test_a_job_that_did_not_end_counts_as_infinite(tmp_path: Path) -> None:
-    rows = [replace(job(), number=number) for number in range(3)]
-    rows.append(
+    rows = [replace(job(), number=number) for number in range(98)]
+    rows += [
         replace(
             job(outcome="timeout", status="predicting", fields={"finished_at": ""}),
-            number=3,
+            number=number,
             observed_at=None,
             duration_s=None,
             duration_from=None,
             observed_after=T0 + 60,
         )
-    )
+        for number in (98, 99)
+    ]
     found = summary(tmp_path, *rows).latency["since_due"]
     assert found["p50"]["value_s"] == pytest.approx(3.0, abs=1e-5)
     assert (found["p99"]["value_s"], found["p99"]["is_least"]) == (60.0, True)

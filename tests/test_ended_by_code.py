@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.real import Finished, Simulator, run_locust, simulator
+from tests.servers import processes
 
 LOCUSTFILE = Path(__file__).parent / "locustfiles" / "ends_run.py"
 PLACES = ("job_submitted", "job_status", "job_closed", "request", "KioskUser.request", "task")
@@ -133,7 +134,7 @@ def test_sys_exit_in_quitting_comes_after_the_results(kiosk: Simulator, tmp_path
 def test_workers_end_the_run_for_all(
     kiosk: Simulator, tmp_path: Path, where: str, how: str
 ) -> None:
-    finished = run(tmp_path, kiosk, where, how, "--processes", "2")
+    finished = run(tmp_path, kiosk, where, how, *processes(2))
     # The master has listeners of its own, and their exit code.
     code = 3 if (where, how) == ("job_closed", "exit 3") else 2
     check_interrupted(finished, kiosk, "exit code 2: ", code)
@@ -143,6 +144,6 @@ def test_workers_end_the_run_for_all(
 def test_a_distributed_test_that_is_ended_as_it_starts_ends_all_processes(
     kiosk: Simulator, tmp_path: Path, how: str
 ) -> None:
-    finished = run(tmp_path, kiosk, "test_start", how, "--processes", "2", AT_CALL="1")
+    finished = run(tmp_path, kiosk, "test_start", how, *processes(2), AT_CALL="1")
     assert finished.code in (2, 3), finished.output
     assert len(kiosk.submissions) == 0

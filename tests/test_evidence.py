@@ -33,6 +33,10 @@ def refused(number: int, at: float) -> tuple[Any, ...]:
     return (number, at, None, None, "not sent", None, REFUSED, None)
 
 
+def busy(number: int, at: float) -> tuple[Any, ...]:
+    return (number, at, at, at + 0.1, "refused", 503, "503 (busy)", None)
+
+
 def evidence(path: Path, rows: list[Row], **options: Any) -> Facts:
     told = {"workload": "open", "update_interval_s": 1.0, **options}
     ledger = make(path, rows, options=told, ended_by="SIGINT")
@@ -157,7 +161,7 @@ def test_tickets_without_an_end_are_counted_by_what_became_of_them(tmp_path: Pat
         never_leased(0, due_at=T0 + 5, closed_at=end),
         never_leased(1, due_at=T0 + 50, closed_at=end),
         never_leased(2, due_at=None, closed_at=end),
-        lasting(3, 1.0, **no_job, attempts=(refused(1, T0 + 3),)),
+        lasting(3, 1.0, **no_job, attempts=(busy(1, T0 + 3),)),
         lasting(4, 1.0, **open_),
         lasting(5, 1.0, **{**open_, "outcome": "timeout"}),
         *(

@@ -12,6 +12,7 @@ import pytest
 
 from kiosk_locust.repeats import EVERY_S, FIRST, RepeatFilter
 from tests.real import Finished, Locust, Simulator, simulator
+from tests.servers import processes
 
 LOCUSTFILES = Path(__file__).parent / "locustfiles"
 
@@ -37,18 +38,23 @@ def lines(finished: Finished, text: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "settings"),
+    ("workers", "arguments", "settings"),
     [
-        (("--tags", "other"), {}),
-        ((), {"LOCUST_TAGS": "other"}),
-        (("--tags", "other", "--exclude-tags", "more"), {}),
-        (("--processes", "2", "--tags", "other"), {}),
+        (0, ("--tags", "other"), {}),
+        (0, (), {"LOCUST_TAGS": "other"}),
+        (0, ("--tags", "other", "--exclude-tags", "more"), {}),
+        (2, ("--tags", "other"), {}),
     ],
 )
 def test_tags_have_no_effect_on_jobs(
-    kiosk: Simulator, tmp_path: Path, arguments: tuple[str, ...], settings: dict[str, str]
+    kiosk: Simulator,
+    tmp_path: Path,
+    workers: int,
+    arguments: tuple[str, ...],
+    settings: dict[str, str],
 ) -> None:
-    finished = run(tmp_path, kiosk, *arguments, **settings)
+    several = processes(workers) if workers else ()
+    finished = run(tmp_path, kiosk, *several, *arguments, **settings)
     assert (finished.code, finished.outcomes) == (0, {"done": 20}), finished.output
     assert len(kiosk.submissions) == 20
     assert "Kiosk submits all of its jobs: tags have no effect on them" in finished.output
@@ -111,7 +117,7 @@ def test_a_run_without_a_user_that_can_take_jobs_ends(
 def test_a_run_whose_workers_have_no_such_user_ends(
     kiosk: Simulator, tmp_path: Path, fault: str
 ) -> None:
-    finished = run(tmp_path, kiosk, "--processes", "2", FAULT=fault)
+    finished = run(tmp_path, kiosk, *processes(2), FAULT=fault)
     assert finished.code == 2, finished.output
     assert "user" in finished.output.splitlines()[-1]
     assert len(finished.jobs) == 20

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.real import CLEAN, ROOT, UNJUDGED, Finished, Simulator, run_locust, simulator
+from tests.servers import processes
 
 PROGRAMS = Path(__file__).parent / "programs"
 LOCUSTFILES = Path(__file__).parent / "locustfiles"
@@ -132,15 +133,16 @@ def test_an_http_user_beside_has_the_programs_kiosk(kiosk: Simulator, tmp_path: 
     assert (finished.code, finished.outcomes) == (0, {"done": 6}), finished.output
 
 
-@pytest.mark.parametrize("processes", [(), ("--processes", "2")])
+@pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("is_simulated", [False, True])
 def test_an_http_user_without_a_host_visits_the_kiosk(
-    tmp_path: Path, processes: tuple[str, ...], *, is_simulated: bool
+    tmp_path: Path, workers: int, *, is_simulated: bool
 ) -> None:
     with simulator() as kiosk:
         finished = run_locust(
             tmp_path,
-            *("-u", "6", "-r", "20", "--count", "8", "--json-file", "stats", *processes),
+            *("-u", "6", "-r", "20", "--count", "8", "--json-file", "stats"),
+            *(processes(workers) if workers else ()),
             locustfile=LOCUSTFILES / "hostless_http.py",
             **({} if is_simulated else {"host": kiosk.url}),
         )

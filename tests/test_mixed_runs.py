@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.real import Finished, Locust, Simulator, run_locust, simulator, wait_until
-from tests.servers import free_port
+from tests.servers import free_port, processes
 
 LOCUSTFILES = Path(__file__).parent / "locustfiles"
 MIXED = LOCUSTFILES / "mixed.py"
@@ -51,11 +51,6 @@ def farthest(kinds: list[str], share: float = 0.25) -> float:
     return most
 
 
-def processes() -> tuple[str, ...]:
-    port = str(free_port())
-    return "--processes", "2", "--master-port", port, "--master-bind-port", port
-
-
 def mixed(folder: Path, *arguments: str, **settings: Any) -> Finished:
     folder.mkdir(exist_ok=True)
     return run_locust(folder, *arguments, locustfile=MIXED, **settings)
@@ -81,7 +76,7 @@ def test_the_same_seed_gives_each_ticket_the_same_type_in_one_process_and_in_thr
     tmp_path: Path,
 ) -> None:
     orders = []
-    for name, arguments in (("one", ()), ("again", ()), ("three", processes())):
+    for name, arguments in (("one", ()), ("again", ()), ("three", processes(2))):
         with simulator() as kiosk:
             finished = mixed(tmp_path / name, *FORTY, *arguments, host=kiosk.url)
             assert (finished.code, finished.outcomes) == (0, {"done": 40}), finished.output

@@ -3,7 +3,6 @@ from __future__ import annotations
 import math
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +12,7 @@ from kiosk_locust import percentiles
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.percentiles import Percentiles
 from kiosk_locust.summary import Summary, summarise
-from tests.ledgers import IMAGE_FIELDS, T0, Row, make, never_leased
+from tests.ledgers import IMAGE_FIELDS, T0, Row, lasting, make, never_leased
 
 
 def summary(
@@ -31,8 +30,8 @@ def test_every_outcome_is_counted_and_those_of_no_ticket_are_0(tmp_path: Path) -
 
 def test_the_makespan_goes_from_the_first_due_time_to_the_last_end(tmp_path: Path) -> None:
     rows = [
-        Row(submitted_at=T0 + 1, duration_s=20.0),
-        Row(submitted_at=T0 + 2, duration_s=3.0),
+        lasting(20.0, T0 + 1),
+        lasting(3.0, T0 + 2),
         Row(submitted_at=T0 + 30, duration_s=None, outcome="timeout"),
     ]
     found = summary(tmp_path, *rows)
@@ -43,17 +42,16 @@ def test_the_makespan_goes_from_the_first_due_time_to_the_last_end(tmp_path: Pat
 def test_the_makespan_of_a_closed_workload_begins_when_its_first_job_is_taken(
     tmp_path: Path,
 ) -> None:
-    own: dict[str, Any] = {"due_at": None, "fields": {**IMAGE_FIELDS, "created_at": ""}}
     rows = [
-        Row(taken_at=T0 + 2, submitted_at=T0 + 3, duration_s=5.0, **own),
-        Row(taken_at=T0 + 1, submitted_at=T0 + 4, duration_s=6.0, **own),
+        lasting(5.0, T0 + 3, taken_at=T0 + 2, due_at=None),
+        lasting(6.0, T0 + 4, taken_at=T0 + 1, due_at=None),
     ]
     assert summary(tmp_path, *rows, workload="closed").makespan_s == 9.0
 
 
 def test_throughput_counts_what_was_done_in_jobs_and_in_images(tmp_path: Path) -> None:
     rows = [
-        Row(duration_s=10.0, images_done=6, images_failed=4, outcome="partial"),
+        lasting(10.0, images_done=6, images_failed=4, outcome="partial"),
         Row(),
         Row(images_done=0, images_failed=1, outcome="failed"),
     ]
@@ -63,7 +61,7 @@ def test_throughput_counts_what_was_done_in_jobs_and_in_images(tmp_path: Path) -
 
 
 def test_a_single_job_has_its_figures_and_neither_a_rate_nor_a_regime(tmp_path: Path) -> None:
-    found = summary(tmp_path, Row(duration_s=1.25))
+    found = summary(tmp_path, lasting(1.25))
     assert (found.makespan_s, found.jobs_per_s, found.images_per_s) == (1.25, None, None)
     assert (found.plateau_jobs_per_s, found.plateau_images_per_s) == (None, None)
     assert found.regime.kind == "unknown"

@@ -23,7 +23,7 @@ from typing import Any
 from tests.inputs import pictures
 from tests.plays import sees
 from tests.real import Finished, Locust, run_locust, simulator, wait_until
-from tests.test_distributed import processes
+from tests.servers import processes
 
 NAME = "image.png"
 

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import tifffile
 from PIL import Image
 
 from tests.docs.blocks import blocks, shell_lines
@@ -104,7 +106,8 @@ SCENES = (
     )),
     Scene("an upload", (
         Step(f"{KIOSK} --mode upload --file FOLDER"),
-        Step(f"{KIOSK} --mode upload --file ~/plate7 -u 20 --job-type mesmer --channels 0,1,"),
+        Step(f"{KIOSK} --mode upload --file ~/plate7 -u 20 --job-type mesmer",
+             "--file two_channels"),
     ), leaves="results/*_results/*.zip"),
     Scene("a run that is ended", (
         Step(f"{KIOSK} -u 300 -r 5 --update-interval 1 {BESIDE}", CUT, (2,)),
@@ -158,6 +161,8 @@ class Stage:
         plate.mkdir()
         for number in range(4):
             Image.new("L", (8, 8)).save(plate / f"well{number}.png")
+        (folder / "two_channels").mkdir()
+        tifffile.imwrite(folder / "two_channels" / "well.tif", np.zeros((2, 8, 8), np.uint16))
         custom = [text for where, text in blocks("python") if where.startswith("docs/howto/custom")]
         (folder / "my_kiosk.py").write_text(custom[0], "utf-8")
         settings = {"UPDATE_INTERVAL": "0.2", "MANAGER_REFRESH_RATE": "60"}

@@ -21,4 +21,4 @@ class Segmentation(Named):
 
 
 class Mesmer(Named):
-    overrides: ClassVar[dict[str, str]] = {"job_type": "mesmer", "channels": "0,1,"}
+    overrides: ClassVar[dict[str, str]] = {"job_type": "mesmer"}
