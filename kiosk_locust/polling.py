@@ -54,8 +54,9 @@ def polling(
     if error_s is not None and error_s > BLURRED * median_s:
         worst_s = error_s
         of_them = f" ({units.count(bounded, 'job')} without finished_at)" if bounded else ""
+        known = f"{units.seconds(error_s)} ({'at most' if is_few else 'p95'})"
         blurred.append(
-            f"durations are known within {units.seconds(error_s)} ({'at most' if is_few else 'p95'}){of_them}, beside a median"
+            f"durations are known within {known}{of_them}, beside a median"
             f" of {units.seconds(median_s)}"
         )
     if waited_s is not None and waited_s > BLURRED * median_s:

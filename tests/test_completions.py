@@ -15,7 +15,7 @@ from tests.ledgers import IMAGE_FIELDS, T0, Row, make
 
 
 def job(number: int, end_s: float, **more: Any) -> Row:
-    """An image that took 2 s, of which it waited 1.5 s unless ``queue_wait_s`` says else, and ended so long after T0."""
+    """An image that took 2 s, of which it waited 1.5 s or ``queue_wait_s``; its end after T0."""
     work_s = 2.0 - (more.get("queue_wait_s") or 1.5)
     values: dict[str, Any] = {
         "number": number,

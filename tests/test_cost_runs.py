@@ -54,7 +54,9 @@ def test_a_run_s_cost_is_in_ledger_results_and_closing_table_and_no_secret_is_an
     assert result["cost"]["asked"] == f"GRAFANA_HOST ({kiosk.url})"
     assert result["cost"]["trouble"] is None
     # Two n1-standard-4 on demand, and one n1-highmem-2 with a T4, spot, in us-west1.
-    hours = (result["ended_at"] - result["started_at"]) / 3600
+    jobs = result["job_data"]
+    due_at = min(job["due_at"] for job in jobs)
+    hours = (max(job["due_at"] + job["since_due_s"] for job in jobs) - due_at) / 3600
     assert cpu == pytest.approx(2 * 0.189999 * hours)
     assert gpu == pytest.approx((0.041722 + 0.175) * hours)
     assert total > cpu + gpu
