@@ -16,7 +16,14 @@ import gevent
 from gevent.lock import RLock
 from locust.env import Environment
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately
-from locust.runners import STATE_STOPPED, LocalRunner, Runner, WorkerRunner
+from locust.runners import (
+    STATE_RUNNING,
+    STATE_SPAWNING,
+    STATE_STOPPED,
+    LocalRunner,
+    Runner,
+    WorkerRunner,
+)
 from locust.user.task import TaskSet
 
 from kiosk_locust.breaker import BREAKER
@@ -207,6 +214,12 @@ class SafeLocalRunner(SafeEnd, LocalRunner):
         assert isinstance(runner, SafeLocalRunner)  # noqa: S101  what was just set
         runner._end = RLock()
         return runner
+
+    def start(self, *arguments: Any, **keywords: Any) -> None:
+        """Begin a test; its end need not wait for that of the one before, which may take long."""
+        if self.state not in (STATE_RUNNING, STATE_SPAWNING):
+            self._end = RLock()
+        super().start(*arguments, **keywords)
 
     def stop(self) -> None:
         """End the test, and wait for that unless it would wait for the caller."""
