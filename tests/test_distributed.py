@@ -188,7 +188,7 @@ def killed_hung_and_joined(folder: Path) -> Seen:
         run.workers[1].signal(signal.SIGSTOP)
         run.join()
         wait_until(  # it was taken for dead, and others have what it held
-            lambda: len(set(re.findall(r"worker (\S+) was lost", run.master.output))) == 2,
+            lambda: len(set(re.findall(r"worker (\S+) (?:is|was) lost", run.master.output))) == 2,
             40,
             what="the loss of both",
         )
