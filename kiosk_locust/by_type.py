@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kiosk_locust.latencies import COLUMNS
-from kiosk_locust.measures import ENDED
 from kiosk_locust.percentiles import SHARES, Percentiles, of_values
 from kiosk_locust.quality import censoring
 from kiosk_locust.record import Outcome
@@ -29,7 +28,8 @@ _FROM = """FROM temp.times JOIN tickets ON tickets.id = times.ticket_id
     WHERE (:cycle IS NULL OR tickets.cycle = :cycle)"""
 _COUNTS = f"""SELECT {_TYPE}, tickets.outcome, count(*), count(tickets.job_id),
     coalesce(sum(tickets.images_done), 0), coalesce(sum(tickets.images_failed), 0),
-    coalesce(sum(times.kept), 0), coalesce(sum(times.images_done) FILTER (WHERE times.kept), 0)
+    coalesce(sum(times.kept), 0), coalesce(sum(times.images_done) FILTER (WHERE times.kept), 0),
+    coalesce(sum(times.ended), 0)
     {_FROM} GROUP BY 1, 2 ORDER BY 1"""
 #: Of each duration, its seconds and whether the job ended; those with neither are no jobs.
 _LIVES = f"""SELECT {_TYPE}, {
@@ -55,7 +55,7 @@ class OfType:
 
     tickets: int
     outcomes: dict[str, int]  # every outcome, those of no ticket as 0
-    ended: int  # done, partial or failed
+    ended: int  # a poll saw their end
     not_ended: int
     submitted: int
     images_done: int
@@ -79,20 +79,20 @@ def by_job_type(
     lives = _lives(db, cycle, names)
     found: dict[str, OfType] = {}
     useful: dict[str, tuple[int, int]] = {}
-    for job_type, outcome, tickets, jobs, done, failed, kept, kept_images in rows:
+    for job_type, outcome, tickets, jobs, done, failed, kept, kept_images, ended in rows:
         name = names.get(job_type, UNKNOWN)
         of_type = found.setdefault(name, _of_no_job())
         of_type.tickets += tickets
         if outcome in of_type.outcomes:
             of_type.outcomes[outcome] += tickets
         of_type.submitted += jobs
+        of_type.ended += ended
         of_type.images_done += done
         of_type.images_failed += failed
         before = useful.get(name, (0, 0))
         is_useful = outcome in (Outcome.DONE, Outcome.PARTIAL)
         useful[name] = (before[0] + kept * is_useful, before[1] + kept_images)
     for name, of_type in found.items():
-        of_type.ended = sum(of_type.outcomes[outcome] for outcome in ENDED)
         of_type.not_ended = of_type.tickets - of_type.ended
         of_type.jobs_per_s, of_type.images_per_s = (
             number / span_s if span_s else None for number in useful[name]

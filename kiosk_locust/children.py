@@ -20,6 +20,8 @@ POLLS = 3
 PACKING_S = 120.0
 _ID = re.compile(r":[0-9a-f]{32}\Z")
 _SHOWN = 60  # characters of an entry
+_LISTS = ("children", "children:done", "children:failed")
+_STAMPS = ("updated_at", "updated_by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,22 @@ def children_of(snapshot: Snapshot, job_id: str) -> Children:
 class Stall:
     """Looks at each poll of a ZIP, and tells when it will not end."""
 
-    __slots__ = ("_same", "_since", "_state")
+    __slots__ = (
+        "_children",
+        "_lists",
+        "_lists_since",
+        "_same",
+        "_same_stamps",
+        "_stamps",
+        "_stamps_since",
+    )
 
     def __init__(self) -> None:
-        self._state: tuple[object, ...] = ()
-        self._since = 0.0
-        self._same = 0  # polls that saw the state of the one before
+        self._lists: tuple[str, ...] = ()
+        self._stamps: tuple[str, ...] = ()
+        self._children: Children | None = None  # those in the lists, once they were looked at
+        self._lists_since = self._stamps_since = 0.0
+        self._same = self._same_stamps = 0  # polls that saw those of the one before
 
     def look(self, snapshot: Snapshot, job_id: str, now: float) -> str:
         """Why the ZIP will not end, by its hash at ``now`` (epoch s); empty while it may.
@@ -72,23 +84,35 @@ class Stall:
         has a whole key, updated_at counts as well, and it must be so for PACKING_S.
         """
         if snapshot.status != "waiting" or not snapshot.fields.get("children"):
-            self._state = ()
+            self._lists = ()
             return ""
-        children = children_of(snapshot, job_id)
-        if not children.have_ended:
-            self._state = ()
-            return ""
-        state: tuple[object, ...] = (children,)
-        if not children.pieces:
-            state += (snapshot.fields.get("updated_at"), snapshot.fields.get("updated_by"))
-        if state != self._state:
-            self._state, self._since, self._same = state, now, 0
+        lists = tuple(snapshot.fields.get(name, "") for name in _LISTS)
+        stamps = tuple(snapshot.fields.get(name, "") for name in _STAMPS)
+        if lists != self._lists:
+            self._lists, self._stamps, self._children = lists, stamps, None
+            self._lists_since = self._stamps_since = now
+            self._same = self._same_stamps = 0
             return ""
         self._same += 1
-        for_s = now - self._since
-        if self._same < POLLS or (for_s < PACKING_S and not children.pieces):
+        if stamps != self._stamps:
+            self._stamps, self._stamps_since, self._same_stamps = stamps, now, 0
+        else:
+            self._same_stamps += 1
+        if self._same < POLLS:  # the lists of thousands of children are taken apart no sooner
             return ""
-        return _reason(children, self._same, for_s)
+        if self._children is None:
+            self._children = children_of(snapshot, job_id)
+        return self._why(self._children, now)
+
+    def _why(self, children: Children, now: float) -> str:
+        if not children.have_ended:
+            return ""
+        if children.pieces:
+            return _reason(children, self._same, now - self._lists_since)
+        for_s = now - self._stamps_since
+        if self._same_stamps < POLLS or for_s < PACKING_S:
+            return ""
+        return _reason(children, self._same_stamps, for_s)
 
 
 def _reason(children: Children, polls: int, for_s: float) -> str:

@@ -22,7 +22,8 @@ END_AT = "CASE WHEN ended THEN ended_at END"
 START_AT = "coalesce(due_at, (SELECT taken_at FROM tickets WHERE id = ticket_id))"
 
 _GOOD = f"{CHOSEN} AND outcome IN ('done', 'partial') AND images_done > 0"
-_MAKESPANS = f"SELECT cycle, max({END_AT}) - min({START_AT}) FROM temp.times GROUP BY cycle"
+_MAKESPANS = f"""SELECT cycle, max({END_AT}) - min({START_AT}) FROM temp.times
+    WHERE (:cycle IS NULL OR cycle = :cycle) GROUP BY cycle"""
 _TRACKS = f"""CREATE TEMP TABLE tracks AS
     SELECT cycle, min(end_at) AS begin, max(end_at) AS until, count(*) AS jobs FROM
     (SELECT cycle, {END_AT} AS end_at FROM temp.times WHERE {_GOOD} AND end_at IS NOT NULL)
@@ -35,9 +36,10 @@ _BINS = f"""SELECT track, min(bins - 1, CAST((end_at - begin) / width_s AS INTEG
     GROUP BY 1, 2"""
 #: The times in which jobs waited in the queue: jobs that ended, and jobs never seen in work.
 _WAITS = """SELECT cycle AS of_cycle, submitted_at AS since, submitted_at + queue_wait_s AS till
-    FROM temp.times WHERE queue_wait_s > 0
+    FROM temp.times WHERE queue_wait_s > 0 AND (:cycle IS NULL OR cycle = :cycle)
     UNION ALL SELECT times.cycle, times.submitted_at, times.submitted_at + times.duration_s
-    FROM temp.times JOIN tickets ON id = ticket_id WHERE ended = 0 AND status = 'new'"""
+    FROM temp.times JOIN tickets ON id = ticket_id WHERE ended = 0 AND status = 'new'
+    AND (:cycle IS NULL OR times.cycle = :cycle)"""
 _KNOWN_WAITS = f"SELECT count(queue_wait_s), count(*) FROM temp.times WHERE {_GOOD}"
 #: The processing time of a job where no stage of it is known: at most what it did not wait.
 _UNQUEUED = f"""SELECT duration_s - coalesce(queue_wait_s, 0) FROM temp.times
@@ -55,7 +57,7 @@ def find_plateau(db: sqlite3.Connection, cycle: int | None, processing_s: float 
     given = {"cycle": cycle}
     if processing_s is None:
         processing_s = percentiles.of(db, _UNQUEUED, given).p50
-    makespans_s = dict(db.execute(_MAKESPANS).fetchall())
+    makespans_s = dict(db.execute(_MAKESPANS, given).fetchall())
     db.execute("DROP TABLE IF EXISTS temp.tracks")
     db.execute(_TRACKS, given)
     return plateau(_tracks(db, given, makespans_s, processing_s))

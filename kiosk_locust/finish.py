@@ -302,7 +302,11 @@ class Finish:
             with reckoning:
                 return ends(reckoning.db, reckoning.times)
 
-        return self._reckoned(last_ends, "when the last job ended is not known")
+        try:
+            return self._reckoned(last_ends, "when the last job ended is not known")
+        except LedgerError as error:  # its disk may be full; the cost is asked for all the same
+            logger.warning("the cost is counted until the run's end: %s", error)
+            return {}
 
     def judge(self) -> None:
         """Whether the numbers count, and what became of thresholds; kept in the ledger."""

@@ -77,6 +77,5 @@ def _line(gap: Gap, start_at: float | None) -> str:
         if start_at is None
         else f" {units.seconds(gap.begin - start_at)} after the first due time"
     )
-    return (
-        f"by {gap.ended_by or 'an unknown cause'}{at}, resumed {units.seconds(gap.seconds)} later"
-    )
+    why = gap.ended_by or "the cause is not known"
+    return f"ended{at} ({why}), resumed {units.seconds(gap.seconds)} later"

@@ -164,7 +164,9 @@ class _Lost(NamedTuple):
 
 def work_out(read: Read, clocks: Clocks, kept: Kept | None, changes: Changes) -> Worked:
     """The times of one job; ``kept`` is what is kept of its cycle, None: all."""
-    has_ended = read.outcome in _ENDED
+    # A job that was given up as failed (a ZIP that waits for ever) did not end, as far as is known.
+    was_seen = read.observed_at is not None or read.duration_s is not None
+    has_ended = read.outcome in _ENDED and was_seen
     zipped = is_zip(read.file, read.job_id or "")
     due_at, taken_at, at = read.due_at, read.taken_at, read.at
     head = (

@@ -51,7 +51,7 @@ class RepeatFilter(logging.Filter):
         """Whether ``record`` is to be logged; one that repeats is shortened."""
         if record.levelno < logging.ERROR:
             return True
-        text = record.getMessage()
+        text = _text(record)
         kind = self._kind_of(record, text)
         kind.count += 1
         if kind.count == 1:
@@ -82,6 +82,13 @@ class RepeatFilter(logging.Filter):
                 key, line = (record.name, record.levelno, ""), "another error"
             kind = self._kinds.setdefault(key, _Kind(line, record.name, record.levelno))
         return kind
+
+
+def _text(record: logging.LogRecord) -> str:
+    """The message, with the error that a traceback behind it would end with."""
+    error = record.exc_info[1] if record.exc_info else None
+    text = record.getMessage()
+    return text if error is None else f"{text}: {error!r}"
 
 
 def _first_line(text: str) -> str:

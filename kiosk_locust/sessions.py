@@ -98,9 +98,8 @@ def interrupted(found: Sequence[Gap]) -> str:
         return ""
     seconds = units.seconds(sum(gap.seconds for gap in found))
     if len(found) == 1:
-        return (
-            f"the run was interrupted once ({found[0].ended_by or 'not known why'}), for {seconds}"
-        )
+        why = found[0].ended_by or "the cause is not known"
+        return f"the run was interrupted once ({why}), for {seconds}"
     return f"the run was interrupted {len(found):,} times, for {seconds} in all"
 
 

@@ -45,6 +45,6 @@ NEVER_LEASED = """INSERT INTO tickets
     SET state = 'closed', outcome = excluded.outcome, reason = excluded.reason,
     closed_at = excluded.closed_at WHERE state <> 'closed'"""
 
-#: Of a ticket: something of it was sent, a submission or its file.
+#: Of a ticket: something of it was sent, a submission or its whole file.
 WAS_SENT = """(EXISTS (SELECT 1 FROM attempts WHERE ticket_id = id AND result <> 'not sent')
-    OR EXISTS (SELECT 1 FROM uploads WHERE ticket_id = id))"""
+    OR EXISTS (SELECT 1 FROM uploads WHERE ticket_id = id AND name IS NOT NULL))"""

@@ -13,7 +13,7 @@ from typing import Any
 from kiosk_locust import by_type, latencies, moved, percentiles
 from kiosk_locust.completions import END_AT, START_AT, find_plateau
 from kiosk_locust.headline import headline, pause_lines
-from kiosk_locust.measures import ENDED, STAGE_FIELDS
+from kiosk_locust.measures import STAGE_FIELDS
 from kiosk_locust.moved import Moved
 from kiosk_locust.percentiles import Percentiles
 from kiosk_locust.polling import Polling, polling
@@ -119,7 +119,7 @@ class Summary:
     workload: str
     tickets: int
     outcomes: Mapping[str, int]  # every outcome, those of no ticket as 0
-    ended: int  # done, partial or failed: percentiles are over these
+    ended: int  # a poll saw their end: percentiles are over these
     not_ended: int
     never_begun: int
     submitted: int
@@ -209,7 +209,9 @@ def summarise_open(
     ).fetchone()
     counted = _tally(db, "outcome", "tickets", given)
     outcomes = {outcome.value: counted.get(outcome.value, 0) for outcome in Outcome}
-    ended = sum(outcomes[outcome] for outcome in ENDED)
+    (ended,) = db.execute(
+        f"SELECT count(*) FROM temp.times WHERE {_CHOSEN} AND ended", given
+    ).fetchone()
     kept_span_s = _span(kept_first, kept_ended_at)
     percentiles_s = _percentiles(db, given)
     plateau = find_plateau(db, cycle, percentiles_s["total"].p50)

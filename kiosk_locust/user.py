@@ -141,7 +141,13 @@ class KioskUser(User):
         crew.joined(self)
 
         def request_for(user_class: str, ticket: Ticket) -> JobRequest:
-            return crew.one_of(user_class, self).request_for(ticket, run.options)
+            asked = crew.one_of(user_class, self)
+            try:
+                return asked.request_for(ticket, run.options)
+            except StopUser:
+                if asked is self:  # this user ends, and its ticket is another's
+                    raise gevent.GreenletExit from None
+                raise RuntimeError(f"StopUser, for a ticket of {type(self).__name__}") from None
 
         run.work(request_for)
 
@@ -170,11 +176,8 @@ class KioskUser(User):
     def request_for(self, ticket: Ticket, options: Options) -> JobRequest:
         """What ``request`` says; raises TypeError if that is no JobRequest, and what it raises."""
         default = self._default(options, ticket)
-        try:
-            with CallingOut():
-                request: object = self.request(ticket, default)
-        except StopUser:
-            raise gevent.GreenletExit from None  # this user ends, and its ticket is another's
+        with CallingOut():
+            request: object = self.request(ticket, default)
         is_known = request is self._checked and request is not None
         if is_known and not options.transfers.upload:
             return self._finished

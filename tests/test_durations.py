@@ -15,7 +15,7 @@ from kiosk_locust.reading import facts, opened
 from kiosk_locust.record import StatusChange
 from kiosk_locust.snapshot import Snapshot
 from kiosk_locust.summary import Summary, summarise_open
-from kiosk_locust.times import gather
+from kiosk_locust.times import ends, gather
 from tests.ledgers import T0, Row, make
 from tests.real import run_locust, simulator
 from tests.records import record
@@ -150,6 +150,30 @@ def test_a_job_that_did_not_end_counts_as_infinite(tmp_path: Path) -> None:
     found = summary(tmp_path, *rows).latency["since_due"]
     assert found["p50"]["value_s"] == pytest.approx(3.0, abs=1e-5)
     assert (found["p99"]["value_s"], found["p99"]["is_least"]) == (60.0, True)
+
+
+def test_a_job_that_was_given_up_as_failed_counts_as_infinite_too(tmp_path: Path) -> None:
+    """A ZIP that the Kiosk waits for for ever: its end was never seen."""
+    rows = [replace(job(), number=number) for number in range(60)]
+    rows += [
+        replace(
+            job(outcome="failed", status="waiting", fields={"finished_at": ""}),
+            number=number,
+            observed_at=None,
+            duration_s=None,
+            duration_from=None,
+            observed_after=T0 + 500,
+            closed_at=T0 + 500,
+        )
+        for number in range(60, 100)
+    ]
+    found = summary(tmp_path, *rows)
+    assert (found.ended, found.not_ended, found.outcomes["failed"]) == (60, 40, 40)
+    p95 = found.latency["duration"]["p95"]
+    assert p95["is_least"]
+    assert p95["value_s"] > 400
+    with opened(tmp_path / "run.db") as db:
+        assert ends(db, gather(db, facts(db))) == {}  # the cost goes on until the run's end
 
 
 def test_live_figures_leave_polling_delay_out_where_the_kiosk_told_the_end() -> None:

@@ -8,9 +8,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from tests.real import Locust, Simulator, run_locust, simulator, wait_until
+from tests.test_results import SCHEMA
 from tests.test_webui import WebUi
 
 
@@ -74,6 +76,7 @@ def test_a_resumed_run_tells_its_pause_by_the_time_that_it_took(
     resumed_at = time.time()
     finished = run_locust(tmp_path, "--resume", "latest", host=kiosk.url)
     (found,) = finished.results
+    jsonschema.validate(found, SCHEMA, cls=jsonschema.Draft202012Validator)
     pauses = found["summary"]["pauses"]
     (gap,) = found["gaps"]
     assert died_at - 1.0 <= gap["from"] <= died_at + 0.1
@@ -84,7 +87,7 @@ def test_a_resumed_run_tells_its_pause_by_the_time_that_it_took(
     assert pauses["makespan_s"] == pytest.approx(found["summary"]["makespan_s"] - gap["seconds"])
     lines = finished.output.splitlines()
     assert re.search(
-        r"pause +by the process died .* after the first due time, resumed", "\n".join(lines)
+        r"pause +ended .* after the first due time \(the process died\), resumed", "\n".join(lines)
     )
     assert "the run was interrupted once (the process died)" in finished.output.splitlines()[-1]
     assert "warning: the run was interrupted once" in finished.output

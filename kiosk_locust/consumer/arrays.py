@@ -73,9 +73,11 @@ class Array:
     @classmethod
     def parse(cls, text: str) -> Array | None:
         """The array that ``str`` made a text of; None for any other text."""
-        if not (parts := re.fullmatch(r"(tifffile|Pillow) ([A-Z]+) ((?:\d{1,12},?)+)", text)):
+        if not (
+            parts := re.fullmatch(r"(tifffile|Pillow) ([A-Z]+) (\d{1,12}(?:,\d{1,12})*)", text)
+        ):
             return None
-        shape = tuple(int(number) for number in parts[3].split(",") if number)
+        shape = tuple(int(number) for number in parts[3].split(","))
         return cls(Reader(parts[1]), parts[2], shape) if len(shape) == len(parts[2]) else None
 
 

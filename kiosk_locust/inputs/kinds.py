@@ -7,12 +7,13 @@ and files that were cut off. Whether every pixel can be decoded is the Kiosk's t
 from __future__ import annotations
 
 import errno
+import io
 import lzma
 import struct
 import zipfile
 import zlib
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from kiosk_locust.consumer.archive import SEPARATOR, child_name, children
 from kiosk_locust.consumer.arrays import JPEG, PNG, TIFFS, Array, array_of, jpeg_frame
@@ -88,10 +89,10 @@ def array_in_zip(file: BinaryIO) -> Array | None:
             for member in children(archive):
                 if member.file_size > MOST_UNPACKED_BYTES or len(found) == MOST_ARRAYS:
                     break
-                with archive.open(member) as content:
-                    array = array_of(
-                        cast("BinaryIO", content), member.file_size, child_name(member)
-                    )
+                with archive.open(member) as packed:
+                    # A skeleton is read here and there, and packed data from their beginning only.
+                    content = io.BytesIO(packed.read(member.file_size))
+                array = array_of(content, member.file_size, child_name(member))
                 if array is not None:
                     found.append(array)
     except (*_DAMAGE, OSError, NotImplementedError, RuntimeError):
