@@ -121,7 +121,7 @@ def _waiting(
         return {}
     steps = {track: [0] * (count * SAMPLES + 1) for track, _, _, count, _ in tracks}
     for moment, sign in (("since", 1), ("till", -1)):
-        for track, place, number in db.execute(_step_of(moment)):
+        for track, place, number in db.execute(_step_of(moment), given):
             steps[track][place] += sign * number
     return {track: list(itertools.accumulate(found))[:-1] for track, found in steps.items()}
 

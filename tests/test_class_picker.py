@@ -14,6 +14,8 @@ from tests.real import Locust, Simulator, simulator, wait_until
 from tests.servers import free_port
 from tests.test_webui import WebUi
 
+pytestmark = pytest.mark.proof  # scripts/proof runs it
+
 MIXED = Path(__file__).parent / "locustfiles" / "mixed.py"
 
 

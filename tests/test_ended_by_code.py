@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,19 @@ import pytest
 from tests.real import Finished, Simulator, run_locust, simulator
 from tests.servers import processes
 
+pytestmark = pytest.mark.proof  # scripts/proof runs it
+
 LOCUSTFILE = Path(__file__).parent / "locustfiles" / "ends_run.py"
 PLACES = ("job_submitted", "job_status", "job_closed", "request", "KioskUser.request", "task")
 COUNT = 60
+
+
+def sampled(every: int, *cases: tuple[str, ...]) -> list[Any]:
+    """One case in so many for each run of the tests; the others are of the whole proof."""
+    return [
+        pytest.param(*case, marks=[pytest.mark.whole] if place % every else [])
+        for place, case in enumerate(cases)
+    ]
 
 
 @pytest.fixture
@@ -39,7 +50,11 @@ def check_interrupted(finished: Finished, kiosk: Simulator, by: str, code: int =
     assert len(finished.jobs) == COUNT, finished.output
     assert 0 < finished.outcomes["unfinished"] <= COUNT
     submitted = {s["hash"] for s in kiosk.submissions}
-    assert {job["job_id"] for job in finished.jobs if job["job_id"]} == submitted
+    recorded = {job["job_id"] for job in finished.jobs if job["job_id"]}
+    assert recorded <= submitted
+    # A submission that was cut off has no id here, and says that it may have arrived.
+    cut_off = sum(not job["job_id"] and job["ambiguous"] for job in finished.jobs)
+    assert len(submitted - recorded) <= cut_off, finished.output
     assert by in finished.output, finished.output
 
 
@@ -59,7 +74,7 @@ def test_runner_stop_ends_a_headless_process_too(
     check_interrupted(finished, kiosk, "interrupted by runner.stop()")
 
 
-@pytest.mark.parametrize("where", PLACES)
+@pytest.mark.parametrize("where", sampled(2, *((place,) for place in PLACES)))
 def test_sys_exit_ends_the_run_with_its_results(
     kiosk: Simulator, tmp_path: Path, where: str
 ) -> None:
@@ -69,8 +84,13 @@ def test_sys_exit_ends_the_run_with_its_results(
     assert last.startswith("exit code 3: set by a listener"), finished.output
 
 
-@pytest.mark.parametrize("how", ["exit", "interrupt", "StopTest"])
-@pytest.mark.parametrize("where", ["job_closed", "request", "KioskUser.request"])
+@pytest.mark.parametrize(
+    ("where", "how"),
+    sampled(
+        2,
+        *product(("job_closed", "request", "KioskUser.request"), ("exit", "interrupt", "StopTest")),
+    ),
+)
 def test_what_else_ends_a_process_ends_the_run_with_its_results(
     kiosk: Simulator, tmp_path: Path, where: str, how: str
 ) -> None:
@@ -105,8 +125,16 @@ def test_a_test_that_is_ended_as_it_starts_ends_the_process(
     assert len(kiosk.submissions) == 0
 
 
-@pytest.mark.parametrize("how", ["quit", "stop", "exit", "GreenletExit"])
-@pytest.mark.parametrize("where", ["on_stop", "run_closed", "test_stopping", "test_stop"])
+@pytest.mark.parametrize(
+    ("where", "how"),
+    sampled(
+        3,
+        *product(
+            ("on_stop", "run_closed", "test_stopping", "test_stop"),
+            ("quit", "stop", "exit", "GreenletExit"),
+        ),
+    ),
+)
 def test_a_run_that_is_ended_again_while_it_ends_keeps_its_exit_code(
     kiosk: Simulator, tmp_path: Path, where: str, how: str
 ) -> None:
@@ -121,7 +149,8 @@ def test_sys_exit_in_quitting_comes_after_the_results(kiosk: Simulator, tmp_path
 
 @pytest.mark.parametrize(
     ("where", "how"),
-    [
+    sampled(
+        2,
         ("job_closed", "quit"),
         ("request", "quit"),
         ("KioskUser.request", "quit"),
@@ -129,7 +158,7 @@ def test_sys_exit_in_quitting_comes_after_the_results(kiosk: Simulator, tmp_path
         ("job_closed", "exit 3"),
         ("KioskUser.request", "StopTest"),
         ("task", "interrupt"),
-    ],
+    ),
 )
 def test_workers_end_the_run_for_all(
     kiosk: Simulator, tmp_path: Path, where: str, how: str

@@ -14,6 +14,8 @@ from kiosk_locust.repeats import EVERY_S, FIRST, RepeatFilter
 from tests.real import Finished, Locust, Simulator, simulator
 from tests.servers import processes
 
+pytestmark = pytest.mark.proof  # scripts/proof runs it
+
 LOCUSTFILES = Path(__file__).parent / "locustfiles"
 
 

@@ -11,9 +11,13 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from tests import real
 from tests.proxies import Proxy
 from tests.real import Finished, simulator, wait_until
+
+pytestmark = pytest.mark.proof  # scripts/proof runs it
 
 run_locust = partial(real.run_locust, judged=True)
 Locust = partial(real.Locust, judged=True)

@@ -17,6 +17,8 @@ from tests.consumer.test_arrays import FILES, as_the_consumer_reads
 from tests.inputs import pictures
 from tests.real import Finished, Simulator, run_locust, simulator
 
+pytestmark = pytest.mark.proof  # scripts/proof runs it
+
 #: Files of ordinary formats; the hyperstacks of four and five axes are for nobody's consumer.
 ORDINARY = [name for name in FILES if name not in ("a png without a suffix", "tiff-deflated")]
 TOO_MANY_AXES = {"imagej-zc.tif", "imagej-tzc.tif", "ome-zc.ome.tif", "ome-tczyx.ome.tif"}

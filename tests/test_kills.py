@@ -12,6 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from tests.real import Finished, Locust, Simulator, run_locust, simulator, wait_until
 from tests.servers import free_port
 from tests.test_distributed import (
@@ -21,6 +23,8 @@ from tests.test_distributed import (
     submissions,
     submitted,
 )
+
+pytestmark = pytest.mark.proof  # scripts/proof runs it
 
 AT_40_A_SECOND = ("-u", "160", "-r", "40")
 QUICK_JOBS = "--predict-s=0.3"

@@ -13,6 +13,8 @@ import pytest
 from tests.real import CLEAN, ROOT, UNJUDGED, Finished, Simulator, run_locust, simulator
 from tests.servers import processes
 
+pytestmark = pytest.mark.proof  # scripts/proof runs it
+
 PROGRAMS = Path(__file__).parent / "programs"
 LOCUSTFILES = Path(__file__).parent / "locustfiles"
 

@@ -17,6 +17,8 @@ import pytest
 from tests.real import Finished, Locust, Simulator, run_locust, simulator, wait_until
 from tests.servers import free_port, processes
 
+pytestmark = pytest.mark.proof  # scripts/proof runs it
+
 LOCUSTFILES = Path(__file__).parent / "locustfiles"
 MIXED = LOCUSTFILES / "mixed.py"
 #: A Kiosk with so little room that jobs wait longer and longer.

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from tests.plays import sees
 from tests.real import Finished, run_locust, simulator
+
+pytestmark = pytest.mark.proof  # scripts/proof runs it
 
 JOBS = 4
 

@@ -17,6 +17,8 @@ from kiosk_locust.http.exchange import Exchange, RequestSample
 from kiosk_locust.requestevent import response_of
 from tests.real import Finished, Simulator, run_locust, simulator
 
+pytestmark = pytest.mark.proof  # scripts/proof runs it
+
 LOCUSTFILE = Path(__file__).parent / "locustfiles" / "requests_told.py"
 
 

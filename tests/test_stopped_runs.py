@@ -15,6 +15,8 @@ from tests.real import Locust, Simulator, run_locust, simulator, wait_until
 from tests.test_results import SCHEMA
 from tests.test_webui import WebUi
 
+pytestmark = pytest.mark.proof  # scripts/proof runs it
+
 
 @pytest.fixture(scope="module")
 def kiosk() -> Iterator[Simulator]:

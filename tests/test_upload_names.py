@@ -20,10 +20,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.inputs import pictures
 from tests.plays import sees
 from tests.real import Finished, Locust, run_locust, simulator, wait_until
 from tests.servers import processes
+
+pytestmark = pytest.mark.proof  # scripts/proof runs it
 
 NAME = "image.png"
 

@@ -8,10 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.inputs import pictures
 from tests.plays import sees
 from tests.real import Finished, run_locust, simulator
 from tests.test_upload_names import naming_kiosk
+
+pytestmark = pytest.mark.proof  # scripts/proof runs it
 
 ID = "0123456789abcdef0123456789abcdef"
 
