@@ -21,6 +21,8 @@ TURN_S = 0.02
 COMPANY_S = 0.008
 #: How often it says hello, until it is welcome.
 HELLO_S = 0.5
+#: A worker that holds nothing any more waits so long for its master to know that.
+DISMISSAL_S = 3.0
 
 Send = Callable[[str, Any], None]
 
@@ -87,11 +89,21 @@ class Link:
         self.share.came()
 
     def close(self, timeout_s: float) -> None:
-        """Wait until all is told, and go."""
+        """Wait until all is told and the master knows that it was all, and go.
+
+        A worker that goes before counts as lost there: tickets may be on their way to it.
+        """
         until = self._now() + timeout_s
-        while self._end and self._end.session and not self._end.is_drained and self._now() < until:
+        drained_at: float | None = None
+        while (end := self._end) and end.session and not end.is_dismissed and self._now() < until:
+            if not end.is_drained:
+                drained_at = None
+            elif drained_at is None:
+                drained_at = self._now()
+            elif self._now() - drained_at >= DISMISSAL_S:
+                break
             gevent.sleep(TURN_S)
-        gevent.sleep(2 * TURN_S)  # the report that says so
+        gevent.sleep(2 * TURN_S)  # without time to wait: the report that says so
         self._greenlet.kill()
 
     def _on_drain(self, drain: Drain) -> None:
@@ -105,7 +117,7 @@ class Link:
         asked_at = -1e9
         while True:
             now = self._now()
-            if (self._end is None or not self._end.session) and now - asked_at >= HELLO_S:
+            if self._is_to_say_hello and now - asked_at >= HELLO_S:
                 asked_at = now
                 self._asked.add(now)
                 self._send("kiosk_hello", encode(Hello(now)))
@@ -114,6 +126,12 @@ class Link:
                 if report:
                     self._send("kiosk_report", encode(report))
             self._rest()
+
+    @property
+    def _is_to_say_hello(self) -> bool:
+        if self._end is None:
+            return True
+        return not self._end.session and not self._end.is_dismissed
 
     def _rest(self) -> None:
         """Until the next look, or until there is urgent news and it had a moment for company."""

@@ -36,6 +36,8 @@ GATHER_S = 0.05
 LINGER_S = 0.015
 #: After their grace, workers only close records and expire hashes.
 DRAIN_SLACK_S = 15.0
+#: The last replies may wait so long for the disk.
+LAST_REPLIES_S = 5.0
 #: Workers look for the files of the plan before they take part; a million take some seconds.
 AWAIT_LIMIT_S = 120.0
 
@@ -64,6 +66,7 @@ class MasterRun(Run):
         self.workers: dict[str, ProcessFigures] = {}  # what each saw of itself
         self._awaited = workers
         self._lost_in_run: int | None = None  # workers, once every ticket is closed
+        self._is_served = False  # what is heard from now on is not answered
         self._accounts: dict[str, str] = {}  # the tokens of those of workers, by worker
         self.has_workers = True  # set by whoever looks whether any is connected
 
@@ -150,6 +153,7 @@ class MasterRun(Run):
             if self._woken.wait(TURN_S) and not end.is_starved:
                 gevent.sleep(GATHER_S)
             self._woken.clear()
+            is_last = self._is_served
             try:
                 replies = end.turn(self._clock.now())
                 uploads, self._uploads = self._uploads, []
@@ -161,6 +165,8 @@ class MasterRun(Run):
             for worker, reply in replies:
                 told = self._with_reused(end, worker, reply) if self._reused else reply
                 self._send("kiosk_reply", encode(told), worker)
+            if is_last:
+                return
 
     def _look_at_names(self, uploads: list[tuple[Record, str]]) -> None:
         """Note the uploads whose names the run has had; raises LedgerError."""
@@ -224,11 +230,11 @@ class MasterRun(Run):
     def account_of(self, worker: str) -> Statement:
         """Read the account of a worker that was lost."""
         token = self._accounts.get(worker, "")
-        if not send_account.TOKEN.fullmatch(token):
-            return Statement()
-        statement = send_account.read(send_account.path_of(self.ledger.path, token), token)
-        logger.info(
-            "worker %s is lost: %s",
+        statement = Statement()
+        if send_account.TOKEN.fullmatch(token):
+            statement = send_account.read(send_account.path_of(self.ledger.path, token), token)
+        logger.warning(
+            "worker %s was lost: %s",
             worker,
             statement.why or "by its account it is known what it had sent",
         )
@@ -284,14 +290,14 @@ class MasterRun(Run):
         self._lost_in_run = self.workers_lost
         downloads_s = self.options.drain_timeout_s if self.options.transfers.download else 0.0
         self._drain_workers(ALL_CLOSED, max(60.0, downloads_s))
-        self._server.kill()
+        self._end_service()
 
     def _wait_for_jobs(self, grace_s: float) -> None:
         """Have the workers drain, then close what none of them could answer for."""
         if self._end is None:
             return
         self._drain_workers(self.ended_by, grace_s)
-        self._server.kill()
+        self._end_service()
         self._end.lose_all(self._clock.now())
         for record in self._tried(self._end.pool.empty()):
             reason = f"the run was ended by {self.ended_by}"
@@ -318,6 +324,13 @@ class MasterRun(Run):
                 self._end.drain(Drain(ended_by, 0.0))
                 until = self._clock.now() + DRAIN_SLACK_S
             gevent.sleep(TURN_S)
+
+    def _end_service(self) -> None:
+        """Answer what has been heard: workers that have drained wait for that before they go."""
+        self._is_served = True
+        self._woken.set()
+        self._server.join(timeout=LAST_REPLIES_S)
+        self._server.kill()
 
     def _may_be_drained(self, end: MasterEnd, until: float) -> bool:
         """Whether there is somebody to wait for; nobody comes back to a run that ends."""

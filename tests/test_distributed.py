@@ -233,6 +233,7 @@ def test_a_worker_that_is_told_to_end_hands_its_jobs_over(seen: Seen) -> None:
     assert seen.all_codes == (0, [0, 0]), seen.said
     assert seen.finished.outcomes == {"done": 120}
     assert len(seen.submitted) == 120
+    assert seen.finished.results[0]["generator"]["workers_lost"] == 0
     nothing_is_lost_or_doubled_in_silence(seen, 120)
 
 

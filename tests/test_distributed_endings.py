@@ -184,16 +184,18 @@ def autoquit(folder: Path) -> Quit:
     port = str(free_port())
     bind = ("--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port)
     ends = ("--autostart", "--autoquit", "0", "--expect-workers", "2", "-s", "20")
-    workers = []
-    for name in ("one", "two"):
-        (folder / name).mkdir()
-        workers.append(Locust(folder / name, "--worker", "--master-port", port, headless=False))
+    processes, workers = [], []
     with simulator() as kiosk:
-        (folder / "master").mkdir()
-        plan = ("-u", "40", "-r", "40")
-        master = WebUi(folder / "master", *bind, *ends, *plan, host=kiosk.url)
-        processes = [locust.process for locust in (master, *workers)]
         try:
+            for name in ("one", "two"):
+                (folder / name).mkdir()
+                arguments = ("--worker", "--master-port", port)
+                workers.append(Locust(folder / name, *arguments, headless=False))
+                processes.append(workers[-1].process)
+            (folder / "master").mkdir()
+            plan = ("-u", "40", "-r", "40")
+            master = WebUi(folder / "master", *bind, *ends, *plan, host=kiosk.url)
+            processes.append(master.process)
             codes = [master.finish().code]
             since = time.monotonic()
             codes += [worker.finish().code for worker in workers]

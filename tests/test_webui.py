@@ -32,7 +32,12 @@ class WebUi(Locust):
         self.url = f"http://127.0.0.1:{port}"
         web = ("--web-host", "127.0.0.1", "--web-port", str(port))
         super().__init__(folder, *web, *arguments, headless=False, **settings)
-        wait_until(self._answers, what="the web UI")
+        try:
+            wait_until(self._answers, what="the web UI")
+        except BaseException:
+            self.process.kill()  # nobody else has it yet
+            self.process.wait()
+            raise
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, self.output

@@ -100,6 +100,7 @@ class MasterEnd:
         self._to_answer.add(worker)
         if session.drained and self._drain is None:  # it leaves by itself
             self._lose_worker(worker, self.leases.end(session), now)
+            self._to_fence[worker] = report  # so that it knows that it may go
         return True
 
     def drain(self, drain: Drain) -> None:
@@ -250,6 +251,7 @@ class MasterEnd:
             grant and Grant(grant.number, tuple(map(self._as_offset, grant.records))),
             self._drain,
             fenced=False,
+            drained=session.drained,
         )
 
     def _fence(self, worker: str) -> Reply:

@@ -108,7 +108,7 @@ class Reply:
 
     ``fenced``: this session is over, and its tickets are no longer the worker's. ``reused`` has
     the acknowledged uploads of its tickets that do not count; a worker that was told so in a reply
-    that was lost is told again.
+    that was lost is told again. ``drained``: the master knows that this session holds nothing.
     """
 
     run_id: str
@@ -119,3 +119,4 @@ class Reply:
     drain: Drain | None
     fenced: bool
     reused: tuple[ReusedUpload, ...] = ()
+    drained: bool = False

@@ -52,6 +52,7 @@ class WorkerEnd:
         self.sender = Sender(linger_s=self.terms.linger_s, resend_s=self.terms.resend_s)
         self.finished = False  # set by the owner: nothing is held, nothing will be
         self.draining = False
+        self.is_dismissed = False  # the master knows that nothing is held: the worker may go
         self.trouble = ""  # set by the owner: why the run cannot go on
         self.reused: set[tuple[int, str]] = set()  # uploads (ticket, name) that do not count
         self.account = ""  # set by the owner before the first report; see Report
@@ -107,6 +108,10 @@ class WorkerEnd:
         self.reused.update((upload.ticket_id, upload.name) for upload in reply.reused)
         self.sender.acknowledge(reply.acked)
         if reply.session != self.session:
+            return
+        self.is_dismissed |= self.is_drained and (reply.fenced or reply.drained)
+        if reply.fenced and self.is_dismissed:
+            self.session = 0
             return
         if reply.fenced:
             self._fence()

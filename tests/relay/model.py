@@ -133,6 +133,11 @@ class Worker:
         self._drift = rng.uniform(-0.02, 0.02)
         self._hello_at = -100.0
 
+    @property
+    def has_gone(self) -> bool:
+        """Its process ends once it may go."""
+        return self.end is not None and self.end.is_dismissed
+
     def clock(self) -> float:
         return self._world.now * (1 + self._drift) + self._offset_s - ZERO * self._drift
 
@@ -146,6 +151,8 @@ class Worker:
             self._take_in(message)
         self.inbox.clear()
         now = self.clock()
+        if self.has_gone:
+            return
         if (self.end is None or not self.end.session) and now - self._hello_at > TERMS.beat_s:
             self._hello_at = now
             self._world.send_to_master(self.name, Hello(now))
