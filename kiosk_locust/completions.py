@@ -60,7 +60,9 @@ def find_plateau(db: sqlite3.Connection, cycle: int | None, processing_s: float 
     makespans_s = dict(db.execute(_MAKESPANS, given).fetchall())
     db.execute("DROP TABLE IF EXISTS temp.tracks")
     db.execute(_TRACKS, given)
-    return plateau(_tracks(db, given, makespans_s, processing_s))
+    _, completed = db.execute(_KNOWN_WAITS, given).fetchone()
+    (within,) = db.execute("SELECT coalesce(sum(jobs), 0) FROM temp.tracks").fetchone()
+    return plateau(_tracks(db, given, makespans_s, processing_s), left_out=completed - within)
 
 
 def _tracks(

@@ -36,7 +36,7 @@ def headline(
             else "no job is done"
         )
     if regime.kind == "batch":
-        return f"batch: {units.seconds(makespan_s)}, {_pace(images_per_s, plateau)} ({regime.why})"
+        return f"batch ({regime.why}): {units.seconds(makespan_s)}, {_pace(images_per_s, plateau)}"
     told = []
     for name in ("p50", "p95"):
         if latency[name]["value_s"] is None:
@@ -75,7 +75,7 @@ def _line(gap: Gap, start_at: float | None) -> str:
     at = (
         ""
         if start_at is None
-        else f" {units.seconds(gap.begin - start_at)} after the first due time"
+        else f", from {units.seconds(gap.begin - start_at)} after the first due time on"
     )
     why = gap.ended_by or "the cause is not known"
-    return f"ended{at} ({why}), resumed {units.seconds(gap.seconds)} later"
+    return f"{units.seconds(gap.seconds)}{at} ({why})"

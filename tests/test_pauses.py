@@ -62,7 +62,7 @@ def test_figures_are_told_with_the_pause_and_without(tmp_path: Path) -> None:
     assert found.images_per_s == pytest.approx(82 / 33.8)
     assert pauses.images_per_s == pytest.approx(80 / 19.8)
     assert pauses.jobs_per_s == pytest.approx(80 / 19.8)
-    assert pauses.lines == ("by SIGINT 10.0 s after the first due time, resumed 14.0 s later",)
+    assert pauses.lines == ("14.0 s, from 10.0 s after the first due time on (SIGINT)",)
     assert pauses.text == "the run was interrupted once (SIGINT), for 14.0 s"
 
 
@@ -79,7 +79,7 @@ def test_the_screen_tells_each_interruption_and_both_figures(tmp_path: Path) -> 
     text = shown(ledger(tmp_path, rows()))
     lines = {line.split("  ")[0]: line for line in text.splitlines()}
     assert "33.8 s, first due time to last end; 19.8 s without pauses" in lines["makespan"]
-    assert "by SIGINT 10.0 s after the first due time, resumed 14.0 s later" in text
+    assert "14.0 s, from 10.0 s after the first due time on (SIGINT)" in text
     assert lines["throughput"].count("jobs/s") == 2
 
 
@@ -90,7 +90,7 @@ def test_many_interruptions_take_one_line(tmp_path: Path) -> None:
     )
     text = shown(ledger(tmp_path, rows(), told))
     assert text.count("pause  ") == 1
-    assert "5 times, for 5.00 s in all; the longest by the process died 4.00 s after" in text
+    assert "5 times, for 5.00 s in all; the longest 1.00 s, from 4.00 s after" in text
 
 
 def test_a_pause_of_a_process_that_died_begins_at_its_last_sign_of_life(tmp_path: Path) -> None:

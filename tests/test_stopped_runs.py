@@ -89,7 +89,8 @@ def test_a_resumed_run_tells_its_pause_by_the_time_that_it_took(
     assert pauses["makespan_s"] == pytest.approx(found["summary"]["makespan_s"] - gap["seconds"])
     lines = finished.output.splitlines()
     assert re.search(
-        r"pause +ended .* after the first due time \(the process died\), resumed", "\n".join(lines)
+        r"pause +[0-9.]+ s, from .* after the first due time on \(the process died\)",
+        "\n".join(lines),
     )
     assert "the run was interrupted once (the process died)" in finished.output.splitlines()[-1]
     assert "warning: the run was interrupted once" in finished.output

@@ -137,11 +137,15 @@ def bins(completions: int) -> int:
     return max(1, min(MOST_BINS, completions // 2))
 
 
-def plateau(tracks: Sequence[Track]) -> Plateau:
-    """The plateau of a run: of all tracks' stretches that are long enough, the longest."""
+def plateau(tracks: Sequence[Track], *, left_out: int = 0) -> Plateau:
+    """The plateau of a run: of all tracks' stretches that are long enough, the longest.
+
+    ``left_out`` jobs completed in none of the tracks: while no process of the run was alive.
+    """
     completed = sum(sum(track.jobs) + 1 for track in tracks)
     if completed < FEWEST_JOBS:
-        why = f"{units.count(completed, 'job')} completed, {FEWEST_JOBS} are needed"
+        where = " outside of pauses" if left_out > 0 else ""
+        why = f"{units.count(completed, 'job')} completed{where}, {FEWEST_JOBS} are needed"
         return Plateau("none", f"no plateau: {why}")
     stretches = [stretch for track in tracks for stretch in _stretches(track)]
     moved = _movement(stretches)

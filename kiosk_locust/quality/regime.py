@@ -133,7 +133,7 @@ def _judged(found: Regime, cycles: int) -> Regime:
         what = "came in and piled up" if growth > 0 else "were worked off from a pile"
         why = f"{abs(growth):.0%} of the jobs {what}"
     elif abs(error) > TOLERANCE:
-        why = f"jobs took long beside the run itself: L is {error:+.0%} off lambda * W"
+        why = f"the run was short beside its jobs: L is {error:+.0%} off lambda * W"
     else:
         kind, why = "steady", "the queue did not grow, and L = lambda * W within 5 %"
     over = f"over {cycles} cycles, " if cycles > 1 else ""
