@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import gevent
 from gevent.lock import RLock
+from locust import argument_parser
 from locust.env import Environment
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately
 from locust.runners import (
@@ -55,6 +56,7 @@ def apply() -> None:
     _note_ends_of_tasks()
     _take_system_errors()
     _limit_printed_errors()
+    _make_default_parser_once()
 
 
 def on_local_start(notify: Callable[[Environment, int, float], None]) -> None:
@@ -133,6 +135,22 @@ def _limit_printed_errors() -> None:
             logging.getLogger(__name__).error("%s", record.getMessage())
 
     hub.print_exception = print_exception
+
+
+def _make_default_parser_once() -> None:
+    """Have Locust's own options looked up once, and not for each option of each spawn message.
+
+    In Locust 2.47 a worker makes a whole parser for each option that its master sends, whenever
+    users are spread anew: most of a second in which it sends no heartbeat. On a busy machine it is
+    then taken for lost, and users are spread anew. Only the options' names are looked at.
+    """
+    original = functools.cache(argument_parser.default_args_dict)
+
+    @functools.wraps(argument_parser.default_args_dict)
+    def default_args_dict() -> dict[str, Any]:
+        return dict(original())
+
+    argument_parser.default_args_dict = default_args_dict
 
 
 class EndCalled(Protocol):

@@ -5,9 +5,12 @@ A test that fails here says that a change in ``locust_patches`` can go.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.servers import free_port
 
 BEGINNING = """
 import gevent, sys
@@ -139,3 +142,51 @@ runner.quit()
 print("end")
 """
     assert output_of(tmp_path, program) == (0, "end\n")
+
+
+def spawned(port: int, patched: str = "") -> str:
+    """A program in which a worker is told to spawn a user, and counts the parsers made for it."""
+    return f"""{BEGINNING}
+    @task
+    def rest(self):
+        gevent.sleep(1)
+
+{patched}
+from locust import argument_parser
+
+made = []
+setup = argument_parser.setup_parser_arguments
+argument_parser.setup_parser_arguments = lambda parser: (made.append(1), setup(parser))[1]
+options, its = (argument_parser.get_parser().parse_args([]) for _ in range(2))
+master = Environment(user_classes=[Plain], parsed_options=options)
+runner = master.create_master_runner("127.0.0.1", {port})
+worker = Environment(user_classes=[Plain], parsed_options=its)
+worker.create_worker_runner("127.0.0.1", {port})
+made.clear()
+runner.start(1, 1)
+with gevent.Timeout(10):
+    while worker.runner.user_count < 1:
+        gevent.sleep(0.05)
+print("options:", len(vars(options)), "parsers:", len(made), flush=True)
+import os
+os._exit(0)
+"""
+
+
+def parsers(output: str) -> tuple[int, int]:
+    """How many options the master had, and how many parsers its worker made."""
+    found = re.search(r"options: (\d+) parsers: (\d+)", output)
+    assert found, output
+    return int(found[1]), int(found[2])
+
+
+def test_locusts_worker_makes_a_parser_for_each_option_of_a_spawn_message(tmp_path: Path) -> None:
+    options, made = parsers(output_of(tmp_path, spawned(free_port()))[1])
+    assert made >= options - 2
+
+
+def test_with_the_plugin_a_worker_makes_one_parser_at_most(tmp_path: Path) -> None:
+    attached = "from kiosk_locust import plugin\nplugin.attach()"
+    options, made = parsers(output_of(tmp_path, spawned(free_port(), attached))[1])
+    assert options > 100
+    assert made <= 1
