@@ -48,9 +48,12 @@ def value(prometheus: str, query: str) -> float | None:
     """The one value that a query has; None where it has none, or nobody answers yet."""
     try:
         url = f"{prometheus}/api/v1/query"
-        found = requests.get(url, params={"query": query}, timeout=5).json()["data"]["result"]
+        answer = requests.get(url, params={"query": query}, timeout=5)
     except requests.ConnectionError:
         return None
+    if answer.status_code == 503:  # it listens before it is ready
+        return None
+    found = answer.json()["data"]["result"]
     return float(found[0]["value"][1]) if found else None
 
 
