@@ -26,6 +26,8 @@ from kiosk_locust.settings.trust import setting_of
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCUSTFILE = ROOT / "locustfiles" / "kiosk.py"
+#: Where processes of the tests find the package, and what lets Locust start sooner.
+PYTHONPATH = os.pathsep.join((str(ROOT), str(ROOT / "tests" / "quickstart")))
 #: A Kiosk whose jobs take a tenth of a second: tests are about the plugin.
 QUICK = (
     *("--seed=1", "--spread=0", "--jobs-per-gpu=64", "--images-per-zip=3"),
@@ -165,7 +167,7 @@ class Locust:
                     *arguments,
                 ],
                 cwd=folder,
-                env=CLEAN | {"PYTHONPATH": str(ROOT)} | settings,
+                env=CLEAN | {"PYTHONPATH": PYTHONPATH} | settings,
                 stdin=stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -6,14 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.real import CLEAN, ROOT, simulator
+from tests.real import CLEAN, PYTHONPATH, simulator
 
 
 def check(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-m", "kiosk_locust", "check", *arguments],
         cwd=folder,
-        env=CLEAN | {"PYTHONPATH": str(ROOT)} | environment,
+        env=CLEAN | {"PYTHONPATH": PYTHONPATH} | environment,
         stderr=subprocess.PIPE,
         text=True,
         timeout=60,

@@ -17,7 +17,7 @@ import pytest
 from tests.disks import fill, small_disk
 from tests.optional import need
 from tests.outages.network import NotPermitted
-from tests.real import CLEAN, ROOT, Locust, simulator, wait_until
+from tests.real import CLEAN, PYTHONPATH, Locust, simulator, wait_until
 
 SIZE = 4 * 1024 * 1024
 
@@ -66,7 +66,7 @@ def test_a_full_disk_ends_the_run_and_loses_no_record(disk: Path, tmp_path: Path
     subprocess.run(
         [sys.executable, *arguments],
         cwd=tmp_path,
-        env=CLEAN | {"PYTHONPATH": str(ROOT)},
+        env=CLEAN | {"PYTHONPATH": PYTHONPATH},
         check=True,
     )
     ledger = disk / "full.db"

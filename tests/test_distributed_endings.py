@@ -10,6 +10,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from kiosk_locust.signals import APART_S
 from tests.plays import sees
 from tests.proxies import Proxy
@@ -24,6 +26,8 @@ from tests.test_distributed import (
     submitted,
 )
 from tests.test_webui import WebUi
+
+pytestmark = pytest.mark.distributed  # scripts/distributed runs it
 
 # -- a worker that is cut off
 

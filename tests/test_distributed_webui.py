@@ -11,6 +11,8 @@ from tests.real import Locust, Simulator, simulator, wait_until
 from tests.servers import free_port
 from tests.test_webui import WebUi
 
+pytestmark = pytest.mark.distributed  # scripts/distributed runs it
+
 
 @pytest.fixture(scope="module")
 def kiosk() -> Iterator[Simulator]:

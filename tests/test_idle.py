@@ -21,7 +21,7 @@ from kiosk_locust.idle import Looker, Queues, insist, queues
 from kiosk_locust.leftover import Leftover
 from tests.clocks import ManualClock
 from tests.cost.servers import need_prometheus, prometheus
-from tests.real import CLEAN, ROOT, Simulator, run_locust, simulator
+from tests.real import CLEAN, PYTHONPATH, Simulator, run_locust, simulator
 from tests.scenarios import make_options
 
 BUSY = Queues({"segmentation": 3, "segmentation-zip": 0})
@@ -78,7 +78,7 @@ def test_check_tells_it(tmp_path: Path, kiosk: Simulator) -> None:
     def check(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "kiosk_locust", "check", "--host", kiosk.url]
         command += ["--file", "image.png", "--grafana-host", kiosk.url, *arguments]
-        environment = CLEAN | {"PYTHONPATH": str(ROOT)}
+        environment = CLEAN | {"PYTHONPATH": PYTHONPATH}
         return subprocess.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )

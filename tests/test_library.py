@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real import CLEAN, ROOT, UNJUDGED, Finished, Simulator, run_locust, simulator
+from tests.real import CLEAN, PYTHONPATH, UNJUDGED, Finished, Simulator, run_locust, simulator
 from tests.servers import processes
 
 pytestmark = pytest.mark.proof  # scripts/proof runs it
@@ -27,7 +27,7 @@ def kiosk() -> Iterator[Simulator]:
 
 def run(folder: Path, *command: str, **settings: str) -> Finished:
     """A Python program in ``folder``; its output has both streams."""
-    environment = CLEAN | UNJUDGED | {"PYTHONPATH": str(ROOT), "FILE": "image.png"}
+    environment = CLEAN | UNJUDGED | {"PYTHONPATH": PYTHONPATH, "FILE": "image.png"}
     environment |= {"UPDATE_INTERVAL": "0.2", "START_DELAY": "0.05"} | settings
     done = subprocess.run(
         [sys.executable, *command],

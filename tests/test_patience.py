@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.plays import sees
 from tests.real import Locust, simulator, wait_until
 from tests.servers import free_port
@@ -18,6 +20,8 @@ from tests.test_distributed import (
     submitted,
 )
 from tests.test_webui import Outcomes, WebUi
+
+pytestmark = pytest.mark.distributed  # scripts/distributed runs it
 
 
 def gone(run: Cluster) -> None:

@@ -21,7 +21,7 @@ from kiosk_locust.ledger import Ledger
 from kiosk_locust.locking import Lock
 from kiosk_locust.reading import facts, inputs, opened
 from tests.ledgers import Row, make
-from tests.real import CLEAN, ROOT, run_locust, simulator
+from tests.real import CLEAN, PYTHONPATH, ROOT, run_locust, simulator
 
 OLD = sorted((ROOT / "tests" / "old_ledgers").glob("*.sql"))
 KINDS = [path.stem for path in OLD]
@@ -65,7 +65,7 @@ def shape(path: Path) -> dict[str, set[tuple[object, ...]]]:
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "kiosk_locust", *arguments],
-        env=CLEAN | {"PYTHONPATH": str(ROOT)},
+        env=CLEAN | {"PYTHONPATH": PYTHONPATH},
         capture_output=True,
         text=True,
         timeout=60,

@@ -18,7 +18,7 @@ import pytest
 
 from kiosk_locust.settings.table import SECRETS
 from tests.proxies import Proxy
-from tests.real import CLEAN, LOCUSTFILE, ROOT, Locust, simulator, wait_until
+from tests.real import CLEAN, LOCUSTFILE, PYTHONPATH, Locust, simulator, wait_until
 from tests.servers import Connection, RawServer, answering, raw_answer, refusing_url
 from tests.test_webui import WebUi
 
@@ -209,7 +209,7 @@ def check(folder: Path, *arguments: str, **settings: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "kiosk_locust", "check", "--file", "image.png", *arguments],
         cwd=folder,
-        env=CLEAN | {"PYTHONPATH": str(ROOT)} | settings,
+        env=CLEAN | {"PYTHONPATH": PYTHONPATH} | settings,
         capture_output=True,
         text=True,
         timeout=60,

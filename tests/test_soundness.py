@@ -20,7 +20,7 @@ from kiosk_locust.soundness import foreign, look_over
 from kiosk_locust.web import view
 from tests.layered import make_layers, mistakes, resolve_layers
 from tests.ledgers import T0, Row, make, never_leased
-from tests.real import CLEAN, ROOT
+from tests.real import CLEAN, PYTHONPATH
 
 CHANGE = (T0 + 1, T0, "started", T0 + 0.5, "pod-1")
 ATTEMPT = (1, T0 - 0.5, T0, T0 + 0.1, "accepted", 200, None, "segmentation:a.png:1")
@@ -148,7 +148,7 @@ def test_the_programs_of_the_web_ui_end_with_words_as_well(ledger: Path, module:
     change(ledger, "UPDATE tickets SET fields = '0' WHERE id = 1")
     done = subprocess.run(
         [sys.executable, "-m", f"kiosk_locust.web.{module}", str(ledger)],
-        env=CLEAN | {"PYTHONPATH": str(ROOT)},
+        env=CLEAN | {"PYTHONPATH": PYTHONPATH},
         capture_output=True,
         text=True,
         timeout=30,

@@ -18,7 +18,7 @@ from kiosk_locust.errors import BadAnswer, InputError, NoAnswer, Refused, Unreac
 from kiosk_locust.http.body import FileForm
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
-from tests.real import ROOT, simulator
+from tests.real import PYTHONPATH, ROOT, simulator
 from tests.servers import (
     Behaviour,
     Connection,
@@ -160,7 +160,7 @@ def test_a_large_file_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
                 [sys.executable, str(program), "200", kiosk.url],
                 capture_output=True,
                 check=True,
-                env=os.environ | {"PYTHONPATH": str(ROOT)},
+                env=os.environ | {"PYTHONPATH": PYTHONPATH},
                 timeout=60,
             ).stdout
         )

@@ -5,10 +5,13 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import pytest
 from locust.rpc import Message, zmqrpc
 
 from tests.real import ROOT, Locust, simulator, wait_until
 from tests.test_distributed import cluster, submitted
+
+pytestmark = pytest.mark.distributed  # scripts/distributed runs it
 
 LOCUSTFILE = ROOT / "tests" / "locustfiles" / "short_of_patience.py"
 

@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.real import CLEAN, ROOT
+from tests.real import CLEAN, PYTHONPATH
 from tests.servers import Connection, RawServer, answering, json_answer
 
 ALL = ("get", "create", "delete")
@@ -42,7 +42,7 @@ def check(folder: Path, **environment: str) -> tuple[str, float]:
     begun = time.monotonic()
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM],
-        env=CLEAN | {"HOME": str(folder), "PYTHONPATH": str(ROOT)} | environment,
+        env=CLEAN | {"HOME": str(folder), "PYTHONPATH": PYTHONPATH} | environment,
         capture_output=True,
         text=True,
         check=True,

@@ -18,7 +18,7 @@ import requests
 
 from tests.bucket.conftest import BUCKET
 from tests.bucket.proxy import Fault, Proxy, proxy_before
-from tests.real import CLEAN, ROOT, Simulator, run_locust, simulator
+from tests.real import CLEAN, PYTHONPATH, Simulator, run_locust, simulator
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_a_bucket_that_goes_away_costs_no_data_and_tells_what_to_do(
         again = subprocess.run(
             [sys.executable, "-m", *command[1].split()],
             cwd=tmp_path,
-            env=CLEAN | {"PYTHONPATH": str(ROOT), "STORAGE_EMULATOR_HOST": plain_proxy.url},
+            env=CLEAN | {"PYTHONPATH": PYTHONPATH, "STORAGE_EMULATOR_HOST": plain_proxy.url},
             capture_output=True,
             text=True,
             check=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.real import CLEAN, ROOT
+from tests.real import CLEAN, PYTHONPATH, ROOT
 
 
 def test_other_greenlets_get_their_turn_while_40_megabytes_go_up_and_down(fake_gcs: str) -> None:
@@ -14,7 +14,7 @@ def test_other_greenlets_get_their_turn_while_40_megabytes_go_up_and_down(fake_g
     said = subprocess.run(
         [sys.executable, "benchmarks/bucket.py", "40"],
         cwd=ROOT,
-        env=CLEAN | {"PYTHONPATH": str(ROOT)},
+        env=CLEAN | {"PYTHONPATH": PYTHONPATH},
         capture_output=True,
         text=True,
         check=True,

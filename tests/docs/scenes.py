@@ -22,7 +22,7 @@ import tifffile
 from PIL import Image
 
 from tests.docs.blocks import blocks, shell_lines
-from tests.real import CLEAN, QUICK, ROOT, UNJUDGED
+from tests.real import CLEAN, PYTHONPATH, QUICK, ROOT, UNJUDGED
 
 LIMIT_S = 60
 KIOSK = "locust -f locustfiles/kiosk.py --headless"
@@ -207,7 +207,7 @@ class Stage:
             name: value.replace("file://bucket", f"file://{self._folder}/bucket")
             for name, value in step.environment.items()
         }
-        own = {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+        own = {"PYTHONPATH": PYTHONPATH, "COLUMNS": "200"}
         return CLEAN | UNJUDGED | own | said
 
     def _words(self, step: Step) -> list[str]:

@@ -18,7 +18,7 @@ from tests.gcs import NoFakeGCS, fake_gcs_server
 from tests.outages.network import NotPermitted
 from tests.outages.plays import TROUBLED, Seen, first, look, options, submitted
 from tests.proxies import Proxy
-from tests.real import CLEAN, ROOT, Finished, Locust, simulator
+from tests.real import CLEAN, PYTHONPATH, Finished, Locust, simulator
 
 BUCKET = "our-kiosk"
 JOBS = 60
@@ -85,7 +85,7 @@ def _run(found: re.Match[str] | None, folder: Path, settings: dict[str, str]) ->
     subprocess.run(
         [sys.executable, "-m", *found[1].rstrip(";.").split()],
         cwd=folder,
-        env=CLEAN | {"PYTHONPATH": str(ROOT)} | settings,
+        env=CLEAN | {"PYTHONPATH": PYTHONPATH} | settings,
         check=True,
         capture_output=True,
         timeout=120,

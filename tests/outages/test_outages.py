@@ -10,6 +10,8 @@ from tests.outages.network import NotPermitted
 from tests.outages.plays import Seen, clock_back, dns_down, frontend_away, jobs_for, network_cut
 from tests.plays import sees
 
+pytestmark = pytest.mark.distributed  # scripts/distributed runs it
+
 
 def cut_off(folder: Path) -> Seen | str:
     """The network between master and workers; the reason where none can be made here."""
