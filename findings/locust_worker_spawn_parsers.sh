@@ -2,7 +2,7 @@
 # A Locust worker builds a whole argument parser for each option that its master sends.
 # locust 2.47.0: every `spawn` message carries all options, and the worker asks anew for the names of
 # Locust's own ones for each of them. A locustfile with 100 options of its own makes 156 parsers
-# a message: most of a second of CPU in the worker, at the start and at each change of users.
+# a message: 0.4 s of CPU in the worker, at the start and at each change of users.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
