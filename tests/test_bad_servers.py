@@ -30,6 +30,8 @@ from tests.servers import (
     refusing_url,
 )
 
+pytestmark = pytest.mark.resilience  # scripts/resilience runs it
+
 JOBS = 20
 AT_ONCE = 6  # processes that the runs of a table are spread over
 

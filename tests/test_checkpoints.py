@@ -22,6 +22,8 @@ from tests.clocks import ManualClock
 from tests.lostdisk import NAME, Loss, play
 from tests.real import Locust, run_locust, simulator, wait_until
 
+pytestmark = pytest.mark.resilience  # scripts/resilience runs it
+
 SLOW = ("--predict-s=0.5",)
 
 

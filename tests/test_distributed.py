@@ -170,7 +170,7 @@ def forked(folder: Path) -> tuple[Finished, int]:
         return finished, len(kiosk.submissions)
 
 
-@pytest.mark.distributed
+@pytest.mark.resilience
 @sees(forked)
 def test_forked_workers_share_the_cycles_of_a_closed_workload(seen: tuple[Finished, int]) -> None:
     finished, jobs = seen
@@ -199,7 +199,7 @@ def killed_hung_and_joined(folder: Path) -> Seen:
         return run.finish(lost=(0,))
 
 
-@pytest.mark.distributed
+@pytest.mark.resilience
 @sees(killed_hung_and_joined)
 def test_whatever_befalls_workers_every_job_ends_and_none_is_doubled_in_silence(seen: Seen) -> None:
     assert seen.finished.code == 0, seen.said
@@ -208,14 +208,14 @@ def test_whatever_befalls_workers_every_job_ends_and_none_is_doubled_in_silence(
     assert 0 < len(seen.ambiguous()) <= 60
 
 
-@pytest.mark.distributed
+@pytest.mark.resilience
 @sees(killed_hung_and_joined)
 def test_a_worker_that_stood_still_for_longer_than_its_lease_takes_part_again(seen: Seen) -> None:
     assert "the master took this worker for dead; it begins anew" in seen.said
     assert seen.codes[0] == 0, seen.said
 
 
-@pytest.mark.distributed
+@pytest.mark.resilience
 @sees(killed_hung_and_joined)
 def test_a_worker_that_joins_in_mid_run_takes_part(seen: Seen) -> None:
     (results,) = seen.finished.results
@@ -234,7 +234,7 @@ def told_to_end(folder: Path) -> Seen:
         return run.finish()
 
 
-@pytest.mark.distributed
+@pytest.mark.resilience
 @sees(told_to_end)
 def test_a_worker_that_is_told_to_end_hands_its_jobs_over(seen: Seen) -> None:
     assert seen.all_codes == (0, [0, 0]), seen.said
@@ -255,7 +255,7 @@ def broken_at_a_worker(folder: Path) -> Seen:
         return Seen(finished, codes, run.said, [])
 
 
-@pytest.mark.distributed
+@pytest.mark.resilience
 @sees(broken_at_a_worker)
 def test_a_fault_at_a_worker_ends_the_run_with_its_words(seen: Seen) -> None:
     assert seen.finished.code == 2, seen.said
@@ -299,19 +299,19 @@ def everything_is_written(seen: Seen) -> None:
     assert 60 <= seen.finished.outcomes["done"] <= len(seen.submitted)
 
 
-@pytest.mark.distributed
+@pytest.mark.resilience
 @sees(sigterm_to_the_master)
 def test_sigterm_to_the_master_ends_the_run_with_everything_written(seen: Seen) -> None:
     everything_is_written(seen)
 
 
-@pytest.mark.distributed
+@pytest.mark.resilience
 @sees(sigint_to_all)
 def test_ctrl_c_to_all_ends_the_run_with_everything_written(seen: Seen) -> None:
     everything_is_written(seen)
 
 
-@pytest.mark.distributed
+@pytest.mark.resilience
 @sees(sigterm_to_all)
 def test_sigterm_to_all_ends_the_run_with_everything_written(seen: Seen) -> None:
     everything_is_written(seen)
@@ -329,7 +329,7 @@ def ctrl_c_to_forked(folder: Path) -> Seen:
         return Seen(finished, [0, 0], finished.output, submissions(kiosk))
 
 
-@pytest.mark.distributed
+@pytest.mark.resilience
 @sees(ctrl_c_to_forked)
 def test_ctrl_c_to_a_group_of_forked_processes_ends_them_all(seen: Seen) -> None:
     everything_is_written(seen)
@@ -344,7 +344,7 @@ def open_ended(folder: Path) -> Seen:
         return run.finish()
 
 
-@pytest.mark.distributed
+@pytest.mark.resilience
 @sees(open_ended)
 def test_an_open_ended_run_is_finished_if_each_job_that_it_began_has_ended(seen: Seen) -> None:
     assert seen.all_codes == (0, [0, 0]), seen.said

@@ -27,7 +27,7 @@ from tests.test_distributed import (
 )
 from tests.test_webui import WebUi
 
-pytestmark = pytest.mark.distributed  # scripts/distributed runs it
+pytestmark = pytest.mark.resilience  # scripts/resilience runs it
 
 # -- a worker that is cut off
 

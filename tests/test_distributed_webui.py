@@ -11,7 +11,7 @@ from tests.real import Locust, Simulator, simulator, wait_until
 from tests.servers import free_port
 from tests.test_webui import WebUi
 
-pytestmark = pytest.mark.distributed  # scripts/distributed runs it
+pytestmark = pytest.mark.resilience  # scripts/resilience runs it
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,8 @@ import pytest
 from tests.faults.plan import plan
 from tests.faults.play import Outcome, play
 
+pytestmark = pytest.mark.resilience  # scripts/resilience runs it
+
 #: Between them: workers killed, hung and cut off, a master killed, answers lost.
 SEEDS = (2, 7, 8)
 

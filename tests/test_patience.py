@@ -21,7 +21,7 @@ from tests.test_distributed import (
 )
 from tests.test_webui import Outcomes, WebUi
 
-pytestmark = pytest.mark.distributed  # scripts/distributed runs it
+pytestmark = pytest.mark.resilience  # scripts/resilience runs it
 
 
 def gone(run: Cluster) -> None:

@@ -46,7 +46,14 @@ def nothing_is_lost_or_doubled(kiosk: Simulator, finished: Finished, jobs: int) 
     assert len(hashes - known) <= ambiguous
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGKILL,
+        pytest.param(signal.SIGINT, marks=pytest.mark.resilience),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.resilience),
+    ],
+)
 def test_a_run_that_was_ended_by_a_signal_goes_on(tmp_path: Path, number: signal.Signals) -> None:
     with simulator(*SLOW) as kiosk:
         interrupted(kiosk, tmp_path, number, *AT_20_A_SECOND, "-s", "0")
@@ -62,6 +69,7 @@ def test_a_run_that_was_ended_by_a_signal_goes_on(tmp_path: Path, number: signal
     assert found["summary"]["rate_wanted_per_s"] == pytest.approx(20, rel=0.01)
 
 
+@pytest.mark.resilience
 def test_what_was_surely_not_sent_is_not_ambiguous(tmp_path: Path) -> None:
     with simulator(*SLOW) as kiosk:
         interrupted(kiosk, tmp_path, signal.SIGKILL, *AT_20_A_SECOND)
@@ -75,6 +83,7 @@ def test_what_was_surely_not_sent_is_not_ambiguous(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.resilience
 def test_a_run_can_be_killed_and_resumed_again_and_again(tmp_path: Path) -> None:
     with simulator(*SLOW) as kiosk:
         interrupted(kiosk, tmp_path, signal.SIGKILL, *AT_20_A_SECOND, after=10)
@@ -91,6 +100,7 @@ def test_a_run_can_be_killed_and_resumed_again_and_again(tmp_path: Path) -> None
     ]
 
 
+@pytest.mark.resilience
 def test_a_closed_run_goes_on_with_another_number_of_users(tmp_path: Path) -> None:
     with simulator("--predict-s=0.3") as kiosk:
         interrupted(kiosk, tmp_path, signal.SIGKILL, "--count", "40", "-u", "8", "-r", "50")
@@ -113,6 +123,7 @@ def most_at_once(jobs: list[dict[str, Any]]) -> int:
     return most
 
 
+@pytest.mark.resilience
 def test_cycles_go_on_where_they_were(tmp_path: Path) -> None:
     with simulator() as kiosk:
         cycles = ("-u", "10", "-r", "20", "--num-cycles", "3")
@@ -124,6 +135,7 @@ def test_cycles_go_on_where_they_were(tmp_path: Path) -> None:
     assert began[1] < finished.results[0]["sessions"][1]["started_at"] < began[2]
 
 
+@pytest.mark.resilience
 def test_jobs_left_in_the_kiosk_are_told_with_the_way_to_go_on(tmp_path: Path) -> None:
     with simulator("--predict-s=3") as kiosk:
         run = Locust(tmp_path, *AT_20_A_SECOND, "-s", "0", "--run-name", "mine", host=kiosk.url)
@@ -138,6 +150,7 @@ def test_jobs_left_in_the_kiosk_are_told_with_the_way_to_go_on(tmp_path: Path) -
         assert len(kiosk.submissions) == 60
 
 
+@pytest.mark.resilience
 def test_what_an_interrupted_run_left_can_be_told_to_expire(tmp_path: Path) -> None:
     with simulator("--predict-s=600") as kiosk:
         interrupted(kiosk, tmp_path, signal.SIGINT, "-u", "8", "-r", "50", "-s", "0", after=8)
@@ -173,6 +186,7 @@ def refused(folder: Path, *arguments: str, **settings: Any) -> str:
     return " ".join(finished.output.split())
 
 
+@pytest.mark.resilience
 def test_what_makes_another_plan_is_a_mistake_that_names_it(tmp_path: Path) -> None:
     with simulator(*SLOW) as kiosk:
         interrupted(kiosk, tmp_path, signal.SIGKILL, *AT_20_A_SECOND, "--run-name", "a", after=5)
@@ -194,6 +208,7 @@ def test_what_makes_another_plan_is_a_mistake_that_names_it(tmp_path: Path) -> N
         nothing_is_lost_or_doubled(kiosk, finished, 60)
 
 
+@pytest.mark.resilience
 def test_what_cannot_be_resumed_is_told_in_words(tmp_path: Path) -> None:
     with simulator() as kiosk:
         assert "there is no ledger" in refused(tmp_path, "--resume", "latest", host=kiosk.url)
@@ -214,6 +229,7 @@ def test_what_cannot_be_resumed_is_told_in_words(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.resilience
 def test_an_embedded_simulated_run_cannot_be_resumed(tmp_path: Path) -> None:
     run = Locust(tmp_path, "-u", "50", "-r", "5", "--run-name", "e")
     wait_until(lambda: "the first job is due" in run.output, what="the start")
@@ -223,6 +239,7 @@ def test_an_embedded_simulated_run_cannot_be_resumed(tmp_path: Path) -> None:
         assert "embedded simulated Kiosk" in refused(tmp_path, flag, "e")
 
 
+@pytest.mark.resilience
 def test_a_second_process_on_a_ledger_is_told_who_has_it(tmp_path: Path) -> None:
     with simulator("--predict-s=600") as kiosk:
         arguments = ("-u", "5", "--run-name", "d", "-s", "0", "--update-interval", "600")
@@ -235,6 +252,7 @@ def test_a_second_process_on_a_ledger_is_told_who_has_it(tmp_path: Path) -> None
         run.finish()
 
 
+@pytest.mark.resilience
 def test_resume_or_start_starts_goes_on_and_then_tells_the_exit_code(tmp_path: Path) -> None:
     pod = ("--resume-or-start", "pod", *AT_20_A_SECOND)
     with simulator("--failure-rate=1") as kiosk:
@@ -252,6 +270,7 @@ def test_resume_or_start_starts_goes_on_and_then_tells_the_exit_code(tmp_path: P
     assert again.outcomes == {"failed": 60}  # the results were written again
 
 
+@pytest.mark.resilience
 def test_a_run_killed_before_its_first_word_is_started_anew(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "pod.db").touch()
@@ -260,6 +279,7 @@ def test_a_run_killed_before_its_first_word_is_started_anew(tmp_path: Path) -> N
     assert (run.code, run.outcomes) == (0, {"done": 3}), run.output
 
 
+@pytest.mark.resilience
 def test_a_torn_end_of_the_file_is_forgotten(tmp_path: Path) -> None:
     with simulator(*SLOW) as kiosk:
         interrupted(kiosk, tmp_path, signal.SIGKILL, *AT_20_A_SECOND)
@@ -270,6 +290,7 @@ def test_a_torn_end_of_the_file_is_forgotten(tmp_path: Path) -> None:
         assert (finished.code, finished.outcomes) == (0, {"done": 60}), finished.output
 
 
+@pytest.mark.resilience
 def test_the_times_of_a_trace_come_from_the_ledger(tmp_path: Path) -> None:
     trace = tmp_path / "trace.txt"
     trace.write_text("".join(f"{number * 0.05}\n" for number in range(40)))

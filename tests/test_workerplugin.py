@@ -11,7 +11,7 @@ from locust.rpc import Message, zmqrpc
 from tests.real import ROOT, Locust, simulator, wait_until
 from tests.test_distributed import cluster, submitted
 
-pytestmark = pytest.mark.distributed  # scripts/distributed runs it
+pytestmark = pytest.mark.resilience  # scripts/resilience runs it
 
 LOCUSTFILE = ROOT / "tests" / "locustfiles" / "short_of_patience.py"
 

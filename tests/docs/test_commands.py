@@ -38,7 +38,7 @@ NOT_RUN = {
     "scripts/run": "it installs from a package index; what it then runs is run here",
     "scripts/test": "this is a part of it",
     "scripts/lint": "scripts/test runs it before this",
-    "scripts/distributed": "a part of the tests that takes minutes",
+    "scripts/resilience": "a part of the tests that takes minutes",
     "scripts/proof": "a part of the tests that takes minutes",
     ".venv/bin/python scripts/reference.py": "it is compared in test_reference.py",
     "scripts/docs": "it installs from a package index; the site is built in test_site.py",

@@ -11,6 +11,8 @@ from tests.hostile import real, table
 from tests.hostile.came import Came
 from tests.hostile.table import DOWNLOAD, EVER, EXPIRE, ONCE, POLL, SUBMIT, TYPES, UPLOAD, WHILE
 
+pytestmark = pytest.mark.resilience  # scripts/resilience runs it
+
 AT_ONCE = 4  # they mostly wait
 #: What 20 s stand for here; no wait of any try is shorter than the outages of a table for people.
 LASTS_S = 2.0

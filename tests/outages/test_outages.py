@@ -10,7 +10,7 @@ from tests.outages.network import NotPermitted
 from tests.outages.plays import Seen, clock_back, dns_down, frontend_away, jobs_for, network_cut
 from tests.plays import sees
 
-pytestmark = pytest.mark.distributed  # scripts/distributed runs it
+pytestmark = pytest.mark.resilience  # scripts/resilience runs it
 
 
 def cut_off(folder: Path) -> Seen | str:
