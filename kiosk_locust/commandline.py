@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import glob
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from locust.argument_parser import (
 )
 
 from kiosk_locust.errors import Mistake, OptionsError
+from kiosk_locust.locust_patches import timespan
 from kiosk_locust.options import Options
 from kiosk_locust.settings.parsing import boolean
 from kiosk_locust.settings.sources import (
@@ -36,6 +37,31 @@ from kiosk_locust.settings.sources import (
 from kiosk_locust.settings.table import SETTINGS, Setting
 
 GROUP = "Kiosk options"
+
+
+def _whole_or_time(text: str) -> float:
+    """Seconds as Locust takes them, a whole number of any sign, or else any duration."""
+    try:
+        return int(text)
+    except ValueError:
+        return _time(text)
+
+
+def _time(text: str) -> float:
+    """A duration that Locust's parser takes, or else any of ours; in seconds."""
+    try:
+        return timespan(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+#: Locust's own options that are times, and how they are read: as Locust does, where it can.
+LOCUSTS_TIMES: Mapping[str, Callable[[str], float]] = {
+    "run_time": _time,
+    "stop_timeout": _time,
+    "autoquit": _whole_or_time,
+    "expect_workers_max_wait": _whole_or_time,
+}
 
 
 class _Suggested(list[str]):
@@ -74,6 +100,9 @@ def add_options(parser: LocustArgumentParser, shown: Mapping[str, str] | None = 
     Locust makes a new parser, and reads all sources but ``.env`` again, whenever somebody opens
     its page. From then on ``shown``, which `prefill` returned, is what the form shows.
     """
+    for action in parser._actions:  # there is no public way
+        if action.dest in LOCUSTS_TIMES:
+            action.type = LOCUSTS_TIMES[action.dest]
     group = parser.add_argument_group(GROUP)
     for setting in SETTINGS.values():
         if not setting.is_locusts:

@@ -36,7 +36,8 @@ def read_trace(path: Path) -> tuple[tuple[float, ...], bool]:
     if bad:
         more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise ValueError(
-            f"{', '.join(bad[:_SHOWN])}{more}: each line must be a number of seconds of at least 0"
+            f"{', '.join(bad[:_SHOWN])}{more}: each line must be a time of at least 0, in"
+            " seconds or with its unit"
         )
     if not offsets:
         raise ValueError("the file holds no times; write one a line, in seconds")
