@@ -16,7 +16,7 @@ from kiosk_locust.cost.pricefile import read_price_file, shipped
 from kiosk_locust.errors import OptionsError, PriceFileError
 from kiosk_locust.options import draft, options_as_json
 from kiosk_locust.quality.grammar import parse
-from kiosk_locust.settings.sources import read_dotenv
+from kiosk_locust.settings.env_file import read_dotenv
 from kiosk_locust.settings.table import SETTINGS
 from kiosk_locust.settings.trace import read_trace
 from tests.fuzz.strange import HOSTILE, changed, changed_text, fuzz, refused_by, texts
