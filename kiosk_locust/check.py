@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
     for notice in resolved.notices:
         say(f"settings: {notice}")
     exposed = exposure.warnings(os.environ, dotenv, Path(DOTENV), known)
-    for line in (*lookalikes(dotenv), *exposed):
+    for line in (*lookalikes(dotenv, os.environ), *exposed):
         say(f"settings: {line}")
     say("settings: no mistakes")
     return 0 if _ask_all(resolved.options, known, say) else 2

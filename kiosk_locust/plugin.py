@@ -242,7 +242,7 @@ class Plugin:
             for user_class in self._classes:  # the page shows it; other classes keep their own
                 user_class.host = options.host
             _shown.update(self._shown)
-        for line in (*lookalikes(_attached[0]), *self._exposed()):
+        for line in (*lookalikes(_attached[0], os.environ), *self._exposed()):
             logger.warning("%s", line)
         self._prepare_locust(options)
         hooks = self._environment.events

@@ -108,11 +108,18 @@ def _meant(name: str) -> str:
     return "" if meant == name else meant
 
 
-def lookalikes(dotenv: Mapping[str, str]) -> list[str]:
-    """A line for each name in ``.env`` that is no setting, but almost one."""
-    lines = []
+def lookalikes(dotenv: Mapping[str, str], environ: Mapping[str, str]) -> list[str]:
+    """A line for each name in ``.env`` that is no setting, but almost one.
+
+    So for names in the environment that differ in case only, unless they are plain words: these
+    may be anybody's.
+    """
+    lines = [
+        f"{name} in the environment is no setting: did you mean {meant}?"
+        for name in environ
+        if "_" in name and (meant := _meant(name)) in NAMES and meant not in environ
+    ]
     for name in dotenv:
-        meant = [] if name in NAMES else difflib.get_close_matches(name, NAMES, 1, LOOKS_ALIKE)
-        if meant:
-            lines.append(f"{name} in .env is no setting: did you mean {meant[0]}?")
+        near = [] if name in NAMES else difflib.get_close_matches(name, NAMES, 1, LOOKS_ALIKE)
+        lines += [f"{name} in .env is no setting: did you mean {one}?" for one in near]
     return lines
