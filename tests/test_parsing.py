@@ -18,12 +18,14 @@ from hypothesis import strategies as st
 from locust.util.timespan import parse_timespan
 
 from kiosk_locust import units
+from kiosk_locust.forecast import arguments as forecast
 from kiosk_locust.options import Options
 from kiosk_locust.parsing import UNITS_S, duration
 from kiosk_locust.quality import grammar, warmup
 from kiosk_locust.quality.quantities import UNITS, Kind
 from kiosk_locust.quality.rules import RULES
 from kiosk_locust.settings.table import SETTINGS
+from kiosk_locust.simulator.arguments import parse_arguments
 from tests.layered import mistakes, resolve
 
 #: Text and the seconds that it means to anybody who reads it.
@@ -253,3 +255,28 @@ def test_units_of_thresholds_and_of_settings_are_the_same() -> None:
         name: unit.factor for name, unit in UNITS.items() if unit.kind is Kind.DURATION
     }
     assert of_thresholds == UNITS_S
+
+
+# --- beside a run ---------------------------------------------------------------------------
+
+
+def test_so_does_the_simulator() -> None:
+    words = ["--predict-s", "500ms", "--scale-down-delay-s=2m", "--frontend-skew-s=-1.5"]
+    found = parse_arguments([*words, "--fault", "GET /api/* status=500 from=1m to=1.5h"])
+    assert (found.settings.predict_s, found.settings.scale_down_delay_s) == (0.5, 120)
+    assert found.settings.frontend_skew_s == -1.5
+    assert (found.faults[0].from_s, found.faults[0].to_s) == (60, 5400)
+
+
+def test_so_does_the_forecast() -> None:
+    found = forecast.read(["--start-delay", "250ms", "--node-startup-s", "5min"])
+    assert found.plans[0].start_delay_s == 0.25
+    assert found.plans[0].cluster.node_startup_s == 300
+
+
+def test_the_simulator_refuses_a_time_with_the_right_forms(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        parse_arguments(["--predict-s", "1h30"])
+    assert "such as 500ms, 90s, 2m or 2min, 1.5h, 1h30m" in capsys.readouterr().err
