@@ -25,7 +25,8 @@ from kiosk_locust.idle import Looker
 from kiosk_locust.options import Options, resolve
 from kiosk_locust.preflight import check_host
 from kiosk_locust.record import Ticket
-from kiosk_locust.settings.sources import DOTENV, locusts_own, read_dotenv
+from kiosk_locust.settings.env_file import DOTENV, lookalikes, parse_dotenv
+from kiosk_locust.settings.sources import locusts_own
 from kiosk_locust.user import request_from
 
 USAGE = "usage: python -m kiosk_locust check [SETTINGS, as locust takes them]\n"
@@ -47,9 +48,9 @@ def main(arguments: list[str]) -> int:
     say = partial(console.print, soft_wrap=True, highlight=False, markup=False)
     locust.events.init_command_line_parser.add_listener(_on_parser)
     try:
-        dotenv = read_dotenv()
+        dotenv, mistakes = parse_dotenv()
         os.environ.update(locusts_own(dotenv, os.environ))
-        layers = commandline.read(arguments, os.environ, dotenv)
+        layers = commandline.read(arguments, os.environ, dotenv, mistakes)
         resolved = resolve(layers, headless=True, rng=random.Random())
         known = secrets(os.environ, dotenv)
     except OptionsError as error:
@@ -57,7 +58,8 @@ def main(arguments: list[str]) -> int:
         return 2
     for notice in resolved.notices:
         say(f"settings: {notice}")
-    for line in exposure.warnings(os.environ, dotenv, Path(DOTENV), known):
+    exposed = exposure.warnings(os.environ, dotenv, Path(DOTENV), known)
+    for line in (*lookalikes(dotenv, os.environ), *exposed):
         say(f"settings: {line}")
     say("settings: no mistakes")
     return 0 if _ask_all(resolved.options, known, say) else 2

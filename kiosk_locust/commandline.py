@@ -10,32 +10,52 @@ from __future__ import annotations
 import argparse
 import glob
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from configargparse import ConfigFileParserException
-from locust.argument_parser import (
-    DEFAULT_CONFIG_FILES,
-    LocustArgumentParser,
-    LocustConfigParser,
-    get_parser,
-)
+from locust.argument_parser import DEFAULT_CONFIG_FILES, LocustArgumentParser, get_parser
 
-from kiosk_locust.errors import Mistake, OptionsError
+from kiosk_locust import config_files
+from kiosk_locust.config_files import ConfigFile
+from kiosk_locust.errors import Mistake
+from kiosk_locust.locust_patches import timespan
 from kiosk_locust.options import Options
 from kiosk_locust.settings.parsing import boolean
 from kiosk_locust.settings.sources import (
     Given,
     Layer,
     Layers,
-    config_layer,
     environment_layers,
     form_text,
 )
 from kiosk_locust.settings.table import SETTINGS, Setting
 
 GROUP = "Kiosk options"
+
+
+def _whole_or_time(text: str) -> float:
+    """Seconds as Locust takes them, a whole number of any sign, or else any duration."""
+    try:
+        return int(text)
+    except ValueError:
+        return _time(text)
+
+
+def _time(text: str) -> float:
+    """A duration that Locust's parser takes, or else any of ours; in seconds."""
+    try:
+        return timespan(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+#: Locust's own options that are times, and how they are read: as Locust does, where it can.
+LOCUSTS_TIMES: Mapping[str, Callable[[str], float]] = {
+    "run_time": _time,
+    "stop_timeout": _time,
+    "autoquit": _whole_or_time,
+    "expect_workers_max_wait": _whole_or_time,
+}
 
 
 class _Suggested(list[str]):
@@ -52,7 +72,7 @@ class _Unmoved(argparse.Action):
         """Keep the default."""
 
 
-class _Joined(argparse.Action):
+class _Joined(argparse._AppendAction):  # for which configuration files may have a list
     """An argument that may be given several times: its values are joined by commas."""
 
     def __call__(
@@ -74,6 +94,9 @@ def add_options(parser: LocustArgumentParser, shown: Mapping[str, str] | None = 
     Locust makes a new parser, and reads all sources but ``.env`` again, whenever somebody opens
     its page. From then on ``shown``, which `prefill` returned, is what the form shows.
     """
+    for action in parser._actions:  # there is no public way
+        if action.dest in LOCUSTS_TIMES:
+            action.type = LOCUSTS_TIMES[action.dest]
     group = parser.add_argument_group(GROUP)
     for setting in SETTINGS.values():
         if not setting.is_locusts:
@@ -106,23 +129,40 @@ def _argument(setting: Setting, shown: Mapping[str, str] | None) -> dict[str, An
     return argument | {"default": text, "metavar": f"<{setting.unit or 'text'}>"}
 
 
-def read(argv: Sequence[str], environ: Mapping[str, str], dotenv: Mapping[str, str]) -> Layers:
+def read(
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    dotenv: Mapping[str, str],
+    mistakes: Sequence[Mistake] = (),
+) -> Layers:
     """Everything that was given, with the name it was given by.
 
     ``argv`` are the arguments after the program's name; configuration files are looked for where
-    Locust looks for them. Raises OptionsError where one cannot be read.
+    Locust looks for them. ``mistakes`` are in ``dotenv``; those of configuration files are added.
     """
-    given, config = _command_line(argv)
+    parser = _parser()
+    given, config = _command_line(parser, argv)
     environments, signs = environment_layers(environ, dotenv)
-    return Layers((given, *environments, *_config_layers(config)), signs)
+    files = list(_config_files(config, parser._option_string_actions))  # there is no public way
+    return Layers(
+        (given, *environments, *(file.layer for file in files)),
+        signs,
+        (*mistakes, *(mistake for file in files for mistake in file.mistakes)),
+        tuple(notice for file in files for notice in file.notices),
+    )
 
 
-def _command_line(argv: Sequence[str]) -> tuple[Layer, str | None]:
-    """What the command line alone gave, and its ``--config`` file."""
+def _parser() -> LocustArgumentParser:
+    """Locust's parser with all options, which takes any text for each."""
     parser = get_parser()
     for action in parser._actions:  # as Locust does; there is no public way
         action.type = None
         action.choices = None
+    return parser
+
+
+def _command_line(parser: LocustArgumentParser, argv: Sequence[str]) -> tuple[Layer, str | None]:
+    """What the command line alone gave, and its ``--config`` file."""
     unset = object()
     namespace = argparse.Namespace(**dict.fromkeys(SETTINGS, unset))
     parser.parse_known_args(argv, namespace=namespace, env_vars={}, config_file_contents="")
@@ -144,22 +184,13 @@ def _name_used(setting: Setting, argv: Sequence[str]) -> str:
     return setting.flag
 
 
-def _config_layers(config: str | None) -> Iterator[Layer]:
-    """A layer for each configuration file that there is; the one that wins first."""
+def _config_files(config: str | None, options: config_files.Options) -> Iterator[ConfigFile]:
+    """Each configuration file that there is; the one that wins first."""
     if config:
-        yield _config_layer(config, config)
+        yield config_files.read(config, config, options)
     for name in reversed(DEFAULT_CONFIG_FILES):
         for path in glob.glob(os.path.expanduser(name)):  # as Locust does
-            yield _config_layer(path, name)
-
-
-def _config_layer(path: str, shown: str) -> Layer:
-    try:
-        with Path(path).expanduser().open(encoding="utf-8") as stream:
-            items = LocustConfigParser().parse(stream)
-    except (OSError, ValueError, RuntimeError, ConfigFileParserException) as error:
-        raise OptionsError([Mistake(shown, "", f"cannot be read: {error}")]) from error
-    return config_layer(shown, items)
+            yield config_files.read(path, name, options)
 
 
 def prefill(namespace: argparse.Namespace, layers: Layers, options: Options) -> dict[str, str]:

@@ -25,6 +25,7 @@
     │   └── BucketUnreachable no answer, or faults that did not pass in time
     ├── CostError             what the run cost cannot be asked for; the run ends as it would have
     │   └── CostRefused       an answer came, but an error status
+    ├── TextFileError         a text file that a user wrote cannot be read
     ├── PriceFileError        a price file cannot be used; lists every mistake
     ├── ForecastError         a benchmark's forecast cannot be carried out
     └── KioskError            an HTTP call did not give a usable answer
@@ -121,6 +122,10 @@ class CostRefused(CostError):
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class TextFileError(KioskLocustError, ValueError):
+    """A text file that a user wrote cannot be read; the message says why, not which."""
 
 
 class PriceFileError(KioskLocustError):

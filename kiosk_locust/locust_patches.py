@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import gevent
 from gevent.lock import RLock
-from locust import argument_parser
+from locust import argument_parser, web
 from locust.env import Environment
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately
 from locust.runners import (
@@ -26,9 +26,11 @@ from locust.runners import (
     WorkerRunner,
 )
 from locust.user.task import TaskSet
+from locust.util.timespan import parse_timespan
 
 from kiosk_locust.breaker import BREAKER
 from kiosk_locust.callouts import ends_run, is_calling_out
+from kiosk_locust.parsing import duration
 from kiosk_locust.repeats import RepeatFilter
 
 #: Loggers whose records are one for each failure of a user, a listener or a request.
@@ -57,6 +59,7 @@ def apply() -> None:
     _take_system_errors()
     _limit_printed_errors()
     _make_default_parser_once()
+    vars(web)["parse_timespan"] = timespan
 
 
 def on_local_start(notify: Callable[[Environment, int, float], None]) -> None:
@@ -75,6 +78,19 @@ def on_local_start(notify: Callable[[Environment, int, float], None]) -> None:
         original(self, user_count, spawn_rate, *more, **named)
 
     LocalRunner.start = start  # type: ignore[method-assign]
+
+
+def timespan(text: str) -> float:
+    """The seconds of a time as Locust reads it, or else as every other setting here is read.
+
+    Locust 2.47 takes ``20m`` and ``1h30m``, but neither ``2min`` nor ``1.5h``, nor the ``5400.0``
+    that its own form shows for it. Raises ValueError.
+    """
+    try:
+        seconds: int = parse_timespan(text)
+    except (ValueError, OverflowError):
+        return duration(text)
+    return seconds
 
 
 def _note_ends_of_tasks() -> None:

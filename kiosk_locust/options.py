@@ -200,7 +200,7 @@ def draft(
         request_timeout_s=check.take("request_timeout", parsing.seconds_above_0, 1.0),
         retry_budget_s=check.take("retry_budget", parsing.seconds, 0.0),
         job_timeout_s=check.take("job_timeout", parsing.seconds_or_none, None),
-        stop_timeout_s=check.take("stop_timeout", parsing.timespan, 0.0),
+        stop_timeout_s=check.take("stop_timeout", parsing.seconds, 0.0),
         drain_timeout_s=check.take("drain_timeout", parsing.seconds, 0.0),
         worker_wait_s=check.take("worker_wait", parsing.seconds, 0.0),
         run_time_s=plan_.run_time_s,

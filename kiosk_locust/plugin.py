@@ -10,6 +10,7 @@ import os
 import random
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -65,14 +66,12 @@ from kiosk_locust.preflight import check_host
 from kiosk_locust.record import JobRequest
 from kiosk_locust.resuming import Finished, Resumption
 from kiosk_locust.scraped import Scraped
+from kiosk_locust.settings.env_file import DOTENV, lookalikes, parse_dotenv
 from kiosk_locust.settings.sources import (
-    DOTENV,
     Given,
     Layer,
     Layers,
     locusts_own,
-    lookalikes,
-    read_dotenv,
 )
 from kiosk_locust.signals import Signals
 from kiosk_locust.user import OVER, RUNS, KioskUser, first_requests, mix_of
@@ -84,6 +83,7 @@ from kiosk_locust.workerplugin import WorkerPlugin
 logger = logging.getLogger(__name__)
 
 _attached: list[dict[str, str]] = []  # what stood in .env, once attached
+_mistakes: list[Mistake] = []  # in .env; told with all others, once these are known
 _plugins: WeakKeyDictionary[Environment, Plugin] = WeakKeyDictionary()
 _shown: dict[str, str] = {}  # what the start form shows, once a plugin is registered
 
@@ -92,11 +92,9 @@ def attach() -> None:
     """Add the plugin's options and listeners to Locust; once a process, however often called."""
     if _attached:
         return
-    try:
-        dotenv = read_dotenv()
-    except OptionsError as error:
-        _refuse(error)
+    dotenv, mistakes = parse_dotenv()
     _attached.append(dotenv)
+    _mistakes.extend(mistakes)
     os.environ.update(locusts_own(dotenv, os.environ))
     locust_patches.apply()
     locust_patches.on_local_start(_on_local_start)
@@ -112,6 +110,8 @@ def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
 def _on_init(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:
     runner = environment.runner
     if isinstance(runner, WorkerRunner):
+        if _mistakes:
+            _refuse(OptionsError(_mistakes))
         WorkerPlugin(environment, SafeWorkerRunner.made_of(runner)).register()
         return
     try:
@@ -143,10 +143,10 @@ def _register(environment: Environment, web_ui: WebUI | None) -> Plugin:
     if not isinstance(runner, (LocalRunner, MasterRunner)):
         raise TypeError(f"kiosk_locust knows no {runner!r}")
     if library.is_library(environment):
-        layers = library.read(environment, _attached[0])
+        layers = replace(library.read(environment, _attached[0]), mistakes=tuple(_mistakes))
         library.give_options(environment, headless=web_ui is None)
     else:
-        layers = commandline.read(sys.argv[1:], os.environ, _attached[0])
+        layers = commandline.read(sys.argv[1:], os.environ, _attached[0], _mistakes)
     safe = (
         PatientMaster.made_of(runner)
         if isinstance(runner, MasterRunner)
@@ -162,9 +162,10 @@ def _register_single(environment: Environment) -> None:
     """Serve ``run_single_user``, which has no runner: one user, whom nobody ends."""
     OVER[environment] = Event()
     runner = SafeLocalRunner.made_of(environment.create_local_runner())
-    layers = commandline.read(sys.argv[1:], os.environ, _attached[0])
+    layers = commandline.read(sys.argv[1:], os.environ, _attached[0], _mistakes)
     alone = Layer("run_single_user", {"num_users": Given("1", "run_single_user()")})
-    plugin = Plugin(environment, runner, Layers((alone, *layers.layers), layers.signs), None)
+    layers = replace(layers, layers=(alone, *layers.layers))
+    plugin = Plugin(environment, runner, layers, None)
     plugin.register()
     _plugins[environment] = plugin
 
@@ -221,6 +222,7 @@ class Plugin:
         Without a web UI all must be right by now; with one, the form may still mend it, but
         not where a run is to be resumed.
         """
+        self._check_files()
         found = resuming.find(self._given)
         if isinstance(found, Finished):
             sys.exit(finished.tell(found, self._console))
@@ -240,7 +242,7 @@ class Plugin:
             for user_class in self._classes:  # the page shows it; other classes keep their own
                 user_class.host = options.host
             _shown.update(self._shown)
-        for line in (*lookalikes(_attached[0]), *self._exposed()):
+        for line in (*lookalikes(_attached[0], os.environ), *self._exposed()):
             logger.warning("%s", line)
         self._prepare_locust(options)
         hooks = self._environment.events
@@ -268,6 +270,20 @@ class Plugin:
         # Locust sets its timer for -t next, by a time that gevent read before all the imports.
         hub.loop.update_now()
 
+    def _check_files(self) -> None:
+        """Raise OptionsError for lines of files that give no setting, which no form can mend.
+
+        All other mistakes are told beside them, unless a ledger may mend these.
+        """
+        mistakes = list(self._given.mistakes)
+        if mistakes and not resuming.is_asked_for(self._given):
+            drafted = draft(
+                self._given, class_host=self._class_host, headless=self._headless, rng=self._rng
+            )
+            mistakes = list(drafted.mistakes)
+        if mistakes:
+            raise OptionsError(mistakes)
+
     def started_with(self, user_count: int, spawn_rate: float) -> None:
         """A program starts the test with so many users; a number that changes later is Locust's."""
         if self._runner.state in (STATE_RUNNING, STATE_SPAWNING):
@@ -279,7 +295,7 @@ class Plugin:
         }
         layers = [layer for layer in self._given.layers if layer.place != "runner.start()"]
         started = Layer("runner.start()", calls)
-        self._given = Layers((started, *layers), self._given.signs)
+        self._given = replace(self._given, layers=(started, *layers))
 
     def _if_mine(self, listener: Callable[..., None]) -> Callable[..., None]:
         """Leave out what concerns another environment: events may be shared by several."""

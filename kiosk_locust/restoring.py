@@ -67,7 +67,7 @@ def _address(given: Layers) -> Address | None:
     """The bucket to ask; None where there is none, or a setting is wrong, which others tell."""
     text = given.text("storage_bucket")
     try:
-        every_s = parsing.timespan(given.text("checkpoint") or SETTINGS["checkpoint"].default)
+        every_s = parsing.seconds(given.text("checkpoint") or SETTINGS["checkpoint"].default)
         is_simulated = parsing.boolean(given.text("simulate") or "false")
         return Address.parse(text) if text and every_s and not is_simulated else None
     except ValueError:

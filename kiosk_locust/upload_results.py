@@ -16,7 +16,7 @@ from kiosk_locust.bucket import Address, open_bucket
 from kiosk_locust.errors import KioskLocustError, LedgerError, Mistake, OptionsError
 from kiosk_locust.reading import facts, opened
 from kiosk_locust.settings import parsing
-from kiosk_locust.settings.sources import read_dotenv
+from kiosk_locust.settings.env_file import read_dotenv
 
 COMMAND = "upload-results"
 USAGE = f"usage: python -m kiosk_locust {COMMAND} [--storage-bucket BUCKET] PATH …\n"

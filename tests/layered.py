@@ -12,7 +12,6 @@ from kiosk_locust.settings.sources import (
     Given,
     Layer,
     Layers,
-    config_layer,
     environment_layers,
 )
 from kiosk_locust.settings.table import SETTINGS
@@ -30,6 +29,10 @@ def make_layers(
 ) -> Layers:
     """Layers from names as each source has them; the form's are the settings' own names."""
     by_flag = {s.flag: s.name for s in SETTINGS.values()}
+    by_key = {flag.removeprefix("--"): name for flag, name in by_flag.items()}
+    configured = {
+        by_key[key]: Given(text, key, "locust.conf") for key, text in (conf or {}).items()
+    }
     by_flag |= {s.short: s.name for s in SETTINGS.values() if s.short}
     given = {by_flag[flag]: Given(text, flag) for flag, text in (cli or {}).items()}
     posted = {n: Given(text, SETTINGS[n].form_label, FORM) for n, text in (form or {}).items()}
@@ -40,7 +43,7 @@ def make_layers(
             *posts,
             Layer("the command line", given),
             *environments,
-            config_layer("locust.conf", conf or {}),
+            Layer("locust.conf", configured),
         ),
         signs,
     )

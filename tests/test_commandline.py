@@ -14,7 +14,8 @@ from locust.argument_parser import LocustArgumentParser, get_parser, ui_extra_ar
 
 from kiosk_locust import commandline, options
 from kiosk_locust.errors import OptionsError
-from kiosk_locust.settings.sources import Layers, read_dotenv
+from kiosk_locust.settings.env_file import read_dotenv
+from kiosk_locust.settings.sources import Layers
 from kiosk_locust.settings.table import SETTINGS
 
 #: What the form shows; the plugin keeps it in the same way.
@@ -132,8 +133,8 @@ def test_nothing_given_is_nothing_read() -> None:
 
 
 def test_a_configuration_file_that_cannot_be_read_is_a_mistake() -> None:
-    with pytest.raises(OptionsError, match=r"gone\.conf"):
-        _read("--config", "gone.conf")
+    with pytest.raises(OptionsError, match=r"gone\.conf: cannot be read: there is no such file"):
+        _resolve("--config", "gone.conf")
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_settings_are_read_and_come_back_from_a_ledger(
 @pytest.mark.parametrize(
     ("name", "text", "advice"),
     [
-        ("COST_TAIL", "soon", "must be a time such as 90, 90s, 20m or 1h30m, or until-idle"),
+        ("COST_TAIL", "soon", "1.5h, 1h30m, or until-idle"),
         ("IMAGES_PER_JOB", "0", "a whole number of at least 1"),
         ("PRICES", "none.csv", "there is no such file"),
         ("NODE_TYPE", "gpu", "must be PATTERN=MACHINE, such as prediction-gpu=n1-highmem-2"),

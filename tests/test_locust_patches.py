@@ -190,3 +190,47 @@ def test_with_the_plugin_a_worker_makes_one_parser_at_most(tmp_path: Path) -> No
     options, made = parsers(output_of(tmp_path, spawned(free_port(), attached))[1])
     assert options > 100
     assert made <= 1
+
+
+TIMES = """
+from locust import argument_parser, web
+parser = argument_parser.get_parser(default_config_files=[])
+for words in (["-t", "2min"], ["-t", "1.5h"], ["-s", "500ms"], ["--autoquit", "5s"],
+              ["--expect-workers-max-wait", "1m"], ["-t", "1h30m"], ["--autoquit=-1"]):
+    try:
+        options = parser.parse_args(words)
+    except SystemExit as error:
+        print("refused", *words)
+    else:
+        print(options.run_time, options.stop_timeout, options.autoquit,
+              options.expect_workers_max_wait)
+try:
+    print(web.parse_timespan("5400.0"))  # what its own form shows for a time that is no int
+except ValueError:
+    print("refused in the form")
+"""
+
+
+def test_locust_takes_neither_units_nor_fractions_as_other_settings_do(tmp_path: Path) -> None:
+    code, said = output_of(tmp_path, TIMES)
+    assert code == 0
+    for words in ("-t 2min", "-t 1.5h", "-s 500ms", "--autoquit 5s"):
+        assert f"refused {words}" in said
+    assert "refused in the form" in said
+
+
+def test_with_the_plugin_its_times_are_written_like_all_others(tmp_path: Path) -> None:
+    code, said = output_of(tmp_path, f"from kiosk_locust import plugin\nplugin.attach()\n{TIMES}")
+    assert (code, said.splitlines()) == (
+        0,
+        [
+            "120.0 0 -1 0",
+            "5400.0 0 -1 0",
+            "None 0.5 -1 0",
+            "None 0 5 0",
+            "None 0 -1 60",
+            "5400 0 -1 0",
+            "None 0 -1 0",
+            "5400.0",
+        ],
+    )

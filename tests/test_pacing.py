@@ -177,9 +177,12 @@ def test_a_spawn_rate_must_be_a_number_above_0(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["-0.5", "nan", "inf", "soon"])
-def test_a_delay_must_be_a_number_of_at_least_0(text: str) -> None:
+def test_a_delay_must_be_a_time_of_at_least_0(text: str) -> None:
     (mistake,) = mistakes(cli={"--start-delay": text})
-    assert mistake == f"--start-delay = {text!r}: must be a number of seconds of at least 0"
+    assert mistake == (
+        f"--start-delay = {text!r}: must be a time of at least 0 s (a number alone is in seconds),"
+        " such as 500ms, 90s, 2m or 2min, 1.5h, 1h30m"
+    )
 
 
 def test_two_bad_names_in_one_source_are_two_mistakes() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk_locust.settings.sources import read_dotenv
+from kiosk_locust.settings.env_file import read_dotenv
 from kiosk_locust.settings.table import GROUPS, SECRETS, SETTINGS, Setting
 from tests.layered import resolve
 

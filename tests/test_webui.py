@@ -329,6 +329,23 @@ def test_the_run_time_of_one_form_is_not_that_of_the_next(web: WebUi, kiosk: Sim
     assert not_timed["configuration"]["run_time_s"] is None
 
 
+def test_the_form_takes_times_as_every_other_source_does(web: WebUi, kiosk: Simulator) -> None:
+    made = made_by(kiosk)
+    web.start("by-units", users=100, rate=20, run_time="0.02min", update_interval="300ms")
+    done = web.written("by-units")
+    assert sum(done.values()) == 100
+    assert 10 <= len(made()) <= 40  # 1.2 s at 20 a second
+    results = web.results("by-units")
+    assert results is not None
+    found = results["configuration"]
+    assert (found["run_time_s"], found["update_interval_s"]) == (1.2, 0.3)
+    assert results["ended_by"] == "-t"
+    refused = web.submit(3, run_time="1h30", job_timeout="5 weeks")
+    assert not refused["success"]
+    assert "Run time in the form = '1h30'" in refused["message"]
+    assert "Job timeout in the form = '5 weeks'" in refused["message"]
+
+
 def test_a_second_run_has_its_own_ledger_even_while_the_first_is_still_being_finished(
     kiosk: Simulator, tmp_path: Path
 ) -> None:

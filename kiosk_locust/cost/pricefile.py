@@ -17,7 +17,8 @@ from datetime import date
 from importlib import resources
 from pathlib import Path
 
-from kiosk_locust.errors import PriceFileError
+from kiosk_locust.errors import PriceFileError, TextFileError
+from kiosk_locust.text_files import read_text
 
 ANY_REGION = "*"
 MACHINES, ACCELERATORS = "machine_type", "accelerator"
@@ -58,14 +59,10 @@ class PriceTable:
 def read_price_file(path: Path) -> PriceTable:
     """The prices in a file of the user's; raises PriceFileError with all mistakes."""
     try:
-        if not path.is_file():
-            raise PriceFileError([f"there is no such file ({path}); name a CSV file"])
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise PriceFileError([f"the file cannot be read: {error.strerror}"]) from error
-    except ValueError:
-        raise PriceFileError(["the file is not text in UTF-8"]) from None
-    return read_prices(text.splitlines(), source=path.name)
+        text = read_text(path)
+    except TextFileError as error:
+        raise PriceFileError([f"{error} ({path}); name a CSV file"]) from error
+    return read_prices(text.split("\n"), source=path.name)
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 ::
 
-    threshold   = measure operator number unit
+    threshold   = measure operator number unit | measure operator duration
     measure     = distribution "." ("p" number | "median" | "max") | single
     operator    = "<" | "<=" | ">" | ">="
 
@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from kiosk_locust.errors import Mistake, OptionsError
+from kiosk_locust.parsing import duration_and_unit
 from kiosk_locust.quality.quantities import (
     DISTRIBUTIONS,
     DOLLARS,
     SINGLE,
+    UNITS,
     Kind,
     Unit,
     examples,
@@ -96,9 +98,7 @@ class _Parser:
         name, at = self._name()
         kind, percent = self._resolve(name, at)
         operator = self._operator()
-        number = self._number()
-        measure, unit = self._unit(name, kind)
-        limit = number * unit.factor
+        measure, unit, limit = self._limit(name, kind)
         self._check_limit(operator, limit, unit)
         text = " ".join(self._text.split())
         return Threshold(text, self._source, measure, operator, limit, unit, percent)
@@ -146,6 +146,19 @@ class _Parser:
         raise self._refusal(
             wrong.start() if wrong else self._at, f"here must stand <, <=, > or >=, {what}"
         )
+
+    def _limit(self, name: str, kind: Kind) -> tuple[str, Unit, float]:
+        """The measure's key, the unit to show, and the limit in the kind's own unit."""
+        if kind is Kind.DURATION:
+            try:
+                limit, written = duration_and_unit(self._text[self._at :])
+            except ValueError:
+                pass  # what follows says where it is wrong
+            else:
+                return name, UNITS[written], limit
+        number = self._number()
+        measure, unit = self._unit(name, kind)
+        return measure, unit, number * unit.factor
 
     def _number(self) -> float:
         found = self._match(_NUMBER)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from kiosk_locust.measures import STAGES
+from kiosk_locust.parsing import UNITS_S
 from kiosk_locust.record import Outcome
 
 
@@ -36,20 +37,20 @@ class Unit:
         return f"{number}{space}{self.name}"
 
 
-_PER = {"s": 1.0, "min": 1 / 60, "h": 1 / 3600}
+#: Units of a duration that are shown by another of their names.
+_SHOWN = {"\u00b5s": "us", "\u03bcs": "us", "sec": "s", "m": "min"}
+_PER = {"s": 1.0, "m": 1 / 60, "min": 1 / 60, "h": 1 / 3600}
 
 #: Every unit, by all the names it may be written with.
 UNITS: dict[str, Unit] = {
-    **{name: Unit("us", Kind.DURATION, 1e-6) for name in ("us", "µs")},
-    "ms": Unit("ms", Kind.DURATION, 1e-3),
-    **{name: Unit("s", Kind.DURATION, 1.0) for name in ("s", "sec")},
-    "min": Unit("min", Kind.DURATION, 60.0),
-    "h": Unit("h", Kind.DURATION, 3600.0),
-    "d": Unit("d", Kind.DURATION, 86400.0),
+    **{
+        name: Unit(_SHOWN.get(name, name), Kind.DURATION, factor)
+        for name, factor in UNITS_S.items()
+    },
     "%": Unit("%", Kind.SHARE, 0.01),
     **{name: Unit("jobs", Kind.COUNT, 1.0, "jobs") for name in ("job", "jobs")},
     **{
-        f"{word}/{per}": Unit(f"{of}/{per}", Kind.RATE, factor, of)
+        f"{word}/{per}": Unit(f"{of}/{_SHOWN.get(per, per)}", Kind.RATE, factor, of)
         for of in ("images", "jobs")
         for word in (of, of.removesuffix("s"))
         for per, factor in _PER.items()

@@ -13,7 +13,7 @@ from kiosk_locust.quality.facts import Backing, Facts
 __all__ = ["RULES", "SLACK_S", "Backing", "Facts", "Reason", "Rule", "Validity", "judge"]
 
 _FORMS = {
-    "s": "a time with its unit",
+    "s": "a time",
     "share": "a share of 1 or in %",
     "count": "a number of at least 0",
     "ratio": "a number of at least 0",

@@ -10,10 +10,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from kiosk_locust import units
-from kiosk_locust.errors import Mistake, OptionsError
+from kiosk_locust.errors import Mistake, OptionsError, TextFileError
 from kiosk_locust.quality.figures import Figure, Interval
 from kiosk_locust.quality.grammar import Threshold, parse
 from kiosk_locust.quality.quantities import Kind
+from kiosk_locust.text_files import read_text
 
 _KEY = "thresholds"
 _TABLE = f"[tool.kiosk_locust] {_KEY}"
@@ -85,18 +86,17 @@ def read(
 
 def _lines(path: Path) -> list[tuple[str, str]]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        advice = f"this file of thresholds cannot be read ({error}); give one of text"
-        raise OptionsError([Mistake(str(path), "", advice)]) from error
+        lines = read_text(path).split("\n")
+    except TextFileError as error:
+        raise OptionsError([Mistake(str(path), "", str(error))]) from error
     texts = [(line.partition("#")[0].strip(), number) for number, line in enumerate(lines, 1)]
     return [(text, f"{path}, line {number}") for text, number in texts if text]
 
 
 def _items(path: Path) -> list[tuple[str, str]]:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        document = tomllib.loads(read_text(path, mark=False))
+    except (ValueError, RecursionError) as error:
         raise OptionsError([Mistake(str(path), "", f"it cannot be read: {error}")]) from error
     tool = document.get("tool")
     table = tool.get("kiosk_locust") if isinstance(tool, dict) else None

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-_TRIM = re.compile(r"(\d+)\s*jobs?|((?:\d+(?:\.\d*)?|\.\d+))\s*(ms|s|sec|min|h)", re.IGNORECASE)
-_SECONDS = {"ms": 0.001, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
+from kiosk_locust.parsing import duration
+
+_JOBS = re.compile(r"(\d+)\s*jobs?", re.IGNORECASE)
 _BATCH = 5
 
 
@@ -46,12 +47,14 @@ def parse(text: str) -> Trim:
     """
     if text.strip() in ("", "0"):
         return Trim()
-    found = _TRIM.fullmatch(text.strip())
-    if not found:
-        raise ValueError("a number of jobs or a time is needed: 100 jobs, 90s, 2min, 1h")
-    if found[1]:
-        return Trim(jobs=int(found[1]))
-    return Trim(time_s=float(found[2]) * _SECONDS[found[3].lower()])
+    if jobs := _JOBS.fullmatch(text.strip()):
+        return Trim(jobs=int(jobs[1]))
+    try:
+        return Trim(time_s=duration(text, bare=False))
+    except ValueError:
+        raise ValueError(
+            "a number of jobs or a time is needed: 100 jobs, 90s, 2min, 1h30m"
+        ) from None
 
 
 def kept(due_at: Sequence[float], warmup: Trim, cooldown: Trim) -> Kept:

@@ -55,7 +55,7 @@ def _tail(text: str) -> float | None:
     if text.strip().lower() == UNTIL_IDLE:
         return None
     try:
-        return parsing.timespan(text)
+        return parsing.seconds(text)
     except ValueError as error:
         raise ValueError(f"{error}, or {UNTIL_IDLE}") from None
 

@@ -56,7 +56,7 @@ def texts(planned: Mapping[str, Any]) -> dict[str, str]:
 
 def _interval(text: str) -> float:
     """Seconds between two checkpoints; no bucket takes them more often than once a second."""
-    seconds = parsing.timespan(text)
+    seconds = parsing.seconds(text)
     if 0 < seconds < 1:
         raise ValueError("must be 0, which means never, or at least 1 s")
     return seconds

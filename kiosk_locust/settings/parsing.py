@@ -7,15 +7,16 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from kiosk_locust.consumer.forms import AUTO
+from kiosk_locust.parsing import FORMS, duration
 
 MAX_SECONDS = 1e9  # some 32 years; sums of such times stay exact enough, and finite
 MAX_WHOLE = 1_000_000_000
 MIN_RATE, MAX_RATE = 1e-9, 1e9  # jobs a second
+MIN_RAMP_S = 1e-6
 NO_MODEL = "modelname"  # of MODEL's default: the job type chooses
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
@@ -45,13 +46,30 @@ def number(
 
 
 def seconds(text: str) -> float:
-    """Seconds, fractions allowed, at least 0."""
-    return number(text, unit="seconds")
+    """Seconds of a duration of at least 0; a number alone is in seconds."""
+    return _seconds(text, "of at least 0 s")
 
 
 def seconds_above_0(text: str) -> float:
-    """Seconds, fractions allowed, above 0."""
-    return number(text, unit="seconds", above=True)
+    """Seconds of a duration above 0; a number alone is in seconds."""
+    return _seconds(text, "above 0 s", above=True)
+
+
+def _seconds(text: str, low: str, *, above: bool = False) -> float:
+    advice = f"must be a time {low} (a number alone is in seconds), such as {FORMS}"
+    try:
+        value = duration(text)
+    except ValueError:
+        raise ValueError(advice) from None
+    if above and not value:
+        raise ValueError(advice)
+    if value > MAX_SECONDS:
+        raise ValueError(f"{advice}, and at most {MAX_SECONDS:g}")
+    return value
+
+
+#: The older name; every duration has had one grammar since.
+timespan = seconds
 
 
 def seconds_or_none(text: str) -> float | None:
@@ -86,19 +104,6 @@ def spawn_rate(text: str) -> float:
             "must be a number of jobs a second above 0, such as 20; "
             "START_DELAY=0 begins all at once"
         ) from None
-
-
-def timespan(text: str) -> float:
-    """Seconds of ``90``, ``1.5``, ``20m`` or ``1h30m10s``, as Locust writes them; or ``2min``."""
-    written = r"(?:(\d{1,9})h)?(?:(\d{1,9})m(?:in)?)?(?:(\d{1,9})s)?"
-    parts = re.fullmatch(written, text.strip(), re.ASCII)
-    try:
-        if parts and any(parts.groups()):
-            hours, minutes, secs = (int(part or 0) for part in parts.groups())
-            text = str(timedelta(hours=hours, minutes=minutes, seconds=secs).total_seconds())
-        return seconds(text)
-    except (ValueError, OverflowError):
-        raise ValueError("must be a time such as 90, 90s, 20m or 1h30m") from None
 
 
 def whole(at_least: int) -> Callable[[str], int]:
@@ -274,11 +279,14 @@ def ramp(text: str) -> tuple[float, float, float]:
         first, last, length = text.split(":")
         if float(first) != 0:
             spawn_rate(first)
-        return float(first) + 0.0, spawn_rate(last), number(length, unit="", at_least=1e-6)
+        length_s = seconds(length)
+        if length_s < MIN_RAMP_S:
+            raise ValueError("too short")  # noqa: TRY301  said in full below
+        return float(first) + 0.0, spawn_rate(last), length_s
     except ValueError:
         raise ValueError(
             "must be FROM:TO:SECONDS, two rates in jobs a second and the time between them, "
-            "such as 1:50:60; FROM may be 0, TO and SECONDS are above 0"
+            "such as 1:50:60 or 1:50:1m; FROM may be 0, TO and SECONDS are above 0"
         ) from None
 
 

@@ -58,7 +58,7 @@ def plan(check: Checker, *, headless: bool, rng: random.Random, files: int | Non
     ``files`` is how many there are where each makes a job of its own.
     """
     arrivals = _arrivals(check, rng)
-    run_time_s = check.take_if_given("run_time", parsing.timespan) or None
+    run_time_s = check.take_if_given("run_time", parsing.seconds) or None
     num_cycles = check.take("num_cycles", parsing.whole(1), 1)
     count, users = _count_and_users(check, arrivals, headless=headless, files=files)
     if not count and check.layers.get("count") is not None and not arrivals.offsets_s:

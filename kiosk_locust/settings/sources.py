@@ -6,21 +6,16 @@ line, the environment, ``.env``, configuration files. Nothing is parsed or judge
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from dotenv import dotenv_values
-
-from kiosk_locust.errors import Mistake, OptionsError
-from kiosk_locust.settings.table import SECRETS, SETTINGS
+from kiosk_locust.errors import Mistake
+from kiosk_locust.settings.env_file import DOTENV, LOCUST
+from kiosk_locust.settings.table import SETTINGS
 
 CLUSTER_SIGN = "KUBERNETES_SERVICE_HOST"
 
-DOTENV = ".env"
-LOOKS_ALIKE = 0.85  # of difflib's ratio, from 0 to 1
 FORM = "the form"
 
 
@@ -61,10 +56,15 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """All layers, highest first, and the signs that a real Kiosk was meant."""
+    """All layers, highest first, and the signs that a real Kiosk was meant.
+
+    ``mistakes`` and ``notices`` are of what gives no setting: lines that are not understood.
+    """
 
     layers: tuple[Layer, ...] = ()
     signs: tuple[Given, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
+    notices: tuple[str, ...] = ()
 
     def all(self, name: str) -> Iterator[Given]:
         """Everything that was given for ``name``, highest first."""
@@ -108,31 +108,6 @@ def masked(text: str) -> str:
     return "***@" + text.rsplit("@", 1)[1] if "@" in text else text
 
 
-def read_dotenv(path: Path = Path(DOTENV)) -> dict[str, str]:
-    """What stands in a ``.env`` file, taken literally; nothing if there is no such file.
-
-    Raises OptionsError where it cannot be read.
-    """
-    try:
-        values = dotenv_values(path, interpolate=False)
-    except (OSError, UnicodeError) as error:
-        advice = f"cannot be read ({error}); it must be a text file in UTF-8"
-        raise OptionsError([Mistake(str(path), "", advice)]) from error
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def lookalikes(dotenv: Mapping[str, str]) -> list[str]:
-    """A line for each name in ``.env`` that is no setting, but almost one."""
-    known = [setting.env for setting in SETTINGS.values() if setting.env]
-    known += [secret.env for secret in SECRETS]
-    lines = []
-    for name in dotenv:
-        meant = [] if name in known else difflib.get_close_matches(name, known, 1, LOOKS_ALIKE)
-        if meant:
-            lines.append(f"{name} in .env is no setting: did you mean {meant[0]}?")
-    return lines
-
-
 def locusts_own(dotenv: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
     """The LOCUST_… names of ``.env`` that Locust should find in its environment.
 
@@ -143,7 +118,7 @@ def locusts_own(dotenv: Mapping[str, str], environ: Mapping[str, str]) -> dict[s
     return {
         name: value
         for name, value in dotenv.items()
-        if name.startswith("LOCUST_") and value and name not in ours and name not in environ
+        if name.startswith(LOCUST) and value and name not in ours and name not in environ
     }
 
 
@@ -168,18 +143,6 @@ def _environment_layer(place: str, names: Mapping[str, str]) -> Layer:
             if setting.env in names
         },
     )
-
-
-def config_layer(place: str, items: Mapping[str, object]) -> Layer:
-    """The layer of a configuration file, whose keys are long flags without their dashes."""
-    by_key = {s.flag.removeprefix("--"): s for s in SETTINGS.values() if not s.env_only}
-    values = {}
-    for key, value in items.items():
-        setting = by_key.get(key.removeprefix("--"))
-        if setting is not None:
-            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-            values[setting.name] = Given(text, key, place)
-    return Layer(place, values)
 
 
 def _form_layer(posted: Mapping[str, object], prefilled: Mapping[str, str], base: Layers) -> Layer:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from kiosk_locust.settings import parsing
-from kiosk_locust.settings.sources import DOTENV, Given, Layers, masked
+from kiosk_locust.settings.env_file import DOTENV
+from kiosk_locust.settings.sources import Given, Layers, masked
 from kiosk_locust.settings.validation import DEFAULT, Checker
 
 SIMULATED_FILE = "image.png"

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from kiosk_locust.settings.parsing import seconds
+from kiosk_locust.text_files import read_text
 
 _SHOWN = 3  # bad lines that a message names
 
@@ -16,14 +17,7 @@ def read_trace(path: Path) -> tuple[tuple[float, ...], bool]:
     One offset a line; blank lines and what follows a ``#`` are ignored. Raises ValueError that
     says what is wrong, with the lines.
     """
-    try:
-        if not path.is_file():
-            raise ValueError("there is no such file")
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except OSError as error:
-        raise ValueError(f"the file cannot be read: {error.strerror}") from error
-    except UnicodeError:
-        raise ValueError("the file is not text in UTF-8") from None
+    lines = read_text(path).split("\n")
     offsets: list[float] = []
     bad: list[str] = []
     for number, line in enumerate(lines, start=1):
@@ -36,7 +30,8 @@ def read_trace(path: Path) -> tuple[tuple[float, ...], bool]:
     if bad:
         more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise ValueError(
-            f"{', '.join(bad[:_SHOWN])}{more}: each line must be a number of seconds of at least 0"
+            f"{', '.join(bad[:_SHOWN])}{more}: each line must be a time of at least 0, in"
+            " seconds or with its unit"
         )
     if not offsets:
         raise ValueError("the file holds no times; write one a line, in seconds")

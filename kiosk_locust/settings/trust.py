@@ -11,6 +11,7 @@ from typing import Any
 
 from kiosk_locust.errors import OptionsError
 from kiosk_locust.measures import STAGES
+from kiosk_locust.parsing import duration
 from kiosk_locust.quality import thresholds as reading
 from kiosk_locust.quality.confidence import needed
 from kiosk_locust.quality.grammar import Threshold, parse
@@ -23,8 +24,7 @@ NONE = "none"
 _FEW_JOBS = "few-jobs"
 #: Where thresholds of a project may stand, in the working directory.
 PYPROJECT = Path("pyproject.toml")
-_SECONDS = {"": 1.0, "ms": 1e-3, "s": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
-_AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z%]*)", re.IGNORECASE)
+_AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def trust(check: Checker, pyproject: Path = PYPROJECT) -> TrustOptions:
         limits[rule.name] = check.take(setting_of(rule), _limit(rule), otherwise)
     return TrustOptions(
         wanted=_wanted(check, pyproject),
-        abort_after_s=check.take_if_given("abort_on_threshold", parsing.timespan),
+        abort_after_s=check.take_if_given("abort_on_threshold", parsing.seconds),
         junit_xml=check.take_if_given("junit_xml", _junit) or "",
         limits=limits,
     )
@@ -154,11 +154,20 @@ def _limit(rule: Rule) -> Callable[[str], float | None]:
     def read(text: str) -> float | None:
         if text.strip().lower() == NONE:
             return None
-        found = _AMOUNT.fullmatch(text.strip())
-        unit = found[2].lower() if found else ""
-        factors = {"s": _SECONDS, "share": {"": 1.0, "%": 0.01}}.get(rule.unit, {"": 1.0})
-        if not found or unit not in factors or not math.isfinite(float(found[1])):
-            raise ValueError(f"must be {rule.limit_form}, such as {rule.limit_shown}, or {NONE}")
-        return float(found[1]) * factors[unit]
+        if rule.unit != "s":
+            return _amount(text, rule)
+        try:
+            return duration(text)
+        except ValueError as error:
+            raise ValueError(f"{error} (a number alone is in seconds), or {NONE}") from None
 
     return read
+
+
+def _amount(text: str, rule: Rule) -> float:
+    """A number of at least 0; of a share, in % as well."""
+    found = _AMOUNT.fullmatch(text.strip())
+    value = float(found[1]) if found else math.inf
+    if found is None or not math.isfinite(value) or (found[2] and rule.unit != "share"):
+        raise ValueError(f"must be {rule.limit_form}, such as {rule.limit_shown}, or {NONE}")
+    return value * 0.01 if found[2] else value

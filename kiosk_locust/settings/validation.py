@@ -23,9 +23,9 @@ class Checker:
 
     def __init__(self, layers: Layers) -> None:
         self.layers = layers
-        self.mistakes: list[Mistake] = []
+        self.mistakes = list(layers.mistakes)
         self.failed: set[str] = set()  # settings that were given, but cannot be read
-        self.notices: list[str] = []
+        self.notices = list(layers.notices)
         self.sources: dict[str, str] = {}
 
     def take(self, name: str, parse: Callable[[str], T], otherwise: T) -> T:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import secrets
+from collections.abc import Callable
 from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from kiosk_locust.errors import OptionsError
+from kiosk_locust.parsing import duration
 from kiosk_locust.simulator.faults import FaultRule, parse_fault
 from kiosk_locust.simulator.settings import ClusterSettings, flag
 
@@ -98,7 +100,7 @@ def _add(group: Any, each: Field[Any]) -> None:  # argparse names no type for a 
         )  # fmt: skip
     else:
         group.add_argument(
-            flag(each.name), type=type(default), default=default, metavar=_metavar(each),
+            flag(each.name), type=_type(each), default=default, metavar=_metavar(each),
             help=f"{text} ({default})",
         )  # fmt: skip
 
@@ -110,6 +112,22 @@ def _metavar(each: Field[Any]) -> str:
     if each.name.endswith("_rate"):
         return "SHARE"
     return {"int": "N", "float": "X"}.get(type(each.default).__name__, "NAME")
+
+
+def _type(each: Field[Any]) -> Callable[[str], Any]:
+    return _seconds if _metavar(each) == "SECONDS" else type(each.default)
+
+
+def _seconds(text: str) -> float:
+    """Seconds, or a duration with units; below 0 only where it is a number, as clocks may be."""
+    try:
+        return float(text)  # what cannot be, the settings say themselves
+    except ValueError:
+        pass
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from kiosk_locust.errors import Mistake, OptionsError
+from kiosk_locust.parsing import FORMS, duration
 from kiosk_locust.simulator.draws import Purpose, stream
 
 Kind = Literal["status", "redirect", "html", "malformed", "huge", "hang", "drop", "redis"]
@@ -94,7 +95,14 @@ def _when(value: str) -> str:
     return value
 
 
-_SECONDS = _number(0, 1e9, "give a number of seconds of at least 0")
+def _seconds(value: str) -> float:
+    try:
+        return _number(0, 1e9, "")(str(duration(value)))
+    except ValueError:
+        raise ValueError(
+            f"give a number of seconds of at least 0, or a time such as {FORMS}"
+        ) from None
+
 
 #: key in a rule → field of FaultRule, and what reads its value (raises ValueError: advice)
 _KEYS: Mapping[str, tuple[str, Callable[[str], object]]] = {
@@ -109,11 +117,11 @@ _KEYS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "body": ("body", str),
     "content-type": ("content_type", str),
     "retry-after": ("retry_after", str),
-    "latency": ("latency_s", _SECONDS),
+    "latency": ("latency_s", _seconds),
     "when": ("when", _when),
     "rate": ("rate", _number(0, 1, "give a share from 0 to 1")),
-    "from": ("from_s", _SECONDS),
-    "to": ("to_s", _SECONDS),
+    "from": ("from_s", _seconds),
+    "to": ("to_s", _seconds),
     "count": ("max_count", _whole(1, 2**31, "give a whole number of at least 1")),
 }
 _METHODS = ("*", "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")

@@ -101,7 +101,7 @@ def test_a_file_that_cannot_be_read_is_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "latin.csv").write_bytes(b"\xe9,\n")
     for name, advice in (
         ("none.csv", "no such file"),
-        ("", "no such file"),
+        ("", "it is a folder"),
         ("latin.csv", "UTF-8"),
     ):
         with pytest.raises(PriceFileError, match=advice):

@@ -9,14 +9,17 @@ from pathlib import Path
 
 from hypothesis import example, given
 from hypothesis import strategies as st
+from locust.argument_parser import get_parser
 
+from kiosk_locust import config_files
 from kiosk_locust.commandline import read
 from kiosk_locust.cost.credentials import secrets
 from kiosk_locust.cost.pricefile import read_price_file, shipped
 from kiosk_locust.errors import OptionsError, PriceFileError
 from kiosk_locust.options import draft, options_as_json
+from kiosk_locust.parsing import duration
 from kiosk_locust.quality.grammar import parse
-from kiosk_locust.settings.sources import read_dotenv
+from kiosk_locust.settings.env_file import read_dotenv
 from kiosk_locust.settings.table import SETTINGS
 from kiosk_locust.settings.trace import read_trace
 from tests.fuzz.strange import HOSTILE, changed, changed_text, fuzz, refused_by, texts
@@ -37,6 +40,13 @@ machine_type,region,on_demand_usd_per_hour,spot_usd_per_hour,source,date
 n1-highmem-2,us-west1,0.1184,,list,2027-01-02
 *,*,1,0.5,,
 """
+CONF = b"""[locust]
+users = 7
+num-cycle: 2
+headless
+tags = [a, b]
+"""
+TIMES = ("500ms", "1h30m", "2 min 10s", "1e3us", "1.5d", "7")
 TRACE = b"0\n0.5 # first\n\n1.25\n1e2\n"
 THRESHOLDS = (
     *("job.p95 < 60s", "failed <= 1%", "throughput > 40 images/s", "cost.per_image < $0.001"),
@@ -80,6 +90,25 @@ def test_any_dotenv_is_read_or_refused(data: bytes) -> None:
         path.write_bytes(data)
         with refused_by(OptionsError):
             secrets({}, read_dotenv(path))
+
+
+@fuzz
+@given(st.one_of(st.binary(max_size=200), changed(CONF)), st.sampled_from([".conf", ".toml"]))
+def test_any_configuration_file_is_read_or_is_a_mistake(data: bytes, ending: str) -> None:
+    options = get_parser(default_config_files=[])._option_string_actions
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"some{ending}")
+        path.write_bytes(data)
+        found = config_files.read(str(path), "some", options)
+        assert all(each.advice for each in found.mistakes)
+        assert found.layer.values.keys() <= SETTINGS.keys()
+
+
+@fuzz
+@given(st.one_of(texts, st.sampled_from(TIMES).flatmap(changed_text)))
+def test_any_time_is_understood_or_refused(text: str) -> None:
+    with refused_by(ValueError):
+        assert 0 <= duration(text) < math.inf
 
 
 @fuzz

@@ -30,7 +30,7 @@ def test_a_trim_is_a_number_of_jobs_or_a_time(text: str, trim: Trim) -> None:
     assert parse(text) == trim
 
 
-@pytest.mark.parametrize("text", ["100", "jobs", "-5 s", "1.5 jobs", "2 minutes", "1e3 s"])
+@pytest.mark.parametrize("text", ["100", "jobs", "-5 s", "1.5 jobs", "2 minutes", "1h30"])
 def test_anything_else_is_refused_with_the_right_form(text: str) -> None:
     with pytest.raises(ValueError, match="100 jobs, 90s, 2min, 1h"):
         parse(text)

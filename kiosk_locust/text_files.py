@@ -1,0 +1,92 @@
+"""Text files that users write, read by one function with one set of rules.
+
+These are ``.env``, configuration files, ``pyproject.toml``, traces, price files and files of
+thresholds. Each is a regular file of at most `MAX_BYTES`, in UTF-8 (a byte order mark is skipped),
+without NUL bytes; lines end in LF, CR LF or CR. Anything else is refused, with the line.
+"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from kiosk_locust.errors import TextFileError
+
+#: Several times a trace of a million jobs. What is larger was named by mistake.
+MAX_BYTES = 64 * 2**20
+
+_UTF8_MARK = b"\xef\xbb\xbf"
+#: Marks of other encodings, the longer ones first: that of UTF-32 begins like that of UTF-16.
+_OTHER_MARKS = (
+    (b"\xff\xfe\x00\x00", "UTF-32"),
+    (b"\x00\x00\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
+_CURE = "save it as text in UTF-8"
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def read_text(path: Path, *, mark: bool = True) -> str:
+    """The text of a file, without its byte order mark, each line ended by LF.
+
+    ``mark`` False: a byte order mark is refused, since somebody else who reads the file takes it
+    for a part of the text. Raises TextFileError, whose message does not name the file.
+    """
+    data = _read(path)
+    for sign, encoding in _OTHER_MARKS:
+        if data.startswith(sign):
+            raise TextFileError(f"the file is {encoding}, not text in UTF-8: {_CURE}")
+    if data.startswith(_UTF8_MARK):
+        if not mark:
+            raise TextFileError(
+                "line 1 begins with a byte order mark, which would be taken for a part of it:"
+                " save the file in UTF-8 without one"
+            )
+        data = data.removeprefix(_UTF8_MARK)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line, column = _place(data, error.start)
+        raise TextFileError(
+            f"line {line}, byte {column} (0x{data[error.start]:02x}): the file is not text in"
+            f" UTF-8: {_CURE}"
+        ) from None
+    if "\0" in text:
+        line, column = _place(data, data.index(b"\0"))
+        raise TextFileError(f"line {line}, byte {column} is NUL: the file is not text: {_CURE}")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _read(path: Path) -> bytes:
+    """The bytes of a regular file; nothing else is waited for or read."""
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            kind = next((kind for is_one, kind in _KINDS if is_one(mode)), "no file")
+            raise TextFileError(f"it is {kind}: name a text file")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise TextFileError("there is no such file") from None
+    except OSError as error:
+        raise TextFileError(f"the file cannot be read: {error.strerror}") from error
+    except ValueError as error:  # a path with a NUL in it
+        raise TextFileError(f"the file cannot be read: {error}") from None
+    if len(data) > MAX_BYTES:
+        raise TextFileError(
+            f"the file is larger than {MAX_BYTES // 2**20} MiB: is it the right one?"
+        )
+    return data
+
+
+def _place(data: bytes, at: int) -> tuple[int, int]:
+    """The line and the byte in it, both from 1, of a place in a file."""
+    before = data[:at].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return before.count(b"\n") + 1, len(before) - (before.rfind(b"\n") + 1) + 1
