@@ -15,6 +15,7 @@ from rich.console import Console
 
 from kiosk_locust import earlier, events, send_account
 from kiosk_locust.clock import Clock, SystemClock
+from kiosk_locust.console import say
 from kiosk_locust.contact import Contact
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.costing import Costing
@@ -371,7 +372,7 @@ class ActiveRun:
     def show(self) -> None:
         """Print the closing summary; its last lines are the exit code, why, and the files."""
         if self._finish is None or self._finish.summary is None:
-            self._console.print(self.verdict.line, soft_wrap=True, highlight=False)
+            say(self._console, self.verdict.line)
             return
         self._finish.show(self._console, self.verdict, self.name, simulated=self.simulated)
 

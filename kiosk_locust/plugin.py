@@ -31,7 +31,6 @@ from locust.runners import (
 )
 from locust.stats import CSV_STATS_INTERVAL_SEC
 from locust.web import WebUI
-from rich.console import Console
 
 from kiosk_locust import (
     callouts,
@@ -46,6 +45,7 @@ from kiosk_locust import (
 )
 from kiosk_locust.active import ActiveRun
 from kiosk_locust.breaker import BREAKER
+from kiosk_locust.console import plain_console, say
 from kiosk_locust.cost.credentials import secrets
 from kiosk_locust.dispatch import AtOnceDispatcher
 from kiosk_locust.endings import ending
@@ -206,7 +206,7 @@ class Plugin:
         self._ending: gevent.Greenlet | None = None
         self._earlier: list[tuple[ActiveRun, gevent.Greenlet]] = []  # runs that still end
         self._log: logging.Handler | None = None
-        self._console = Console(stderr=True)
+        self._console = plain_console(stderr=True)
         self._signals = Signals(self._on_first_signal, self._on_second_signal)
 
     @property
@@ -561,10 +561,10 @@ class Plugin:
             own = self._active.verdict.code
             if exit_code not in (None, own):
                 why = f"set by a listener, or by an option of Locust's; of the run alone, {own}"
-                self._console.print(Verdict(exit_code or 0, why).line, soft_wrap=True)
+                say(self._console, Verdict(exit_code or 0, why).line)
         elif self._refusal and self._active is None:
             line = Verdict(2, self._refusal).line
-            self._console.print(line, style="bold red", soft_wrap=True, highlight=False)
+            say(self._console, line, "bold red")
 
     # -- signals
 
