@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
@@ -57,6 +58,7 @@ def apply() -> None:
     _take_system_errors()
     _limit_printed_errors()
     _make_default_parser_once()
+    _keep_statuses_of_children()
 
 
 def on_local_start(notify: Callable[[Environment, int, float], None]) -> None:
@@ -151,6 +153,36 @@ def _make_default_parser_once() -> None:
         return dict(original())
 
     argument_parser.default_args_dict = default_args_dict
+
+
+def _keep_statuses_of_children() -> None:
+    """Keep the exit statuses of forked processes until they are asked for.
+
+    gevent 26.9 forgets the status of a child that ended more than a minute before another one did.
+    Locust 2.47 asks for those of its ``--processes`` at its very end, again and again for 3 s
+    where there is none, with a traceback each time: some 100,000 lines below all others.
+    """
+    fork, waitpid = gevent.fork, os.waitpid
+    statuses: dict[int, int] = {}
+
+    @functools.wraps(fork)
+    def watched_fork(*arguments: Any, **named: Any) -> int:
+        if not (arguments or named):
+            named["callback"] = lambda watcher: statuses.update({watcher.pid: watcher.rstatus})
+        return int(fork(*arguments, **named))
+
+    @functools.wraps(waitpid)
+    def waitpid_of_kept(pid: int, options: int) -> tuple[int, int]:
+        try:
+            status = waitpid(pid, options)
+        except ChildProcessError:
+            if pid not in statuses:
+                raise
+            return pid, statuses.pop(pid)
+        statuses.pop(status[0], None)
+        return status
+
+    gevent.fork, os.waitpid = watched_fork, waitpid_of_kept
 
 
 class EndCalled(Protocol):

@@ -190,3 +190,44 @@ def test_with_the_plugin_a_worker_makes_one_parser_at_most(tmp_path: Path) -> No
     options, made = parsers(output_of(tmp_path, spawned(free_port(), attached))[1])
     assert options > 100
     assert made <= 1
+
+
+def forgotten(patched: str = "") -> str:
+    """A program whose first child ended more than a minute before the second, by a faked clock."""
+    return f"""{BEGINNING}
+{patched}
+import os, time, types
+import gevent.os
+
+def child(status):
+    pid = gevent.fork()
+    if not pid:
+        os._exit(status)
+    gevent.sleep(0.3)
+    return pid
+
+first = child(7)
+gevent.os.time = types.SimpleNamespace(time=lambda: time.time() + 61)
+second = child(8)
+for pid in (second, first):
+    try:
+        print("status:", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+    except ChildProcessError:
+        print("forgotten", flush=True)
+try:
+    os.waitpid(first, 0)
+except ChildProcessError:
+    print("taken once", flush=True)
+"""
+
+
+def test_gevent_forgets_a_child_that_ended_a_minute_before_another(tmp_path: Path) -> None:
+    assert output_of(tmp_path, forgotten())[1] == "status: 8\nforgotten\ntaken once\n"
+
+
+def test_with_the_plugin_the_status_of_each_child_is_kept_until_it_is_taken(
+    tmp_path: Path,
+) -> None:
+    attached = "from kiosk_locust import plugin\nplugin.attach()"
+    found = output_of(tmp_path, forgotten(attached))[1]
+    assert found == "status: 8\nstatus: 7\ntaken once\n"
