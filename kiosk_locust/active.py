@@ -369,12 +369,16 @@ class ActiveRun:
         self.verdict = finish.verdict()
         return self.verdict
 
-    def show(self) -> None:
-        """Print the closing summary; its last lines are the exit code, why, and the files."""
+    def show(self, verdict: Verdict | None = None) -> None:
+        """Print the closing summary; its last line is the exit code and why.
+
+        ``verdict`` is the process's, where that is another than the run's.
+        """
+        verdict = verdict or self.verdict
         if self._finish is None or self._finish.summary is None:
-            say(self._console, self.verdict.line)
+            say(self._console, verdict.line)
             return
-        self._finish.show(self._console, self.verdict, self.name, simulated=self.simulated)
+        self._finish.show(self._console, verdict, self.name, simulated=self.simulated)
 
     def _detach(self) -> None:
         while self._detachers:
