@@ -104,6 +104,7 @@ class ActiveRun:
         self._detachers: list[Callable[[], None]] = []
         self._tallies = Tallies(environment.stats)
         self._finish: Finish | None = None
+        self._is_over = False  # everything is written and judged
         self.live: LiveRun | None = None  # once it is open
         self.exposition: Exposition | None = None  # the same, where it is wanted
         self._secrets = secrets or Secrets()
@@ -249,7 +250,8 @@ class ActiveRun:
                 info=info_of(self.options, self.name),
                 view=self._metrics.view,
                 rates=self.live.rates,
-                verdict=lambda: self.judgement.verdict if self.judgement else "",
+                verdict=self._verdict_by_now,
+                is_over=lambda: self._is_over,
                 checkpoint_age_s=lambda: self._keeping.age_s,
             )
             self._detachers.append(self.exposition.attach())
@@ -264,6 +266,12 @@ class ActiveRun:
         )
         self.live.checkpoint = lambda: self._keeping.line
         return run
+
+    def _verdict_by_now(self) -> str:
+        """VALID or INVALID; before the run is judged what its generator saw, if anything."""
+        if self.judgement is not None:
+            return self.judgement.verdict
+        return "" if self._is_over else self.generator.verdict()
 
     def _make_gate(self) -> Gate | None:
         """What ends the run where a threshold is missed, if that is wanted."""
@@ -367,6 +375,7 @@ class ActiveRun:
         except Exception as error:  # noqa: BLE001  the files are written, the end goes on
             finish.problems.append(f"a listener of run_closed raised {error!r}")
         self.verdict = finish.verdict()
+        self._is_over = True
         return self.verdict
 
     def show(self, verdict: Verdict | None = None) -> None:

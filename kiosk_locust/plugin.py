@@ -575,6 +575,8 @@ class Plugin:
     def _on_quit(self, exit_code: int | None = None, **_: Any) -> None:
         """After all that Locust prints, the last words are ours, with the code that it told."""
         if exit_code is not None and not self._is_library:
+            if self._active is not None:
+                self._scraped.linger(self._active.options.outside.linger_s)
             self._say_last(status(exit_code), self._end_fault or SET_BY_OTHERS)
 
     def _say_last(self, code: int, why: str) -> None:
@@ -610,6 +612,8 @@ class Plugin:
     # -- signals
 
     def _on_first_signal(self) -> None:
+        if self._scraped.hurry():
+            return  # the run is over, and nothing else was waited for
         logger.warning("%s: the run is ended; once more to wait no longer", self._signals.name)
         if self._active is None and self._is_starting:
             self._refusal = f"interrupted by {self._signals.name} before the first job"
