@@ -231,3 +231,33 @@ def test_with_the_plugin_the_status_of_each_child_is_kept_until_it_is_taken(
     attached = "from kiosk_locust import plugin\nplugin.attach()"
     found = output_of(tmp_path, forgotten(attached))[1]
     assert found == "status: 8\nstatus: 7\ntaken once\n"
+
+
+def test_locusts_main_gives_up_with_1_and_with_255(tmp_path: Path) -> None:
+    (tmp_path / "plain.py").write_text("from locust import User\nclass Plain(User):\n    pass\n")
+    locust = [sys.executable, "-m", "locust", "-f", "plain.py", "--headless"]
+    for arguments, code in ((["NoSuchUser"], 1), (["--master", "--worker"], 255)):
+        done = subprocess.run(
+            [*locust, *arguments], check=False, cwd=tmp_path, capture_output=True, timeout=30
+        )
+        assert done.returncode == code, done.stderr
+
+
+def test_locust_fires_quitting_in_reverse_and_what_came_before_any_locustfile_last(
+    tmp_path: Path,
+) -> None:
+    program = f"""{BEGINNING}
+    @task
+    def rest(self):
+        gevent.sleep(1)
+
+{ENDING}
+for name in ("of a library", "of a locustfile", "of init"):
+    environment.events.quitting.add_listener(lambda name=name, **_: print(name))
+environment.events.quitting.fire(environment=environment, reverse=True)
+"""
+    assert output_of(tmp_path, program)[1].splitlines() == [
+        "of init",
+        "of a locustfile",
+        "of a library",
+    ]
