@@ -15,6 +15,7 @@ from rich.console import Console
 
 from kiosk_locust import earlier, events, send_account
 from kiosk_locust.clock import Clock, SystemClock
+from kiosk_locust.console import say
 from kiosk_locust.contact import Contact
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.costing import Costing
@@ -103,6 +104,7 @@ class ActiveRun:
         self._detachers: list[Callable[[], None]] = []
         self._tallies = Tallies(environment.stats)
         self._finish: Finish | None = None
+        self._is_over = False  # everything is written and judged
         self.live: LiveRun | None = None  # once it is open
         self.exposition: Exposition | None = None  # the same, where it is wanted
         self._secrets = secrets or Secrets()
@@ -248,7 +250,8 @@ class ActiveRun:
                 info=info_of(self.options, self.name),
                 view=self._metrics.view,
                 rates=self.live.rates,
-                verdict=lambda: self.judgement.verdict if self.judgement else "",
+                verdict=self._verdict_by_now,
+                is_over=lambda: self._is_over,
                 checkpoint_age_s=lambda: self._keeping.age_s,
             )
             self._detachers.append(self.exposition.attach())
@@ -263,6 +266,12 @@ class ActiveRun:
         )
         self.live.checkpoint = lambda: self._keeping.line
         return run
+
+    def _verdict_by_now(self) -> str:
+        """VALID or INVALID; before the run is judged what its generator saw, if anything."""
+        if self.judgement is not None:
+            return self.judgement.verdict
+        return "" if self._is_over else self.generator.verdict()
 
     def _make_gate(self) -> Gate | None:
         """What ends the run where a threshold is missed, if that is wanted."""
@@ -366,14 +375,19 @@ class ActiveRun:
         except Exception as error:  # noqa: BLE001  the files are written, the end goes on
             finish.problems.append(f"a listener of run_closed raised {error!r}")
         self.verdict = finish.verdict()
+        self._is_over = True
         return self.verdict
 
-    def show(self) -> None:
-        """Print the closing summary; its last lines are the exit code, why, and the files."""
+    def show(self, verdict: Verdict | None = None) -> None:
+        """Print the closing summary; its last line is the exit code and why.
+
+        ``verdict`` is the process's, where that is another than the run's.
+        """
+        verdict = verdict or self.verdict
         if self._finish is None or self._finish.summary is None:
-            self._console.print(self.verdict.line, soft_wrap=True, highlight=False)
+            say(self._console, verdict.line)
             return
-        self._finish.show(self._console, self.verdict, self.name, simulated=self.simulated)
+        self._finish.show(self._console, verdict, self.name, simulated=self.simulated)
 
     def _detach(self) -> None:
         while self._detachers:

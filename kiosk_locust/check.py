@@ -17,6 +17,7 @@ from rich.console import Console
 from kiosk_locust import commandline, exposure
 from kiosk_locust.bucket_preflight import open_for
 from kiosk_locust.clock import SystemClock
+from kiosk_locust.console import plain_console, say
 from kiosk_locust.cost.credentials import Secrets, secrets
 from kiosk_locust.cost.source import Asked, Source, default_source
 from kiosk_locust.errors import KioskLocustError, OptionsError, PreflightError
@@ -44,8 +45,7 @@ def main(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         sys.stderr.write(USAGE)
         return 0
-    console = Console(stderr=True)
-    say = partial(console.print, soft_wrap=True, highlight=False, markup=False)
+    tell = partial(_tell, plain_console(stderr=True))
     locust.events.init_command_line_parser.add_listener(_on_parser)
     try:
         dotenv, mistakes = parse_dotenv()
@@ -54,22 +54,27 @@ def main(arguments: list[str]) -> int:
         resolved = resolve(layers, headless=True, rng=random.Random())
         known = secrets(os.environ, dotenv)
     except OptionsError as error:
-        say(f"settings: {error}")
+        tell(f"settings: {error}")
         return 2
     for notice in resolved.notices:
-        say(f"settings: {notice}")
+        tell(f"settings: {notice}")
     exposed = exposure.warnings(os.environ, dotenv, Path(DOTENV), known)
     for line in (*lookalikes(dotenv, os.environ), *exposed):
-        say(f"settings: {line}")
-    say("settings: no mistakes")
-    return 0 if _ask_all(resolved.options, known, say) else 2
+        tell(f"settings: {line}")
+    tell("settings: no mistakes")
+    return 0 if _ask_all(resolved.options, known, tell) else 2
+
+
+def _tell(console: Console, text: str) -> None:
+    for line in text.splitlines():
+        say(console, line)
 
 
 def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
     commandline.add_options(parser)
 
 
-def _ask_all(options: Options, known: Secrets, say: Callable[[str], None]) -> bool:
+def _ask_all(options: Options, known: Secrets, tell: Callable[[str], None]) -> bool:
     """Ask each, and say what it said; whether none was in trouble."""
     questions: dict[str, Callable[[], Answer]] = {
         "the jobs' form": lambda: _form(options),
@@ -81,10 +86,10 @@ def _ask_all(options: Options, known: Secrets, say: Callable[[str], None]) -> bo
     is_well = True
     for who, ask in questions.items():
         try:
-            say(f"{who}: {ask()}")
+            tell(f"{who}: {ask()}")
         except KioskLocustError as error:
             is_well = False
-            say(f"{who}: {error}")
+            tell(f"{who}: {error}")
     return is_well
 
 

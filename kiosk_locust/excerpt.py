@@ -14,3 +14,8 @@ def excerpt(text: str) -> str:
 def escaped(text: str) -> str:
     """``text`` on one line, with what is no letter, sign or space as backslash escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def printable(text: str, encoding: str = "utf-8") -> str:
+    """``text`` with control characters, and what ``encoding`` lacks, as backslash escapes."""
+    return escaped(text).encode(encoding, "backslashreplace").decode(encoding)

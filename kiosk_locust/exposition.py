@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     InfoMetricFamily,
     Metric,
 )
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 import kiosk_locust
@@ -26,7 +27,8 @@ from kiosk_locust.metrics import View
 from kiosk_locust.options import Options
 from kiosk_locust.record import Outcome, Record
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+#: Values of the label ``verdict``.
+VERDICTS = ("valid", "invalid", "unknown")
 #: Bounds of the histograms of jobs and stages, from 0.1 s to a day; a factor of 2 to 3 apart.
 DURATIONS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 10_000, 86_400)
 #: The same of how late jobs are submitted.
@@ -48,8 +50,9 @@ class Exposition:
     """The figures of one run; ``view`` tells its state.
 
     ``rates`` tells jobs wanted and submitted a second so far, None where that cannot be told, and
-    ``verdict`` VALID or INVALID, empty before the end. ``checkpoint_age_s`` is None where there is
-    no checkpoint.
+    ``verdict`` VALID or INVALID, in mid-run what it would be by now; empty where that is unknown.
+    ``is_over`` tells whether all of it is final. ``checkpoint_age_s`` is None where there is no
+    checkpoint.
     """
 
     def __init__(
@@ -59,12 +62,14 @@ class Exposition:
         view: Callable[[], View],
         rates: Callable[[], tuple[float | None, float | None]],
         verdict: Callable[[], str],
+        is_over: Callable[[], bool],
         checkpoint_age_s: Callable[[], float | None],
     ) -> None:
         self._info = info
         self._view = view
         self._rates = rates
         self._verdict = verdict
+        self._is_over = is_over
         self._checkpoint_age_s = checkpoint_age_s
         self._registry = registry = CollectorRegistry(auto_describe=False)
         self._durations = Histogram(
@@ -117,9 +122,12 @@ class Exposition:
             for time_s in times:
                 self._stages.labels(stage).observe(time_s)
 
-    def text(self) -> bytes:
-        """All of it in Prometheus's text format."""
-        return generate_latest(self._registry)
+    def text(self, accept: str = "") -> tuple[bytes, str]:
+        """All of it, and its content type: OpenMetrics where ``accept`` (the header) asks for it.
+
+        Else Prometheus's text format.
+        """
+        return encoded(self._registry, accept)
 
     def state(self) -> Iterator[Metric]:
         """What is not counted here, but asked for when somebody looks."""
@@ -153,14 +161,25 @@ class Exposition:
         if achieved is not None:
             yield _gauge("kiosk_achieved_jobs_per_second", "The rate of submissions.", achieved)
         verdict = GaugeMetricFamily(
-            "kiosk_run_verdict", "1 for the run's verdict, once it has one.", labels=("verdict",)
+            "kiosk_run_verdict",
+            "1 for the run's verdict; while it is on, for what it would be by now.",
+            labels=("verdict",),
         )
-        for name in ("valid", "invalid"):
-            verdict.add_metric((name,), float(self._verdict().lower() == name))
+        now = self._verdict().lower() or "unknown"
+        for name in VERDICTS:
+            verdict.add_metric((name,), float(name == now))
         yield verdict
+        over = float(self._is_over())
+        yield _gauge("kiosk_run_over", "1 once the run is over and every figure is final.", over)
         age_s = self._checkpoint_age_s()
         if age_s is not None:
             yield _gauge("kiosk_checkpoint_age_seconds", "Age of the last checkpoint.", age_s)
+
+
+def encoded(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
+    """What ``registry`` has, in the format that the header ``accept`` asks for, and its name."""
+    encode, content_type = choose_encoder(accept)
+    return encode(registry), content_type
 
 
 class _State(Collector):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from rich.console import Console
 
 from kiosk_locust import results
+from kiosk_locust.console import say
 from kiosk_locust.resuming import Finished
 from kiosk_locust.sessions import gaps, interrupted
 from kiosk_locust.verdict import exit_code
@@ -14,10 +13,9 @@ from kiosk_locust.verdict import exit_code
 
 def tell(found: Finished, console: Console) -> int:
     """Say that nothing is left to do, write missing results, and return the exit code."""
-    say = partial(console.print, soft_wrap=True, highlight=False, markup=False)
-    say(f"the run {found.run.run_name} is finished: nothing is left to do ({found.path})")
+    say(console, f"the run {found.run.run_name} is finished: nothing is left to do ({found.path})")
     for path in results.write_missing(found.path, found.path.parent):
-        say(f"written: {path}")
+        say(console, f"written: {path}")
     verdict = exit_code(
         found.outcomes,
         finished=True,
@@ -25,5 +23,5 @@ def tell(found: Finished, console: Console) -> int:
         results_missing=found.results_missing,
         interrupted=interrupted(tuple(gaps(found.run.sessions))),
     )
-    say(verdict.line)
+    say(console, verdict.line)
     return verdict.code

@@ -123,6 +123,12 @@ class GeneratorWatch:
         )
         return self.figures().in_facts(facts)
 
+    def verdict(self) -> str:
+        """VALID or INVALID, were the run over now; empty before the first submission."""
+        if not self.lateness.submitted:
+            return ""
+        return judge(self.facts(), self._options.trust.limits).verdict
+
     def warn(self) -> None:
         """Say what makes the run invalid by now, with its cure; each once, or seldom again."""
         now = self._clock.now()

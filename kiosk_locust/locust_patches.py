@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any, Protocol
+from types import FrameType, TracebackType
+from typing import Any, NoReturn, Protocol
 
 import gevent
 from gevent.lock import RLock
 from locust import argument_parser, web
 from locust.env import Environment
+from locust.event import EventHook
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately
 from locust.runners import (
     STATE_RUNNING,
@@ -60,6 +64,7 @@ def apply() -> None:
     _limit_printed_errors()
     _make_default_parser_once()
     vars(web)["parse_timespan"] = timespan
+    _keep_statuses_of_children()
 
 
 def on_local_start(notify: Callable[[Environment, int, float], None]) -> None:
@@ -91,6 +96,68 @@ def timespan(text: str) -> float:
     except (ValueError, OverflowError):
         return duration(text)
     return seconds
+
+
+def on_given_up(choose: Callable[[str], int]) -> None:
+    """Have ``choose`` give the exit code where Locust's main gives up by itself.
+
+    ``choose`` is given the reason. Locust 2.47 exits with 1 or 255 in some twenty places (workers
+    that do not come, a port that is taken, an unknown user class), and Python with 1 for an error
+    in Locust's main that nobody catches (a locustfile that cannot be imported, a report that cannot
+    be written). The exit after a test stays: its code is the environment's, and ``quit`` tells it.
+    """
+    last_error = _LastError()
+    for name in ("locust.main", "locust.runners"):
+        logging.getLogger(name).addFilter(last_error)
+    leave, hook = sys.exit, sys.excepthook
+
+    @functools.wraps(leave)
+    def choosing_exit(status: Any = None) -> NoReturn:
+        frame = sys._getframe(1)
+        if status and _is_locusts(frame) and frame.f_code.co_name != "shutdown":
+            leave(choose(last_error.text or "Locust says why above"))
+        leave(status)
+
+    @functools.wraps(hook)
+    def choosing_hook(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        hook(kind, error, trace)
+        if issubclass(kind, Exception) and any(map(_is_main, _frames(trace))):
+            raise SystemExit(choose(f"{kind.__name__}: {error}"))
+
+    sys.exit, sys.excepthook = choosing_exit, choosing_hook
+
+
+class _LastError(logging.Filter):
+    """Keeps the last error that a logger was given."""
+
+    text = ""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep it, and let it pass."""
+        if record.levelno >= logging.ERROR:
+            self.text = record.getMessage()
+        return True
+
+
+def _frames(trace: TracebackType | None) -> Iterator[FrameType]:
+    while trace is not None:
+        yield trace.tb_frame
+        trace = trace.tb_next
+
+
+def _is_locusts(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == "locust"
+
+
+def _is_main(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__") == "locust.main" and frame.f_code.co_name == "main"
+
+
+def listen_last(hook: EventHook, listener: Callable[..., None]) -> None:
+    """Call ``listener`` after all others of ``quitting``, which Locust 2.47 fires in reverse."""
+    hook._handlers.insert(0, listener)
 
 
 def _note_ends_of_tasks() -> None:
@@ -167,6 +234,36 @@ def _make_default_parser_once() -> None:
         return dict(original())
 
     argument_parser.default_args_dict = default_args_dict
+
+
+def _keep_statuses_of_children() -> None:
+    """Keep the exit statuses of forked processes until they are asked for.
+
+    gevent 26.9 forgets the status of a child that ended more than a minute before another one did.
+    Locust 2.47 asks for those of its ``--processes`` at its very end, again and again for 3 s
+    where there is none, with a traceback each time: some 100,000 lines below all others.
+    """
+    fork, waitpid = gevent.fork, os.waitpid
+    statuses: dict[int, int] = {}
+
+    @functools.wraps(fork)
+    def watched_fork(*arguments: Any, **named: Any) -> int:
+        if not (arguments or named):
+            named["callback"] = lambda watcher: statuses.update({watcher.pid: watcher.rstatus})
+        return int(fork(*arguments, **named))
+
+    @functools.wraps(waitpid)
+    def waitpid_of_kept(pid: int, options: int) -> tuple[int, int]:
+        try:
+            status = waitpid(pid, options)
+        except ChildProcessError:
+            if pid not in statuses:
+                raise
+            return pid, statuses.pop(pid)
+        statuses.pop(status[0], None)
+        return status
+
+    gevent.fork, os.waitpid = watched_fork, waitpid_of_kept
 
 
 class EndCalled(Protocol):

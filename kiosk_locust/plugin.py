@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 import gevent
 import locust
+import locust.log
 from gevent.event import Event
 from locust import User
 from locust.argument_parser import LocustArgumentParser
@@ -32,7 +33,6 @@ from locust.runners import (
 )
 from locust.stats import CSV_STATS_INTERVAL_SEC
 from locust.web import WebUI
-from rich.console import Console
 
 from kiosk_locust import (
     callouts,
@@ -47,6 +47,7 @@ from kiosk_locust import (
 )
 from kiosk_locust.active import ActiveRun
 from kiosk_locust.breaker import BREAKER
+from kiosk_locust.console import plain_console, say
 from kiosk_locust.cost.credentials import secrets
 from kiosk_locust.dispatch import AtOnceDispatcher
 from kiosk_locust.endings import ending
@@ -76,11 +77,15 @@ from kiosk_locust.settings.sources import (
 from kiosk_locust.signals import Signals
 from kiosk_locust.user import OVER, RUNS, KioskUser, first_requests, mix_of
 from kiosk_locust.userwatch import Hosts, UserWatch, check_tasks, keep_jobs
-from kiosk_locust.verdict import Verdict
+from kiosk_locust.verdict import BROKE_AT_END, SET_BY_OTHERS, Verdict, overruled, status
 from kiosk_locust.web.site import Site
 from kiosk_locust.workerplugin import WorkerPlugin
 
 logger = logging.getLogger(__name__)
+
+#: So long is left of a wait for workers that somebody ends; 0 would be no end.
+_AT_ONCE_S = 1e-9
+_NOT_CARRIED_OUT = "the run could not be carried out"
 
 _attached: list[dict[str, str]] = []  # what stood in .env, once attached
 _mistakes: list[Mistake] = []  # in .env; told with all others, once these are known
@@ -98,6 +103,7 @@ def attach() -> None:
     os.environ.update(locusts_own(dotenv, os.environ))
     locust_patches.apply()
     locust_patches.on_local_start(_on_local_start)
+    locust_patches.on_given_up(_on_given_up)
     locust.events.init_command_line_parser.add_listener(_on_parser)
     locust.events.init.add_listener(_on_init)
 
@@ -175,6 +181,15 @@ def _refuse(error: KioskLocustError | str) -> None:
     sys.exit(2)
 
 
+def _on_given_up(why: str) -> int:
+    """Locust's main gives up: say so in the last line; the exit code."""
+    plugin = next(iter(_plugins.values()), None)
+    if plugin is not None:
+        return plugin.give_up(why)
+    say(plain_console(stderr=True), Verdict(2, f"{_NOT_CARRIED_OUT}: {why}").line, "bold red")
+    return 2
+
+
 class Plugin:
     """The plugin in one Locust environment."""
 
@@ -197,6 +212,7 @@ class Plugin:
         self._hosts = Hosts()
         self._called = ""  # what in users' code ends the run
         self._own_code: int | None = None  # the exit code that we set last
+        self._end_fault = ""  # what went wrong while Locust ended, beside the run
         self._rng = random.Random()
         self._shown: dict[str, str] = {}
         self._active: ActiveRun | None = None
@@ -207,7 +223,7 @@ class Plugin:
         self._ending: gevent.Greenlet | None = None
         self._earlier: list[tuple[ActiveRun, gevent.Greenlet]] = []  # runs that still end
         self._log: logging.Handler | None = None
-        self._console = Console(stderr=True)
+        self._console = plain_console(stderr=True)
         self._signals = Signals(self._on_first_signal, self._on_second_signal)
 
     @property
@@ -251,6 +267,7 @@ class Plugin:
         hooks.test_stopping.add_listener(self._if_mine(self._on_test_stopping))
         hooks.test_stop.add_listener(self._if_mine(self._on_test_stop))
         hooks.quitting.add_listener(self._if_mine(self._on_quitting))
+        locust_patches.listen_last(hooks.quitting, self._if_mine(self._on_last_of_quitting))
         hooks.quit.add_listener(self._on_quit)
         self._runner.on_end_called = self._on_end_called
         if self._web_ui is not None:
@@ -319,6 +336,8 @@ class Plugin:
         """Jobs live on without their users, so users are spawned and stopped at once."""
         self._environment.stop_timeout = 0.0
         self._environment.dispatcher_class = AtOnceDispatcher
+        if self._headless and not self._is_library and self._environment not in OVER:
+            self._set_code(2)  # until a run says better: without one nothing is carried out
         if self._console.is_terminal and not self._parsed.print_stats:
             self._parsed.only_summary = True  # its table would be drawn into the bar
         self._open_log(options)
@@ -474,6 +493,7 @@ class Plugin:
 
     def _end(self) -> gevent.Greenlet | None:
         if self._active is not None and self._ending is None:
+            locust.log.unhandled_greenlet_exception = False  # of the run's time: logged by then
             self._ending = gevent.spawn(self._drain_and_finish, self._active)
         return self._ending
 
@@ -482,7 +502,7 @@ class Plugin:
         verdict = active.finish()
         locust_patches.REPEATS.tell_rest()
         self._called = ""
-        self._log_verdict(active)
+        self._log_line("; ".join([verdict.line, *(f"written: {path}" for path in active.files)]))
         if active is self._active:
             self._set_code(verdict.code)
         if not self._headless or self._is_library:
@@ -499,10 +519,9 @@ class Plugin:
         if environment.process_exit_code in (None, 0, self._own_code):
             environment.process_exit_code = self._own_code = code
 
-    def _log_verdict(self, active: ActiveRun) -> None:
+    def _log_line(self, text: str) -> None:
         """The console has it in the closing table; the log file shall end with it, too."""
         if self._log is not None and self._log.level <= logging.INFO:
-            text = "; ".join([active.verdict.line, *(f"written: {path}" for path in active.files)])
             self._log.handle(logger.makeRecord(__name__, logging.INFO, "", 0, text, (), None))
 
     def _reason(self, active: ActiveRun) -> tuple[str, float]:
@@ -570,25 +589,52 @@ class Plugin:
             self._refusal = f"{what} before the first job"
 
     def _on_quit(self, exit_code: int | None = None, **_: Any) -> None:
-        """After all that Locust prints, the last words are ours."""
-        if self._active is not None and self._headless:
-            if not self._is_library:
-                self._active.show()
-            own = self._active.verdict.code
-            if exit_code not in (None, own):
-                why = f"set by a listener, or by an option of Locust's; of the run alone, {own}"
-                self._console.print(Verdict(exit_code or 0, why).line, soft_wrap=True)
-        elif self._refusal and self._active is None:
-            line = Verdict(2, self._refusal).line
-            self._console.print(line, style="bold red", soft_wrap=True, highlight=False)
+        """After all that Locust prints, the last words are ours, with the code that it told."""
+        if exit_code is not None and not self._is_library:
+            if self._active is not None:
+                self._scraped.linger(self._active.options.outside.linger_s)
+            self._say_last(status(exit_code), self._end_fault or SET_BY_OTHERS)
+
+    def _say_last(self, code: int, why: str) -> None:
+        if self._active is not None:
+            own = self._active.verdict
+            verdict = overruled(own, code, why)
+            if self._headless:
+                self._active.show(verdict)
+            elif verdict is not own:
+                say(self._console, verdict.line, "bold red")
+            if verdict is not own:
+                self._log_line(verdict.line)
+        elif self._refusal or code or self._headless:
+            own = Verdict(2, self._refusal or f"{_NOT_CARRIED_OUT}: no run was begun")
+            say(self._console, overruled(own, code, why).line, "bold red")
+
+    def give_up(self, why: str) -> int:
+        """Locust's main gives up: write what there is, and say so in the last line; the code."""
+        ending = self._end()
+        if ending is not None:
+            ending.join()
+        if self._active is None:
+            self._refusal = self._refusal or f"{_NOT_CARRIED_OUT}: {why}"
+        self._say_last(2, why)
+        return 2
+
+    def _on_last_of_quitting(self, **_: Any) -> None:
+        """A check in users' code that broke while Locust ended must not look like a passed one."""
+        if self._active is not None and locust.log.unhandled_greenlet_exception:
+            self._end_fault = BROKE_AT_END
+            self._set_code(2)
 
     # -- signals
 
     def _on_first_signal(self) -> None:
+        if self._scraped.hurry():
+            return  # the run is over, and nothing else was waited for
         logger.warning("%s: the run is ended; once more to wait no longer", self._signals.name)
         if self._active is None and self._is_starting:
             self._refusal = f"interrupted by {self._signals.name} before the first job"
             self._set_code(2)
+            self._parsed.expect_workers_max_wait = _AT_ONCE_S  # Locust's main may wait for workers
         if self._active is not None and self._active.run.all_closed.is_set():
             self._active.give_up()  # the run is over: nothing but the cost is waited for
         gevent.spawn(self._quit)

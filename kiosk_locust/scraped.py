@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
-from flask import Response
+from flask import Response, request
+from gevent.event import Event
 from gevent.pywsgi import WSGIServer
 from locust.web import WebUI
+from prometheus_client import CollectorRegistry
 
 from kiosk_locust.errors import Mistake, OptionsError
-from kiosk_locust.exposition import CONTENT_TYPE
+from kiosk_locust.exposition import encoded
 from kiosk_locust.options import OutsideOptions
 
 logger = logging.getLogger(__name__)
 
 PATH = "/metrics"
 #: Before the first run there is nothing to tell.
-NOTHING = b""
+NOTHING = CollectorRegistry(auto_describe=False)
+#: So often each scraper is answered after a run's end before the server may go.
+LAST_SCRAPES = 2
 
 
 class Figures(Protocol):
     """What a run tells."""
 
-    def text(self) -> bytes:
-        """In Prometheus's text format."""
+    def text(self, accept: str = "") -> tuple[bytes, str]:
+        """The figures and their content type, by the header ``Accept``."""
 
 
 class Scraped:
@@ -34,10 +38,13 @@ class Scraped:
     def __init__(self) -> None:
         self.current: Figures | None = None
         self._server: WSGIServer | None = None
+        self._scrapers: dict[str, int] = {}  # answers left to give, by address
+        self._is_enough = Event()
+        self._is_lingering = False
 
-    def body(self) -> bytes:
-        """What is served now."""
-        return self.current.text() if self.current else NOTHING
+    def body(self, accept: str) -> tuple[bytes, str]:
+        """What is served now, and its content type."""
+        return self.current.text(accept) if self.current else encoded(NOTHING, accept)
 
     def add_to(self, web_ui: WebUI) -> None:
         """Serve it below the web UI's base path, behind its login where it has one."""
@@ -47,7 +54,8 @@ class Scraped:
         prefix = (app.blueprints["locust"].url_prefix or "").rstrip("/")
 
         def metrics() -> Response:
-            return Response(self.body(), content_type=CONTENT_TYPE)
+            body, content_type = self.body(request.headers.get("Accept", ""))
+            return Response(body, content_type=content_type)
 
         guarded = web_ui.auth_required_if_enabled(metrics)
         app.add_url_rule(prefix + PATH, "kiosk_metrics", guarded, methods=["GET"])
@@ -64,13 +72,49 @@ class Scraped:
         self._server = server
         logger.info("metrics: http://%s:%d%s", options.address, options.port, PATH)
 
+    def close(self) -> None:
+        """Listen no longer."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def linger(self, limit_s: float) -> None:
+        """Wait until each scraper has been answered LAST_SCRAPES times more, or ``hurry``.
+
+        At most ``limit_s`` seconds: so long where nobody has scraped yet.
+        """
+        if self._server is None or limit_s <= 0 or self._is_enough.is_set():
+            return
+        logger.info(
+            "the run is over; its figures are served for %g s more at most (--metrics-linger)",
+            limit_s,
+        )
+        self._scrapers = dict.fromkeys(self._scrapers, LAST_SCRAPES)
+        self._is_lingering = True
+        self._is_enough.wait(limit_s)
+        self._is_lingering = False
+
+    def hurry(self) -> bool:
+        """Linger no longer, now and later; whether that was going on."""
+        self._is_enough.set()
+        return self._is_lingering
+
     def _answer(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         if environ["PATH_INFO"] != PATH or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             start_response("404 Not Found", [("Content-Type", "text/plain")])
             return [b"there is /metrics\n"]
-        body = self.body()
+        body, content_type = self.body(environ.get("HTTP_ACCEPT", ""))
         length = ("Content-Length", str(len(body)))
-        start_response("200 OK", [("Content-Type", CONTENT_TYPE), length])
-        return [body] if environ["REQUEST_METHOD"] == "GET" else []
+        start_response("200 OK", [("Content-Type", content_type), length])
+        if environ["REQUEST_METHOD"] != "GET":
+            return []
+        return self._sent(body, environ.get("REMOTE_ADDR", ""))
+
+    def _sent(self, body: bytes, scraper: str) -> Iterator[bytes]:
+        yield body
+        otherwise = LAST_SCRAPES if self._is_lingering else 0
+        self._scrapers[scraper] = self._scrapers.get(scraper, otherwise) - 1  # it has been sent
+        if self._is_lingering and max(self._scrapers.values()) <= 0:
+            self._is_enough.set()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 
-from rich.console import Console
+from rich.text import Text
 
 from kiosk_locust import units
+from kiosk_locust.console import plain_console
 from kiosk_locust.errors import KioskLocustError
 from kiosk_locust.forecast import arguments
 from kiosk_locust.forecast.told import Cell, as_json, cell, show
@@ -32,18 +33,19 @@ def main(words: list[str]) -> int:
     if asked.as_json:
         sys.stdout.write(json.dumps(as_json(cells), indent=2) + "\n")
     else:
-        show(Console(width=None if sys.stdout.isatty() else WIDE), cells)
+        show(plain_console(width=None if sys.stdout.isatty() else WIDE), cells)
     return 0
 
 
 def _cells(asked: arguments.Asked) -> list[Cell]:
     """Each cell, with a line on a terminal that says which one is in work."""
     found = []
-    with Console(stderr=True).status("") as status:
+    with plain_console(stderr=True).status("") as status:
         for number, plan in enumerate(asked.plans, start=1):
-            status.update(
+            line = (
                 f"{number} of {len(asked.plans)}: {units.count(plan.gpus, 'GPU')}, "
                 f"{plan.images:,} images"
             )
+            status.update(Text(line))  # a string would be parsed, whatever the console says
             found.append(cell(plan, asked.book))
     return found

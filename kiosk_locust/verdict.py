@@ -40,6 +40,25 @@ class Verdict(NamedTuple):
         return f"exit code {self.code}: {self.why}"
 
 
+#: Why a process's exit code is not that of its run.
+SET_BY_OTHERS = "set by a listener, or by an option of Locust's"
+BROKE_AT_END = "a listener raised while Locust ended (its traceback is in the log)"
+
+
+def status(code: object) -> int:
+    """The exit status that a parent process sees of ``sys.exit(code)``, from 0 to 255."""
+    if code is None:
+        return 0
+    return code & 0xFF if isinstance(code, int) else 1
+
+
+def overruled(own: Verdict, code: int, why: str) -> Verdict:
+    """The process's verdict where its exit code is not that of the run; ``why`` says who set it."""
+    if code == own.code:
+        return own
+    return Verdict(code, f"{why}; of the run alone, {own.code}: {own.why}")
+
+
 #: What ended a run that missed a threshold, where that is wanted.
 ABORTED = "--abort-on-threshold"
 #: Thresholds that say how much of a failure is acceptable.

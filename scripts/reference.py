@@ -231,6 +231,12 @@ def exit_codes() -> str:
             "the bucket, a ledger of that name) ends with 2 and submits nothing. A worker's own "
             "exit code is 0 unless it broke; the master's tells of the run. `--resume-or-start` "
             "with a run that is finished exits with that run's code.\n",
+            "## By what Locust or other code does\n",
+            table(("what happened", "exit code", "the last line says"), _of_others()),
+            "Requests that fail and listeners that raise while the run is on are logged, and "
+            "change no exit code. What goes wrong before the locustfile has loaded the plugin (it "
+            "is not there, or its first lines fail) is Locust's own: exit code 1, and no line "
+            "`exit code 1:`.\n",
             "## Other commands\n",
             "`python -m kiosk_locust …` exits with 0 if it did all that it was asked to do, else "
             "with 2; [each of them](commands.md).\n",
@@ -244,6 +250,30 @@ def _of_outcome(outcome: Outcome) -> tuple[str, ...]:
     told = verdict.exit_code(counts, finished=outcome.is_the_kiosks)
     again = "no" if outcome.is_the_kiosks else "yes"
     return f"`{outcome}`", _outcomes()[outcome], f"**{told.code}**", told.why, again
+
+
+def _of_others() -> Iterator[tuple[str, str, str]]:
+    """The ways out of Locust's main that no run decides; `tests/test_exits.py` goes them."""
+    done = verdict.exit_code({Outcome.DONE: 10}, finished=True)
+    gave_up = "the run could not be carried out: "
+    yield (
+        "Locust gives up: workers do not come within `--expect-workers-max-wait`, a port is taken, "
+        "a user class is unknown, a listener of `init` raises, the locustfile breaks",
+        "**2**",
+        f"{gave_up}Gave up waiting for workers to connect",
+    )
+    yield "a signal before the first job", "**2**", "interrupted by SIGTERM before the first job"
+    yield (
+        "a listener sets `environment.process_exit_code`, or an option of a library does "
+        "(`--check-rps` of locust-plugins)",
+        "that code, also 0",
+        verdict.overruled(done, 3, verdict.SET_BY_OTHERS).why,
+    )
+    for what, why in (
+        ("a listener of `test_stop` or `quitting` raises", verdict.BROKE_AT_END),
+        ("`--html` or `--json-file` cannot be written", "PermissionError: …"),
+    ):
+        yield what, "**2**", verdict.overruled(done, 2, why).why
 
 
 def _endings() -> Iterator[tuple[str, str, str]]:

@@ -166,7 +166,8 @@ def test_workers_end_the_run_for_all(
     finished = run(tmp_path, kiosk, where, how, *processes(2))
     # The master has listeners of its own, and their exit code.
     code = 3 if (where, how) == ("job_closed", "exit 3") else 2
-    check_interrupted(finished, kiosk, "exit code 2: ", code)
+    said = "exit code 2: " if code == 2 else "; of the run alone, 2: "
+    check_interrupted(finished, kiosk, said, code)
 
 
 @pytest.mark.parametrize("how", ["quit", "exit 3"])

@@ -234,3 +234,74 @@ def test_with_the_plugin_its_times_are_written_like_all_others(tmp_path: Path) -
             "5400.0",
         ],
     )
+
+
+def forgotten(patched: str = "") -> str:
+    """A program whose first child ended more than a minute before the second, by a faked clock."""
+    return f"""{BEGINNING}
+{patched}
+import os, time, types
+import gevent.os
+
+def child(status):
+    pid = gevent.fork()
+    if not pid:
+        os._exit(status)
+    gevent.sleep(0.3)
+    return pid
+
+first = child(7)
+gevent.os.time = types.SimpleNamespace(time=lambda: time.time() + 61)
+second = child(8)
+for pid in (second, first):
+    try:
+        print("status:", os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+    except ChildProcessError:
+        print("forgotten", flush=True)
+try:
+    os.waitpid(first, 0)
+except ChildProcessError:
+    print("taken once", flush=True)
+"""
+
+
+def test_gevent_forgets_a_child_that_ended_a_minute_before_another(tmp_path: Path) -> None:
+    assert output_of(tmp_path, forgotten())[1] == "status: 8\nforgotten\ntaken once\n"
+
+
+def test_with_the_plugin_the_status_of_each_child_is_kept_until_it_is_taken(
+    tmp_path: Path,
+) -> None:
+    attached = "from kiosk_locust import plugin\nplugin.attach()"
+    found = output_of(tmp_path, forgotten(attached))[1]
+    assert found == "status: 8\nstatus: 7\ntaken once\n"
+
+
+def test_locusts_main_gives_up_with_1_and_with_255(tmp_path: Path) -> None:
+    (tmp_path / "plain.py").write_text("from locust import User\nclass Plain(User):\n    pass\n")
+    locust = [sys.executable, "-m", "locust", "-f", "plain.py", "--headless"]
+    for arguments, code in ((["NoSuchUser"], 1), (["--master", "--worker"], 255)):
+        done = subprocess.run(
+            [*locust, *arguments], check=False, cwd=tmp_path, capture_output=True, timeout=30
+        )
+        assert done.returncode == code, done.stderr
+
+
+def test_locust_fires_quitting_in_reverse_and_what_came_before_any_locustfile_last(
+    tmp_path: Path,
+) -> None:
+    program = f"""{BEGINNING}
+    @task
+    def rest(self):
+        gevent.sleep(1)
+
+{ENDING}
+for name in ("of a library", "of a locustfile", "of init"):
+    environment.events.quitting.add_listener(lambda name=name, **_: print(name))
+environment.events.quitting.fire(environment=environment, reverse=True)
+"""
+    assert output_of(tmp_path, program)[1].splitlines() == [
+        "of init",
+        "of a locustfile",
+        "of a library",
+    ]

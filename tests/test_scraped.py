@@ -128,6 +128,7 @@ def test_labels_do_not_grow_with_what_the_kiosk_says() -> None:
         view=metrics.view,
         rates=lambda: (None, None),
         verdict=lambda: "",
+        is_over=lambda: False,
         checkpoint_age_s=lambda: None,
     )
     before = series(exposition)
@@ -142,5 +143,5 @@ def test_labels_do_not_grow_with_what_the_kiosk_says() -> None:
 
 
 def series(exposition: Exposition) -> int:
-    families = text_string_to_metric_families(exposition.text().decode())
+    families = text_string_to_metric_families(exposition.text()[0].decode())
     return sum(len(family.samples) for family in families)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from kiosk_locust import units
+from kiosk_locust.console import PlainTable, say
 from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.forecast.bill import Bill, bill
 from kiosk_locust.forecast.course import Course, run
@@ -58,7 +58,7 @@ def show(console: Console, cells: Sequence[Cell]) -> None:
     roomy = console.width >= _ROOMY
     console.width = max(console.width, _ROOMY)  # the terminal breaks a line, never we a figure
     for names in [(*_PLAN, *_TIME, *_COST)] if roomy else [(*_PLAN, *_TIME), (*_PLAN, *_COST)]:
-        table = Table(box=None, pad_edge=False)
+        table = PlainTable(encoding=console.encoding, box=None, pad_edge=False)
         for name in names:
             is_text = name == "limited by"
             table.add_column(name, justify="left" if is_text else "right", no_wrap=not is_text)
@@ -69,7 +69,7 @@ def show(console: Console, cells: Sequence[Cell]) -> None:
         if not roomy:
             console.print()
     for line in lines(cells):
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+        say(console, line)
 
 
 def _row(each: Cell) -> dict[str, str]:

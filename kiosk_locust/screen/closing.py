@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from kiosk_locust import units
 from kiosk_locust.by_type import UNKNOWN, several
+from kiosk_locust.console import PlainTable, plain_grid
+from kiosk_locust.console import say as _say
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.moved import Moved
 from kiosk_locust.percentiles import Percentiles
 from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.record import Outcome
 from kiosk_locust.screen import trust
-from kiosk_locust.screen.printable import printable
 from kiosk_locust.summary import Summary
 from kiosk_locust.verdict import Verdict, exit_code
 
@@ -73,10 +72,10 @@ def show(
     """Print it all on ``console``; the verdict is the last line, or the last but SIMULATED."""
     if simulated:
         _say(console, SIMULATED, "bold yellow")
-    table = _counts(summary, run_name)
+    table = _counts(summary, run_name, console.encoding)
     if cost is not None:
         for row in _cost(cost):
-            table.add_row(*(printable(text, console.encoding) for text in row))
+            table.add_row(*row)
     console.print(table)
     if any(found.count for found in summary.percentiles_s.values()):
         console.print(_percentiles(summary))
@@ -95,13 +94,8 @@ def show(
         _say(console, SIMULATED, "bold yellow")
 
 
-def _say(console: Console, text: str, style: str = "") -> None:
-    """One line, never folded, so that it can be copied and searched for."""
-    console.print(Text(printable(text, console.encoding), style), soft_wrap=True)
-
-
-def _counts(summary: Summary, run_name: str) -> Table:
-    table = Table.grid(padding=(0, 2))
+def _counts(summary: Summary, run_name: str, encoding: str) -> PlainTable:
+    table = plain_grid(encoding, padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column()
     outcomes = [f"{number:,} {name}" for name, number in _outcomes(summary) if number]
@@ -111,7 +105,7 @@ def _counts(summary: Summary, run_name: str) -> Table:
     )
     if summary.ambiguous:
         submitted += f"; {summary.ambiguous:,} ambiguous: the Kiosk may have more jobs of ours"
-    table.add_row("run", f"{printable(run_name)}, {summary.workload} workload")
+    table.add_row("run", f"{run_name}, {summary.workload} workload")
     table.add_row("jobs", f"{summary.tickets:,}: " + (", ".join(outcomes) or "none"))
     table.add_row("images", images)
     table.add_row("in short", summary.headline)
@@ -251,10 +245,10 @@ def _cost(cost: RunCost) -> Iterator[tuple[str, str]]:
         yield "cost note", note
 
 
-def _percentiles(summary: Summary) -> Table:
+def _percentiles(summary: Summary) -> PlainTable:
     unended = summary.not_ended - summary.never_begun
     not_ended = f", {unended:,} did not end" if unended else ""
-    table = Table(
+    table = PlainTable(
         title=f"Percentiles over the {units.count(summary.ended, 'job')} that ended{not_ended}"
         if summary.ended
         else f"No job ended ({unended:,} did not); of their submissions:",
@@ -272,9 +266,10 @@ def _percentiles(summary: Summary) -> Table:
     return table
 
 
-def _by_job_type(summary: Summary, encoding: str) -> Table:
+def _by_job_type(summary: Summary, encoding: str) -> PlainTable:
     """Counts, and both durations with the jobs that did not end."""
-    table = Table(
+    table = PlainTable(
+        encoding=encoding,
         title="By job type; times count the jobs that did not end, too",
         title_justify="left",
         box=None,
@@ -284,7 +279,7 @@ def _by_job_type(summary: Summary, encoding: str) -> Table:
     for name in ("jobs", "done", "images", "job 50 %", "95 %", "due 50 %", "95 %"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, found in summary.by_job_type.items():
-        label = "not known" if name == UNKNOWN else printable(name, encoding)
+        label = "not known" if name == UNKNOWN else name
         counts = (found["tickets"], found["outcomes"]["done"], found["images_done"])
         times = [
             _least(found["latency"][measure][percent])

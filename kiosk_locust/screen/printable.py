@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from kiosk_locust.excerpt import escaped
+from kiosk_locust.excerpt import printable
 
-
-def printable(text: str, encoding: str = "utf-8") -> str:
-    """``text`` with control characters, and what ``encoding`` lacks, as backslash escapes."""
-    return escaped(text).encode(encoding, "backslashreplace").decode(encoding)
+__all__ = ["printable"]

@@ -9,11 +9,11 @@ import gevent
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from kiosk_locust import units
 from kiosk_locust.clock import Clock
+from kiosk_locust.console import plain_grid
 from kiosk_locust.metrics import View
 from kiosk_locust.record import Outcome
 from kiosk_locust.screen.printable import printable
@@ -101,7 +101,7 @@ class Progress:
 def line(view: View, note: str = "") -> str:
     """The progress in one line; jobs waited for are named at its end."""
     facts = [_closed(view), *_counts(view), units.rate(view.rate_per_s, "jobs"), *_left(view)]
-    text = ", ".join([*facts, note] if note else facts)
+    text = ", ".join([*facts, printable(note)] if note else facts)
     if view.waited_for:
         text += "; waiting for " + " ".join(printable(job_id) for job_id in view.waited_for)
     return text
@@ -109,7 +109,7 @@ def line(view: View, note: str = "") -> str:
 
 def picture(view: View, encoding: str = "utf-8", note: str = "") -> RenderableType:
     """The progress as a bar, the counts below it, and the jobs waited for."""
-    top = Table.grid(padding=(0, 1), expand=True)
+    top = plain_grid(encoding, padding=(0, 1), expand=True)
     top.add_column(no_wrap=True)
     top.add_column(ratio=1)
     top.add_column(no_wrap=True, justify="right")

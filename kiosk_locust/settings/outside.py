@@ -20,6 +20,7 @@ class OutsideOptions:
     metrics: bool = False
     address: str = "127.0.0.1"
     port: int = 9646
+    linger_s: float = 0.0  # at most, after the end
 
 
 def outside(check: Checker) -> OutsideOptions:
@@ -28,6 +29,7 @@ def outside(check: Checker) -> OutsideOptions:
         metrics=check.take("metrics", parsing.boolean, otherwise=False),
         address=check.take("metrics_address", _address, ""),
         port=check.take("metrics_port", _port, 0),
+        linger_s=check.take("metrics_linger", parsing.seconds, 0.0),
     )
 
 

@@ -28,4 +28,13 @@ SETTINGS = (
         "The port of that server.",
         in_form=False,
     ),
+    Setting(
+        "metrics_linger",
+        "METRICS_LINGER",
+        "0",
+        "How long that server goes on after the run's end at most, so that its last figures and "
+        "its verdict are scraped: until all who scraped the run have done so twice more.",
+        unit="s",
+        in_form=False,
+    ),
 )
