@@ -78,6 +78,7 @@ from kiosk_locust.signals import Signals
 from kiosk_locust.user import OVER, RUNS, KioskUser, first_requests, mix_of
 from kiosk_locust.userwatch import Hosts, UserWatch, check_tasks, keep_jobs
 from kiosk_locust.verdict import Verdict
+from kiosk_locust.web import port
 from kiosk_locust.web.site import Site
 from kiosk_locust.workerplugin import WorkerPlugin
 
@@ -235,6 +236,8 @@ class Plugin:
             options = draft(
                 self._given, class_host=self._class_host, headless=False, rng=self._rng
             ).options
+        if self._web_ui is not None:
+            port.check(self._web_ui)
         self._shown = commandline.prefill(self._parsed, self._in_force(self._given), options)
         if self._web_ui is not None or not self._is_library:
             for user_class in self._classes:  # the page shows it; other classes keep their own
