@@ -153,7 +153,7 @@ def for_new_runs(given: Layers, resumed: Resumption | None) -> Layers:
 def _judge(path: Path, *, finished_is_well: bool, generation: int = 0) -> Resumption | Finished:
     """Look a ledger over without changing it."""
     lock, connection = opening.reopen(path)  # its file is looked over, a torn end is mended
-    connection.close()
+    opening.leave(connection)
     lock.release()
     look_over(path)
     with opened(path) as db:
