@@ -13,7 +13,7 @@ import gevent
 from locust.env import Environment
 from rich.console import Console
 
-from kiosk_locust import earlier, events, send_account
+from kiosk_locust import earlier, events, otel, send_account
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.contact import Contact
 from kiosk_locust.cost.credentials import Secrets
@@ -216,6 +216,7 @@ class ActiveRun:
             awaited = runner.worker_count if self.options.transfers.inputs else 0
             run.attach(runner.send_message, all_facts, awaited)
             runner.serve(run, self._clock)
+        gevent.spawn(otel.warn_if_away, self._environment.parsed_options)
         recorder = Recorder(self._ledger)
         recorder.attach()
         self._detachers.append(recorder.detach)

@@ -42,6 +42,7 @@ from kiosk_locust import (
     library,
     locust_patches,
     names,
+    otel,
     resuming,
 )
 from kiosk_locust.active import ActiveRun
@@ -112,6 +113,7 @@ def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
 
 def _on_init(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:
     runner = environment.runner
+    otel.begin(environment.parsed_options)
     if isinstance(runner, WorkerRunner):
         WorkerPlugin(environment, SafeWorkerRunner.made_of(runner)).register()
         return
@@ -558,6 +560,8 @@ class Plugin:
 
     def _on_quit(self, exit_code: int | None = None, **_: Any) -> None:
         """After all that Locust prints, the last words are ours."""
+        if otel.is_on(self._parsed):
+            otel.end()
         if self._active is not None and self._headless:
             if not self._is_library:
                 self._active.show()
