@@ -95,6 +95,7 @@ class Finish:
         self._rows: tuple[Row, ...] = ()  # the judgement's thresholds
         self._reckoning: Reckoning | None = None  # shared by judgement, page and results
         self._told: Told | None = None
+        self._has_results = False  # once this end has written them
         self._generator = generator
         self._aborted = aborted
         self._ledger = ledger
@@ -380,11 +381,15 @@ class Finish:
 
     def write_results(self) -> None:
         """Results and summary, in a real thread: a million jobs take a while."""
-        files, self.summary = self._reckoned(
+        written = self._reckoned(
             lambda: results.write_all(self._path, self._output_dir, self._reckoning),
             "the results could not be written",
         )
-        self.files += files
+        self.summary = written.summary
+        self.files += written.paths
+        self._has_results = True
+        if self._path.parent.absolute() != self._output_dir.absolute():
+            results.remove_older(self._path.parent, written.run_id, written.paths)
 
     def write_report(self) -> None:
         """The report, in a real thread; what is known of problems by now stands in it."""
@@ -413,7 +418,7 @@ class Finish:
         """
         if self._archive is None:
             return
-        uploading = gevent.spawn(self._archive.keep, list(self.files))
+        uploading = gevent.spawn(self._keep, self._archive)
         gevent.wait([uploading, self.run.given_up], count=1)
         if uploading.successful():
             self.archived = uploading.value
@@ -424,3 +429,13 @@ class Finish:
             self.archived = Archived(missed=[(path, reason) for path in self.files])
         for path, reason in self.archived.missed:
             logger.warning("%s was not uploaded: %s", path, reason)
+
+    def _keep(self, archive: Archive) -> Archived:
+        """Keep the files; then results that the run had before it was resumed may go."""
+        done = archive.keep(list(self.files))
+        new = {path.name for path in self.files}
+        if self._has_results and not done.missed:
+            earlier = [name for name in results.earlier_names(self._path) if name not in new]
+            if earlier:
+                archive.drop(earlier)
+        return done

@@ -49,6 +49,7 @@ class Facts:
     earlier_generator: Generator | None = None  # of the sessions before the one that is on
     user_classes: tuple[tuple[str, int], ...] = ()  # with their parts; () of an older ledger
     definitions_version: int | None = None  # of what the ledger keeps; None: from before them
+    earlier_results: tuple[str, ...] = ()  # names that files had before the run was resumed
 
     @property
     def cycles(self) -> int:
@@ -163,6 +164,7 @@ def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
         earlier_generator=_generator(meta.get("earlier_generator")),
         user_classes=Mix.from_text(meta.get("user_classes") or "[]", 0).parts,
         definitions_version=definitions.of_text(meta.get(definitions.KEY)),
+        earlier_results=tuple(map(str, json.loads(meta.get("earlier_results") or "[]"))),
     )
 
 

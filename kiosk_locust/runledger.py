@@ -14,7 +14,7 @@ from typing import Any
 import locust
 
 import kiosk_locust
-from kiosk_locust import definitions, names
+from kiosk_locust import definitions, names, results
 from kiosk_locust.errors import LedgerExistsError
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.mix import Mix
@@ -70,6 +70,7 @@ class RunLedger:
         """
         if self._resumed is None:
             return self._make(host), Remains(self._options)
+        written = {*self._resumed.run.earlier_results, *results.names_so_far(self.path)}
         ledger = Ledger.open(self.path, self._on_error, self._now)
         try:
             changed = json.dumps(self._resumed.changed(self._options) | self._changed_classes())
@@ -82,6 +83,7 @@ class RunLedger:
             ledger.set_meta(
                 options=json.dumps(options_as_json(self._options)),
                 user_classes=self._mix.as_text(),
+                earlier_results=json.dumps(sorted(written)),
             )
         except BaseException:
             ledger.discard()
