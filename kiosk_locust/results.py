@@ -153,14 +153,14 @@ def _write(found: Reckoning, out_dir: Path, cycle: int | None) -> Path:
 
 def _name(run: Facts, tickets: int, delay_s: float, cycle: int | None) -> str:
     if cycle is None:
-        return names.of_run(run.run_name, simulated=run.simulated)
+        return names.of_run(run.run_name, simulated=run.embedded)
     return names.of_cycle(
         run_id=run.run_id,
         num_gpus=int(run.options.get("num_gpus", 0)),
         jobs=tickets,
         delay_s=delay_s,
         cycle=cycle if run.cycles > 1 else None,
-        simulated=run.simulated,
+        simulated=run.embedded,
     )
 
 

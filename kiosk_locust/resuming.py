@@ -171,7 +171,7 @@ def _judge(path: Path, *, finished_is_well: bool, generation: int = 0) -> Resump
             f"the run in {path} is finished: nothing is left to resume; start a new one, or say"
             f" --resume-or-start {run.run_name} to be told its exit code"
         )
-    if run.simulated:
+    if run.embedded:
         raise LedgerError(
             f"the run in {path} cannot be resumed: it ran on an embedded simulated Kiosk, which"
             " ended with its process; start a new run (python -m kiosk_locust.simulator runs one"

@@ -63,13 +63,19 @@ class RunLedger:
         """Where the ledger is."""
         return self._resumed.path if self._resumed else names.ledger_of(self._options, self.name)
 
-    def open(self, host: str) -> tuple[Ledger, Remains]:
+    def open(
+        self, host: str, *, is_simulated_elsewhere: bool = False
+    ) -> tuple[Ledger, Remains]:
         """The ledger, locked, and what is left to do by it; raises LedgerError.
 
+        ``is_simulated_elsewhere``: the Kiosk by that address says that it is a simulated one.
         A name that was not given gives way to one that is taken.
         """
         if self._resumed is None:
-            return self._make(host), Remains(self._options)
+            ledger = self._make(host)
+            if is_simulated_elsewhere:
+                ledger.set_meta(simulated_elsewhere="true")
+            return ledger, Remains(self._options)
         written = {*self._resumed.run.earlier_results, *results.names_so_far(self.path)}
         ledger = Ledger.open(self.path, self._on_error, self._now)
         try:
@@ -85,6 +91,8 @@ class RunLedger:
                 user_classes=self._mix.as_text(),
                 earlier_results=json.dumps(sorted(written)),
             )
+            if is_simulated_elsewhere:  # once a part of a run was, the whole of it is
+                ledger.set_meta(simulated_elsewhere="true")
         except BaseException:
             ledger.discard()
             raise
