@@ -96,7 +96,6 @@ class Archive:
                     raise
         raise AssertionError("count() has no end")
 
-
     def _is_replaced(self, path: Path, name: str) -> bool:
         """Upload over what an earlier end of the same run left; False where that may not be."""
         found = names.RUN_ID_IN_NAME.search(path.name)

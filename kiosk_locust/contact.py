@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable
 
+from kiosk_locust import proxies
 from kiosk_locust.bucket import Address
 from kiosk_locust.clock import Clock
 from kiosk_locust.embedded import EmbeddedKiosk
@@ -81,4 +82,5 @@ class Contact:
             self._closers.append(self.embedded.stop)
             return self.embedded.start()
         host = self._options.host or ""
+        proxies.warn_of_unused(host)
         return find_base_url(host, request_timeout_s=self._options.request_timeout_s)

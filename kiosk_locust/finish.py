@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import signal
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,8 +54,26 @@ T = TypeVar("T")
 CHECKPOINT_S, SIGTERM_CHECKPOINT_S = 60.0, 2.0
 #: The same of the Kiosk's queues.
 LOOK_S, SIGTERM_LOOK_S = 5.0, 0.5
+#: A step that waits for others says so as often, in seconds.
+TELL_S = 10.0
 #: What an annotation says of a run, by its exit code.
 _OUTCOMES = {0: "done", 1: "failed", 2: "interrupted"}
+
+
+@contextlib.contextmanager
+def _telling(what: str) -> Iterator[None]:
+    """Say every few seconds what the end of a run is held up by."""
+
+    def tell() -> None:
+        for number in itertools.count(1):
+            gevent.sleep(TELL_S)
+            logger.warning("%s: %.0f s so far", what, number * TELL_S)
+
+    telling = gevent.spawn(tell)
+    try:
+        yield
+    finally:
+        telling.kill()
 
 
 class Finish:
@@ -241,7 +260,8 @@ class Finish:
             return
         was_terminated = self.run.ended_by == signal.SIGTERM.name
         within_s = SIGTERM_CHECKPOINT_S if was_terminated else CHECKPOINT_S
-        self._checkpoints.last(within_s, self.run.given_up)
+        with _telling("the last checkpoint goes to the bucket"):
+            self._checkpoints.last(within_s, self.run.given_up)
 
     def look_at_queues(self) -> None:
         """After an interruption, how much the Kiosk still has to do, where that can be known."""
@@ -419,7 +439,8 @@ class Finish:
         if self._archive is None:
             return
         uploading = gevent.spawn(self._keep, self._archive)
-        gevent.wait([uploading, self.run.given_up], count=1)
+        with _telling("the run's files go to the bucket (Ctrl-C leaves them here alone)"):
+            gevent.wait([uploading, self.run.given_up], count=1)
         if uploading.successful():
             self.archived = uploading.value
         else:

@@ -238,8 +238,6 @@ class Plugin:
             options = draft(
                 self._given, class_host=self._class_host, headless=False, rng=self._rng
             ).options
-        if self._web_ui is not None:
-            port.check(self._web_ui)
         self._shown = commandline.prefill(self._parsed, self._in_force(self._given), options)
         if self._web_ui is not None or not self._is_library:
             for user_class in self._classes:  # the page shows it; other classes keep their own
@@ -257,6 +255,7 @@ class Plugin:
         hooks.quit.add_listener(self._on_quit)
         self._runner.on_end_called = self._on_end_called
         if self._web_ui is not None:
+            port.check(self._web_ui)
             form.check_before_start(self._web_ui, self._runner, self._check_form)
             self._site = Site(options.output_dir, self._open_page())
             self._site.add_to(self._web_ui)

@@ -63,9 +63,7 @@ class RunLedger:
         """Where the ledger is."""
         return self._resumed.path if self._resumed else names.ledger_of(self._options, self.name)
 
-    def open(
-        self, host: str, *, is_simulated_elsewhere: bool = False
-    ) -> tuple[Ledger, Remains]:
+    def open(self, host: str, *, is_simulated_elsewhere: bool = False) -> tuple[Ledger, Remains]:
         """The ledger, locked, and what is left to do by it; raises LedgerError.
 
         ``is_simulated_elsewhere``: the Kiosk by that address says that it is a simulated one.

@@ -69,7 +69,10 @@ class Scraped:
     def _answer(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        if environ["PATH_INFO"].rstrip("/") != PATH or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+        if environ["PATH_INFO"].rstrip("/") != PATH or environ["REQUEST_METHOD"] not in (
+            "GET",
+            "HEAD",
+        ):
             start_response("404 Not Found", [("Content-Type", "text/plain")])
             return [b"there is /metrics\n"]
         body = self.body()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def test_a_resumed_run_has_one_results_file_here_and_in_the_bucket(tmp_path: Pat
     stranger = bucket / "output" / f"9jobs_0.5delay_{'b' * 32}.json"
     stranger.parent.mkdir()
     stranger.write_text("{}")
-    settings = {"STORAGE_BUCKET": bucket.as_uri()}
+    settings: dict[str, Any] = {"STORAGE_BUCKET": bucket.as_uri()}
     with simulator(*SLOW) as kiosk:
         run = Locust(tmp_path, *ARGUMENTS, "--run-name", "a", host=kiosk.url, **settings)
         wait_until(lambda: len(kiosk.submissions) >= 8, what="8 submissions")
@@ -85,7 +86,7 @@ def test_results_stay_where_the_new_ones_cannot_be_written(
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(results.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         results.write_all(ledger, folder)
     assert old.exists()

@@ -16,6 +16,7 @@ from kiosk_locust.cost import words
 from kiosk_locust.cost.credentials import Credentials
 from kiosk_locust.errors import CostError, CostRefused
 from kiosk_locust.excerpt import excerpt
+from kiosk_locust.proxies import is_loopback
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 60.0  # a Prometheus gives up a query after 2 min, most proxies before that
@@ -56,6 +57,8 @@ class Web:
         self._login = _Login(credentials.header)
         self._clock = clock
         self._session = requests.Session()
+        if is_loopback(urlsplit(target.base_url).hostname or ""):
+            self._session.trust_env = False  # requests would ask even this machine by HTTP_PROXY
         self._asked_at: float | None = None  # of the question that is open
         self.has_answered = False  # anything at all, since this was made
         self.is_given_up = False  # by whoever waited for it

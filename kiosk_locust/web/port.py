@@ -1,4 +1,4 @@
-"""The address of Locust's web UI: looked at before the run, since Locust only prints a traceback."""
+"""The address of Locust's web UI, looked at before the run: Locust only prints a traceback."""
 
 from __future__ import annotations
 
