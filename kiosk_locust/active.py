@@ -13,7 +13,7 @@ import gevent
 from locust.env import Environment
 from rich.console import Console
 
-from kiosk_locust import earlier, events, send_account
+from kiosk_locust import earlier, events, otel, send_account
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.console import say
 from kiosk_locust.contact import Contact
@@ -43,6 +43,7 @@ from kiosk_locust.requestevent import tell_of_request
 from kiosk_locust.resuming import Resumption
 from kiosk_locust.run import Run
 from kiosk_locust.runledger import RunLedger
+from kiosk_locust.screen import closing
 from kiosk_locust.screen.progress import Progress
 from kiosk_locust.spans import spans_if_on
 from kiosk_locust.statistics import LocustStatistics
@@ -167,11 +168,13 @@ class ActiveRun:
             raise PreflightError("\n".join(str(error) for error in refusals))
         kiosk, host = self._contact.kiosk, self._contact.host
         warn_of_pool(kiosk, self.options, self._clock)
+        # The cluster that this process is in is not that of a simulated Kiosk.
+        environ = {} if self._contact.is_simulated_elsewhere else os.environ
         if not self.simulated:
-            self._looker = Looker(self.options, self._secrets, self._clock, os.environ)
+            self._looker = Looker(self.options, self._secrets, self._clock, environ)
             self._looker.insist(resumes=self._resumed is not None, is_ended=self._is_ended)
         url = host if self.simulated else ""
-        self._costing = Costing(self.options, self._secrets, self._clock, os.environ, url)
+        self._costing = Costing(self.options, self._secrets, self._clock, environ, url)
         self.run = self._make_run(kiosk, host)
         if blurred := earlier.advice(self.options, self.path):
             logger.info("%s", blurred)
@@ -188,7 +191,8 @@ class ActiveRun:
         tell_of_request(self._environment, sample, self._tallies)
 
     def _make_run(self, kiosk: Kiosk, host: str) -> Run:
-        self._ledger, remains = self._run_ledger.open(host)
+        by_address = self._contact.is_simulated_elsewhere
+        self._ledger, remains = self._run_ledger.open(host, is_simulated_elsewhere=by_address)
         self._closers.append(self._ledger.discard)
         runner = self._environment.runner
         is_master = isinstance(runner, PatientMaster)
@@ -218,6 +222,7 @@ class ActiveRun:
             awaited = runner.worker_count if self.options.transfers.inputs else 0
             run.attach(runner.send_message, all_facts, awaited)
             runner.serve(run, self._clock)
+        gevent.spawn(otel.warn_if_away, self._environment.parsed_options)
         recorder = Recorder(self._ledger)
         recorder.attach()
         self._detachers.append(recorder.detach)
@@ -240,14 +245,15 @@ class ActiveRun:
             run,
             name=self.name,
             host=host,
-            simulated=self.simulated,
+            simulated=self.simulated or by_address,
             options=options_as_json(self.options),
             ledger=self.path,
         )
         self._detachers.append(self.live.attach())
         if self.options.outside.metrics:
             self.exposition = Exposition(
-                info=info_of(self.options, self.name),
+                info=info_of(self.options, self.name)
+                | {"simulated": str(self.simulated or by_address).lower()},
                 view=self._metrics.view,
                 rates=self.live.rates,
                 verdict=self._verdict_by_now,
@@ -387,6 +393,8 @@ class ActiveRun:
         if self._finish is None or self._finish.summary is None:
             say(self._console, verdict.line)
             return
+        if self._contact.is_simulated_elsewhere:
+            say(self._console, closing.SIMULATED, "bold yellow")
         self._finish.show(self._console, verdict, self.name, simulated=self.simulated)
 
     def _detach(self) -> None:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+from kiosk_locust import names
 from kiosk_locust.bucket import Address, Bucket
-from kiosk_locust.errors import BucketError, KioskLocustError, NameTaken
+from kiosk_locust.errors import BucketError, KioskLocustError, NameTaken, NotPermitted
 from kiosk_locust.locking import Lock
 from kiosk_locust.realthread import in_thread
 
@@ -53,8 +54,9 @@ class Archive:
     def keep(self, files: Iterable[Path]) -> Archived:
         """Upload each file unless it is there already; what fails keeps none of the others away.
 
-        Nothing is overwritten: a name that something else has gets a number. Once the bucket
-        cannot be used at all, the rest is not tried.
+        Nothing is overwritten but the same run's results, which have its id in their names: any
+        other name that something else has gets a number. Once the bucket cannot be used at all,
+        the rest is not tried.
         """
         done = Archived()
         lost = ""
@@ -88,9 +90,39 @@ class Archive:
             try:
                 return self._bucket.put(path, name, public=self._public)
             except NameTaken:
+                if self._is_replaced(path, name):
+                    return self._bucket.url_of(name)
                 if number == NAMES_TRIED:
                     raise
         raise AssertionError("count() has no end")
+
+    def _is_replaced(self, path: Path, name: str) -> bool:
+        """Upload over what an earlier end of the same run left; False where that may not be."""
+        found = names.RUN_ID_IN_NAME.search(path.name)
+        if not found or not names.is_result_of(path.name, found[1]):
+            return False
+        try:
+            generation = self._bucket.generation(name)
+            self._bucket.replace(path, name, generation, public=self._public)
+        except (NotPermitted, NameTaken) as error:
+            logger.warning("%s stays beside the new one: %s", self._bucket.url_of(name), error)
+            return False
+        return True
+
+    def drop(self, file_names: Iterable[str]) -> None:
+        """Delete results that the run had before it was resumed; what cannot be is a warning."""
+        for file_name in file_names:
+            name = self._address.results(file_name)
+            try:
+                if generation := self._bucket.generation(name):
+                    self._bucket.remove(name, generation)
+                    logger.info("%s is gone: its run was resumed", self._bucket.url_of(name))
+            except BucketError as error:
+                logger.warning(
+                    "%s holds results from before the run was resumed, and cannot be deleted: %s;"
+                    " delete it, or it is read as a second run",
+                    *(self._bucket.url_of(name), error),
+                )
 
 
 @contextlib.contextmanager

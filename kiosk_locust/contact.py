@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 
+from kiosk_locust import proxies
 from kiosk_locust.bucket import Address
 from kiosk_locust.clock import Clock
 from kiosk_locust.embedded import EmbeddedKiosk
+from kiosk_locust.errors import KioskError
 from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
@@ -52,6 +55,20 @@ class Contact:
         for job_type, model, version in sorted(wanted):
             for warning in check_kiosk(self.kiosk, job_type, model, version):
                 logger.warning("%s", warning)
+        if not wanted:
+            with contextlib.suppress(KioskError):  # the first job tells more
+                self.kiosk.health()
+        if self.is_simulated_elsewhere:
+            logger.warning(
+                "SIMULATED: %s says that it is a simulated Kiosk: no figure of this run is of a"
+                " real one",
+                self.host,
+            )
+
+    @property
+    def is_simulated_elsewhere(self) -> bool:
+        """Whether the Kiosk that was reached by its address says that it is a simulated one."""
+        return self.embedded is None and self.kiosk.is_simulated
 
     def close(self) -> None:
         """Let go of it; a simulated one ends."""
@@ -65,4 +82,5 @@ class Contact:
             self._closers.append(self.embedded.stop)
             return self.embedded.start()
         host = self._options.host or ""
+        proxies.warn_of_unused(host)
         return find_base_url(host, request_timeout_s=self._options.request_timeout_s)

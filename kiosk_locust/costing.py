@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import monotonic
 
 import gevent
 from gevent.event import Event
@@ -22,6 +23,7 @@ from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.cost.series import ClusterSeries
 from kiosk_locust.cost.source import Asked, Source, default_source
 from kiosk_locust.cost.stored import Priced, RunCost
+from kiosk_locust.cost.web import Web
 from kiosk_locust.errors import CostError, KioskLocustError
 from kiosk_locust.options import Options
 from kiosk_locust.reading import opened
@@ -33,7 +35,11 @@ logger = logging.getLogger(__name__)
 
 #: For all questions and the estimate; waiting for scrapes and for the scale-down comes on top.
 LIMIT_S = 300.0
-#: The same once somebody is in a hurry.
+#: For one question with all its tries: to somebody who has not answered yet, and who has.
+FIRST_ANSWER_S, ANSWER_S = 20.0, 60.0
+#: A question that stays open is told so often, in seconds.
+TELL_S = 5.0
+#: The same as the first once somebody is in a hurry.
 HURRIED_LIMIT_S = 8.0
 #: The same after SIGTERM in mid-run: jobs had 10 s and a last look, all is to be over after 15 s.
 SIGTERM_LIMIT_S = 2.0
@@ -83,6 +89,7 @@ class Costing:
         self._hurry = Event()
         self._hurried_limit_s = HURRIED_LIMIT_S
         self._asked = "the cluster's Grafana"  # by its setting and address, once they are known
+        self._servers: Asked | None = None  # while they are asked
 
     def hurry(self, limit_s: float = HURRIED_LIMIT_S) -> None:
         """Wait for nothing any more, neither scrapes nor the scale-down; ask for so long."""
@@ -96,7 +103,7 @@ class Costing:
         """
         greenlet = gevent.spawn(self._ask, ended)
         limit_s = LIMIT_S + self._longest_wait_s()
-        gevent.wait([greenlet, self._hurry], timeout=limit_s, count=1)
+        self._wait(greenlet, limit_s)
         if not greenlet.dead:
             limit_s = self._hurried_limit_s
             greenlet.join(limit_s)
@@ -113,6 +120,30 @@ class Costing:
             logger.warning("the cost is not known: %s", found.trouble)
         return found
 
+    def _wait(self, greenlet: gevent.Greenlet, limit_s: float) -> None:
+        """Wait until all is answered, or somebody is in a hurry; ends a question nobody answers.
+
+        Says every few seconds that one is open, for how long, and when it is given up.
+        """
+        until, told_s = monotonic() + limit_s, 0.0
+        while not greenlet.dead and not self._hurry.is_set() and monotonic() < until:
+            gevent.wait([greenlet, self._hurry], timeout=1.0, count=1)
+            web = self._servers.open if self._servers else None
+            if web is None:
+                told_s = 0.0
+                continue
+            most_s = ANSWER_S if web.has_answered else FIRST_ANSWER_S
+            if web.open_s >= most_s and not web.is_given_up:
+                web.is_given_up = True
+                greenlet.kill(_unanswered(web, most_s), block=False)
+            elif web.open_s >= told_s + TELL_S:
+                told_s = web.open_s
+                logger.warning(
+                    "asking %s for the cost: no answer for %.0f s; it is given up after %.0f s,"
+                    " Ctrl-C does so sooner",
+                    *(web.target, told_s, most_s),
+                )
+
     def _longest_wait_s(self) -> float:
         tail_s = self._options.cost.tail_s
         return PATIENCE_S + (LONGEST_TAIL_S if tail_s is None else tail_s)
@@ -128,7 +159,7 @@ class Costing:
         if not source:
             logger.info("the cost is not asked for: neither GRAFANA_HOST nor PROMETHEUS_URL is set")
             return None
-        asked = Asked(source, self._secrets, self._clock)
+        asked = self._servers = Asked(source, self._secrets, self._clock)
         self._asked = str(asked)
         try:
             found = self._answer(asked, ended)
@@ -146,6 +177,9 @@ class Costing:
     def _annotate(self, asked: Asked, note: RunNote, *, quietly: bool) -> None:
         """Mark the run in Grafana; where the cost could not be had, one warning is enough."""
         if asked.grafana is None or not self._options.grafana.annotations:
+            return
+        if asked.grafana.is_given_up:
+            logger.info("the run is not marked in Grafana, which has just not answered")
             return
         try:
             annotate(asked.grafana, note)
@@ -193,6 +227,14 @@ class Costing:
                 )
                 for cycle, window in windows.items()
             }
+
+
+def _unanswered(web: Web, seconds: float) -> CostError:
+    """What is raised in whoever still waits for an answer."""
+    return CostError(
+        f"{web.target} did not answer within {seconds:g} s; is it overloaded, or is there a"
+        " firewall before it?"
+    )
 
 
 def _work(

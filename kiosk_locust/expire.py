@@ -51,7 +51,7 @@ def expire(path: Path) -> tuple[int, int]:
 
 def _expire_all(run: Facts, job_ids: Iterator[str]) -> tuple[int, int]:
     seconds = int(run.options["expire_s"])
-    if run.simulated or not seconds:
+    if run.embedded or not seconds:
         why = "EXPIRE_TIME is 0" if run.options["host"] else "its simulated Kiosk is gone"
         raise LedgerError(f"there is nothing to expire for {run.run_name}: {why}")
     transport = Transport(

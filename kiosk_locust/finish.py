@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import signal
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,8 +54,26 @@ T = TypeVar("T")
 CHECKPOINT_S, SIGTERM_CHECKPOINT_S = 60.0, 2.0
 #: The same of the Kiosk's queues.
 LOOK_S, SIGTERM_LOOK_S = 5.0, 0.5
+#: A step that waits for others says so as often, in seconds.
+TELL_S = 10.0
 #: What an annotation says of a run, by its exit code.
 _OUTCOMES = {0: "done", 1: "failed", 2: "interrupted"}
+
+
+@contextlib.contextmanager
+def _telling(what: str) -> Iterator[None]:
+    """Say every few seconds what the end of a run is held up by."""
+
+    def tell() -> None:
+        for number in itertools.count(1):
+            gevent.sleep(TELL_S)
+            logger.warning("%s: %.0f s so far", what, number * TELL_S)
+
+    telling = gevent.spawn(tell)
+    try:
+        yield
+    finally:
+        telling.kill()
 
 
 class Finish:
@@ -95,6 +114,7 @@ class Finish:
         self._rows: tuple[Row, ...] = ()  # the judgement's thresholds
         self._reckoning: Reckoning | None = None  # shared by judgement, page and results
         self._told: Told | None = None
+        self._has_results = False  # once this end has written them
         self._generator = generator
         self._aborted = aborted
         self._ledger = ledger
@@ -240,7 +260,8 @@ class Finish:
             return
         was_terminated = self.run.ended_by == signal.SIGTERM.name
         within_s = SIGTERM_CHECKPOINT_S if was_terminated else CHECKPOINT_S
-        self._checkpoints.last(within_s, self.run.given_up)
+        with _telling("the last checkpoint goes to the bucket"):
+            self._checkpoints.last(within_s, self.run.given_up)
 
     def look_at_queues(self) -> None:
         """After an interruption, how much the Kiosk still has to do, where that can be known."""
@@ -380,11 +401,15 @@ class Finish:
 
     def write_results(self) -> None:
         """Results and summary, in a real thread: a million jobs take a while."""
-        files, self.summary = self._reckoned(
+        written = self._reckoned(
             lambda: results.write_all(self._path, self._output_dir, self._reckoning),
             "the results could not be written",
         )
-        self.files += files
+        self.summary = written.summary
+        self.files += written.paths
+        self._has_results = True
+        if self._path.parent.absolute() != self._output_dir.absolute():
+            results.remove_older(self._path.parent, written.run_id, written.paths)
 
     def write_report(self) -> None:
         """The report, in a real thread; what is known of problems by now stands in it."""
@@ -413,8 +438,9 @@ class Finish:
         """
         if self._archive is None:
             return
-        uploading = gevent.spawn(self._archive.keep, list(self.files))
-        gevent.wait([uploading, self.run.given_up], count=1)
+        uploading = gevent.spawn(self._keep, self._archive)
+        with _telling("the run's files go to the bucket (Ctrl-C leaves them here alone)"):
+            gevent.wait([uploading, self.run.given_up], count=1)
         if uploading.successful():
             self.archived = uploading.value
         else:
@@ -424,3 +450,13 @@ class Finish:
             self.archived = Archived(missed=[(path, reason) for path in self.files])
         for path, reason in self.archived.missed:
             logger.warning("%s was not uploaded: %s", path, reason)
+
+    def _keep(self, archive: Archive) -> Archived:
+        """Keep the files; then results that the run had before it was resumed may go."""
+        done = archive.keep(list(self.files))
+        new = {path.name for path in self.files}
+        if self._has_results and not done.missed:
+            earlier = [name for name in results.earlier_names(self._path) if name not in new]
+            if earlier:
+                archive.drop(earlier)
+        return done

@@ -20,6 +20,7 @@ from typing import TypeVar
 import gevent
 from gevent.event import Event
 
+from kiosk_locust import opening
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.locking import Lock
 from kiosk_locust.realthread import RealThread
@@ -145,7 +146,7 @@ class Journal:
                 self._account.remove()  # the ledger has all that it says
                 sweep(self.path)
         finally:
-            self._thread.apply(_leave, (self._connection,))
+            self._thread.apply(opening.leave, (self._connection,))
             self._thread.kill()
             if self._account:
                 self._account.close()
@@ -155,7 +156,7 @@ class Journal:
         """Let go of the file, whatever waits; for an end that never came to ``close``."""
         self._writer.kill()
         self._thread.kill()
-        self._connection.close()
+        opening.leave(self._connection)
         if self._account:
             self._account.close()
         self._lock.release()
@@ -236,13 +237,6 @@ class Journal:
         except Exception as error:  # noqa: BLE001
             return error
         return None
-
-
-def _leave(connection: sqlite3.Connection) -> None:
-    """Close the file so that it stands alone, and opens from where nothing can be written."""
-    with contextlib.suppress(sqlite3.Error):  # on a full disk, or while somebody reads it
-        connection.execute("PRAGMA journal_mode = DELETE")
-    connection.close()
 
 
 def _fetch(

@@ -40,7 +40,7 @@ def judge(
         sound = add_evidence(reckoning.db, run, found.facts, summary.trimmed.jobs)
     session = run.sessions[-1].number if run.sessions else 1
     whole = replace(generator, session=session).after(run.earlier_generator)
-    known = replace(whole.in_facts(sound), can_resume=not run.simulated)
+    known = replace(whole.in_facts(sound), can_resume=not run.embedded)
     if aborted:
         known = replace(known, undecided=None)
     rows = evaluate(thresholds, found.figures)

@@ -9,6 +9,7 @@ from pathlib import Path
 from kiosk_locust.options import Options
 
 SIMULATED = "simulated_"
+RUN_ID_IN_NAME = re.compile(r"delay_([0-9a-f]{32})")
 
 
 def marked(name: str, *, simulated: bool) -> str:
@@ -51,3 +52,11 @@ def of_cycle(
 def of_run(run_name: str, *, simulated: bool) -> str:
     """The results over all cycles of a run that has several."""
     return marked(f"{run_name}.json", simulated=simulated)
+
+
+def is_result_of(name: str, run_id: str) -> bool:
+    """Whether a file of that name holds results of a cycle of that run, by whatever delay."""
+    pattern = (
+        rf"({SIMULATED})?(\d+gpu_)?\d+jobs_[0-9.e+-]+delay_{re.escape(run_id)}(_cycle\d+)?\.json"
+    )
+    return bool(run_id) and re.fullmatch(pattern, name) is not None

@@ -70,7 +70,7 @@ def reopen(path: Path, *, migrating: bool = False) -> tuple[Lock, sqlite3.Connec
             _migrate(path, connection, version)
     except (LedgerError, sqlite3.Error, UnicodeError) as error:
         if connection:
-            connection.close()
+            connection.close()  # whatever it is, nothing more is written to it
         lock.release()
         if isinstance(error, LedgerError):
             raise
@@ -78,10 +78,22 @@ def reopen(path: Path, *, migrating: bool = False) -> tuple[Lock, sqlite3.Connec
     return lock, connection
 
 
+def leave(connection: sqlite3.Connection) -> None:
+    """Close a ledger so that it stands alone: who only reads it then leaves no file beside it.
+
+    A read-only connection makes ``-wal`` and ``-shm`` for a file in WAL mode, and may not delete
+    them. Harmless where the connection is closed already.
+    """
+    with contextlib.suppress(sqlite3.Error):  # on a full disk, or while somebody reads it
+        connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+
+
 def is_blank(path: Path) -> bool:
     """Whether a run was ended so early that it left a file, but not one word in it."""
     try:
-        with sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True) as connection:
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
             (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error:
         return False

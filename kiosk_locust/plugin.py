@@ -43,6 +43,7 @@ from kiosk_locust import (
     library,
     locust_patches,
     names,
+    otel,
     resuming,
 )
 from kiosk_locust.active import ActiveRun
@@ -78,6 +79,7 @@ from kiosk_locust.signals import Signals
 from kiosk_locust.user import OVER, RUNS, KioskUser, first_requests, mix_of
 from kiosk_locust.userwatch import Hosts, UserWatch, check_tasks, keep_jobs
 from kiosk_locust.verdict import BROKE_AT_END, SET_BY_OTHERS, Verdict, overruled, status
+from kiosk_locust.web import port
 from kiosk_locust.web.site import Site
 from kiosk_locust.workerplugin import WorkerPlugin
 
@@ -115,6 +117,7 @@ def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
 
 def _on_init(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:
     runner = environment.runner
+    otel.begin(environment.parsed_options)
     if isinstance(runner, WorkerRunner):
         if _mistakes:
             _refuse(OptionsError(_mistakes))
@@ -271,6 +274,7 @@ class Plugin:
         hooks.quit.add_listener(self._on_quit)
         self._runner.on_end_called = self._on_end_called
         if self._web_ui is not None:
+            port.check(self._web_ui)
             form.check_before_start(self._web_ui, self._runner, self._check_form)
             self._site = Site(options.output_dir, self._open_page())
             self._site.add_to(self._web_ui)
@@ -590,6 +594,8 @@ class Plugin:
 
     def _on_quit(self, exit_code: int | None = None, **_: Any) -> None:
         """After all that Locust prints, the last words are ours, with the code that it told."""
+        if otel.is_on(self._parsed):
+            otel.end()
         if exit_code is not None and not self._is_library:
             if self._active is not None:
                 self._scraped.linger(self._active.options.outside.linger_s)

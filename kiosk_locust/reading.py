@@ -34,7 +34,7 @@ class Facts:
     run_name: str
     host: str
     versions: Mapping[str, str]  # of the programs that made the run
-    simulated: bool
+    simulated: bool  # embedded, or by address
     finished: bool
     ended_by: str
     started_at: float | None
@@ -49,6 +49,8 @@ class Facts:
     earlier_generator: Generator | None = None  # of the sessions before the one that is on
     user_classes: tuple[tuple[str, int], ...] = ()  # with their parts; () of an older ledger
     definitions_version: int | None = None  # of what the ledger keeps; None: from before them
+    embedded: bool = False  # on a simulated Kiosk that ended with the run's process
+    earlier_results: tuple[str, ...] = ()  # names that files had before the run was resumed
 
     @property
     def cycles(self) -> int:
@@ -140,7 +142,8 @@ def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
         run_name=_part_of_a_name(meta.get("run_name", "")),
         host=meta.get("host", ""),
         versions=_object(meta, "versions"),
-        simulated=meta.get("simulated") == "true",
+        simulated="true" in (meta.get("simulated"), meta.get("simulated_elsewhere")),
+        embedded=meta.get("simulated") == "true",
         finished=meta.get("finished") == "true",
         ended_by=meta.get("ended_by", ""),
         started_at=_moment(meta.get("started_at")),
@@ -163,6 +166,7 @@ def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
         earlier_generator=_generator(meta.get("earlier_generator")),
         user_classes=Mix.from_text(meta.get("user_classes") or "[]", 0).parts,
         definitions_version=definitions.of_text(meta.get(definitions.KEY)),
+        earlier_results=tuple(map(str, json.loads(meta.get("earlier_results") or "[]"))),
     )
 
 

@@ -7,7 +7,9 @@ many jobs there are, only one is in memory at a time.
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
+import logging
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,6 +25,8 @@ from kiosk_locust.reckoning import Reckoning
 from kiosk_locust.sessions import gaps, spans
 from kiosk_locust.summary import Summary
 
+logger = logging.getLogger(__name__)
+
 SCHEMA_VERSION = 1
 #: Bytes written at once.
 _BUFFER = 1 << 20
@@ -33,11 +37,13 @@ class Written(NamedTuple):
 
     paths: list[Path]
     summary: Summary
+    run_id: str
 
 
 def write_all(ledger: Path, out_dir: Path, found: Reckoning | None = None) -> Written:
     """Write a file for each cycle that has tickets, and one over all where several were planned.
 
+    Files that an earlier end of the same run left in ``out_dir`` under other names are then gone.
     ``found`` is the ledger's reckoning, where there is one already. Blocks for a minute or so
     for a million jobs: call it from a thread where something else must go on. Raises
     LedgerError and OSError.
@@ -48,7 +54,50 @@ def write_all(ledger: Path, out_dir: Path, found: Reckoning | None = None) -> Wr
         only_one = run.cycles <= 1 and len(cycles) <= 1
         wanted = [1] if only_one else [*cycles, None]
         paths = [_write(reckoning, out_dir, cycle) for cycle in wanted]
-        return Written(paths, reckoning.summary())
+        remove_older(out_dir, run.run_id, paths)
+        return Written(paths, reckoning.summary(), run.run_id)
+
+
+def remove_older(folder: Path, run_id: str, written: Iterable[Path]) -> None:
+    """Delete what an earlier end of the run ``run_id`` wrote, now that ``written`` is there.
+
+    Number of jobs and delay stand in the names, and a resume changes both: whoever reads all files
+    of a folder would count a run twice. One that cannot be deleted is a warning.
+    """
+    new = {path.absolute() for path in written}
+    for path in sorted(folder.glob(f"*_{glob.escape(run_id)}*.json")):
+        if path.absolute() in new or not names.is_result_of(path.name, run_id):
+            continue
+        try:
+            path.unlink()
+            logger.info("%s is gone: the run was resumed, and its results are written anew", path)
+        except OSError as error:
+            logger.warning(
+                "%s holds the run's results before it was resumed, and cannot be deleted (%s):"
+                " delete it, or it is read as a second run",
+                *(path, error.strerror),
+            )
+
+
+def names_so_far(ledger: Path) -> list[str]:
+    """The names of cycles' results that an end of the run would have written, as it now stands.
+
+    Raises LedgerError.
+    """
+    with opened(ledger) as db:
+        run = facts(db)
+        counts = db.execute("SELECT cycle, count(*) FROM tickets GROUP BY 1 ORDER BY 1").fetchall()
+        return [_name(run, count, _mean_gap_s(db, run, cycle), cycle) for cycle, count in counts]
+
+
+def earlier_names(ledger: Path) -> list[str]:
+    """The names of the results that earlier ends of a resumed run may have left; LedgerError.
+
+    A ledger may come from anywhere: what is no results file of this run is left out.
+    """
+    with opened(ledger) as db:
+        run = facts(db)
+    return [name for name in run.earlier_results if names.is_result_of(name, run.run_id)]
 
 
 def write_missing(ledger: Path, out_dir: Path) -> list[Path]:
@@ -104,14 +153,14 @@ def _write(found: Reckoning, out_dir: Path, cycle: int | None) -> Path:
 
 def _name(run: Facts, tickets: int, delay_s: float, cycle: int | None) -> str:
     if cycle is None:
-        return names.of_run(run.run_name, simulated=run.simulated)
+        return names.of_run(run.run_name, simulated=run.embedded)
     return names.of_cycle(
         run_id=run.run_id,
         num_gpus=int(run.options.get("num_gpus", 0)),
         jobs=tickets,
         delay_s=delay_s,
         cycle=cycle if run.cycles > 1 else None,
-        simulated=run.simulated,
+        simulated=run.embedded,
     )
 
 

@@ -153,7 +153,7 @@ def for_new_runs(given: Layers, resumed: Resumption | None) -> Layers:
 def _judge(path: Path, *, finished_is_well: bool, generation: int = 0) -> Resumption | Finished:
     """Look a ledger over without changing it."""
     lock, connection = opening.reopen(path)  # its file is looked over, a torn end is mended
-    connection.close()
+    opening.leave(connection)
     lock.release()
     look_over(path)
     with opened(path) as db:
@@ -171,7 +171,7 @@ def _judge(path: Path, *, finished_is_well: bool, generation: int = 0) -> Resump
             f"the run in {path} is finished: nothing is left to resume; start a new one, or say"
             f" --resume-or-start {run.run_name} to be told its exit code"
         )
-    if run.simulated:
+    if run.embedded:
         raise LedgerError(
             f"the run in {path} cannot be resumed: it ran on an embedded simulated Kiosk, which"
             " ended with its process; start a new run (python -m kiosk_locust.simulator runs one"

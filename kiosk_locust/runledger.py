@@ -14,7 +14,7 @@ from typing import Any
 import locust
 
 import kiosk_locust
-from kiosk_locust import definitions, names
+from kiosk_locust import definitions, names, results
 from kiosk_locust.errors import LedgerExistsError
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.mix import Mix
@@ -63,13 +63,18 @@ class RunLedger:
         """Where the ledger is."""
         return self._resumed.path if self._resumed else names.ledger_of(self._options, self.name)
 
-    def open(self, host: str) -> tuple[Ledger, Remains]:
+    def open(self, host: str, *, is_simulated_elsewhere: bool = False) -> tuple[Ledger, Remains]:
         """The ledger, locked, and what is left to do by it; raises LedgerError.
 
+        ``is_simulated_elsewhere``: the Kiosk by that address says that it is a simulated one.
         A name that was not given gives way to one that is taken.
         """
         if self._resumed is None:
-            return self._make(host), Remains(self._options)
+            ledger = self._make(host)
+            if is_simulated_elsewhere:
+                ledger.set_meta(simulated_elsewhere="true")
+            return ledger, Remains(self._options)
+        written = {*self._resumed.run.earlier_results, *results.names_so_far(self.path)}
         ledger = Ledger.open(self.path, self._on_error, self._now)
         try:
             changed = json.dumps(self._resumed.changed(self._options) | self._changed_classes())
@@ -82,7 +87,10 @@ class RunLedger:
             ledger.set_meta(
                 options=json.dumps(options_as_json(self._options)),
                 user_classes=self._mix.as_text(),
+                earlier_results=json.dumps(sorted(written)),
             )
+            if is_simulated_elsewhere:  # once a part of a run was, the whole of it is
+                ledger.set_meta(simulated_elsewhere="true")
         except BaseException:
             ledger.discard()
             raise

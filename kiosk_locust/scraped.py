@@ -58,7 +58,9 @@ class Scraped:
             return Response(body, content_type=content_type)
 
         guarded = web_ui.auth_required_if_enabled(metrics)
-        app.add_url_rule(prefix + PATH, "kiosk_metrics", guarded, methods=["GET"])
+        app.add_url_rule(
+            prefix + PATH, "kiosk_metrics", guarded, methods=["GET"], strict_slashes=False
+        )
 
     def listen(self, options: OutsideOptions) -> None:
         """Serve it on an address of its own; raises OptionsError where that is not to be had."""
@@ -102,7 +104,10 @@ class Scraped:
     def _answer(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        if environ["PATH_INFO"] != PATH or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+        if environ["PATH_INFO"].rstrip("/") != PATH or environ["REQUEST_METHOD"] not in (
+            "GET",
+            "HEAD",
+        ):
             start_response("404 Not Found", [("Content-Type", "text/plain")])
             return [b"there is /metrics\n"]
         body, content_type = self.body(environ.get("HTTP_ACCEPT", ""))

@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kiosk_locust import events
+from kiosk_locust import events, otel
 from kiosk_locust.measures import ENDED, end_of, measure, since_due_s, stages
 from kiosk_locust.record import Outcome, Record
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
 _NS = 1_000_000_000
-_FLUSH_MS = 2_000
 _LONGEST = 200  # characters of a reason
 
 
@@ -87,11 +86,12 @@ class Spans:
 
     def attach(self) -> Callable[[], None]:
         """Listen; returns what ends it. What fails here harms no run."""
+        otel.DELIVERY.count()
         events.job_closed.add_listener(self.on_closed)
 
         def detach() -> None:
             events.job_closed.remove_listener(self.on_closed)
-            _flush()
+            otel.flush()
 
         return detach
 
@@ -112,6 +112,7 @@ class Spans:
         )
         if record.outcome is not Outcome.DONE:
             span.set_status(trace.StatusCode.ERROR, record.reason[:_LONGEST])
+        otel.DELIVERY.made += 1 + len(children)
         within = trace.set_span_in_context(span)
         for part in children:
             child: Span = self._tracer.start_span(
@@ -129,15 +130,7 @@ def spans_if_on(parsed_options: Any) -> Spans | None:
         from opentelemetry import trace  # noqa: PLC0415  an extra: kiosk-locust[otel]
     except ImportError:
         return None  # Locust has said so
-    return Spans(trace.get_tracer("kiosk_locust"))
-
-
-def _flush() -> None:
-    from opentelemetry import trace  # noqa: PLC0415  an extra
-
-    flush = getattr(trace.get_tracer_provider(), "force_flush", None)
-    if flush is not None:
-        flush(_FLUSH_MS)
+    return Spans(trace.get_tracer(otel.SCOPE))
 
 
 def _polling_delay_s(record: Record) -> float | None:

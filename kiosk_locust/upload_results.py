@@ -15,6 +15,7 @@ from kiosk_locust.archive import Archive
 from kiosk_locust.bucket import Address, open_bucket
 from kiosk_locust.errors import KioskLocustError, LedgerError, Mistake, OptionsError
 from kiosk_locust.reading import facts, opened
+from kiosk_locust.results import earlier_names
 from kiosk_locust.settings import parsing
 from kiosk_locust.settings.env_file import read_dotenv
 
@@ -107,6 +108,13 @@ def _of_ledger(ledger: Path) -> Left:
     return Left((ledger, *results), bucket)
 
 
+def _replaced(files: Sequence[Path]) -> list[str]:
+    """Names of results that these files' runs had before they were resumed."""
+    new = {path.name for path in files}
+    ledgers = (path for path in files if path.suffix == ".db")
+    return [name for path in ledgers for name in earlier_names(path) if name not in new]
+
+
 def _is_result(path: Path) -> bool:
     return path.suffix in _KINDS and path.is_file() and not path.name.startswith(".")
 
@@ -161,7 +169,10 @@ def _upload(files: list[Path], address: Address, *, public: bool) -> int:
     bucket = open_bucket(address)
     try:
         bucket.check(writing=address.results(""))
-        done = Archive(bucket, address, public=public).keep(files)
+        archive = Archive(bucket, address, public=public)
+        done = archive.keep(files)
+        if not done.missed:
+            archive.drop(_replaced(files))
     finally:
         bucket.close()
     for url in done.urls:

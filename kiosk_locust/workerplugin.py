@@ -19,7 +19,7 @@ from locust.exception import StopTest
 from locust.rpc import Message
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
-from kiosk_locust import callouts, events, locust_patches, send_account
+from kiosk_locust import callouts, events, locust_patches, otel, proxies, send_account
 from kiosk_locust.breaker import BREAKER
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.endings import SIGTERM_GRACE_S
@@ -169,6 +169,7 @@ class WorkerPlugin:
             watch.on_request(sample)
             tell_of_request(self._environment, sample, tallies)
 
+        proxies.warn_of_unused(facts["host"])
         transport = Transport(
             facts["host"],
             pool_size=options.pool_size,
@@ -205,6 +206,7 @@ class WorkerPlugin:
 
         if spans := spans_if_on(self._environment.parsed_options):
             self._closers.append(spans.attach())
+            gevent.spawn(otel.warn_if_away, self._environment.parsed_options)
         events.job_closed.add_listener(on_closed, critical=True)
         events.job_downloaded.add_listener(statistics.on_downloaded, critical=True)
         self._closers += [

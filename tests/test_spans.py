@@ -76,6 +76,7 @@ def test_a_collector_gets_each_job_as_a_span_with_its_stages(tmp_path: Path) -> 
         ).finish()  # fmt: skip
         lives = kiosk.lives
     assert finished.code == 0, finished.output
+    assert "--otel:" not in finished.output  # nothing is missing
     jobs = {told(span)["kiosk.job_id"]: span for span in spans if not span.parent_span_id}
     assert jobs.keys() == lives.keys()
     assert len(jobs) == 5

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from requests.adapters import HTTPAdapter
 
+from kiosk_locust.bucket.emulator import emulator_url
 from kiosk_locust.errors import NoCredentials
 
 #: Sockets kept open to the bucket; more may be open at a time.
@@ -84,16 +85,18 @@ __all__ = [
 
 def has_emulator() -> bool:
     """Whether STORAGE_EMULATOR_HOST names something to use instead of Google's servers."""
-    return bool(os.environ.get("STORAGE_EMULATOR_HOST"))
+    return bool(emulator_url())
 
 
 def open_client() -> tuple[Client, AuthorizedSession]:
     """A client, and the session that it sends its requests with; raises NoCredentials.
 
+    BucketError where STORAGE_EMULATOR_HOST cannot be used.
+
     Credentials are found as all of Google's libraries find them; an emulator needs none.
     """
     try:
-        client = Client() if has_emulator() else Client(project=_project())
+        client = _client()
         session: AuthorizedSession = client._http  # the only way to its authorised session
     except (DefaultCredentialsError, OSError, ValueError) as error:
         reason = _without_links(str(error.args[0] if error.args else error))
@@ -103,6 +106,13 @@ def open_client() -> tuple[Client, AuthorizedSession]:
     for scheme in ("https://", "http://"):
         session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=SOCKETS))
     return client, session
+
+
+def _client() -> Client:
+    """A client of Google's servers, or of an emulator."""
+    if url := emulator_url():
+        return Client(client_options={"api_endpoint": url})
+    return Client(project=_project())
 
 
 def _project() -> str:

@@ -82,7 +82,14 @@ class FolderBucket:
             raise self._error(name, error) from error
         return found.st_mtime_ns << 64 | found.st_ino
 
-    def replace(self, path: Path, name: str, generation: int) -> int:
+    def replace(
+        self,
+        path: Path,
+        name: str,
+        generation: int,
+        *,
+        public: bool = False,  # noqa: ARG002  no ACLs
+    ) -> int:
         """Copy ``path`` over that very generation; see the protocol."""
         target = self._path(name)
         part = target.with_name(f".{secrets.token_hex(8)}.part")
@@ -101,6 +108,19 @@ class FolderBucket:
         except OSError as error:
             if error.filename == str(path):
                 raise
+            raise self._error(name, error) from error
+
+    def remove(self, name: str, generation: int) -> None:
+        """Delete that very generation; see the protocol."""
+        target = self._path(name)
+        try:
+            with _locked(target.parent):
+                if self.generation(name) not in (generation, 0):
+                    raise NameTaken(f"{self.url_of(name)} is there already, and another")
+                target.unlink(missing_ok=True)
+        except FileNotFoundError:
+            return
+        except OSError as error:
             raise self._error(name, error) from error
 
     def get(self, name: str, path: Path) -> None:

@@ -117,13 +117,7 @@ class GoogleBucket:
         """Upload a file; see the protocol."""
         checksum, size = crc32c_of(path)
         try:
-            try:
-                self._put(path, name, checksum, size, public=public)
-            except BucketError as error:
-                if not public or not _forbids_public(error):
-                    raise
-                self._say_private(error)
-                self._put(path, name, checksum, size, public=False)
+            self._put_perhaps_public(path, name, checksum, size, public=public)
         except NameTaken:
             # Perhaps it is ours, and the answer that said so was lost.
             if not self._has(name, checksum, size):
@@ -135,16 +129,42 @@ class GoogleBucket:
         blob = self._look_up(name)
         return 0 if blob is None else int(blob.generation or 0)
 
-    def replace(self, path: Path, name: str, generation: int) -> int:
+    def replace(self, path: Path, name: str, generation: int, *, public: bool = False) -> int:
         """Upload over that very generation; see the protocol."""
         checksum, size = crc32c_of(path)
         try:
-            return self._put(path, name, checksum, size, public=False, over=generation)
+            return self._put_perhaps_public(
+                path, name, checksum, size, public=public, over=generation
+            )
         except NameTaken:
             blob = self._look_up(name)
             if blob is None or (blob.crc32c, blob.size) != (checksum, size):
                 raise
             return int(blob.generation)  # it is ours: the answer to an earlier try was lost
+
+    def remove(self, name: str, generation: int) -> None:
+        """Delete that very generation; see the protocol."""
+        try:
+            with self._explaining(self.url_of(name)):
+                self._bucket.blob(name).delete(
+                    if_generation_match=generation,
+                    timeout=_TIMEOUT_S,
+                    retry=retry_for(min(self._patience_s, BRIEF_PATIENCE_S)),
+                )
+        except NoSuchObject:
+            return
+
+    def _put_perhaps_public(
+        self, path: Path, name: str, checksum: str, size: int, *, public: bool, over: int = 0
+    ) -> int:
+        """As `_put`; private where the bucket lets no object be public, which is told."""
+        try:
+            return self._put(path, name, checksum, size, public=public, over=over)
+        except BucketError as error:
+            if not public or not _forbids_public(error):
+                raise
+            self._say_private(error)
+            return self._put(path, name, checksum, size, public=False, over=over)
 
     def _put(
         self, path: Path, name: str, checksum: str, size: int, *, public: bool, over: int = 0

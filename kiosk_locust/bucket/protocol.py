@@ -45,11 +45,17 @@ class Bucket(Protocol):
     def generation(self, name: str) -> int:
         """Which version of an object is there: a number that is never used twice; 0 if none is."""
 
-    def replace(self, path: Path, name: str, generation: int) -> int:
+    def replace(self, path: Path, name: str, generation: int, *, public: bool = False) -> int:
         """Upload a file over that very ``generation`` of an object, and return the new one.
 
         0 stands for no object. Raises NameTaken where something else is there by now, and what
-        `put` raises besides. It stays as private as the bucket is.
+        `put` raises besides. ``public`` is as for `put`.
+        """
+
+    def remove(self, name: str, generation: int) -> None:
+        """Delete that very ``generation`` of an object; one that is gone already is well.
+
+        Raises NameTaken where something else is there by now.
         """
 
     def get(self, name: str, path: Path) -> None:

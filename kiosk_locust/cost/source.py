@@ -68,6 +68,12 @@ class Asked:
             return find_prometheus(self.grafana, self._clock.now())
         raise CostError("there is nobody to ask: set GRAFANA_HOST or PROMETHEUS_URL")
 
+    @property
+    def open(self) -> Web | None:
+        """Whom a question is open to now; None: nobody is waited for."""
+        asked = (web for web in (self._prometheus, self.grafana) if web is not None and web.open_s)
+        return next(asked, None)
+
     def __str__(self) -> str:
         """Who is asked, as results and messages name it."""
         web = self._prometheus or self.grafana

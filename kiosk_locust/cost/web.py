@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -15,6 +16,7 @@ from kiosk_locust.cost import words
 from kiosk_locust.cost.credentials import Credentials
 from kiosk_locust.errors import CostError, CostRefused
 from kiosk_locust.excerpt import excerpt
+from kiosk_locust.proxies import is_loopback
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 60.0  # a Prometheus gives up a query after 2 min, most proxies before that
@@ -55,6 +57,16 @@ class Web:
         self._login = _Login(credentials.header)
         self._clock = clock
         self._session = requests.Session()
+        if is_loopback(urlsplit(target.base_url).hostname or ""):
+            self._session.trust_env = False  # requests would ask even this machine by HTTP_PROXY
+        self._asked_at: float | None = None  # of the question that is open
+        self.has_answered = False  # anything at all, since this was made
+        self.is_given_up = False  # by whoever waited for it
+
+    @property
+    def open_s(self) -> float:
+        """For how many seconds a question, with all its tries, has had no answer; 0: none is."""
+        return 0.0 if self._asked_at is None else monotonic() - self._asked_at
 
     def close(self) -> None:
         """Close kept connections."""
@@ -93,6 +105,15 @@ class Web:
         self, method: str, url: str, query: Mapping[str, str], body: object
     ) -> requests.Response:
         """The last answer of a few tries."""
+        self._asked_at = monotonic()
+        try:
+            return self._tried(method, url, query, body)
+        finally:
+            self._asked_at = None
+
+    def _tried(
+        self, method: str, url: str, query: Mapping[str, str], body: object
+    ) -> requests.Response:
         pause_s = PAUSE_S
         tries = TRIES if method == "GET" else 1
         for left in reversed(range(tries)):
@@ -128,6 +149,7 @@ class Web:
                 stream=True,
             )
             self._read(answer)
+            self.has_answered = True
             location = answer.headers.get("location", "")
             if answer.status_code not in REDIRECTS or not location:
                 return answer

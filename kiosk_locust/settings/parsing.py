@@ -262,7 +262,10 @@ def segmentation_type(text: str) -> str:
 
 def upload_prefix(text: str) -> str:
     """A folder in the bucket, without slashes at its ends; ``/`` is the bucket itself: empty."""
-    return plain(text).strip("/")
+    text = plain(text)
+    if "://" in text:
+        raise ValueError("must be a folder in the bucket, such as uploads, without the bucket")
+    return text.strip("/")
 
 
 def path(text: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from kiosk_locust.settings import parsing
+from kiosk_locust.settings import bucket_file, parsing
 from kiosk_locust.settings.env_file import DOTENV
 from kiosk_locust.settings.sources import Given, Layers, masked
 from kiosk_locust.settings.validation import DEFAULT, Checker
@@ -105,7 +105,7 @@ def _signs(layers: Layers) -> list[Given]:
 
 def _file(check: Checker, *, is_real: bool) -> str:
     """The file each job works on; required where the Kiosk is a real one."""
-    file = check.take_if_given("file", parsing.file_name)
+    file = check.take_if_given("file", bucket_file.taker(check, is_real=is_real))
     if file is None and check.layers.get("file") is None:
         check.sources["file"] = DEFAULT
         if is_real:

@@ -15,6 +15,8 @@ JSON = b"application/json; charset=utf-8"
 TEXT = b"text/plain; charset=utf-8"
 HTML = b"text/html; charset=utf-8"
 _ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one for each call
+#: A header of every answer, by which the simulator says that it is no real Kiosk.
+IDENTITY = ("X-Kiosk", "simulated")
 KEEP_ALIVE_S = 5  # as Node: an idle connection is closed after so many seconds
 
 

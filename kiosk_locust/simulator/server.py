@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 
-from kiosk_locust.simulator.answers import KEEP_ALIVE_S
+from kiosk_locust.simulator.answers import IDENTITY, KEEP_ALIVE_S
 from kiosk_locust.simulator.app import KioskApp
 from kiosk_locust.simulator.protocol import KioskProtocol
 
@@ -93,6 +93,7 @@ def serve(
         backlog=BACKLOG,
         access_log=False,
         server_header=False,
+        headers=[IDENTITY],
         timeout_keep_alive=KEEP_ALIVE_S,
         log_config=None,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from flask import Blueprint, Response, abort, request, send_file
+from flask import Blueprint, Response, abort, redirect, request, send_file
 
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.reading import facts, opened
@@ -78,6 +78,9 @@ class Pages:
         )
         for rule, view in rules:
             made.add_url_rule(rule, view.__name__, self._guard(view), methods=["GET"])
+        slashed = self._guard(_without_slash)
+        for number, rule in enumerate(rule for rule, _ in rules):
+            made.add_url_rule(f"{rule}/", f"slashed_{number}", slashed, methods=["GET"])
         made.after_request(_protected)
         return made
 
@@ -180,6 +183,16 @@ class Pages:
             abort(404, "There is no such file.")
         kind = "text/css" if file.endswith(".css") else "text/javascript"
         return Response(assets.text(file), mimetype=kind)
+
+
+def _without_slash(**_: str) -> Any:
+    """Redirect to the same address without the slash at its end: links on pages are relative.
+
+    The redirect is relative, too, so it holds behind a proxy that adds or strips a base path.
+    """
+    last = quote(request.path.rstrip("/").rpartition("/")[2])
+    query = request.query_string.decode("latin-1")
+    return redirect(f"../{last}" + (f"?{query}" if query else ""), code=308)
 
 
 def page(*, root: str, data: str, title: str, is_live: bool, in_locust: bool = True) -> str:

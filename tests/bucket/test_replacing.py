@@ -71,3 +71,21 @@ def test_a_replacement_whose_answer_is_lost_is_done(
     generation = bucket.replace(file, name, known)
     assert generation == bucket.generation(name) != known
     assert content(bucket, name) == b"second"
+
+
+def test_an_object_is_removed_only_as_the_version_it_was(
+    either: Bucket, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "file"
+    path.write_text("first")
+    either.put(path, name)
+    first = either.generation(name)
+    path.write_text("second")
+    second = either.replace(path, name, first)
+    if isinstance(either, FolderBucket):  # fake-gcs-server deletes without a look at generations
+        with pytest.raises(NameTaken):
+            either.remove(name, first)
+    assert either.exists(name)
+    either.remove(name, second)
+    assert not either.exists(name)
+    either.remove(name, second)  # what is gone already is well

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from flask import Flask
@@ -102,8 +103,27 @@ def test_no_page_is_shown_to_whom_the_guard_refuses(folder: Path) -> None:
     app.register_blueprint(shut.blueprint("/base"))
     browser = app.test_client()
     rules = [rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("kiosk.")]
-    assert len(rules) == 9
+    assert len(rules) == 18  # each with a slash at its end, too
     for rule in rules:
         path = rule.replace("<name>", "one").replace("<file>", "one.db")
         answer = browser.get(path)
         assert (answer.status_code, answer.text) == (401, "Who are you?"), path
+
+
+@pytest.mark.parametrize(
+    ("path", "moved_to"),
+    [
+        ("/base/kiosk/", "/base/kiosk"),
+        ("/base/kiosk/runs/", "/base/kiosk/runs"),
+        ("/base/kiosk/runs/one/", "/base/kiosk/runs/one"),
+        ("/base/kiosk/runs/one/data.json/", "/base/kiosk/runs/one/data.json"),
+    ],
+)
+def test_an_address_with_a_slash_at_its_end_leads_to_the_page(
+    folder: Path, path: str, moved_to: str
+) -> None:
+    browser = client(Shown(folder))
+    answer = browser.get(f"{path}?tab=2")
+    assert answer.status_code == 308
+    assert urljoin(path, answer.headers["Location"]) == f"{moved_to}?tab=2"
+    assert browser.get(moved_to).status_code == 200

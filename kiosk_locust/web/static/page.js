@@ -17,7 +17,7 @@
     document.title = p.run_name;
     at("simulated").hidden = !p.simulated;
     const parts = [STATES[p.state] || p.state];
-    if (p.state === "died") parts[0] += p.simulated ? ", and its simulated Kiosk with it" : "; it can be resumed";
+    if (p.state === "died") parts[0] += p.run_name.startsWith("simulated_") ? ", and its simulated Kiosk with it" : "; it can be resumed";
     if (p.state === "ending") parts[0] += p.in_flight ? "; jobs in flight may still end" : "; files are being written";
     if (p.ended_by && p.state !== "finished" && !p.verdict) parts.push(`Ended by: ${p.ended_by}`);
     if (p.verdict) parts.push(p.verdict[0].toUpperCase() + p.verdict.slice(1));
