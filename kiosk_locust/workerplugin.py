@@ -21,7 +21,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
 from kiosk_locust import callouts, events, locust_patches, send_account
 from kiosk_locust.breaker import BREAKER
-from kiosk_locust.calls.failures import CallFailures
+from kiosk_locust.calls.failures import EARLY_S, CallFailures
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.endings import SIGTERM_GRACE_S
 from kiosk_locust.errors import (
@@ -177,7 +177,7 @@ class WorkerPlugin:
             clock=clock,
             on_request=on_request,
         )
-        calls = CallFailures(clock)
+        calls = CallFailures(clock, told_after_s=EARLY_S)
         end.troubles = calls.look  # a worker's own terminal is not looked at
         kiosk = Kiosk(transport, calls)
         moving = Movers()

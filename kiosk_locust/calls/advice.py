@@ -45,7 +45,8 @@ _BY_STATUS = {
     " it is too busy",
 }
 _TIMED_OUT = "REQUEST_TIMEOUT"
-_STATUS = re.compile(r"answered (\d{3})\b")
+#: In the messages of buckets and downloads.
+_STATUS = re.compile(r"(?:answered |\()([1-5]\d\d)\b")
 
 #: What becomes of such calls meanwhile, and the settings for that.
 _MEANWHILE = {
@@ -95,10 +96,10 @@ def _cause_of_other(error: BaseException) -> str:
     if isinstance(error, BucketError):
         return "the bucket's service, the network to it (HTTPS_PROXY counts), or its permissions"
     if isinstance(error, DownloadError):
-        return (
-            "the bucket does not let everybody read what the Kiosk's jobs made, or the network to"
-            " it is down (HTTPS_PROXY counts)"
-        )
+        status = _STATUS.search(str(error))
+        if status and status[1].startswith("4"):
+            return "the bucket does not let everybody read what the Kiosk's jobs made"
+        return "the bucket's service, or the network to it (HTTPS_PROXY counts)"
     return "see the error"
 
 

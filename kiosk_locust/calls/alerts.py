@@ -12,6 +12,7 @@ import gevent
 
 from kiosk_locust import units
 from kiosk_locust.calls.advice import meanwhile
+from kiosk_locust.calls.failures import PATIENCE_S
 from kiosk_locust.calls.trouble import Kind, State, Trouble
 from kiosk_locust.clock import Clock
 
@@ -36,8 +37,10 @@ class _Said:
     """What was logged of one kind."""
 
     state: State | None = None  # of the trouble that goes on; None: nothing was logged of it
+    everywhere: bool = False  # at all processes
     last_at: float = 0.0
     trouble: Trouble | None = None  # as it was seen last
+    parts: dict[str, Trouble] = field(default_factory=dict)  # of each process, as seen last
     begun: deque[float] = field(default_factory=deque)  # troubles that were logged, lately
 
 
@@ -79,23 +82,25 @@ class Alerts:
         now, by_process = self._clock.now(), self._troubles()
         by_kind: dict[Kind, dict[str, Trouble]] = defaultdict(dict)
         for process, troubles in by_process.items():
-            for trouble in troubles:
-                by_kind[trouble.kind][process] = trouble
+            for one in troubles:
+                by_kind[one.kind][process] = one
         lines, texts = [], []
         for kind in Kind:
             found = by_kind.get(kind, {})
             going_on = {name: one for name, one in found.items() if one.ended_at is None}
-            if going_on:
+            trouble = merged(going_on.values()) if going_on else None
+            if self._said[kind].trouble:
+                self._said[kind].parts.update(found)
+            if trouble and (now - trouble.since >= PATIENCE_S or self._said[kind].trouble):
                 where = _where(going_on, len(by_process))
-                trouble = merged(going_on.values())
                 lines.append(line(trouble, now) + where)
                 texts.append(text(trouble, now, where))
-                self._log(trouble, texts[-1], now)
-            elif kind in self._said:
-                self._log_end(kind, list(found.values()))
+                self._log(trouble, texts[-1], now, everywhere=not where)
+            elif not trouble:
+                self._log_end(kind)
         self.lines, self.texts = tuple(lines), tuple(texts)
 
-    def _log(self, trouble: Trouble, said: str, now: float) -> None:
+    def _log(self, trouble: Trouble, said: str, now: float, *, everywhere: bool) -> None:
         about = self._said[trouble.kind]
         is_new = about.trouble is None
         about.trouble = trouble
@@ -105,20 +110,21 @@ class Alerts:
             return
         if not is_new and about.state is None:  # it was left out when it began
             return
-        # A silence that has become an error can be explained better.
-        if about.state == trouble.state or about.state is State.FAILING:
-            if now - about.last_at < AGAIN_S:
-                return
-        elif is_new:
+        # A silence that has become an error can be explained better; and it may spread.
+        is_known = about.state == trouble.state or about.state is State.FAILING
+        if is_known and about.everywhere >= everywhere and now - about.last_at < AGAIN_S:
+            return
+        if is_new:
             about.begun.append(now)
-        about.state, about.last_at = trouble.state, now
+        about.state, about.last_at, about.everywhere = trouble.state, now, everywhere
         logger.warning("%s", said)
 
-    def _log_end(self, kind: Kind, ended: list[Trouble]) -> None:
+    def _log_end(self, kind: Kind) -> None:
         about = self._said[kind]
-        if about.trouble is not None and about.state is not None and ended:
+        ended = [part for part in about.parts.values() if part.ended_at is not None]
+        if about.state is not None and ended:
             logger.info("%s", healed(merged(ended)))
-        about.trouble = about.state = None
+        self._said[kind] = _Said(begun=about.begun)
 
 
 def merged(troubles: Iterable[Trouble]) -> Trouble:

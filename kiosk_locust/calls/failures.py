@@ -21,6 +21,8 @@ from kiosk_locust.errors import InputError, KioskLocustError, LedgerError, Refus
 
 #: So long nothing may have succeeded: one failure may be an ingress that is reloaded.
 PATIENCE_S = 10.0
+#: A worker tells its master so early, which adds up what all of them say.
+EARLY_S = 2.0
 #: A Kiosk whose answers have taken long lately is slow, not silent: it gets that many times more.
 SLOWER = 1.5
 #: What has ended is told so long, so that no process misses it.
@@ -105,10 +107,12 @@ class CallFailures:
 
     The Kiosk's client tells of each of its calls by ``succeeded`` and ``failed``; calls that are
     under way are seen in the transport (``watch``). Transfers of other clients run in ``trying``.
+    A failure is told once it has lasted for ``told_after_s``.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, told_after_s: float = PATIENCE_S) -> None:
         self.clock = clock
+        self._told_after_s = told_after_s
         self._calls = {kind: _Calls() for kind in Kind}
         self._pending: set[Pending] = set()
         self._open: Callable[[], Iterable[OpenCall]] = tuple
@@ -131,8 +135,9 @@ class CallFailures:
             return
         if calls.shown is not None and calls.shown.state is not State.PARTLY:
             self._end(calls, now)
-            calls.slots.clear()  # its failures shall not count for what comes after
-            calls.partly_since = None
+            if calls.ended and now - calls.ended.since >= PATIENCE_S:
+                calls.slots.clear()  # its failures shall not count for what comes after
+                calls.partly_since = None
         calls.since, calls.failed = None, 0
 
     def failed(self, kind: Kind, error: BaseException, began_at: float) -> None:
@@ -176,7 +181,10 @@ class CallFailures:
         return tuple(trouble for found in looks for trouble in found)
 
     def _look(self, kind: Kind, calls: _Calls, still: list[float], now: float) -> Iterator[Trouble]:
-        trouble = self._unbroken(kind, calls, still, now) or self._partly(kind, calls, now)
+        unbroken = self._unbroken(kind, calls, still, now)
+        partly = self._partly(kind, calls, now)
+        is_sure = unbroken is not None and now - unbroken.since >= PATIENCE_S
+        trouble = unbroken if is_sure else partly or unbroken
         if trouble is None and calls.shown is not None and calls.shown.state is State.PARTLY:
             self._end(calls, now)
         calls.shown = trouble
@@ -209,7 +217,7 @@ class CallFailures:
         begins = [at for at in begins if now - at >= patience_s]
         if calls.since is not None and not _is_of_one_job(kind, calls):
             begins.append(calls.since)
-        if not begins or now - min(begins) < PATIENCE_S:
+        if not begins or now - min(begins) < self._told_after_s:
             return None
         error = calls.error if calls.since is not None else None
         return Trouble(

@@ -194,7 +194,10 @@ class Transport:
         except gevent.Timeout as expired:
             if not limit.is_that(expired):
                 raise  # the caller's own
-            within = f"within {limit.seconds:.3g} s (REQUEST_TIMEOUT)"
+            setting = "REQUEST_TIMEOUT"
+            if call.whole_at is not None:
+                setting += f", and for an upload's size {SLOWEST_BYTES_S / 1e6:g} MB/s"
+            within = f"within {limit.seconds:.3g} s ({setting})"
             raise call.failed(f"no whole answer came {within}", within) from None
         finally:
             limit.close()
