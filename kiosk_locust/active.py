@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from locust.env import Environment
 from rich.console import Console
 
 from kiosk_locust import earlier, events, otel, send_account
+from kiosk_locust.calls.alerts import Alerts
+from kiosk_locust.calls.trouble import Trouble
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.console import say
 from kiosk_locust.contact import Contact
@@ -100,6 +102,7 @@ class ActiveRun:
             options, resumed, self._started_at, self._clock.now, self._ledger_failed, mix=mix
         )
         self._contact = Contact(options, self._clock, self._on_request)
+        self._alerts = Alerts(self._troubles, self._clock)
         self._keeping = Keeping(self._clock, resumed, insist=may_be_resumed)
         self._closers: list[Callable[[], None]] = [self._contact.close]
         self._detachers: list[Callable[[], None]] = []
@@ -201,7 +204,8 @@ class ActiveRun:
         moving = Movers()
         if not is_master:  # workers have theirs
             rng = random.Random(f"{self.options.arrival_seed}/downloads")
-            moving = movers(self.options, kiosk, self._clock, rng, self.name)
+            calls = self._contact.calls
+            moving = movers(self.options, kiosk, self._clock, rng, self.name, calls=calls)
             self._closers.append(moving.close)
         run = (MasterRun if is_master else Run)(
             self.options,
@@ -269,6 +273,7 @@ class ActiveRun:
             self._clock,
             self._console,
             note=lambda: self._keeping.line,
+            alerts=lambda: self._alerts.lines,
         )
         self.live.checkpoint = lambda: self._keeping.line
         return run
@@ -316,10 +321,17 @@ class ActiveRun:
         self._progress.start()
         if self.live:
             self.live.doubts = self.generator.told
+            self.live.alerts = lambda: self._alerts.texts
             self.live.begin(zero_at)
         self._start_watching(zero_at)
         self.run.start(zero_at)
         self._keeping.start()
+
+    def _troubles(self) -> Mapping[str, Sequence[Trouble]]:
+        """The calls that fail, by process; with workers, all their calls are theirs."""
+        if isinstance(self.run, MasterRun):
+            return self.run.troubles
+        return {"run": self._contact.calls.look()}
 
     def _start_watching(self, zero_at: float) -> None:
         run, embedded = self.run, self._contact.embedded
@@ -330,6 +342,8 @@ class ActiveRun:
             )
         self.generator.start(others, zero_at)
         self._detachers.append(self.generator.stop)
+        self._alerts.start()
+        self._detachers.append(self._alerts.stop)
         if self._gate is not None:
             self._gate.start(zero_at)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from kiosk_locust import proxies
 from kiosk_locust.bucket import Address
+from kiosk_locust.calls.failures import CallFailures
 from kiosk_locust.clock import Clock
 from kiosk_locust.embedded import EmbeddedKiosk
 from kiosk_locust.errors import KioskError
@@ -28,6 +29,7 @@ class Contact:
         self, options: Options, clock: Clock, on_request: Callable[[RequestSample], None]
     ) -> None:
         self._options = options
+        self.calls = CallFailures(clock)  # which of them fail
         self.embedded: EmbeddedKiosk | None = None
         if options.host is None:
             folder = Address.parse(options.files.storage_bucket).folder
@@ -50,7 +52,7 @@ class Contact:
             on_request=self._on_request,
         )
         self._closers.append(transport.close)
-        self.kiosk = Kiosk(transport)
+        self.kiosk = Kiosk(transport, self.calls)
         wanted = {(r.job_type, r.model_name, r.model_version) for r in requests}
         for job_type, model, version in sorted(wanted):
             for warning in check_kiosk(self.kiosk, job_type, model, version):

@@ -3,7 +3,8 @@
 Uploading is idempotent up to the submission: whatever befalls it, the file is uploaded once more.
 So it is tried again after every fault that may pass, and a job is submitted only when it is
 durable that the upload is over; whoever takes a ticket up without that knows that it was not
-submitted.
+submitted. A file that was sent whole and not answered may have been stored, and each try may leave
+one more copy of it: such tries are few.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Protocol
 
 from gevent.event import Event
 
+from kiosk_locust.calls.advice import UNIFORM_ACCESS, is_unanswered
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import (
     BucketError,
@@ -32,6 +34,8 @@ from kiosk_locust.retry import Backoff, Budget
 #: Uploads of one file whose names the run has had already. Each is sent under a name of its own,
 #: so what names the second one as an earlier one does not go by names, and never will.
 MOST_REUSED = 5
+#: A file that was sent whole and not answered is sent so often at most.
+MOST_UNANSWERED = 3
 
 
 class Uploader(Protocol):
@@ -58,7 +62,11 @@ class Book(Protocol):
 
 
 class Delivery:
-    """One file's way; ``alarm`` ends a rest early, ``budget_s`` is how long it may take."""
+    """One file's way; ``alarm`` ends a rest early, ``budget_s`` is how long it may take.
+
+    After a try that was not answered it rests by ``slow_backoff``, so that a frontend which
+    restarts is surely back before the last one. ``on_failure`` is told of each error.
+    """
 
     def __init__(
         self,
@@ -69,6 +77,8 @@ class Delivery:
         backoff: Backoff,
         alarm: Event,
         budget_s: float,
+        slow_backoff: Backoff | None = None,
+        on_failure: Callable[[BaseException], None] = lambda _: None,
     ) -> None:
         self._uploader = uploader
         self._book = book
@@ -76,11 +86,13 @@ class Delivery:
         self._backoff = backoff
         self._alarm = alarm
         self._budget_s = budget_s
+        self._slow_backoff = slow_backoff or backoff
+        self._on_failure = on_failure
 
     def make(self, record: Record, wanted: Callable[[], bool]) -> tuple[Outcome, str] | None:
         """Upload the record's file, and return once that is durable; else how its ticket ends."""
         budget = Budget(self._clock, self._budget_s)
-        reused = 0
+        reused = unanswered = 0
         while wanted():
             began_at = self._clock.now()
             try:
@@ -95,13 +107,18 @@ class Delivery:
             except (KioskError, BucketError, InputError) as error:
                 failed = Upload(began_at, self._clock.now(), 0, error=str(error))
                 self._book.uploaded(record, failed)
-                if ending := _ending(error, budget):
+                self._on_failure(error)
+                no_answer = is_unanswered(error)
+                unanswered += no_answer
+                if ending := _ending(error, budget, unanswered):
                     return ending
-                self._clock.wait(self._alarm, self._backoff.delay(error))
+                backoff = self._slow_backoff if no_answer else self._backoff
+                self._clock.wait(self._alarm, backoff.delay(error))
             else:
                 self._backoff.reset()
                 return None
-        return Outcome.UNFINISHED, "the run ended before its file was uploaded"
+        left = _copies(unanswered)
+        return Outcome.UNFINISHED, f"the run ended before its file was uploaded{left}"
 
     def _keep(self, record: Record, upload: Upload) -> None:
         """Return once the upload is durable; raises ReusedName where its name is not new."""
@@ -118,14 +135,31 @@ class Delivery:
 
 
 def _ending(
-    error: KioskError | BucketError | InputError, budget: Budget
+    error: KioskError | BucketError | InputError, budget: Budget, unanswered: int
 ) -> tuple[Outcome, str] | None:
-    """How a ticket ends whose upload failed; None: another try may do better."""
+    """How a ticket ends whose upload failed; None: another try may do better.
+
+    ``unanswered`` is how often its file was sent whole without an answer.
+    """
+    copies = _copies(unanswered)
     if isinstance(error, Refused):
-        return Outcome.REJECTED, f"its file was refused: {error}"
+        return Outcome.REJECTED, f"its file was refused: {error}{copies}"
+    if unanswered >= MOST_UNANSWERED and is_unanswered(error):
+        return Outcome.ERROR, (
+            f"perhaps uploaded: its file was sent whole {unanswered} times and not answered"
+            f"{copies}; likely cause: {UNIFORM_ACCESS}; the last error: {error}"
+        )
     lasts = isinstance(error, Redirected | InputError)
     if isinstance(error, BucketError) and not isinstance(error, BucketUnreachable):
         lasts = True
     if lasts or budget.is_spent:
-        return Outcome.ERROR, f"not uploaded: {error}"
+        return Outcome.ERROR, f"not uploaded: {error}{copies}"
     return None
+
+
+def _copies(unanswered: int) -> str:
+    """The copies that tries without an answer may have left, for a reason."""
+    if not unanswered:
+        return ""
+    copies = "1 copy" if unanswered == 1 else f"{unanswered:,} copies"
+    return f"; up to {copies} of it may be left in the bucket (uploads/)"

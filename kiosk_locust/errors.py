@@ -216,7 +216,14 @@ class Withdrawn(Unreachable):
 
 
 class NoAnswer(KioskError):
-    """The request may have arrived, and no whole answer came back."""
+    """The request may have arrived, and no whole answer came back.
+
+    ``sent_whole``: a body that is sent in pieces, as an upload's, was sent to its end before.
+    """
+
+    def __init__(self, message: str, *, sent_whole: bool = False) -> None:
+        super().__init__(message)
+        self.sent_whole = sent_whole
 
 
 class Answered(KioskError):

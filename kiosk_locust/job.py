@@ -82,6 +82,7 @@ class Job:
         "_is_adopted",
         "_is_last_look",
         "_kiosk",
+        "_last_error",
         "_leased",
         "_may_submit",
         "_maybe_backoff",
@@ -122,6 +123,7 @@ class Job:
         self._is_adopted = bool(record.job_id)
         self._alarm = Event()  # ends a rest early
         self._is_last_look = False
+        self._last_error = ""  # of the call that it tries again and again
         self._stall: Stall | None = None
 
     def look_once_more(self) -> None:
@@ -137,9 +139,9 @@ class Job:
     def run(self) -> None:
         """Submit, poll until final, close, expire; raises only what critical listeners raise."""
         try:
-            ending = self._deliver() or self._submit() or self._poll()
+            ending = self._with_last_error(self._deliver() or self._submit() or self._poll())
         except Interrupted as stop:
-            ending = Ending(Outcome.UNFINISHED, str(stop))
+            ending = self._with_last_error(Ending(Outcome.UNFINISHED, str(stop)))
         except LedgerError as error:
             ending = Ending(Outcome.UNFINISHED, str(error))
         except Exception as error:
@@ -152,6 +154,16 @@ class Job:
             if self._is_to_expire:
                 self.record.expire_error = f"it was not told to expire: {error}"
                 self._book.expire_failed(self.record)
+
+    def _note(self, error: BaseException) -> None:
+        """Keep the error of a call that is tried again, for the reason of a job that ends first."""
+        self._last_error = str(error)
+
+    def _with_last_error(self, ending: Ending) -> Ending:
+        """The ending with the error of the calls that failed until then."""
+        if not self._last_error or self._last_error in ending.reason:
+            return ending
+        return Ending(ending.outcome, f"{ending.reason}; the last error: {self._last_error}")
 
     # -- submit
 
@@ -167,9 +179,15 @@ class Job:
             backoff=Backoff(self._rng),
             alarm=self._alarm,
             budget_s=self._options.retry_budget_s,
+            slow_backoff=self._maybe_backoff,
+            on_failure=self._note,
         )
         ended = way.make(self.record, self._may_submit)
-        return ended and Ending(*ended)
+        if ended:
+            return Ending(*ended)
+        self._last_error = ""
+        self._maybe_backoff.reset()  # it served the file
+        return None
 
     def _submit(self) -> Ending | None:
         """Submit the job; None once it has an id. Each request is an attempt on the record."""
@@ -200,6 +218,7 @@ class Job:
                     self._book.settle()  # whoever takes over if we die must know of this request
             else:
                 self._backoff.reset()
+                self._last_error = ""
                 return None
         maybe = "; an earlier request may have arrived" if self.record.ambiguous else ""
         return Ending(Outcome.UNFINISHED, f"the run ended before it was submitted{maybe}")
@@ -213,6 +232,7 @@ class Job:
             raise
         except KioskError as error:
             self._keep_failed_attempt(error, asked_at)
+            self._note(error)
             raise
         except Interrupted as stop:
             self._keep_failed_attempt(_as_failure(stop), asked_at)
@@ -281,6 +301,7 @@ class Job:
             try:
                 reading = self._kiosk.read(self.record.job_id)
             except KioskError as error:
+                self._note(error)
                 if last_look:
                     return last_look
                 if budget.is_spent:
@@ -288,6 +309,7 @@ class Job:
                 wait_s = self._backoff.delay(error)
                 continue
             self._backoff.reset()
+            self._last_error = ""
             budget.reset()
             exists = reading.snapshot.exists
             ending = self._observe(reading) if exists else None

@@ -14,13 +14,25 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from kiosk_locust.errors import BadAnswer
+from kiosk_locust.calls.failures import CallFailures
+from kiosk_locust.calls.trouble import Kind
+from kiosk_locust.errors import BadAnswer, KioskError
 from kiosk_locust.http.answers import bad_answer, json_object
 from kiosk_locust.http.body import FileForm
 from kiosk_locust.http.exchange import Exchange
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.record import JobRequest
 from kiosk_locust.snapshot import FIELDS, Snapshot
+
+PREDICT, READ, UPLOAD = "/api/predict", "/api/redis", "/api/upload"
+EXPIRE = "/api/redis/expire"
+#: The calls that jobs make.
+KINDS = {
+    PREDICT: Kind.SUBMISSION,
+    READ: Kind.POLL,
+    UPLOAD: Kind.UPLOAD,
+    EXPIRE: Kind.EXPIRY,
+}
 
 # The end of every poll's body; made once, since polls are most of what is sent.
 _READ_TAIL = b', "key": ' + json.dumps(FIELDS).encode() + b"}"
@@ -43,19 +55,31 @@ class Reading:
 
 
 class Kiosk:
-    """A client of one Kiosk."""
+    """A client of one Kiosk; ``calls`` is told how each call that jobs make has ended."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, calls: CallFailures | None = None) -> None:
         self.transport = transport
         self.is_simulated = False  # once `health` was answered by somebody who says so
+        self._calls = calls
+        if calls:
+            calls.watch(lambda: tuple(transport.open_calls), KINDS)
 
     def predict(self, request: JobRequest, wanted: Callable[[], bool] | None = None) -> Submission:
         """Submit one job. Not idempotent: each call that arrives makes a new job.
 
         ``wanted`` is asked right before it is sent; Withdrawn is raised where it says no.
         """
+        try:
+            submission = self._predict(request, wanted)
+        except KioskError as error:
+            self._failed(Kind.SUBMISSION, error)
+            raise
+        self._succeeded(Kind.SUBMISSION, submission.exchange)
+        return submission
+
+    def _predict(self, request: JobRequest, wanted: Callable[[], bool] | None) -> Submission:
         body = _predict_bytes(request)
-        exchange = self.transport.request("POST", "/api/predict", body, wanted=wanted)
+        exchange = self.transport.request("POST", PREDICT, body, wanted=wanted)
         answer = json_object(exchange, self._where(exchange))
         job_id = answer.get("hash")
         if not isinstance(job_id, str) or not job_id or _storable(job_id) != job_id:
@@ -73,7 +97,16 @@ class Kiosk:
         ``wanted`` is asked before and while it is sent; Withdrawn is raised where it says no.
         Raises InputError where the file is not as it was planned.
         """
-        exchange = self.transport.request("POST", "/api/upload", form, wanted=wanted)
+        try:
+            name, exchange = self._upload(form, wanted)
+        except KioskError as error:
+            self._failed(Kind.UPLOAD, error)
+            raise
+        self._succeeded(Kind.UPLOAD, exchange)
+        return name, exchange
+
+    def _upload(self, form: FileForm, wanted: Callable[[], bool] | None) -> tuple[str, Exchange]:
+        exchange = self.transport.request("POST", UPLOAD, form, wanted=wanted)
         name = json_object(exchange, self._where(exchange)).get("uploadedName")
         if not isinstance(name, str) or not name or _storable(name) != name:
             raise bad_answer(exchange, self._where(exchange), "no uploadedName")
@@ -81,8 +114,17 @@ class Kiosk:
 
     def read(self, job_id: str) -> Reading:
         """Read all of a job's fields that are of interest; an unknown job has none."""
+        try:
+            reading = self._read(job_id)
+        except KioskError as error:
+            self._failed(Kind.POLL, error)
+            raise
+        self._succeeded(Kind.POLL, reading.exchange)
+        return reading
+
+    def _read(self, job_id: str) -> Reading:
         body = b'{"hash": ' + _encode(job_id) + _READ_TAIL
-        exchange, answer = self._post("/api/redis", body)
+        exchange, answer = self._post(READ, body)
         values = answer.get("value")
         if not isinstance(values, list) or len(values) != len(FIELDS):
             raise self._no_values(exchange)
@@ -103,14 +145,23 @@ class Kiosk:
         """
         if seconds != int(seconds) or seconds < 1:
             raise ValueError(f"expiry must be a whole number of seconds from 1, not {seconds!r}")
-        body = _encode({"hash": job_id, "expireIn": int(seconds)})
-        exchange = self.transport.request("POST", "/api/redis/expire", body)
+        try:
+            is_known, exchange = self._expire(job_id, int(seconds))
+        except KioskError as error:
+            self._failed(Kind.EXPIRY, error)
+            raise
+        self._succeeded(Kind.EXPIRY, exchange)
+        return is_known
+
+    def _expire(self, job_id: str, seconds: int) -> tuple[bool, Exchange]:
+        body = _encode({"hash": job_id, "expireIn": seconds})
+        exchange = self.transport.request("POST", EXPIRE, body)
         if exchange.status == 404 and _says_zero(exchange):
-            return False
+            return False, exchange
         value = json_object(exchange, self._where(exchange)).get("value")
         if value not in (0, 1):
             raise bad_answer(exchange, self._where(exchange), "neither 0 nor 1 as its value")
-        return bool(value)
+        return bool(value), exchange
 
     def job_types(self) -> tuple[str, ...]:
         """The job types that this Kiosk has queues for."""
@@ -140,6 +191,16 @@ class Kiosk:
         self.is_simulated = exchange.headers.get("x-kiosk", "").strip().lower() == "simulated"
         if not isinstance(answer.get("message"), str):
             raise bad_answer(exchange, self._where(exchange), "no message")
+
+    def _succeeded(self, kind: Kind, exchange: Exchange) -> None:
+        if self._calls:
+            self._calls.succeeded(kind, exchange.answered_in_s)
+
+    def _failed(self, kind: Kind, error: KioskError) -> None:
+        if self._calls:
+            timing = error.timing
+            began_at = timing and (timing.socket_at or timing.asked_at)
+            self._calls.failed(kind, error, began_at or self.transport.clock.now())
 
     def _no_values(self, exchange: Exchange) -> BadAnswer:
         what = f"no list of {len(FIELDS)} strings or nulls"

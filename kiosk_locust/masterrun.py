@@ -12,6 +12,7 @@ import gevent
 from gevent.event import Event
 
 from kiosk_locust import events, send_account
+from kiosk_locust.calls.trouble import Trouble
 from kiosk_locust.errors import LedgerError, RelayError, WorkerError
 from kiosk_locust.job import Ending, close
 from kiosk_locust.quality.processes import ProcessFigures
@@ -64,6 +65,7 @@ class MasterRun(Run):
         self._uploads: list[tuple[Record, str]] = []  # with names that are not looked at yet
         self._reused: dict[int, str] = {}  # by ticket: its last upload has a name that is not new
         self.workers: dict[str, ProcessFigures] = {}  # what each saw of itself
+        self._troubles: dict[str, tuple[Trouble, ...]] = {}  # which of its calls fail, by worker
         self._awaited = workers
         self._lost_in_run: int | None = None  # workers, once every ticket is closed
         self._is_served = False  # what is heard from now on is not answered
@@ -132,7 +134,16 @@ class MasterRun(Run):
             return self._lost_in_run
         return self._end.workers_lost if self._end else 0
 
+    @property
+    def troubles(self) -> Mapping[str, tuple[Trouble, ...]]:
+        """Which calls fail, by worker; of those that take part now."""
+        if self._end is None:
+            return {}
+        is_on = self._end.leases.is_on
+        return {name: those for name, those in self._troubles.items() if is_on(name)}
+
     def _meet(self, worker: str, report: Report) -> None:
+        self._troubles[worker] = report.troubles
         if report.figures:
             self.workers[worker] = report.figures
         if worker not in self._met:

@@ -14,7 +14,6 @@ from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.quality.eventloop import LoopWatch
 from kiosk_locust.quality.processes import ProcessFigures
 from kiosk_locust.quality.tails import least_p99_percent
-from kiosk_locust.refusals import Refusals
 
 #: A run that is shorter is judged as if the rest of this time had been without a delay.
 LOOP_LEAST_S = 30.0
@@ -170,7 +169,6 @@ class Watch:
         self._waited = 0
         self._silence = Silence()
         self._outage = Outage()
-        self._refusals = Refusals()
         self._replies = Waits()
         self._greenlet: gevent.Greenlet | None = None
         self._is_on = False
@@ -201,7 +199,6 @@ class Watch:
 
     def on_request(self, sample: RequestSample) -> None:
         """A request to the Kiosk has ended."""
-        self._refusals.on_request(sample)
         if not self._is_on or sample.name not in JOBS_CALLS:
             return
         self._sockets.add(sample.socket_wait_s)

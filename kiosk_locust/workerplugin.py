@@ -21,6 +21,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
 from kiosk_locust import callouts, events, locust_patches, otel, proxies, send_account
 from kiosk_locust.breaker import BREAKER
+from kiosk_locust.calls.failures import EARLY_S, CallFailures
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.endings import SIGTERM_GRACE_S
 from kiosk_locust.errors import (
@@ -177,11 +178,15 @@ class WorkerPlugin:
             clock=clock,
             on_request=on_request,
         )
-        kiosk = Kiosk(transport)
+        calls = CallFailures(clock, told_after_s=EARLY_S)
+        end.troubles = calls.look  # a worker's own terminal is not looked at
+        kiosk = Kiosk(transport, calls)
         moving = Movers()
         try:
             if fault is None:
-                moving = movers(options, kiosk, clock, random.Random(), facts["run_name"])
+                moving = movers(
+                    options, kiosk, clock, random.Random(), facts["run_name"], calls=calls
+                )
         except BucketError as error:
             fault = error
         share = RemoteShare(

@@ -42,7 +42,7 @@ class ScriptedUploader:
         if not wanted():
             raise Withdrawn("no longer")
         answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         now = self.scene.clock.now()
         return Upload(now, now + 1, 10, answer)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from requests.adapters import HTTPAdapter
 
+from kiosk_locust import headway
 from kiosk_locust.bucket.emulator import emulator_url
 from kiosk_locust.errors import NoCredentials
 
@@ -130,4 +131,5 @@ def retry_for(patience_s: float) -> Retry:
     retry: Retry = DEFAULT_RETRY.with_delay(initial=0.5, multiplier=2.0, maximum=10.0).with_timeout(
         patience_s
     )
+    retry._on_error = headway.tried  # its ``with_`` methods keep it, and none sets it
     return retry

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 import requests
 
+from kiosk_locust import headway
 from kiosk_locust.bucket.client import (
     CONNECT_TIMEOUT_S,
     READ_TIMEOUT_S,
@@ -99,6 +100,7 @@ class ResumableUpload:
                 raise BucketUnreachable(f"{error}; {sent}") from error
             what = "no answer in time" if isinstance(error, requests.Timeout) else "it broke off"
             raise BucketUnreachable(f"{self._shown}: {what}; {sent}") from error
+        headway.tried(error)
         self._sleep(wait_s)
 
     def _send(self, start: int) -> requests.Response:

@@ -14,6 +14,8 @@ from typing import BinaryIO
 import google_crc32c
 import requests
 
+from kiosk_locust import headway
+
 #: Bytes between two turns: about a millisecond's work.
 TURN = 1 << 20
 #: A pause of 0 would not do: gevent looks at its timers only after 50 of those.
@@ -59,6 +61,7 @@ class Piece:
         found = self._stream.read(wanted)
         self._left -= len(found)
         self._is_over = not found
+        headway.moved()
         self._turns.count(len(found))
         return found
 
@@ -72,6 +75,7 @@ class Sink:
 
     def write(self, data: bytes) -> int:
         """Write it all."""
+        headway.moved()
         self._turns.count(len(data))
         return self._stream.write(data)
 

@@ -34,7 +34,7 @@ _NOT_ASKED = {
     "job_types", "models", "bucket_url", "output_bytes", "images_per_zip", "stage_times",
     "child_expire_s", "lost_timings_rate", "finished_at_missing_rate", "vanish_rate",
     "vanish_after_s", "max_nodes", "frontend_skew_s", "consumer_skew_s", "zip_consumers",
-    "upload_clock_s", "zip_stuck_rate",
+    "upload_clock_s", "zip_stuck_rate", "upload_mb_per_s", "uniform_access",
 }  # fmt: skip
 
 

@@ -11,7 +11,17 @@ from kiosk_locust.http.wire import Answer, Oversized
 class Call:
     """How far one request to ``url`` came; times in epoch seconds."""
 
-    __slots__ = ("asked_at", "method", "path", "sent_at", "socket_at", "url", "wanted")
+    __slots__ = (
+        "asked_at",
+        "method",
+        "moved_at",
+        "path",
+        "sent_at",
+        "socket_at",
+        "url",
+        "wanted",
+        "whole_at",
+    )
 
     def __init__(
         self,
@@ -29,6 +39,13 @@ class Call:
         self.socket_at = asked_at  # until it has a place
         self.wanted = wanted
         self.sent_at: float | None = None
+        self.moved_at: float | None = None  # the last piece of its body was given to the socket
+        self.whole_at: float | None = None  # the last of all
+
+    @property
+    def still_since(self) -> float:
+        """The moment since which nothing has moved: it waits for the server."""
+        return self.moved_at or self.socket_at
 
     def timing(self, received_at: float | None = None) -> Timing:
         """The times so far."""
@@ -62,7 +79,8 @@ class Call:
             )
         error = NoAnswer(
             f"{self.where} was sent and may have been processed, but {why}; look at the"
-            " Kiosk's frontend (and its Redis) and at what stands before it"
+            " Kiosk's frontend (and its Redis) and at what stands before it",
+            sent_whole=self.whole_at is not None,
         )
         error.timing = self.timing()
         return error

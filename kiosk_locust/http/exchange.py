@@ -20,6 +20,12 @@ class Exchange(NamedTuple):
     socket_at: float  # had one of the pool's places
     sent_at: float  # right before the first byte was given to the socket
     received_at: float  # the whole answer was there
+    whole_at: float | None = None  # the end of a body that is sent in pieces was sent
+
+    @property
+    def answered_in_s(self) -> float:
+        """Seconds that the server took, from the request's last byte to the whole answer."""
+        return self.received_at - (self.whole_at or self.sent_at)
 
     @property
     def timing(self) -> Timing:

@@ -31,6 +31,12 @@ __all__ = ["Exchange", "RequestSample", "Timing", "Transport"]
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 READ_BYTES = 16 * 1024
 FIRST_BYTES = 16 * 1024
+#: A piece of a body goes to the socket in parts, so that a slow line is seen to move: at 13 kB/s
+#: there are two within 10 s.
+PART_BYTES = 64 * 1024
+#: Whoever takes a body may be as slow as this in passing it on, in bytes a second, before its
+#: answer counts as late: 4 Mbit/s. A frontend answers an upload once the file is in the bucket.
+SLOWEST_BYTES_S = 500_000
 
 
 class Transport:
@@ -70,6 +76,7 @@ class Transport:
         self._on_request = on_request
         self._max_answer_bytes = max_answer_bytes
         self._places = Places(pool_size)
+        self.open_calls: set[Call] = set()  # those that have a socket, or are connecting
         self._heads: dict[tuple[str, str], bytes] = {}
         self._known_heads = Heads()
         self._limits = Limits(request_timeout_s)
@@ -119,8 +126,9 @@ class Transport:
 
         A Body is sent in its pieces, and the time limit begins anew with each of them: then it
         limits how long a connection may stand still; for the answer, the time that the sending
-        took is added. ``wanted`` is asked before each piece, and Withdrawn then means that the
-        request was broken off. What its ``pieces`` raises, is raised.
+        took is added, or that it takes at SLOWEST_BYTES_S, if that is more. ``wanted`` is asked
+        before each piece, and Withdrawn then means that the request was broken off. What its
+        ``pieces`` raises, is raised.
 
         Raises Unreachable (surely not sent), NoAnswer (may have arrived), BadAnswer (a 2xx
         answer that is too large or compressed); each has its ``timing``. An exception that is
@@ -134,6 +142,7 @@ class Transport:
             raise
         call = Call(method, path, self.base_url, asked_at, wanted=wanted)
         call.socket_at = self.clock.now()
+        self.open_calls.add(call)
         try:
             exchange = self._within_limit(call, body)
         except Withdrawn:
@@ -145,6 +154,7 @@ class Transport:
             _set_timing(killed, call.timing())
             raise
         finally:
+            self.open_calls.discard(call)
             self._places.give_back()
         error_status = None
         if exchange.status >= 300:
@@ -184,7 +194,10 @@ class Transport:
         except gevent.Timeout as expired:
             if not limit.is_that(expired):
                 raise  # the caller's own
-            within = f"within {limit.seconds:.3g} s (REQUEST_TIMEOUT)"
+            setting = "REQUEST_TIMEOUT"
+            if call.whole_at is not None:
+                setting += f", and for an upload's size {SLOWEST_BYTES_S / 1e6:g} MB/s"
+            within = f"within {limit.seconds:.3g} s ({setting})"
             raise call.failed(f"no whole answer came {within}", within) from None
         finally:
             limit.close()
@@ -236,15 +249,18 @@ class Transport:
         try:
             for piece in pieces:
                 call.check_wanted()
-                limit.renew()
-                sock.sendall(piece)
+                for start in range(0, len(piece), PART_BYTES):
+                    limit.renew()
+                    sock.sendall(piece[start : start + PART_BYTES])
+                    call.moved_at = self.clock.now()
+            call.whole_at = call.moved_at = self.clock.now()
         except OSError as error:
             broke = error
         finally:
             pieces.close()  # type: ignore[attr-defined]  # a generator holds its file open
         # Who passes a file on answers only when that is over; it may take as long again.
         took_s = self.clock.now() - (call.sent_at or call.socket_at)
-        limit.renew(self.request_timeout_s + took_s)
+        limit.renew(self.request_timeout_s + max(took_s, body.length / SLOWEST_BYTES_S))
         try:
             answer = self._receive(sock, call)
         except KioskError as error:
@@ -309,6 +325,7 @@ class Transport:
             call.socket_at,
             call.sent_at or call.socket_at,
             received_at,
+            call.whole_at,
         )
 
     def _head(self, method: str, path: str, content_type: str) -> bytes:

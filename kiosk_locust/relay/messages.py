@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kiosk_locust.calls.trouble import Trouble
 from kiosk_locust.quality.processes import ProcessFigures
 from kiosk_locust.record import Record
 from kiosk_locust.relay.news import Batch
@@ -73,6 +74,7 @@ class Report:
     trouble: str  # why this worker cannot go on; empty if it can
     figures: ProcessFigures | None = None  # what it saw of itself, now and then
     account: str = ""  # the token of its account of what it sends; empty: it keeps none
+    troubles: tuple[Trouble, ...] = ()  # which of its calls fail now, or have just ceased to
 
 
 @dataclass(frozen=True, slots=True)

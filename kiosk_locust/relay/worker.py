@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 
+from kiosk_locust.calls.trouble import Trouble
 from kiosk_locust.quality.processes import ProcessFigures
 from kiosk_locust.record import Record
 from kiosk_locust.relay.clocks import Skew, measure
@@ -56,8 +57,10 @@ class WorkerEnd:
         self.trouble = ""  # set by the owner: why the run cannot go on
         self.reused: set[tuple[int, str]] = set()  # uploads (ticket, name) that do not count
         self.account = ""  # set by the owner before the first report; see Report
-        # Set by the owner: what the process saw of itself, and who is told of a reply's delay.
+        # Set by the owner: what the process saw of itself, which of its calls fail, and who is
+        # told of a reply's delay.
         self.figures: Callable[[], ProcessFigures] | None = None
+        self.troubles: Callable[[], tuple[Trouble, ...]] = tuple
         self.on_reply: Callable[[float, float], None] | None = None
         self._unanswered: deque[float] = deque()
         self._figures_at = -math.inf
@@ -150,6 +153,7 @@ class WorkerEnd:
             self.trouble,
             self._figures_now(now),
             self.account,
+            self.troubles(),
         )
 
     def _figures_now(self, now: float) -> ProcessFigures | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import gevent
 from rich.console import Console, Group, RenderableType
@@ -39,10 +39,13 @@ class Progress:
         refresh_s: float,
         clock: Clock,
         console: Console,
+        *,
         note: Callable[[], str] = lambda: "",
+        alerts: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
         self._view = view
         self._note = note
+        self._alerts = alerts
         self._refresh_s = refresh_s
         self._clock = clock
         self._console = console
@@ -71,7 +74,7 @@ class Progress:
         self._greenlet.kill()
         self._greenlet = None
         if self._live is None:
-            logger.info(line(self._view(), self._note()))
+            logger.info(line(self._view(), self._note(), self._alerts()))
             return
         try:
             self._live.stop()
@@ -90,25 +93,29 @@ class Progress:
 
     def _show(self) -> None:
         if self._live is None:
-            logger.info(line(self._view(), self._note()))
+            logger.info(line(self._view(), self._note(), self._alerts()))
         else:
             self._live.refresh()
 
     def _picture(self) -> RenderableType:
-        return picture(self._view(), self._console.encoding, self._note())
+        return picture(self._view(), self._console.encoding, self._note(), self._alerts())
 
 
-def line(view: View, note: str = "") -> str:
-    """The progress in one line; jobs waited for are named at its end."""
+def line(view: View, note: str = "", alerts: Sequence[str] = ()) -> str:
+    """The progress in one line; what fails and jobs waited for are named at its end."""
     facts = [_closed(view), *_counts(view), units.rate(view.rate_per_s, "jobs"), *_left(view)]
     text = ", ".join([*facts, printable(note)] if note else facts)
+    for alert in alerts:
+        text += f"; {printable(alert)}"
     if view.waited_for:
         text += "; waiting for " + " ".join(printable(job_id) for job_id in view.waited_for)
     return text
 
 
-def picture(view: View, encoding: str = "utf-8", note: str = "") -> RenderableType:
-    """The progress as a bar, the counts below it, and the jobs waited for."""
+def picture(
+    view: View, encoding: str = "utf-8", note: str = "", alerts: Sequence[str] = ()
+) -> RenderableType:
+    """The progress as a bar, the counts below it, what fails, and the jobs waited for."""
     top = plain_grid(encoding, padding=(0, 1), expand=True)
     top.add_column(no_wrap=True)
     top.add_column(ratio=1)
@@ -118,6 +125,7 @@ def picture(view: View, encoding: str = "utf-8", note: str = "") -> RenderableTy
     bar = "" if view.total is None else ProgressBar(total=max(1, view.total), completed=view.closed)
     top.add_row(_closed(view), bar, pace)
     parts: list[RenderableType] = [top, Text("  " + (", ".join(_counts(view)) or "no job yet"))]
+    parts += [Text("  " + printable(alert, encoding), style="bold red") for alert in alerts]
     if note:
         parts.append(Text("  " + printable(note, encoding)))
     if view.waited_for:

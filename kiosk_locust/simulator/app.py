@@ -147,14 +147,28 @@ class KioskApp:
         """What a Kiosk without faults answers."""
         target = (scope["method"], scope["path"])
         if target == UPLOAD:
-            step_s = self.cluster.settings.upload_clock_s
-            return await receive_upload(scope, receive, self.storage, self.clock, step_s)
+            return await self._upload(scope, receive)
         raw = await read_body(receive)
         if scope["path"].startswith(stored.PATH):
             return self.storage.answer(scope)
         if raw is not None and self.grafana.serves(scope["path"]):
             return self.grafana.answer(*target, scope["query_string"], raw, self.clock())
         return self._called(target, scope["headers"], raw, predict)
+
+    async def _upload(self, scope: Scope, receive: Receive) -> Answer:
+        """Keep a file; the answer comes once the bucket has it, or, with uniform access, never."""
+        settings = self.cluster.settings
+        answer = await receive_upload(
+            scope, receive, self.storage, self.clock, settings.upload_clock_s
+        )
+        if answer.status != 200:
+            return answer
+        if settings.upload_mb_per_s:
+            size = self.storage.uploads[-1].size
+            await asyncio.sleep(size / (settings.upload_mb_per_s * 1e6))
+        if settings.uniform_access:
+            await hang(receive)
+        return answer
 
     def at_once(
         self, method: str, path: str, headers: Headers, raw: bytes | None, at: float

@@ -37,6 +37,10 @@ class ClusterSettings:
         0.001, "step of the clock by which uploads are named: two files of one name within a step"
         " become one object, as in a Kiosk, whose step is a millisecond", "Jobs",
     )  # fmt: skip
+    upload_mb_per_s: float = _setting(
+        0.0, "how fast the frontend passes an upload on to the bucket, once it has it whole; it"
+        " answers after that; 0: at once", "Jobs",
+    )  # fmt: skip
     output_bytes: int = _setting(10_000, "size of what each job makes", "Jobs")
     images_per_zip: int = _setting(100, "images in every ZIP", "Jobs")
     stage_times: bool = _setting(
@@ -69,6 +73,12 @@ class ClusterSettings:
     failure_rate: float = _setting(0.0, "share of images that fail", "What goes wrong")
     zip_failure_rate: float = _setting(
         0.0, "share of ZIPs that fail while they are unpacked", "What goes wrong"
+    )
+    uniform_access: bool = _setting(
+        default=False,
+        text="the bucket has uniform bucket-level access: the frontend stores an upload, cannot"
+        " make it public, and never answers",
+        group="What goes wrong",
     )
     zip_stuck_rate: float = _setting(
         0.0, "share of ZIPs left waiting for ever, as by a name that the lists of children cannot"

@@ -16,9 +16,11 @@ import gevent
 from gevent.event import Event
 from gevent.pool import Group
 
-from kiosk_locust import events
+from kiosk_locust import events, headway
 from kiosk_locust.bucket import Address, Bucket, open_bucket
 from kiosk_locust.bucket.address import split_object
+from kiosk_locust.calls.failures import CallFailures
+from kiosk_locust.calls.trouble import Kind
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import BucketError, BucketUnreachable, DownloadError
 from kiosk_locust.excerpt import excerpt
@@ -55,7 +57,9 @@ class Downloads:
         clock: Clock,
         rng: random.Random,
         patience_s: float = PATIENCE_S,
+        calls: CallFailures | None = None,
     ) -> None:
+        self._calls = calls or CallFailures(clock)
         self._folder = folder
         self._timeout_s = timeout_s
         self._clock = clock
@@ -132,7 +136,7 @@ class Downloads:
         try:
             for tries in count(1):
                 try:
-                    size, error = fetch(), ""
+                    size, error = self._watched(fetch), ""
                     self._failing_since = None
                     break
                 except DownloadError as failure:
@@ -146,12 +150,17 @@ class Downloads:
                     break
                 self._clock.sleep(backoff.delay())
         except gevent.GreenletExit:
-            error = ENDED_FIRST
+            error = f"{ENDED_FIRST}; the last error: {error}" if error else ENDED_FIRST
         if error:
             with contextlib.suppress(OSError):  # nothing half is left behind
                 path.with_name(f"{path.name}.part").unlink(missing_ok=True)
         told = "" if error else str(path)
         return Download(began_at, self._clock.now(), size, tries, told, error)
+
+    def _watched(self, fetch: Callable[[], int]) -> int:
+        """Try once, and have it known how that ends."""
+        with self._calls.trying(Kind.DOWNLOAD) as pending, headway.watched(pending):
+            return fetch()
 
     def _may_try_again(self, tries: int, failed_at: float) -> bool:
         """A few times in any case, and for longer through an outage that befalls all.

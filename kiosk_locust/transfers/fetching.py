@@ -19,6 +19,7 @@ import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
+from kiosk_locust import headway
 from kiosk_locust.bucket.streams import Turns
 from kiosk_locust.errors import DownloadError
 from kiosk_locust.excerpt import excerpt
@@ -123,6 +124,7 @@ class Fetch:
             file.truncate()
             turns = Turns()
             while piece := self._read(answer):
+                headway.moved()
                 self._check_room()
                 file.write(piece)
                 turns.count(len(piece))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kiosk_locust import units
 from kiosk_locust.bucket import Bucket, open_bucket
+from kiosk_locust.calls.failures import CallFailures
 from kiosk_locust.clock import Clock
 from kiosk_locust.delivery import Uploader
 from kiosk_locust.errors import InputError
@@ -48,16 +49,22 @@ class Movers:
 
 
 def movers(
-    options: Options, kiosk: Kiosk, clock: Clock, rng: random.Random, run_name: str
+    options: Options,
+    kiosk: Kiosk,
+    clock: Clock,
+    rng: random.Random,
+    run_name: str,
+    *,
+    calls: CallFailures | None = None,
 ) -> Movers:
-    """What the options want moved; raises BucketError."""
+    """What the options want moved; ``calls`` hears how it goes. Raises BucketError."""
     moved = options.transfers
     uploader: Uploader | None = None
     bucket = None
     if moved.upload and moved.upload_via == "bucket":
         bucket = open_bucket(options.files.storage_bucket)
         bucket.check(writing=f"{options.upload_prefix}/")
-        uploader = BucketUploader(bucket, moved, options.upload_prefix, clock)
+        uploader = BucketUploader(bucket, moved, options.upload_prefix, clock, calls)
     elif moved.upload:
         uploader = FrontendUploader(kiosk, moved)
     downloads = None
@@ -69,6 +76,7 @@ def movers(
             reach=Reach(kiosk.transport.base_url, moved.download_hosts.split(",")),
             clock=clock,
             rng=rng,
+            calls=calls,
         )
     return Movers(uploader, downloads, bucket)
 

@@ -11,7 +11,10 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
+from kiosk_locust import headway
 from kiosk_locust.bucket.protocol import Bucket
+from kiosk_locust.calls.failures import CallFailures
+from kiosk_locust.calls.trouble import Kind
 from kiosk_locust.clock import Clock
 from kiosk_locust.http.body import FileForm, open_input
 from kiosk_locust.inputs.file import InputFile
@@ -39,8 +42,16 @@ class FrontendUploader:
 class BucketUploader:
     """Uploads into the bucket, under a name below ``prefix`` that nothing else has."""
 
-    def __init__(self, bucket: Bucket, options: TransferOptions, prefix: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        options: TransferOptions,
+        prefix: str,
+        clock: Clock,
+        calls: CallFailures | None = None,
+    ) -> None:
         self._bucket = bucket
+        self._calls = calls or CallFailures(clock)
         self._options = options
         self._prefix = prefix
         self._clock = clock
@@ -53,7 +64,8 @@ class BucketUploader:
         name_sent = unique_name(record.request.image_name)
         name = "/".join(part for part in (self._prefix, name_sent) if part)
         began_at = self._clock.now()
-        self._bucket.put(path, name)
+        with self._calls.trying(Kind.BUCKET) as pending, headway.watched(pending):
+            self._bucket.put(path, name)
         return Upload(began_at, self._clock.now(), file.size, name)
 
 

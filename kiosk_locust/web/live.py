@@ -81,6 +81,7 @@ class LiveRun:
         self.simulated = simulated
         self.final: Picture | None = None
         self.doubts: Sequence[str] = ()  # what the run warned of; it may grow
+        self.alerts: Callable[[], Sequence[str]] = lambda: ()  # which calls fail now
         self.checkpoint: Callable[[], str] = lambda: ""  # how old the last one is
         self._clock = clock
         self._metrics = metrics
@@ -235,6 +236,7 @@ class LiveRun:
             exact=False,
             failures=tuple(self._failures),
             problems=(
+                *self.alerts(),
                 *self.doubts,
                 *problems(
                     waited_for_user=self._waited,

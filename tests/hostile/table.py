@@ -88,7 +88,8 @@ SLOW = ("hang", "slow drip")
 MOVED = ("30x loop",)
 NO = ("400", "401", "403", "404", "413")
 BUSY = ("408", "429", "429 with seconds", "429 with a date", "503", "500 of Redis")
-BROKEN = ("500", "502 HTML", "504")
+OFTEN, GATEWAY = ("500", "502 HTML"), ("504",)
+BROKEN = (*OFTEN, *GATEWAY)
 UNFIT = ("invalid JSON", "JSON of another shape", "login page as 200", "invalid UTF-8")
 TOO_MUCH = ("100 MB body", "gzip bomb")
 TYPED = ("wrong content type",)
@@ -138,9 +139,10 @@ _ELSEWHERE = _never("not uploaded")
 _UPLOAD = (
     Row(
         UPLOAD,
-        (*REFUSED, *EARLY, *LATE, *SLOW, *BUSY, *BROKEN, *UNFIT, *TOO_MUCH),
+        (*REFUSED, *EARLY, *BUSY, *OFTEN, *UNFIT, *TOO_MUCH),
         (DONE, DONE, _never("not uploaded")),
     ),
+    Row(UPLOAD, (*LATE, *SLOW, *GATEWAY), (DONE, DONE, _never("perhaps uploaded"))),
     Row(UPLOAD, MOVED, (_ELSEWHERE, _ELSEWHERE, _ELSEWHERE)),
     Row(UPLOAD, NO, (_REJECTED, _REJECTED, _REJECTED)),
     Row(UPLOAD, TYPED, (DONE, DONE, DONE)),

@@ -21,7 +21,7 @@ from urllib3 import HTTPResponse
 from urllib3.exceptions import ReadTimeoutError
 
 from kiosk_locust import preflight
-from kiosk_locust.errors import PreflightError, Timing, Withdrawn
+from kiosk_locust.errors import NoAnswer, PreflightError, Timing, Withdrawn
 from kiosk_locust.http.body import Body
 from kiosk_locust.http.exchange import Exchange
 from kiosk_locust.inputs.file import InputFile, Kind
@@ -106,6 +106,8 @@ class Wire:
         said = f"{method} {BASE_URL}{path} {words}"
         error = kind(said, status=200) if words.startswith("answered") else kind(said)  # type: ignore[call-arg]  # Answered's
         error.timing = timing
+        if isinstance(error, NoAnswer):
+            error.sent_whole = self._fault.arrives
         return error
 
 

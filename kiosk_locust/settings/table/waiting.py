@@ -68,7 +68,7 @@ SETTINGS = (
         "request_timeout",
         "REQUEST_TIMEOUT",
         "30",
-        "How long one HTTP request may take.",
+        "How long one HTTP request may take; the answer to an upload 2 s more for each megabyte.",
         unit="s",
         in_form=False,
     ),
