@@ -57,13 +57,9 @@ class Group:
     @property
     def text(self) -> str:
         """``3 images failed: ValueError: ... (a.png, b.png, ...)``."""
-        named = f" ({self.named})" if self.names else ""
+        names = [*self.names, *(["..."] if self.images > len(self.names) else [])]
+        named = f" ({', '.join(names)})" if self.names else ""
         return f"{units.count(self.images, 'image')} failed: {self.reason}{named}"
-
-    @property
-    def named(self) -> str:
-        """The names, with dots where there are more."""
-        return ", ".join([*self.names, *(["..."] if self.images > len(self.names) else [])])
 
 
 def last_line(reason: str) -> str:
@@ -125,14 +121,17 @@ def grouped(jobs: Iterable[tuple[Iterable[FailedImage], int, str]]) -> list[Grou
 
 
 def main_reason(snapshot: Snapshot, failed: int) -> str:
-    """The most frequent reason of a ZIP's failed images, with some names; empty: none is told."""
+    """The most frequent reason of a ZIP's failed images; empty: none is told.
+
+    Without their names, since Locust counts failures by their text.
+    """
     images = itertools.islice(failed_images(snapshot.fields.get("failures", "")), MOST_KEPT)
     groups = [group for group in grouped([(images, failed, NO_REASON)]) if group.names]
     if not groups or groups[0].reason == NO_REASON:
         return ""
     first = groups[0]
     of_them = "" if first.images == failed else f"{first.images} of them: "
-    return f"{of_them}{first.reason} ({first.named})"
+    return f"{of_them}{first.reason}"
 
 
 def of_fields(fields: Mapping[str, str]) -> list[FailedImage]:

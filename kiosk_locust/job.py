@@ -14,7 +14,7 @@ from gevent.event import Event
 
 from kiosk_locust import events
 from kiosk_locust.book import JobBook
-from kiosk_locust.children import Stall, is_later, phase_of
+from kiosk_locust.children import PACKING, Stall, is_later, phase_of
 from kiosk_locust.clock import Clock
 from kiosk_locust.delivery import Delivery, Uploader
 from kiosk_locust.errors import (
@@ -328,7 +328,7 @@ class Job:
         record.snapshot = snapshot
         # A job that was taken up may have had this status since its submission.
         after = record.observed_after or record.submitted_at or exchange.sent_at
-        phase = phase_of(snapshot) if self._is_zip else ""
+        phase = self._phase(snapshot)
         if snapshot.status and self._is_news(snapshot, phase):
             change = StatusChange(
                 snapshot.status,
@@ -368,6 +368,15 @@ class Job:
     @property
     def _is_zip(self) -> bool:
         return is_zip(self.record.request.image_name, self.record.job_id)
+
+    def _phase(self, snapshot: Snapshot) -> str:
+        """The phase of a ZIP; empty of an image."""
+        if not self._is_zip:
+            return ""
+        last = self.record.changes[-1] if self.record.changes else None
+        if last and last.phase == PACKING and last.status == snapshot.status:
+            return PACKING  # its long lists need not be taken apart at each poll
+        return phase_of(snapshot)
 
     def _is_news(self, snapshot: Snapshot, phase: str) -> bool:
         """Tells whether a reading has another status, another consumer or a later phase."""

@@ -19,6 +19,8 @@ from kiosk_locust.record import StatusChange
 from kiosk_locust.snapshot import Snapshot, parse_time
 from kiosk_locust.zipstages import ZipStages, zip_stages
 
+#: What is less is a rounding error: a float of epoch seconds is exact to a quarter of it.
+_RESOLUTION_S = 1e-6
 _ENDED = ("done", "partial", "failed")
 #: What polls saw of a ticket's statuses, in order; read only of ZIPs and of images that need it.
 Changes = Callable[[int], Sequence[StatusChange]]
@@ -471,4 +473,6 @@ def _told(
 def _unknown(found: Parts | None) -> tuple[float | bool | None, ...]:
     if found is None:
         return None, None, None
+    if abs(found.unknown_s) < _RESOLUTION_S:
+        return 0.0, 0.0, found.adds_up
     return found.unknown_s, found.unknown_share, found.adds_up

@@ -60,6 +60,11 @@ _SPAN = f"""SELECT min({START_AT}), max({END_AT}),
     sum(is_corrected), sum(flaw <> ''), sum(NOT adds_up),
     avg(unknown_share) FILTER (WHERE NOT is_zip), avg(unknown_share) FILTER (WHERE is_zip)
     FROM temp.times WHERE """
+#: ZIPs of which polls do not tell when they left their queue.
+_UNSPLIT = f"""SELECT count(*) FROM temp.times
+    WHERE {latencies.CHOSEN} AND is_zip AND stage_bounds IS NOT NULL AND queue_wait_s IS NULL"""
+_ZIP_DURATIONS = f"""SELECT duration_s FROM temp.times
+    WHERE {latencies.CHOSEN} AND is_zip AND ended"""
 #: What was done while a process of the run was alive.
 _ALIVE = f"""SELECT sum(outcome IN ('done', 'partial')), sum(images_done) FROM temp.times
     JOIN temp.spells ON {END_AT} > alive_from AND {END_AT} <= alive_until WHERE """
@@ -374,6 +379,8 @@ def _polling(
     sql = f"""SELECT count(*) FROM temp.times
         WHERE {latencies.CHOSEN} AND ended AND ended_from <> 'finished_at'"""
     (bounded,) = db.execute(sql, given).fetchone()
+    (unsplit,) = db.execute(_UNSPLIT, given).fetchone()
+    zip_s = percentiles.of(db, _ZIP_DURATIONS, given).typical if unsplit else None
     interval = run.options.get("update_interval_s")
     errors = [times_s[name] for name in ("duration_error", "since_due_error")]
     return polling(
@@ -383,6 +390,8 @@ def _polling(
         error_s=max((error.high for error in errors if error.high is not None), default=None),
         waited_s=None if run.is_open else times_s["detection"].typical,
         is_few=all(error.p95 is None for error in errors),
+        unsplit=unsplit,
+        zip_s=zip_s,
     )
 
 

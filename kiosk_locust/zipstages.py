@@ -83,12 +83,16 @@ def zip_stages(
     Kiosk measured, None where it did not say.
     """
     first, children, packing = _begun(created, ended, changes, offset_of)
+    if first is None:  # no poll is known of
+        return ZipStages(unpacking=_exactly(unpacking_s), packing=_exactly(packing_s))
+    children = children and _after(children, first)
+    packing = packing and _after(packing, children)
     if packing is not None and packing_s is not None:
         packing = _narrowed(_later(ended, -packing_s), packing)
     children = children and _before(children, packing)
-    first = first and _before(first, children)
+    first = _before(first, children)
     begun, is_measured = first, False
-    if first is not None and children is not None and unpacking_s is not None:
+    if children is not None and unpacking_s is not None:
         measured = _later(children, -unpacking_s)
         is_measured = measured.high > first.low - _SLACK_S
         if is_measured and measured.low > first.high + _SLACK_S:
@@ -97,7 +101,7 @@ def zip_stages(
             first = begun = _middle(_narrowed(first, measured))
             children = _later(begun, unpacking_s)
     stages = ZipStages(
-        _from_to(created, first or ended),
+        _from_to(created, first),
         None if first is begun else _from_to(first, begun),
         _exactly(unpacking_s) if is_measured else _from_to(begun, children or ended),
         _from_to(children, packing or ended),
@@ -117,12 +121,28 @@ def _begun(
         anew = number if now < rank else anew
         ranks.append(now)
         rank = now
-    moments = []
+    moments: list[Moment | None] = []
     for phase in (UNPACKING, CHILDREN, PACKING):
         wanted, start = PHASES.index(phase), 0 if phase == UNPACKING else anew
         seen = next((at for at in range(start, len(ranks)) if ranks[at] >= wanted), None)
-        moments.append(None if seen is None else _seen(changes[seen], created, ended, offset_of))
+        if seen is None:
+            moments.append(None)
+            continue
+        high = min(ended.high, _latest(changes[seen], offset_of))
+        low = max(created.low, changes[seen].after) if _shows(changes[seen], phase) else created.low
+        moments.append(between(low, max(low, high)))
     return _Begun(*moments)
+
+
+def _shows(change: StatusChange, phase: str) -> bool:
+    """Whether the poll before it would have shown that phase, had it begun by then.
+
+    Without a phase, polls showed `waiting` and those that ended; and of a list without children
+    nobody can tell whether each has ended.
+    """
+    if change.phase:
+        return PHASES.index(change.phase) >= PHASES.index(phase)
+    return phase == CHILDREN or (phase == UNPACKING and change.status == "new")
 
 
 def _rank(change: StatusChange, before: int) -> int:
@@ -130,21 +150,21 @@ def _rank(change: StatusChange, before: int) -> int:
     if change.status == "done":
         return PHASES.index(PACKING)
     if change.phase:
-        return PHASES.index(change.phase)
-    if change.status == "waiting":
-        return PHASES.index(CHILDREN)
-    if change.status == "failed":
-        return max(before, PHASES.index(UNPACKING))
-    return PHASES.index(UNPACKING if change.updated_by else QUEUE)
+        phase = change.phase
+    elif change.status == "waiting":
+        phase = CHILDREN
+    else:
+        phase = UNPACKING if change.updated_by else QUEUE
+    if change.status == "failed":  # somebody must have taken it
+        return max(before, PHASES.index(UNPACKING), PHASES.index(phase))
+    return PHASES.index(phase)
 
 
-def _seen(change: StatusChange, created: Moment, ended: Moment, offset_of: OffsetOf) -> Moment:
-    """When a phase began that a poll saw for the first time: at ``updated_at`` at the latest."""
+def _latest(change: StatusChange, offset_of: OffsetOf) -> float:
+    """When what a poll saw had begun at the latest: at ``updated_at``, where that can be used."""
     offset = offset_of(change.updated_by, change.observed_at)
     written = stamped(change.updated_at, offset, change.after, change.observed_at)
-    high = written.high if written.is_stamped else change.observed_at
-    low = max(created.low, change.after)
-    return between(low, max(low, min(high, ended.high)))
+    return written.high if written.is_stamped else change.observed_at
 
 
 def _later(moment: Moment, span_s: float) -> Moment:
@@ -166,6 +186,13 @@ def _before(moment: Moment, other: Moment | None) -> Moment:
     if other is None or moment.high <= other.high:
         return moment
     return between(min(moment.low, other.high), other.high)
+
+
+def _after(moment: Moment, other: Moment | None) -> Moment:
+    """A moment that is known to come after another one."""
+    if other is None or moment.low >= other.low:
+        return moment
+    return between(other.low, max(moment.high, other.low))
 
 
 def _exactly(span_s: float | None) -> Stage | None:

@@ -151,5 +151,5 @@ def _insert(db: sqlite3.Connection, ticket_id: int, row: Row, known: dict[JobReq
         db.execute("INSERT INTO attempts VALUES (?,?,?,?,?,?,?,?,?)", (ticket_id, *attempt))
     for change in row.changes:
         phase = change[5] if len(change) > 5 else None
-        values = (ticket_id, *change[:5], phase)
-        db.execute("INSERT INTO changes VALUES (?,?,?,?,?,?,?)", values)
+        cells = (ticket_id, *change[:5], phase)
+        db.execute("INSERT INTO changes VALUES (?,?,?,?,?,?,?)", cells)

@@ -28,6 +28,8 @@ SIMULATED = "SIMULATED: these jobs ran on the simulated Kiosk; no figure here is
 
 #: A first job that took so many times the median began on a cold Kiosk.
 _COLD = 3.0
+#: Stages of ZIPs that the Kiosk measured, and what they are a part of a job as.
+_STANDS_FOR = {"children_upload": "unpacking", "cleanup": "packing"}
 #: So many reasons of failed images are told.
 _GROUPS = 3
 #: What each measure of a summary is called on the screen.
@@ -283,6 +285,8 @@ def _percentiles(summary: Summary) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for name, label in LABELS.items():
         found = summary.percentiles_s.get(name)
+        if found is not None and found == summary.percentiles_s.get(_STANDS_FOR.get(name, "")):
+            continue  # the same numbers under another name
         if found is not None and found.count:
             table.add_row(label, f"{found.count:,}", *_values(found))
     return table
