@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
+from kiosk_locust.summary import summarise
+from kiosk_locust.web.imported import as_ledger
 from tests.plays import sees
 from tests.real import Finished, Locust, Simulator, run_locust, simulator, wait_until
 from tests.servers import processes
@@ -225,6 +228,20 @@ def test_failed_images_are_grouped_by_reason_in_results_report_and_on_the_screen
     assert f"{count} images failed: {reason} ({group['names'][0]}, " in screen
     (report,) = seen.finished.folder.glob("results/*.html")
     assert f'"failed_images":[{{"reason":"{reason}","images":{count},' in report.read_text()
+
+
+@sees(some_fail)
+def test_a_results_file_that_is_read_again_has_the_same_groups(seen: Failed) -> None:
+    (path,) = seen.finished.folder.glob("results/*delay_*.json")
+    with as_ledger(path) as ledger:
+        found = summarise(ledger)
+    told = seen.finished.results[0]["summary"]
+    assert [asdict(group) | {"names": list(group.names)} for group in found.failures] == (
+        told["failures"]
+    )
+    assert found.soundness.unknown_share_zips == pytest.approx(
+        told["soundness"]["unknown_share_zips"], abs=1e-3
+    )
 
 
 @sees(some_fail)
