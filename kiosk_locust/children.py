@@ -18,6 +18,8 @@ POLLS = 3
 #: While the results of a ZIP are packed, its consumer renews updated_at with each of them; then it
 #: uploads the whole, for which nothing changes. That is to take less than so long, in seconds.
 PACKING_S = 120.0
+#: The phases of a ZIP, in their order, as `phase_of` reads them in its hash.
+QUEUE, UNPACKING, CHILDREN, PACKING = PHASES = ("queue", "unpacking", "children", "packing")
 _ID = re.compile(r":[0-9a-f]{32}\Z")
 _SHOWN = 60  # characters of an entry
 _LISTS = ("children", "children:done", "children:failed")
@@ -55,6 +57,33 @@ def children_of(snapshot: Snapshot, job_id: str) -> Children:
     count = ends or len(keys) + bool(pieces)
     done, failed = _entries(snapshot, "children:done"), _entries(snapshot, "children:failed")
     return Children(keys, pieces, count, frozenset(done), frozenset(failed))
+
+
+def phase_of(snapshot: Snapshot) -> str:
+    """The last of PHASES that a ZIP's hash shows to have begun; `progress` is not trusted.
+
+    Consumers write ``updated_by`` when they take a ZIP, ``children`` once all of them are there,
+    and, before they pack, lists of those that ended in which each child is.
+    """
+    if snapshot.fields.get("children"):
+        return PACKING if _is_each_listed(snapshot) else CHILDREN
+    if "children" in snapshot.fields or snapshot.status == "waiting":
+        return CHILDREN
+    return UNPACKING if snapshot.fields.get("updated_by") else QUEUE
+
+
+def is_later(phase: str, before: str) -> bool:
+    """Whether a phase comes after another one; ``before`` is empty where none was seen."""
+    return not before or PHASES.index(phase) > PHASES.index(before)
+
+
+def _is_each_listed(snapshot: Snapshot) -> bool:
+    """Tells whether each entry of the list of children is in one of the other two."""
+    total, done, failed = (snapshot.fields.get(name, "").count(",") for name in _LISTS)
+    if done + failed + 1 < total:  # mostly so; the lists of thousands need not be taken apart
+        return False
+    ended = {*_entries(snapshot, "children:done"), *_entries(snapshot, "children:failed")}
+    return ended.issuperset(_entries(snapshot, "children"))
 
 
 class Stall:

@@ -34,13 +34,17 @@ _BINS = f"""SELECT track, min(bins - 1, CAST((end_at - begin) / width_s AS INTEG
     (SELECT cycle AS of_cycle, {END_AT} AS end_at, images_done FROM temp.times WHERE {_GOOD})
     JOIN temp.tracks ON cycle = of_cycle AND end_at > begin AND end_at <= until
     GROUP BY 1, 2"""
+#: The time that a job waited in the queue; a ZIP at least, as polls make certain.
+_WAIT_S = """CASE WHEN stage_bounds IS NULL THEN queue_wait_s
+    ELSE json_extract(stage_bounds, '$.queue_wait[0]') END"""
 #: The times in which jobs waited in the queue: jobs that ended, and jobs never seen in work.
-_WAITS = """SELECT cycle AS of_cycle, submitted_at AS since, submitted_at + queue_wait_s AS till
-    FROM temp.times WHERE queue_wait_s > 0 AND (:cycle IS NULL OR cycle = :cycle)
+_WAITS = f"""SELECT cycle AS of_cycle, submitted_at AS since, submitted_at + {_WAIT_S} AS till
+    FROM temp.times WHERE {_WAIT_S} > 0 AND (:cycle IS NULL OR cycle = :cycle)
     UNION ALL SELECT times.cycle, times.submitted_at, times.submitted_at + times.duration_s
     FROM temp.times JOIN tickets ON id = ticket_id WHERE ended = 0 AND status = 'new'
     AND (:cycle IS NULL OR times.cycle = :cycle)"""
 _KNOWN_WAITS = f"SELECT count(queue_wait_s), count(*) FROM temp.times WHERE {_GOOD}"
+_ANY_ZIP = f"SELECT 1 FROM temp.times WHERE {_GOOD} AND is_zip LIMIT 1"
 #: The processing time of a job where no stage of it is known: at most what it did not wait.
 _UNQUEUED = f"""SELECT duration_s - coalesce(queue_wait_s, 0) FROM temp.times
     WHERE {_GOOD} AND ended AND duration_s IS NOT NULL"""
@@ -86,6 +90,7 @@ def _tracks(
     db.execute("DELETE FROM temp.tracks WHERE track IS NULL")
     jobs_by, images_by = _counts(db, given, {row[0]: row[3] for row in kept})
     waiting_by = _waiting(db, given, kept)
+    sees_all = db.execute(_ANY_ZIP, given).fetchone() is None
     return [
         Track(
             begin,
@@ -95,6 +100,7 @@ def _tracks(
             makespans_s[of_cycle] or 0.0,
             processing_s,
             waiting_by.get(number, ()),
+            sees_all,
         )
         for number, of_cycle, begin, _, width_s in kept
     ]

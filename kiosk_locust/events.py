@@ -96,8 +96,8 @@ job_adopted = EventHook("job_adopted")
 """``record``: a job that an earlier session of the run submitted is polled on."""
 
 job_status = EventHook("job_status")
-"""``record``, ``change``: a poll saw a status for the first time, or another consumer at work on
-an image whose status is the same."""
+"""``record``, ``change``: a poll saw a status for the first time, or, while the status stayed the
+same, another consumer at work on an image or the next phase of a ZIP (``change.phase``)."""
 
 job_closed = EventHook("job_closed")
 """``record``: the ticket is closed, and its record is durable."""

@@ -14,7 +14,7 @@ from gevent.event import Event
 
 from kiosk_locust import events
 from kiosk_locust.book import JobBook
-from kiosk_locust.children import Stall
+from kiosk_locust.children import PACKING, Stall, is_later, phase_of
 from kiosk_locust.clock import Clock
 from kiosk_locust.delivery import Delivery, Uploader
 from kiosk_locust.errors import (
@@ -31,6 +31,7 @@ from kiosk_locust.errors import (
     Unreachable,
     Withdrawn,
 )
+from kiosk_locust.failures import main_reason
 from kiosk_locust.interruptions import is_work
 from kiosk_locust.kiosk import Kiosk, Reading
 from kiosk_locust.measures import failed_children, is_zip, why_no_image
@@ -349,13 +350,15 @@ class Job:
         record.snapshot = snapshot
         # A job that was taken up may have had this status since its submission.
         after = record.observed_after or record.submitted_at or exchange.sent_at
-        if snapshot.status and (snapshot.status != record.status or self._is_taken_over(snapshot)):
+        phase = self._phase(snapshot)
+        if snapshot.status and self._is_news(snapshot, phase):
             change = StatusChange(
                 snapshot.status,
                 exchange.received_at,
                 after,
                 snapshot.time("updated_at"),
                 snapshot.fields.get("updated_by", ""),
+                phase,
             )
             record.changes.append(change)
             _tell(events.job_status, record=record, change=change)
@@ -367,11 +370,12 @@ class Job:
         if snapshot.status == "failed":
             return Ending(Outcome.FAILED, reason or "the Kiosk gave no reason")
         nothing = why_no_image(snapshot, record.request.image_name, record.job_id)
-        if nothing:
-            return Ending(Outcome.FAILED, f"{nothing}: {reason}" if reason else nothing)
         failed = failed_children(snapshot)
+        why = main_reason(snapshot, failed) if failed else ""
+        if nothing:
+            return Ending(Outcome.FAILED, _joined(nothing, reason or why))
         if failed:
-            return Ending(Outcome.PARTIAL, reason or f"{failed} of its images failed")
+            return Ending(Outcome.PARTIAL, reason or _joined(f"{failed} of its images failed", why))
         return Ending(Outcome.DONE)
 
     def _stalled(self, snapshot: Snapshot, now: float) -> Ending | None:
@@ -383,18 +387,32 @@ class Job:
         why = self._stall.look(snapshot, self.record.job_id, now)
         return Ending(Outcome.FAILED, why) if why else None
 
-    def _is_taken_over(self, snapshot: Snapshot) -> bool:
-        """Whether another consumer writes into an image's hash, whatever its status.
+    @property
+    def _is_zip(self) -> bool:
+        return is_zip(self.record.request.image_name, self.record.job_id)
 
-        ZIPs are looked after by consumers in turn.
-        """
+    def _phase(self, snapshot: Snapshot) -> str:
+        """The phase of a ZIP; empty of an image."""
+        if not self._is_zip:
+            return ""
+        last = self.record.changes[-1] if self.record.changes else None
+        if last and last.phase == PACKING and last.status == snapshot.status:
+            return PACKING  # its long lists need not be taken apart at each poll
+        return phase_of(snapshot)
+
+    def _is_news(self, snapshot: Snapshot, phase: str) -> bool:
+        """Tells whether a reading has another status, another consumer or a later phase."""
+        if snapshot.status != self.record.status:
+            return True
+        if not phase:
+            return self._is_taken_over(snapshot)
+        return is_later(phase, self.record.changes[-1].phase)
+
+    def _is_taken_over(self, snapshot: Snapshot) -> bool:
+        """Whether another consumer writes into an image's hash, whatever its status."""
         record, writer = self.record, snapshot.fields.get("updated_by", "")
         known = record.changes[-1].updated_by if record.changes else ""
-        return (
-            bool(known and writer and writer != known)
-            and is_work(snapshot.status)
-            and not is_zip(record.request.image_name, record.job_id)
-        )
+        return bool(known and writer and writer != known) and is_work(snapshot.status)
 
     # -- close
 
@@ -438,6 +456,10 @@ class Job:
             return  # nothing was made, or not for this job
         with contextlib.suppress(KioskError):
             self._kiosk.expire(key, self._options.expire_s)
+
+
+def _joined(what: str, why: str) -> str:
+    return f"{what}: {why}" if why else what
 
 
 def _tell(hook: events.EventHook, **payload: Any) -> None:

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from kiosk_locust import failures
 from kiosk_locust.jsontext import loads
 from kiosk_locust.measures import first_number, is_zip, numbers
 from kiosk_locust.reading import Facts
@@ -75,6 +76,10 @@ _KEYS = {
     "processing_s": "processing_s",
     "detection_s": "detection_s",
     "unknown_s": "unknown_s",
+    "unpacking_s": "unpacking_s",
+    "children_s": "children_s",
+    "packing_s": "packing_s",
+    "stage_bounds_s": "stage_bounds",
 }
 #: SQLite has no booleans.
 _BOOLEANS = ("ambiguous", "in_summary", "duration_corrected")
@@ -114,6 +119,7 @@ _CHANGE = {
     "observed_at": "observed_at",
     "updated_at": "updated_at",
     "updated_by": "nullif(updated_by, '')",
+    "phase": "phase",
 }
 _JOBS = f"""SELECT {", ".join(_KEYS.values())}, tickets.id, fields, requests.body
     FROM tickets JOIN temp.times ON times.ticket_id = tickets.id
@@ -140,9 +146,13 @@ def jobs(db: sqlite3.Connection, run: Facts, cycle: int | None) -> Iterator[dict
         job: dict[str, Any] = dict(zip(_KEYS, row, strict=False))
         ticket_id, fields, body = row[-3:]
         _add_asked(job, _asked(body or planned))
-        _add_fields(job, loads(fields) if fields else {})
+        read: Mapping[str, str] = loads(fields) if fields else {}
+        _add_fields(job, read)
+        _add_failures(job, read)
         for name in _BOOLEANS:
             job[name] = bool(job[name])
+        if job["stage_bounds_s"]:
+            job["stage_bounds_s"] = loads(job["stage_bounds_s"])
         job["attempts"] = attempts.of(ticket_id)
         job["uploads"] = uploads.of(ticket_id)
         job["download"] = next(iter(downloads.of(ticket_id)), None)
@@ -197,6 +207,14 @@ def _add_fields(job: dict[str, Any], fields: Mapping[str, str]) -> None:
         job[name] = list(numbers(get(name))) if zipped else first_number(get(name))
     for name in SINGLE:
         job[name] = first_number(get(name))
+
+
+def _add_failures(job: dict[str, Any], fields: Mapping[str, str]) -> None:
+    """Put in the failed images of a ZIP, and how many of them are not known by name."""
+    images = failures.of_fields(fields) if fields.get("failures") else []
+    zipped = is_zip(job["input_file"], job["job_id"] or "")
+    job["failures"] = [image._asdict() for image in images]
+    job["failures_left_out"] = max(0, job["images_failed"] - len(images)) if zipped else 0
 
 
 #: What comes after the last row.

@@ -7,19 +7,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kiosk_locust.interruptions import began, first_work, takeovers, was_at_work_before
-from kiosk_locust.jsontext import loads
+from kiosk_locust.jsontext import dumps, loads
 from kiosk_locust.measures import STAGE_FIELDS, finisher_of, first_number, is_zip, stage_times
 from kiosk_locust.moments import End, Moment, end, stamped
 from kiosk_locust.offsets import Clocks
 from kiosk_locust.quality.clocks import FRONTEND, FRONTEND_RESOLUTION_S, Bound
 from kiosk_locust.quality.correction import Corrected, correct
-from kiosk_locust.quality.stages import Parts, Work, parts
+from kiosk_locust.quality.stages import Parts, Work, ZipWork, parts
 from kiosk_locust.quality.warmup import Kept
 from kiosk_locust.record import StatusChange
 from kiosk_locust.snapshot import Snapshot, parse_time
+from kiosk_locust.zipstages import ZipStages, zip_stages
 
+#: What is less is a rounding error: a float of epoch seconds is exact to a quarter of it.
+_RESOLUTION_S = 1e-6
 _ENDED = ("done", "partial", "failed")
-#: What polls saw of a ticket's statuses, in order; read only of the few that need it.
+#: What polls saw of a ticket's statuses, in order; read only of ZIPs and of images that need it.
 Changes = Callable[[int], Sequence[StatusChange]]
 _FIELDS = tuple(STAGE_FIELDS.values())
 _NO_STAGES: tuple[float | None, ...] = (None,) * len(_FIELDS)
@@ -86,7 +89,7 @@ class Row(NamedTuple):
     since_due_error_s: float | None
     ended_at: float | None  # by our clock
     ended_from: str | None
-    interruptions: int | None  # None: of a ZIP, and of what was never submitted
+    interruptions: int | None  # None: of a ZIP without any, and of what was never submitted
     submission_lag_s: float | None
     lag_s: float | None
     socket_wait_s: float | None
@@ -101,6 +104,11 @@ class Row(NamedTuple):
     unknown_s: float | None
     unknown_share: float | None
     adds_up: bool | None
+    unpacking_s: float | None = None  # this and the rest: of a ZIP
+    children_s: float | None = None
+    packing_s: float | None = None
+    zip_error_s: float | None = None  # the greatest of its stages
+    stage_bounds: str | None = None  # JSON: [least, most] seconds of each stage, by its name
 
 
 class Worked(NamedTuple):
@@ -182,7 +190,8 @@ def work_out(read: Read, clocks: Clocks, kept: Kept | None, changes: Changes) ->
         stages = _stages(fields)
         return Worked(head + _ended(read, fields, stages[0], clocks, changes), stages, {})
     children = stage_times(Snapshot(fields), zipped=True) if fields else {}
-    return Worked(head + _ended(read, fields, None, clocks, None), _NO_STAGES, children)
+    row = head + _ended(read, fields, None, clocks, changes, zipped=True)
+    return Worked(row, _NO_STAGES, children)
 
 
 def _stages(fields: Mapping[str, str]) -> tuple[float | None, ...]:
@@ -199,7 +208,7 @@ def _unended(read: Read, changes: Changes, *, zipped: bool) -> tuple[Any, ...]:
         lost = takeovers(changes(read.id), "")
     return (
         *_age(read), None, None, False, "", *_since_due(read), None, None, None, lost,
-        lag_s, None, *waits, *(None,) * 10,
+        lag_s, None, *waits, *(None,) * 15,
     )  # fmt: skip
 
 
@@ -208,31 +217,73 @@ def _ended(
     fields: Mapping[str, str],
     total_s: float | None,
     clocks: Clocks,
-    changes: Changes | None,
+    changes: Changes,
+    *,
+    zipped: bool = False,
 ) -> tuple[Any, ...]:
-    """The rest of a Row of a job that ended; ``total_s`` is what an image was worked on.
-
-    ``changes`` is None of a ZIP, which consumers look after in turn.
-    """
+    """The rest of a Row of a job that ended; ``total_s`` is what an image was worked on."""
     clocked = _clocked(read, fields, clocks)
     took = _took(read, clocked)
-    lost = None
-    if changes is not None:
+    stages = None
+    if zipped:
+        stages = _zip_stages(fields, clocked, changes(read.id), clocks)
+        lost, work = _Lost(1) if stages.interrupted else None, _zip_work(stages)
+    else:
         lost = _lost(read, fields, total_s, clocked, _SeenBy(changes, clocks))
-    work = _work(took, total_s, clocked, lost)
+        work = _work(took, total_s, clocked, lost)
     found = _parts(read, work, clocked)
     ended = _Ended(_sum(read.submitted_at, took.duration_s), took.source, None)
     if clocked:  # else no poll is known of, as in another program's results
         moment, source = clocked.ended
         ended = _Ended(moment.at, source, moment.error_s)
     interrupted = _told_interruption(lost, work, ended.error_s)
+    if stages and stages.interrupted:
+        interrupted = work.interrupted_s, stages.error_s
     bound_s = _span(read.observed_after, read.observed_at)
     return (
         True, took.duration_s, took.source, took.error_s, took.is_corrected, took.flaw,
         True, _span(_start(read), ended.at), ended.error_s, ended.at, ended.source,
         None if lost is None else lost.times, _span(read.due_at, read.begun_at),
         *_told(found, work.queue_s, interrupted), bound_s, *_unknown(found),
+        *_of_zip(stages),
     )  # fmt: skip
+
+
+def _zip_stages(
+    fields: Mapping[str, str],
+    clocked: _Clocked | None,
+    seen: Sequence[StatusChange],
+    clocks: Clocks,
+) -> ZipStages:
+    """The stages of a ZIP; none of one whose polls are not known."""
+    if clocked is None:
+        return ZipStages()
+    return zip_stages(
+        clocked.created,
+        clocked.ended.moment,
+        seen,
+        clocks.bound,
+        unpacking_s=first_number(fields.get("children_upload_time")),
+        packing_s=first_number(fields.get("cleanup_time")),
+    )
+
+
+def _zip_work(stages: ZipStages) -> Work:
+    queue_s, lost_s, *rest = (stage.value if stage else None for stage in stages)
+    return Work(queue_s, lost_s if stages.interrupted else 0.0, None, ZipWork(*rest))
+
+
+def _of_zip(stages: ZipStages | None) -> tuple[float | str | None, ...]:
+    """The columns that only ZIPs have."""
+    if stages is None or not any(stages):
+        return (None,) * 5
+    _, _, *values = (stage.value if stage else None for stage in stages)
+    bounds = {
+        name: (stage.low, stage.high)
+        for name, stage in zip(ZipStages._fields, stages, strict=True)
+        if stage
+    }
+    return *values, stages.error_s, dumps(bounds).decode()
 
 
 def _clocked(read: Read, fields: Mapping[str, str], clocks: Clocks) -> _Clocked | None:
@@ -422,4 +473,6 @@ def _told(
 def _unknown(found: Parts | None) -> tuple[float | bool | None, ...]:
     if found is None:
         return None, None, None
+    if abs(found.unknown_s) < _RESOLUTION_S:
+        return 0.0, 0.0, found.adds_up
     return found.unknown_s, found.unknown_share, found.adds_up

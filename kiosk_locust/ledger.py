@@ -16,6 +16,7 @@ from pathlib import Path
 from kiosk_locust import opening, send_account, statements
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.excerpt import excerpt
+from kiosk_locust.failures import bounded
 from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.journal import Journal
 from kiosk_locust.jsontext import dumps
@@ -39,6 +40,8 @@ logger = logging.getLogger(__name__)
 MOST_REQUESTS = 10_000
 #: Fields of a hash that grow with a ZIP's children; their counts have columns of their own.
 LISTS_OF_KEYS = frozenset({"children", "children:done", "children:failed"})
+#: Fields that tell which of a ZIP's children failed.
+OF_CHILDREN = frozenset({"children", "children:failed", "failures"})
 
 
 class Ledger(Journal):
@@ -211,7 +214,7 @@ class Ledger(Journal):
         self._say(
             statements.CHANGE,
             *(record.ticket.id, change.observed_at, change.after, change.status),
-            *(change.updated_at, change.updated_by or None),
+            *(change.updated_at, change.updated_by or None, change.phase or None),
         )
         self._say(statements.STATUS, change.status, record.ticket.id)
 
@@ -220,6 +223,8 @@ class Ledger(Journal):
         found = measure(record)
         fields = record.snapshot.fields if record.snapshot else {}
         kept = {name: text for name, text in fields.items() if name not in LISTS_OF_KEYS}
+        if record.snapshot and found.images_failed and not fields.keys().isdisjoint(OF_CHILDREN):
+            kept["failures"] = bounded(record.snapshot, record.job_id)
         self._say(
             statements.CLOSE,
             *(record.outcome, record.reason or None, record.closed_at, record.polls),

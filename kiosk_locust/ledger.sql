@@ -114,13 +114,14 @@ CREATE TABLE downloads (               -- of what jobs made: the last try of eac
     error       TEXT
 );
 
-CREATE TABLE changes (                 -- the statuses seen, in order
+CREATE TABLE changes (                 -- the statuses seen, and the phases of ZIPs, in order
     ticket_id   INTEGER NOT NULL,
     observed_at REAL NOT NULL,
     after       REAL NOT NULL,         -- it was not yet there at this moment
     status      TEXT NOT NULL,
     updated_at  REAL,                  -- the server's own time
     updated_by  TEXT,
+    phase       TEXT,                  -- of a ZIP: queue | unpacking | children | packing
     PRIMARY KEY (ticket_id, observed_at)
 ) WITHOUT ROWID;
 

@@ -40,12 +40,15 @@ def polling(
     error_s: float | None,
     waited_s: float | None = None,
     is_few: bool = False,
+    unsplit: int = 0,
+    zip_s: float | None = None,
 ) -> Polling:
     """Judge how far an interval blurs durations of this median.
 
     ``waited_s`` is the median polling delay of a closed workload, whose users begin their next
     job only once a poll saw the end of the last one; None in an open one. Of so few jobs that
-    they have no p95 (``is_few``), ``error_s`` is the greatest.
+    they have no p95 (``is_few``), ``error_s`` is the greatest. Of ``unsplit`` ZIPs, whose median
+    duration is ``zip_s``, polls do not tell the stages apart.
     """
     sharp, blurred = Polling(interval_s, bounded, error_s, None, ""), []
     if interval_s is None or not median_s:
@@ -66,6 +69,12 @@ def polling(
             " which throughput and makespan have in them"
         )
     sharper_s = _rounded(interval_s * SHARP * median_s / worst_s) if worst_s else interval_s
+    if unsplit and zip_s:
+        sharper_s = min(sharper_s, _rounded(SHARP * zip_s))
+        blurred.append(
+            f"when {units.count(unsplit, 'ZIP')} left the queue is not known, beside a median"
+            f" duration of {units.seconds(zip_s)}"
+        )
     if not blurred or sharper_s >= interval_s:
         return sharp
     note = (

@@ -112,10 +112,11 @@ class Download:
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """A status, or another consumer at work on an image, seen for the first time by a poll.
+    """A status, another consumer at work on an image or a ZIP's next phase, first seen by a poll.
 
     It began at some moment in (``after``, ``observed_at``] by our clock; ``updated_at`` is
-    the server's own, an upper bound of it. All in epoch seconds.
+    the server's own, an upper bound of it. All in epoch seconds. ``phase`` is one of
+    `children.PHASES`, and empty of an image.
     """
 
     status: str
@@ -123,6 +124,7 @@ class StatusChange:
     after: float
     updated_at: float | None
     updated_by: str
+    phase: str = ""
 
 
 @dataclass(slots=True)

@@ -86,8 +86,8 @@ OPEN_WORK = (
     *(_ADD_MAYBE, _MARK_AMBIGUOUS, _CLOSE_AMBIGUOUS, _FORGET_UNTRIED, _OPEN, _OPEN + _KEEP_CLOSED),
     *(_ADOPT, _ADOPTED, _LEFT),
 )
-_LAST_CHANGE = """SELECT status, observed_at, after, updated_at, coalesce(updated_by, '')
-    FROM changes WHERE ticket_id = ? ORDER BY observed_at DESC LIMIT 1"""
+_LAST_CHANGE = """SELECT status, observed_at, after, updated_at, coalesce(updated_by, ''),
+    coalesce(phase, '') FROM changes WHERE ticket_id = ? ORDER BY observed_at DESC LIMIT 1"""
 _ATTEMPTS = """SELECT number, asked_at, sent_at, received_at, result, http_status,
     coalesce(error, ''), coalesce(job_id, '') FROM attempts WHERE ticket_id = ? ORDER BY number"""
 

@@ -83,6 +83,11 @@ def present(db: sqlite3.Connection, version: int, of: str = "main") -> None:
             f"""CREATE TEMP VIEW IF NOT EXISTS inputs AS
             SELECT *, '' AS array FROM {of}.inputs"""  # noqa: S608  a name of ours
         )
+    if "phase" not in columns.get("changes", {"phase"}):
+        db.execute(
+            f"""CREATE TEMP VIEW IF NOT EXISTS changes AS
+            SELECT *, NULL AS phase FROM {of}.changes"""  # noqa: S608  a name of ours
+        )
     if "uploaded_name" not in columns["tickets"]:
         db.execute(
             f"""CREATE TEMP VIEW IF NOT EXISTS tickets AS
@@ -103,6 +108,8 @@ def migrate(db: sqlite3.Connection, version: int) -> None:
                 db.execute(_ONLY_SESSION)
     if "array" not in columns.get("inputs", {"array"}):
         db.execute("ALTER TABLE inputs ADD COLUMN array TEXT NOT NULL DEFAULT ''")
+    if "phase" not in columns.get("changes", {"phase"}):
+        db.execute("ALTER TABLE changes ADD COLUMN phase TEXT")
     if "uploaded_name" not in columns["tickets"]:
         db.execute("ALTER TABLE tickets ADD COLUMN uploaded_name TEXT")
     for index in re.findall("^CREATE INDEX ([^;]*)", _script(), re.MULTILINE):

@@ -25,7 +25,6 @@ FIELDS = (
     "predict_retries",
     "children_upload_time",
     "cleanup_time",
-    "progress",
     "failures",
     "children",
     "children:done",

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kiosk_locust import schema
+from kiosk_locust.children import PHASES
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.inputs.file import Kind
 from kiosk_locust.opening import FAULTS_SHOWN
@@ -25,6 +26,7 @@ _WORDS = {
     ("tickets", "outcome"): tuple(outcome.value for outcome in Outcome),
     ("tickets", "duration_from"): ("finished_at", "updated_at", "observed"),
     ("attempts", "result"): tuple(result.value for result in AttemptResult),
+    ("changes", "phase"): PHASES,
     ("inputs", "kind"): tuple(kind.value for kind in Kind),
 }
 #: Columns with JSON objects; what is in them trips whoever reads them, see `foreign`.

@@ -33,7 +33,9 @@ DOWNLOAD = "INSERT OR REPLACE INTO downloads VALUES (?, ?, ?, ?, ?, ?, ?)"
 ATTEMPT = "INSERT OR REPLACE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 AMBIGUOUS = "UPDATE tickets SET ambiguous = 1 WHERE id = ?"
 SUBMIT = "UPDATE tickets SET state = 'submitted', job_id = ?, submitted_at = ? WHERE id = ?"
-CHANGE = "INSERT OR REPLACE INTO changes VALUES (?, ?, ?, ?, ?, ?)"
+CHANGE = """INSERT OR REPLACE INTO changes
+    (ticket_id, observed_at, after, status, updated_at, updated_by, phase)
+    VALUES (?, ?, ?, ?, ?, ?, ?)"""
 STATUS = "UPDATE tickets SET status = ? WHERE id = ?"
 CLOSE = """UPDATE tickets SET state = 'closed', outcome = ?, reason = ?, closed_at = ?,
     polls = ?, status = ?, observed_after = ?, observed_at = ?, images_done = ?,

@@ -5,14 +5,25 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from kiosk_locust import by_type, latencies, moved, percentiles
 from kiosk_locust.completions import END_AT, START_AT, find_plateau
+from kiosk_locust.failures import (
+    MOST_KEPT,
+    NO_REASON,
+    NOT_KEPT,
+    FailedImage,
+    Group,
+    grouped,
+    last_line,
+    of_fields,
+)
 from kiosk_locust.headline import headline, pause_lines
+from kiosk_locust.jsontext import loads
 from kiosk_locust.measures import STAGE_FIELDS
 from kiosk_locust.moved import Moved
 from kiosk_locust.percentiles import Percentiles
@@ -36,6 +47,7 @@ _COLUMNS = {
             *("submission_lag", "lag", "socket_wait", "submission_http", "creation"),
             *("queue_wait", "interrupted", "processing", "detection", "detection_bound"),
             *("unknown", "duration_error", "since_due_error"),
+            *("unpacking", "children", "packing", "zip_error"),
         )
     },
     **{stage: stage_column(stage) for stage in STAGE_FIELDS},
@@ -48,12 +60,20 @@ _SPAN = f"""SELECT min({START_AT}), max({END_AT}),
     sum(is_corrected), sum(flaw <> ''), sum(NOT adds_up),
     avg(unknown_share) FILTER (WHERE NOT is_zip), avg(unknown_share) FILTER (WHERE is_zip)
     FROM temp.times WHERE """
+#: ZIPs of which polls do not tell when they left their queue.
+_UNSPLIT = f"""SELECT count(*) FROM temp.times
+    WHERE {latencies.CHOSEN} AND is_zip AND stage_bounds IS NOT NULL AND queue_wait_s IS NULL"""
+_ZIP_DURATIONS = f"""SELECT duration_s FROM temp.times
+    WHERE {latencies.CHOSEN} AND is_zip AND ended"""
 #: What was done while a process of the run was alive.
 _ALIVE = f"""SELECT sum(outcome IN ('done', 'partial')), sum(images_done) FROM temp.times
     JOIN temp.spells ON {END_AT} > alive_from AND {END_AT} <= alive_until WHERE """
 #: Tickets that were closed before anything of theirs was sent.
 _NEVER_BEGUN = f"""SELECT count(*) FROM tickets WHERE outcome = 'unfinished' AND job_id IS NULL
     AND {_CHOSEN} AND NOT {WAS_SENT}"""
+_FAILED = f"""SELECT file, images_failed, reason,
+    CASE WHEN instr(fields, '"failures"') THEN fields END
+    FROM tickets WHERE images_failed > 0 AND {_CHOSEN} ORDER BY id"""
 _COLD = f"""SELECT duration_s, queue_wait_s FROM temp.times
     WHERE {_CHOSEN} AND submitted_at IS NOT NULL ORDER BY submitted_at LIMIT 1"""
 
@@ -154,6 +174,7 @@ class Summary:
     latency: Mapping[str, Mapping[str, Any]]  # both durations, with jobs that did not end
     by_job_type: Mapping[str, Mapping[str, Any]]  # see `by_type.OfType`
     moved: Moved
+    failures: Sequence[Group]  # images that failed, by reason
 
     def as_json(self) -> dict[str, Any]:
         """The same as plain dicts and numbers."""
@@ -174,6 +195,10 @@ class Summary:
                 "soundness": Soundness(**found["soundness"]),
                 "percentiles_s": {name: Percentiles(**each) for name, each in told},
                 "moved": Moved(**found["moved"]),
+                "failures": tuple(
+                    Group(**{**group, "names": tuple(group["names"])})
+                    for group in found["failures"]
+                ),
                 "polling": Polling(**found["polling"]),
             }
         )
@@ -265,7 +290,20 @@ def summarise_open(
         latency=latency,
         by_job_type=by_type.by_job_type(db, cycle, kept_span_s),
         moved=moved.count(db, given, is_downloading=run.is_downloading),
+        failures=tuple(grouped(_failures(db, given))),
     )
+
+
+def _failures(
+    db: sqlite3.Connection, given: Mapping[str, object]
+) -> Iterator[tuple[Iterable[FailedImage], int, str]]:
+    """Of each job with images that failed: these, how many they are, and why the others failed."""
+    for file, failed, reason, fields in db.execute(_FAILED, given):
+        why = last_line(reason or "")
+        if named := of_fields(loads(fields)) if fields else []:
+            yield named, failed, NOT_KEPT if len(named) == MOST_KEPT else NO_REASON
+        else:
+            yield [FailedImage(file, why)], failed, why
 
 
 def _pauses(
@@ -341,6 +379,8 @@ def _polling(
     sql = f"""SELECT count(*) FROM temp.times
         WHERE {latencies.CHOSEN} AND ended AND ended_from <> 'finished_at'"""
     (bounded,) = db.execute(sql, given).fetchone()
+    (unsplit,) = db.execute(_UNSPLIT, given).fetchone()
+    zip_s = percentiles.of(db, _ZIP_DURATIONS, given).typical if unsplit else None
     interval = run.options.get("update_interval_s")
     errors = [times_s[name] for name in ("duration_error", "since_due_error")]
     return polling(
@@ -350,6 +390,8 @@ def _polling(
         error_s=max((error.high for error in errors if error.high is not None), default=None),
         waited_s=None if run.is_open else times_s["detection"].typical,
         is_few=all(error.p95 is None for error in errors),
+        unsplit=unsplit,
+        zip_s=zip_s,
     )
 
 

@@ -37,8 +37,8 @@ _SUSPECTS = f"""CREATE TEMP TABLE suspects AS SELECT DISTINCT ticket_id FROM (
     lag(status) OVER earlier AS before
     FROM changes WINDOW earlier AS (PARTITION BY ticket_id ORDER BY observed_at))
     WHERE updated_by <> by_before OR rank <= rank_before OR (is_new AND before IS NOT NULL)"""  # noqa: S608  constants
-_CHANGES = """SELECT status, observed_at, after, updated_at, coalesce(updated_by, '') FROM changes
-    WHERE ticket_id = ? ORDER BY observed_at"""
+_CHANGES = """SELECT status, observed_at, after, updated_at, coalesce(updated_by, ''),
+    coalesce(phase, '') FROM changes WHERE ticket_id = ? ORDER BY observed_at"""
 _ROWS = f"""SELECT id, cycle, {_DUE}, due_at, taken_at, submitted_at, outcome,
     observed_after, observed_at, closed_at, duration_s, duration_from, queue_wait_s, fields,
     tickets.job_id, file, ambiguous, images_done, asked_at, sent_at, received_at, {BEGUN_AT},

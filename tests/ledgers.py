@@ -150,4 +150,6 @@ def _insert(db: sqlite3.Connection, ticket_id: int, row: Row, known: dict[JobReq
     for attempt in row.attempts:
         db.execute("INSERT INTO attempts VALUES (?,?,?,?,?,?,?,?,?)", (ticket_id, *attempt))
     for change in row.changes:
-        db.execute("INSERT INTO changes VALUES (?,?,?,?,?,?)", (ticket_id, *change))
+        phase = change[5] if len(change) > 5 else None
+        cells = (ticket_id, *change[:5], phase)
+        db.execute("INSERT INTO changes VALUES (?,?,?,?,?,?,?)", cells)

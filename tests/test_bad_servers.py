@@ -332,7 +332,8 @@ def test_a_zip_whose_images_all_failed_has_failed_though_the_kiosk_says_done(pla
     run = played("ZIPs of failures")
     assert (run.code, run.outcomes) == (1, {"failed": JOBS}), run.finished.output
     assert {job["reason"] for job in run.finished.jobs} == {
-        "the Kiosk made no image of it: all 3 of its images failed"
+        "the Kiosk made no image of it: all 3 of its images failed: ValueError: cannot identify"
+        " image file, tried tifffile, PIL, imageio"
     }
     assert {job["status"] for job in run.finished.jobs} == {"done"}
     (found,) = run.finished.results

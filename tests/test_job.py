@@ -357,7 +357,9 @@ def test_a_zip_with_failed_children_is_partial(scene: Scene) -> None:
 def test_a_zip_whose_children_all_failed_has_failed(scene: Scene) -> None:
     record = of_zip(scene, children_failed="k1,k2", failures="k1=x&k2=y")
     assert record.outcome is Outcome.FAILED
-    assert record.reason == "the Kiosk made no image of it: all 2 of its images failed"
+    assert record.reason == (
+        "the Kiosk made no image of it: all 2 of its images failed: 1 of them: x"
+    )
     assert "expire" in scene.log
 
 

@@ -226,12 +226,13 @@ def test_a_redirect_to_another_host_carries_nothing_there() -> None:
 
 
 def test_one_request_reads_every_field() -> None:
-    with kiosk_answering(json_answer(values(status="started", progress="3"))) as (kiosk, server):
+    with kiosk_answering(json_answer(values(status="started", total_jobs="3"))) as (kiosk, server):
         reading = kiosk.read(JOB_ID)
     (request,) = server.requests
     assert (request.method, request.path) == ("POST", "/api/redis")
     assert request.json == {"hash": JOB_ID, "key": list(FIELDS)}
-    assert reading.snapshot.fields == {"status": "started", "progress": "3"}
+    assert reading.snapshot.fields == {"status": "started", "total_jobs": "3"}
+    assert "progress" not in request.json["key"]  # inflated, and not monotonic: nothing may use it
 
 
 def test_an_unknown_job_has_no_fields() -> None:

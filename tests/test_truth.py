@@ -80,8 +80,13 @@ def test_every_failed_image_of_a_zip_is_counted_and_only_good_ones_share_the_cos
     good = sum(life["images_done"] for life in truth.values())
     cost = finished.results[0]["cost"]["estimate"]["run"]
     assert cost["usd_per_image"] == pytest.approx(cost["total_usd"] / good)
-    assert summary["soundness"]["unknown_share_zips"] > 0.5  # its children overlap
-    assert {each.job["queue_wait_s"] for each in lives.values()} == {None}
+    for key, each in lives.items():
+        life, bounds = truth[key], each.job["stage_bounds_s"]
+        moments = ("created_at", "started_at", "unpacked_at", "packing_at", "ended_at")
+        stages = ("queue_wait", "unpacking", "children", "packing")
+        for stage, (start, end) in zip(stages, pairwise(moments), strict=True):
+            low, high = bounds[stage]
+            assert low - STAMP_S <= life[end] - life[start] <= high + STAMP_S
     assert (summary["trimmed"]["jobs"], summary["percentiles_s"]["duration"]["count"]) == (2, 8)
     assert [job["in_summary"] for job in finished.jobs] == [False] * 2 + [True] * 8
 

@@ -56,6 +56,7 @@ class Track:
     makespan_s: float  # of the whole cycle
     processing_s: float | None  # the median processing time; None: not known
     waiting: Sequence[int] = ()
+    sees_all: bool = True  # all work that waits; of ZIPs, not their images in the next queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,9 @@ class _Stretch:
         if not waiting:
             return "unknown"
         idle = sum(number <= 0 for number in waiting)
-        return "saturated" if idle <= IDLE_SHARE * len(waiting) else "offered"
+        if idle <= IDLE_SHARE * len(waiting):
+            return "saturated"
+        return "offered" if self.track.sees_all else "unknown"
 
     @property
     def lacks(self) -> str:

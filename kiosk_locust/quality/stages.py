@@ -27,12 +27,13 @@ class Parts(NamedTuple):
     lag_s: float | None  # due until it asked for a socket: waits for a user, refused attempts
     socket_wait_s: float | None
     creation_s: float | None  # first byte sent until the job's creation
-    queue_wait_s: float | None  # of an image; a ZIP's children overlap
-    interrupted_s: float | None  # of an image: work that was lost; 0: none was seen to be
-    processing_s: float | None  # of an image
+    queue_wait_s: float | None
+    interrupted_s: float | None  # work that was lost; 0: none was seen to be
+    processing_s: float | None  # of an image; a ZIP has the three at the end in its place
     unknown_s: float
     submission_http_s: float | None
     detection_s: float | None  # its end until the answer of the poll that saw it
+    of_zip: ZipWork | None = None
 
     @property
     def known(self) -> tuple[float | None, ...]:
@@ -43,7 +44,7 @@ class Parts(NamedTuple):
             self.creation_s,
             self.queue_wait_s,
             self.interrupted_s,
-            self.processing_s,
+            *((self.processing_s,) if self.of_zip is None else self.of_zip),
         )
 
     @property
@@ -59,12 +60,24 @@ class Parts(NamedTuple):
         return abs(self.unknown_s) <= TOLERANCE * self.whole_s
 
 
+class ZipWork(NamedTuple):
+    """What comes after a ZIP's queue wait, in seconds; None: not known, or it did not begin."""
+
+    unpacking_s: float | None
+    children_s: float | None
+    packing_s: float | None
+
+
 class Work(NamedTuple):
-    """How the time between an image's creation and its end is divided; seconds, None: not known."""
+    """How the time between a job's creation and its end is divided; seconds, None: not known.
+
+    Of a ZIP ``of_zip`` stands for the processing.
+    """
 
     queue_s: float | None = None
     interrupted_s: float | None = 0.0
     processing_s: float | None = None
+    of_zip: ZipWork | None = None
 
 
 def decompose(
@@ -122,13 +135,16 @@ def parts(
         asked_at - start_at,
         sent_at - asked_at,
         None if created_at is None else created_at - sent_at,
-        *work,
+        work.queue_s,
+        work.interrupted_s,
+        work.processing_s,
     )
     whole_s = end_at - start_at
     http_s = None if received_at is None else received_at - sent_at
-    unknown_s = whole_s - sum([part for part in between if part is not None])
+    on_the_way = (*between, *(work.of_zip or ()))
+    unknown_s = whole_s - sum([part for part in on_the_way if part is not None])
     detection_s = None if ended.source == "observed" else observed_at - end_at
-    return Parts(since, whole_s, *between, unknown_s, http_s, detection_s)
+    return Parts(since, whole_s, *between, unknown_s, http_s, detection_s, work.of_zip)
 
 
 def _accepted(record: Record) -> Attempt | None:

@@ -27,6 +27,10 @@ SIMULATED = "SIMULATED: these jobs ran on the simulated Kiosk; no figure here is
 
 #: A first job that took so many times the median began on a cold Kiosk.
 _COLD = 3.0
+#: Stages of ZIPs that the Kiosk measured, and what they are a part of a job as.
+_STANDS_FOR = {"children_upload": "unpacking", "cleanup": "packing"}
+#: So many reasons of failed images are told.
+_GROUPS = 3
 #: What each measure of a summary is called on the screen.
 LABELS = {
     "duration": "whole job",
@@ -36,6 +40,9 @@ LABELS = {
     "queue_wait": "queue wait",
     "interrupted": "interrupted work",
     "processing": "processing",
+    "unpacking": "unpacking (ZIP)",
+    "children": "children at work",
+    "packing": "packing (ZIP)",
     "detection": "polling delay",
     "unknown": "unknown",
     "total": "without queue",
@@ -53,6 +60,7 @@ LABELS = {
     "detection_bound": "end seen within",
     "duration_error": "duration's error",
     "since_due_error": "since due's error",
+    "zip_error": "ZIP stages' error",
 }
 
 
@@ -108,6 +116,8 @@ def _counts(summary: Summary, run_name: str, encoding: str) -> PlainTable:
     table.add_row("run", f"{run_name}, {summary.workload} workload")
     table.add_row("jobs", f"{summary.tickets:,}: " + (", ".join(outcomes) or "none"))
     table.add_row("images", images)
+    for text in _failures(summary):
+        table.add_row("failed", printable(text))
     table.add_row("in short", summary.headline)
     table.add_row("submitted", submitted)
     for name, text in _pace(summary):
@@ -139,6 +149,14 @@ def _counts(summary: Summary, run_name: str, encoding: str) -> PlainTable:
         hashes = units.count(summary.expire_errors, "hash").replace("hashs", "hashes")
         table.add_row("left behind", f"{hashes} could not be told to expire")
     return table
+
+
+def _failures(summary: Summary) -> Iterator[str]:
+    """The images that failed, by their reasons; of many reasons some."""
+    for group in summary.failures[:_GROUPS]:
+        yield group.text
+    if others := sum(group.images for group in summary.failures[_GROUPS:]):
+        yield f"{units.count(others, 'image')} failed for other reasons: see the report"
 
 
 def _outcomes(summary: Summary) -> Iterator[tuple[str, int]]:
@@ -261,6 +279,8 @@ def _percentiles(summary: Summary) -> PlainTable:
         table.add_column(name, justify="right", no_wrap=True)
     for name, label in LABELS.items():
         found = summary.percentiles_s.get(name)
+        if found is not None and found == summary.percentiles_s.get(_STANDS_FOR.get(name, "")):
+            continue  # the same numbers under another name
         if found is not None and found.count:
             table.add_row(label, f"{found.count:,}", *_values(found))
     return table

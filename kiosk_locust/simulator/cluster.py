@@ -287,6 +287,7 @@ class Cluster:
 
     def _pack_if_ready(self, archive: ZipJob, now: float) -> None:
         if archive.is_ready_to_pack:
+            archive.packing_at = now
             self._agenda.at(now + archive.cleanup_s, partial(self._pack, archive))
 
     def _pack(self, archive: ZipJob, now: float) -> None:

@@ -113,6 +113,8 @@ class Life(NamedTuple):
 
     ``started_at`` is when the consumer that works on it now, or finished it, took it from the
     queue; ``first_started_at`` when the first one did, which is another moment where that one died.
+    Of a ZIP: ``unpacked_at`` is when all its children were there, ``packing_at`` when a consumer
+    saw that they had ended and began to pack.
     """
 
     created_at: float
@@ -122,6 +124,8 @@ class Life(NamedTuple):
     images_failed: int
     first_started_at: float | None = None
     interruptions: int = 0
+    unpacked_at: float | None = None
+    packing_at: float | None = None
 
 
 def name_of_child(number: int) -> str:

@@ -28,8 +28,8 @@ class ZipJob:
 
     __slots__ = (
         "children", "cleanup_s", "consumer", "created_at", "done", "done_at", "expires_at",
-        "failed", "failed_at", "form", "gone", "images", "key", "number", "picked_at", "stuck",
-        "tells_finish", "touched_at", "waiting_at",
+        "failed", "failed_at", "form", "gone", "images", "inflated", "key", "number", "packing_at",
+        "picked_at", "stuck", "tells_finish", "touched_at", "waiting_at",
     )  # fmt: skip
 
     def __init__(self, key: str, number: int, form: Submission, created_at: float) -> None:
@@ -42,6 +42,8 @@ class ZipJob:
         self.children: list[ImageJob] = []
         self.done: list[ImageJob] = []  # in the order in which they ended
         self.failed: list[ImageJob] = []
+        self.inflated = 2  # how many more the last look that found an end took for ended
+        self.packing_at: float | None = None
         self.picked_at: float | None = None
         self.touched_at = created_at
         self.waiting_at: float | None = None
@@ -57,6 +59,7 @@ class ZipJob:
         """A child has ended at ``now``; one whose key the lists cannot carry is never seen so."""
         if SEPARATOR in child.key:
             return
+        self.inflated = (not self.done) + (not self.failed)
         ended_well = child.status(now) == "done"
         (self.done if ended_well else self.failed).append(child)
         self.touched_at = now
@@ -79,7 +82,10 @@ class ZipJob:
         """What really became of it, by no skewed clock."""
         ended_at = self.done_at if self.failed_at is None else self.failed_at
         done, failed = len(self.done), len(self.failed)
-        return Life(self.created_at, self.picked_at, ended_at, done, failed)
+        return Life(
+            self.created_at, self.picked_at, ended_at, done, failed,
+            unpacked_at=self.waiting_at, packing_at=self.packing_at,
+        )  # fmt: skip
 
     def _seen_at(self, now: float) -> float:
         """When a consumer wrote last: a ZIP that waits is looked at again and again."""
@@ -111,23 +117,38 @@ class ZipJob:
             if self.tells_finish:
                 found["finished_at"] = consumer_time(self.failed_at + skew_s)
         if self.waiting_at is not None:
-            found |= self._progress(self.waiting_at - self.picked_at)
+            found |= self._lists(self.waiting_at - self.picked_at, now)
             if self.stuck:  # the consumer looks again and again
                 found |= self._stuck_lists() | {"updated_at": consumer_time(now + skew_s)}
         if self.done_at is not None:
             found |= self._summary(self.done_at, settings)
         return found
 
-    def _progress(self, unpacking_s: float) -> dict[str, str]:
+    def _lists(self, unpacking_s: float, now: float) -> dict[str, str]:
         ended = len(self.done) + len(self.failed)
         found = {
             "children": _joined(self.children),
             "children_upload_time": seconds(unpacking_s),
-            "progress": str(round(100 * ended / max(1, len(self.children)))),
+            "progress": str(self._progress(now)),
         }
         if ended or not self.children:  # written by the first look that finds it so
             found |= {"children:done": _joined(self.done), "children:failed": _joined(self.failed)}
         return found
+
+    def _progress(self, now: float) -> int:
+        """What the consumer takes for the share of children that ended, in percent.
+
+        It reads an empty list as one with an empty name in it, so that it counts one too many for
+        each list that was empty before its look: with 3 children it writes 0, 67, 100 at the end
+        of the first one, and 67 again.
+        """
+        ended = len(self.done) + len(self.failed)
+        began = self.waiting_at if self.waiting_at is not None else now
+        if not ended and now < began + LOOK_S:  # nobody has looked yet
+            return 0
+        is_fresh = ended and (now < self.touched_at + LOOK_S or self.done_at is not None)
+        inflated = self.inflated if is_fresh else (not self.done) + (not self.failed)
+        return min(100, round(100 * (ended + inflated) / max(1, len(self.children))))
 
     def _stuck_lists(self) -> dict[str, str]:
         """The lists where the last child's name has a comma: its key stands there in pieces."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust import definitions, schema
+from kiosk_locust import definitions, failures, schema, statements
 from kiosk_locust.absent import why_absent
 from kiosk_locust.cost.stored import Priced, RunCost
 from kiosk_locust.errors import LedgerError
@@ -80,7 +80,7 @@ def _fill(made: Path, found: Mapping[str, Any], name: str) -> None:
                 _attempts(job_number, job),
             )
             db.executemany(
-                "INSERT OR REPLACE INTO changes VALUES (?, ?, ?, ?, ?, ?)",
+                statements.CHANGE,
                 _changes(job_number, job),
             )
         for session in found.get("sessions") or []:
@@ -176,6 +176,10 @@ def _fields(job: Mapping[str, Any]) -> dict[str, str]:
         "created_at": job.get("created_at"),
         "finished_at": job.get("finished_at"),
     }
+    if images := job.get("failures"):
+        texts["failures"] = failures.encoded(
+            failures.FailedImage(image["name"], image["reason"]) for image in images
+        )
     texts |= _final_stamp(job)
     return {name: str(text) for name, text in (kept | texts).items() if text not in (None, "")}
 
@@ -199,7 +203,7 @@ def _changes(ticket_id: int, job: Mapping[str, Any]) -> Iterator[tuple[Any, ...]
     for change in job.get("status_changes") or []:
         yield (
             *(ticket_id, change["observed_at"], change["after"], change["status"]),
-            *(change.get("updated_at"), change.get("updated_by")),
+            *(change.get("updated_at"), change.get("updated_by"), change.get("phase")),
         )
 
 

@@ -19,7 +19,7 @@ from kiosk_locust.soundness import foreign
 from kiosk_locust.times import gather
 
 #: Lists of their own in the results file; here there is a line for each job.
-_LEFT_OUT = ("attempts", "status_changes")
+_LEFT_OUT = ("attempts", "status_changes", "stage_bounds_s", "failures")
 #: A spreadsheet takes a cell that begins so for a formula.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 

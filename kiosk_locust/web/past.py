@@ -135,6 +135,7 @@ def _picture(
         cost=_cost(run),
         configuration=shown_settings(run.options),
         judgement=run.judgement.as_json() if run.judgement and not is_on else None,
+        failed_images=() if is_on else tuple(summary.failures),
         by_job_type=summary.by_job_type if several(summary.by_job_type) else None,
     )
 

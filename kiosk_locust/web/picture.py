@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from kiosk_locust import definitions, units
+from kiosk_locust.failures import Group
 from kiosk_locust.percentiles import Percentiles
 from kiosk_locust.screen.closing import LABELS
 from kiosk_locust.web.spread import Spread
@@ -108,6 +109,7 @@ class Picture:
     judgement: Mapping[str, Any] | None = None  # verdict and thresholds; None: not yet
     by_job_type: Mapping[str, Any] | None = None  # where there are several; None: not yet
     never_begun: int = 0  # tickets of a run that was ended, of which nothing was sent
+    failed_images: tuple[Group, ...] = ()  # by reason; none while the run is on
     plateau: str = ""  # a sentence on it; empty while the run is on
     definitions_version: int = definitions.VERSION
 

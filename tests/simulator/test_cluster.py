@@ -245,7 +245,7 @@ def test_a_zip_is_unpacked_then_waits_then_ends() -> None:
     assert waiting["children_upload_time"] == "2.0"
     assert "children:done" not in waiting
     half = kiosk.read(key, START + 6.1)  # children began at 0.5, 1.0, 1.5, 2.0 and take 5 s
-    assert (half["status"], half["progress"]) == ("waiting", "50")
+    assert (half["status"], half["progress"]) == ("waiting", "75")  # as the real one, too much
     assert len(half["children:done"].split(",")) == 2
     assert half["children:failed"] == ""
     assert kiosk.status(key, START + 8.9) == "waiting"
@@ -257,6 +257,18 @@ def test_a_zip_is_unpacked_then_waits_then_ends() -> None:
     assert done["total_time"] == "5.0,5.0,5.0,5.0"
     assert done["download_time"] == "1.0,1.0,1.0,1.0"
     assert done["predict_retries"] == "0.0,0.0,0.0,0.0"
+
+
+def test_progress_is_inflated_and_goes_back_as_the_real_one() -> None:
+    """Measured of 3 children: 0, 67 with none ended, 100 with one ended, and 67 a look later."""
+    kiosk = cluster(images_per_zip=3, zip_image_s=0.5, jobs_per_gpu=1)
+    key = kiosk.submit(form("a.zip"), START)  # unpacked at 1.5, children end at 5.5, 10.5, 15.5
+    found = [
+        kiosk.read(key, START + at)["progress"] for at in (2.0, 3.0, 5.6, 7.0, 10.6, 12.0, 15.6)
+    ]
+    assert found == ["0", "67", "100", "67", "100", "100", "100"]
+    ended = kiosk.read(key, START + 15.7)
+    assert len(ended["children:done"].split(",")) == 3
 
 
 def test_children_are_hashes_of_their_own_with_pythons_form_of_time() -> None:

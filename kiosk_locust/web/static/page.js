@@ -100,6 +100,10 @@
       ? `Exact, by the nearest rank; version ${p.definitions_version} of the definitions.${p.cuts.length ? " Jobs of warm-up and cool-down are left out." : ""}`
       : "Within 0.1 % while the run goes on, by the Kiosk's stamps as they are: its clocks are set right at the end. Polling delay is left out. Exact in its results.";
     showJobTypes(p.by_job_type || {});
+    Tables.fill("failed-images", "Failed images, by reason",
+      [{ title: "reason" }, { title: "images", number: true }, { title: "jobs", number: true }, { title: "for example" }],
+      p.failed_images.map((group) => [group.reason, Text.grouped(group.images), Text.grouped(group.jobs), group.names.join(", ")]));
+    at("failed-images").hidden = p.failed_images.length === 0;
     at("no-failure").hidden = p.failures.length > 0;
     Tables.fill("failures", "Last failures, newest first",
       [{ title: "job" }, { title: "closed" }, { title: "outcome" }, { title: "reason" }, { title: "job id" }, { title: "output", link: true }],
