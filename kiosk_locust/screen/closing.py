@@ -117,7 +117,7 @@ def _counts(summary: Summary, run_name: str, encoding: str) -> PlainTable:
     table.add_row("jobs", f"{summary.tickets:,}: " + (", ".join(outcomes) or "none"))
     table.add_row("images", images)
     for text in _failures(summary):
-        table.add_row("failed", printable(text))
+        table.add_row("failed", text)
     table.add_row("in short", summary.headline)
     table.add_row("submitted", submitted)
     for name, text in _pace(summary):
