@@ -103,11 +103,20 @@ def attach() -> None:
     _attached.append(dotenv)
     _mistakes.extend(mistakes)
     os.environ.update(locusts_own(dotenv, os.environ))
+    if mistakes and _is_one_of_several():
+        _refuse(OptionsError(mistakes))
     locust_patches.apply()
     locust_patches.on_local_start(_on_local_start)
     locust_patches.on_given_up(_on_given_up)
     locust.events.init_command_line_parser.add_listener(_on_parser)
     locust.events.init.add_listener(_on_init)
+
+
+def _is_one_of_several() -> bool:
+    """Whether workers run beside this process, or it is one: these would look for a master."""
+    flags = [word.partition("=")[0] for word in sys.argv[1:]]
+    names = ("LOCUST_PROCESSES", "LOCUST_MODE_WORKER")
+    return bool({"--processes", "--worker"} & set(flags)) or any(map(os.environ.get, names))
 
 
 def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:

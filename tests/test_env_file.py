@@ -114,6 +114,13 @@ def test_check_asks_of_names_that_are_merely_near(tmp_path: Path) -> None:
     assert "did you mean UPDATE_INTERVAL?" in said
 
 
+def test_no_worker_is_left_looking_for_its_master(tmp_path: Path) -> None:
+    done = run_locust(tmp_path, "-u1", "--processes", "2", dotenv="COUNT: 3\n")
+    assert done.code == 2
+    assert done.output.count(".env, line 1: COUNT is followed by a colon") == 1
+    assert "master" not in done.output
+
+
 @pytest.mark.parametrize("headless", [True, False])
 def test_no_run_begins_and_no_page_is_served(tmp_path: Path, headless: bool) -> None:
     port = [] if headless else ["--web-port", "0"]
