@@ -9,6 +9,7 @@ import signal
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from time import monotonic
 from typing import TypeVar
 
 import gevent
@@ -52,6 +53,8 @@ T = TypeVar("T")
 
 #: How long a checkpoint at the end is waited for, and where a cluster is about to kill the process.
 CHECKPOINT_S, SIGTERM_CHECKPOINT_S = 60.0, 2.0
+#: The same where the one before it was waited for in vain.
+MUTE_CHECKPOINT_S = 5.0
 #: The same of the Kiosk's queues.
 LOOK_S, SIGTERM_LOOK_S = 5.0, 0.5
 #: A step that waits for others says so as often, in seconds.
@@ -114,6 +117,7 @@ class Finish:
         self._rows: tuple[Row, ...] = ()  # the judgement's thresholds
         self._reckoning: Reckoning | None = None  # shared by judgement, page and results
         self._told: Told | None = None
+        self._bucket_is_mute = False  # a checkpoint was waited for in vain
         self._has_results = False  # once this end has written them
         self._generator = generator
         self._aborted = aborted
@@ -260,8 +264,12 @@ class Finish:
             return
         was_terminated = self.run.ended_by == signal.SIGTERM.name
         within_s = SIGTERM_CHECKPOINT_S if was_terminated else CHECKPOINT_S
+        if self._bucket_is_mute:  # it did not take the one before
+            within_s = min(within_s, MUTE_CHECKPOINT_S)
+        began = monotonic()
         with _telling("the last checkpoint goes to the bucket"):
             self._checkpoints.last(within_s, self.run.given_up)
+        self._bucket_is_mute = monotonic() - began >= within_s
 
     def look_at_queues(self) -> None:
         """After an interruption, how much the Kiosk still has to do, where that can be known."""
