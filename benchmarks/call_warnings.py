@@ -67,7 +67,8 @@ def play(cell: str) -> tuple[str, ...]:
         run = Locust(
             *(folder, "--count", "40", "--start-delay", "1"),
             host=f"http://127.0.0.1:{proxy.port}",
-            **SETTINGS | {"FILE": _a_picture(folder), "UPLOAD": str(call == "upload").lower()},
+            **SETTINGS
+            | ({"UPLOAD": "true", "FILE": _a_picture(folder)} if call == "upload" else {}),
         )
         path = PATHS[call]
         wait_until(lambda: _count(kiosk, path) >= 3, 60, what=f"three of {path}")
