@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from kiosk_locust.calls.advice import cause_of, in_short
-from kiosk_locust.calls.alerts import AGAIN_S, MOST_LOGGED, Alerts
+from kiosk_locust.calls.alerts import AGAIN_S, MOST_LOGGED, Alerts, line
 from kiosk_locust.calls.trouble import Kind, State, Trouble
 from kiosk_locust.errors import (
     BadAnswer,
@@ -21,6 +23,8 @@ from kiosk_locust.errors import (
     ServerFault,
     Unreachable,
 )
+from kiosk_locust.metrics import View
+from kiosk_locust.screen import progress
 from tests.clocks import ManualClock
 
 SENT = "POST http://h/api/predict answered 503"
@@ -165,3 +169,14 @@ def test_each_fault_has_a_likely_cause_with_what_to_look_at(
 ) -> None:
     assert cause in cause_of(kind, error)
     assert short in in_short(error)
+
+
+VIEW = View(5, 0, 5, {}, {}, 0, 0, 12.0, 0.0, None, ())
+
+
+def test_the_progress_has_it_in_the_log_and_on_a_terminal() -> None:
+    said = line(FAILING, 112.0)
+    assert progress.line(VIEW, "", [said]).endswith(f"; {said}")
+    console = Console(width=100, file=io.StringIO(), record=True)
+    console.print(progress.picture(VIEW, alerts=[said]))
+    assert said in console.export_text()
