@@ -89,8 +89,9 @@ def _ask_all(options: Options, known: Secrets, say: Callable[[str], None]) -> bo
 def _kiosk(options: Options) -> Answer:
     if options.host is None:
         return "no host is set, so a simulated one will be started"
-    check_host(options, [request_from(options, Ticket(0, 1, 0, None, options.file))])
-    return f"{options.host} answers, and takes {options.job_type} jobs"
+    warnings = check_host(options, [request_from(options, Ticket(0, 1, 0, None, options.file))])
+    answer = f"{options.host} answers, and takes {options.job_type} jobs"
+    return "; ".join((answer, *warnings))
 
 
 def _form(options: Options) -> Answer:
