@@ -22,6 +22,8 @@ from kiosk_locust.cost.source import Asked, Source, default_source
 from kiosk_locust.errors import KioskLocustError, OptionsError, PreflightError
 from kiosk_locust.formcheck import form_troubles
 from kiosk_locust.idle import Looker
+from kiosk_locust.inputs.remarks import Remark, in_words, reasons
+from kiosk_locust.inputs.scanning import scan
 from kiosk_locust.options import Options, resolve
 from kiosk_locust.preflight import check_host
 from kiosk_locust.record import Ticket
@@ -50,7 +52,8 @@ def main(arguments: list[str]) -> int:
         dotenv = read_dotenv()
         os.environ.update(locusts_own(dotenv, os.environ))
         layers = commandline.read(arguments, os.environ, dotenv)
-        resolved = resolve(layers, headless=True, rng=random.Random())
+        find = partial(scan, say=say)
+        resolved = resolve(layers, headless=True, rng=random.Random(), find=find)
         known = secrets(os.environ, dotenv)
     except OptionsError as error:
         say(f"settings: {error}")
@@ -59,6 +62,12 @@ def main(arguments: list[str]) -> int:
         say(f"settings: {notice}")
     for line in exposure.warnings(os.environ, dotenv, Path(DOTENV), known):
         say(f"settings: {line}")
+    remarks: dict[str, tuple[Remark, ...]] = {
+        "skipped": resolved.skipped, "taken in doubt": resolved.doubts
+    }  # fmt: skip
+    for what, files in remarks.items():
+        if files:
+            say(f"files: {len(files):,} {what} ({in_words(reasons(files))})")
     say("settings: no mistakes")
     return 0 if _ask_all(resolved.options, known, say) else 2
 

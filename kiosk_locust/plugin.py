@@ -56,7 +56,8 @@ from kiosk_locust.errors import (
     OptionsError,
     PreflightError,
 )
-from kiosk_locust.inputs.finding import tell_skipped
+from kiosk_locust.inputs.remarks import tell_doubts, tell_skipped
+from kiosk_locust.inputs.scanning import Scans
 from kiosk_locust.locust_patches import SafeLocalRunner, SafeWorkerRunner
 from kiosk_locust.logfile import close_log, open_log
 from kiosk_locust.options import Options, draft, resolve
@@ -203,6 +204,7 @@ class Plugin:
         self._refusal = ""  # why the last run did not start
         self._site: Site | None = None
         self._scraped = Scraped()
+        self._scans = Scans()
         self._ending: gevent.Greenlet | None = None
         self._earlier: list[tuple[ActiveRun, gevent.Greenlet]] = []  # runs that still end
         self._log: logging.Handler | None = None
@@ -233,7 +235,11 @@ class Plugin:
             options = self._resolve(self._given, tell=False)
         else:
             options = draft(
-                self._given, class_host=self._class_host, headless=False, rng=self._rng
+                self._given,
+                class_host=self._class_host,
+                headless=False,
+                rng=self._rng,
+                find=self._scans.anew,
             ).options
         self._shown = commandline.prefill(self._parsed, self._in_force(self._given), options)
         if self._web_ui is not None or not self._is_library:
@@ -335,9 +341,11 @@ class Plugin:
             headless=self._headless,
             rng=self._rng,
             planned=self._resumption.found if self._resumption else None,
+            find=self._scans.kept if tell else self._scans.anew,
         )
         if tell:
             tell_skipped(resolved.skipped)
+            tell_doubts(resolved.doubts)
             for notice in resolved.notices:
                 logger.warning("%s", notice)
         if self._resumption:

@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from kiosk_locust.consumer.archive import child_name, children
 from kiosk_locust.consumer.arrays import JPEG, PNG, TIFFS, Array, array_of, is_for_tifffile
-from kiosk_locust.consumer.forms import TRACKS
+from kiosk_locust.consumer.tracks import TRACKS
 
 #: So many files are remembered: a benchmark names one again and again.
 REMEMBERED = 256
