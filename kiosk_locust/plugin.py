@@ -56,7 +56,7 @@ from kiosk_locust.errors import (
     OptionsError,
     PreflightError,
 )
-from kiosk_locust.inputs.remarks import tell_doubts, tell_skipped
+from kiosk_locust.inputs.remarks import Tally, reasons, tell_doubts, tell_skipped
 from kiosk_locust.inputs.scanning import Scans
 from kiosk_locust.locust_patches import SafeLocalRunner, SafeWorkerRunner
 from kiosk_locust.logfile import close_log, open_log
@@ -205,6 +205,7 @@ class Plugin:
         self._site: Site | None = None
         self._scraped = Scraped()
         self._scans = Scans()
+        self._tally = Tally()
         self._ending: gevent.Greenlet | None = None
         self._earlier: list[tuple[ActiveRun, gevent.Greenlet]] = []  # runs that still end
         self._log: logging.Handler | None = None
@@ -346,6 +347,11 @@ class Plugin:
         if tell:
             tell_skipped(resolved.skipped)
             tell_doubts(resolved.doubts)
+            self._tally = Tally(
+                len(resolved.options.transfers.inputs),
+                reasons(resolved.skipped),
+                reasons(resolved.doubts),
+            )
             for notice in resolved.notices:
                 logger.warning("%s", notice)
         if self._resumption:
@@ -414,6 +420,7 @@ class Plugin:
             secrets=self._secrets,
             is_ended=lambda: self._signals.first is not None,
             may_be_resumed=resuming.is_asked_for(self._given),
+            tally=self._tally,
         )
         RUNS[self._environment] = active.open(self._first(options))
         self._active = active

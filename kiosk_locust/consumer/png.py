@@ -108,8 +108,9 @@ def _unpacked(file: BinaryIO, pieces: list[tuple[int, int]], enough: int) -> int
     try:
         for at, length in pieces:
             file.seek(at)
-            while length > 0 and total < enough and (packed := file.read(min(length, 65536))):
-                length -= len(packed)
+            left = length
+            while left > 0 and total < enough and (packed := file.read(min(left, 65536))):
+                left -= len(packed)
                 while packed and total < enough:
                     total += len(unpacker.decompress(packed, _PIECE_BYTES))
                     packed = unpacker.unconsumed_tail

@@ -177,9 +177,7 @@ def _header(file: BinaryIO) -> tuple[_Layout | None, int]:
     return None, 0
 
 
-def _directory(
-    file: BinaryIO, layout: _Layout, at: int
-) -> tuple[dict[int, _Field], int | None]:
+def _directory(file: BinaryIO, layout: _Layout, at: int) -> tuple[dict[int, _Field], int | None]:
     """The fields of the directory at ``at``, and where the next one is; 0: nowhere.
 
     None: the file ends before it says so. Raises struct.error where it ends within the fields.
@@ -190,7 +188,7 @@ def _directory(
         raise struct.error("so many fields has no image")
     entry = struct.Struct(layout.order + layout.entry)
     data = file.read(count * entry.size + layout.offset_bytes)
-    fields = {}
+    fields: dict[int, _Field] = {}
     for number in range(count):
         tag, kind, values, inline = entry.unpack_from(data, number * entry.size)
         fields.setdefault(tag, _Field(kind, values, inline))

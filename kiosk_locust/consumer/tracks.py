@@ -42,4 +42,4 @@ def track_verdict(file: BinaryIO, size: int) -> Verdict:
     missing = [name for name in _NEEDED if name not in names]
     if not missing:
         return WHOLE
-    return Verdict(f"is a track file without {' and '.join(missing)}, which caliban reads")
+    return Verdict(doubt=f"is a track file without {' and '.join(missing)}, which caliban reads")

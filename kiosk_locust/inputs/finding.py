@@ -111,9 +111,7 @@ def find(path: Path, rules: Rules | None = None, progress: Progress | None = Non
     return Found(str(root), tuple(files), tuple(skipped), tuple(doubts))
 
 
-def _listed(
-    root: Path, rules: Rules, progress: Progress, skipped: list[Skipped]
-) -> Iterator[str]:
+def _listed(root: Path, rules: Rules, progress: Progress, skipped: list[Skipped]) -> Iterator[str]:
     """The paths below a folder, by their names; adds to ``skipped`` what is not entered."""
     for one in walk(root, follow_symlinks=rules.follow_symlinks):
         if isinstance(one, Skipped):
@@ -178,7 +176,9 @@ class _Looking:
         """Why a link is not followed; empty: it is, or the file is none."""
         if not file.is_symlink():
             return ""
+        if not file.exists():
+            return "is a link that leads nowhere"
         is_bound = not (self._is_named or self._rules.follow_symlinks)
         if is_bound and not file.resolve().is_relative_to(self._resolved):
             return "is a link that leads out of the folder (FOLLOW_SYMLINKS=true takes it)"
-        return "" if file.exists() else "is a link that leads nowhere"
+        return ""

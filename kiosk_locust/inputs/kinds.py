@@ -39,6 +39,8 @@ ZIP, EMPTY_ZIP = b"PK\x03\x04", b"PK\x05\x06"
 _BEGIN_BYTES = 18
 #: Of a ZIP's files that are not called like images so many are looked into, until one is an image.
 MOST_LOOKED_INTO = 10_000
+#: The same of a ZIP that is no file here, where each look is a request.
+MOST_ASKED_FOR = 100
 #: The arrays of so many of them are predicted, if they are no larger than so many bytes; others
 #: than images are passed over up to a number.
 MOST_ARRAYS, MOST_UNPACKED_BYTES, MOST_PASSED_OVER = 8, 64 * 1024 * 1024, 64
@@ -147,7 +149,8 @@ def _array_in(archive: zipfile.ZipFile) -> Array | None:
 def images_in_zip(file: BinaryIO) -> int | None:
     """How many images a ZIP has that is no file here, but can be sought in; None: it is none."""
     try:
-        return _look_into(file, arrays=False).images
+        look = _look_into(file, arrays=False, most=MOST_ASKED_FOR)
+        return None if look.doubt else look.images
     except (NoInput, OSError):
         return None
 
@@ -169,13 +172,16 @@ def _image_kind(begin: bytes) -> Kind | None:
     return None
 
 
-def _look_into(file: BinaryIO, *, arrays: bool = True) -> Look:
-    """A ZIP, with its number of jobs; raises NoInput unless one of them may be an image."""
+def _look_into(file: BinaryIO, *, arrays: bool = True, most: int = 0) -> Look:
+    """A ZIP, with its number of jobs; raises NoInput unless one of them may be an image.
+
+    At most ``most`` files that are not called like images are looked into; 0: MOST_LOOKED_INTO.
+    """
     file.seek(0)
     try:
         with zipfile.ZipFile(file) as archive:
             members = _children(archive)
-            doubt = _doubt_of_images(archive, members)
+            doubt = _doubt_of_images(archive, members, most or MOST_LOOKED_INTO)
             array = _array_in(archive) if arrays else None
             return Look(Kind.ZIP, len(members), array, doubt)
     except _DAMAGE as error:
@@ -205,16 +211,16 @@ def _children(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     return members
 
 
-def _doubt_of_images(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> str:
+def _doubt_of_images(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], most: int) -> str:
     """Why none of the members may be an image; raises NoInput where none is."""
     passed_over = 0
     for member in _likeliest(members):
         if _is_image(archive, member):
             return ""
         passed_over += not _is_called_like_an_image(member)
-        if passed_over == MOST_LOOKED_INTO:
+        if passed_over == most:
             break
-    if passed_over < MOST_LOOKED_INTO:
+    if passed_over < most:
         raise NoInput(
             f"is a ZIP without images (none of the {len(members):,} files in it that would become"
             " jobs is one)"

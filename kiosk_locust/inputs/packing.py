@@ -40,9 +40,9 @@ def unpack_fault(members: Iterable[zipfile.ZipInfo]) -> str:
     reasons = []
     if locked:
         reasons.append(f"{_some(locked, number)} a password: pack it again without one")
-    for method, packed in by_method.items():
+    for packing, packed in by_method.items():
         reasons.append(
-            f"{_some(packed, number, 'is', 'are')} packed by {method}: pack it again with Deflate,"
+            f"{_some(packed, number, 'is', 'are')} packed by {packing}: pack it again with Deflate,"
             " or without compression"
         )
     return f"is a ZIP that the Kiosk cannot unpack ({'; '.join(reasons)})" if reasons else ""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from kiosk_locust import units
 from kiosk_locust.excerpt import escaped
@@ -49,6 +51,46 @@ def reasons(remarks: Iterable[Remark]) -> dict[str, int]:
 def in_words(counts: dict[str, int]) -> str:
     """The reasons with their numbers, as in “3: it is empty; 1: it is hidden”."""
     return "; ".join(f"{number:,}: it {reason}" for reason, number in counts.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many files a run was made of and what was said of the others, by reason."""
+
+    files: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+    in_doubt: dict[str, int] = field(default_factory=dict)  # they are among ``files``
+
+    @property
+    def line(self) -> str:
+        """The number of files that made no job, and why; empty where all made one."""
+        number = sum(self.skipped.values())
+        if not number:
+            return ""
+        return f"skipped: {units.count(number, 'file')} made no job ({in_words(self.skipped)})"
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as JSON has it."""
+        return asdict(self)
+
+    def as_text(self) -> str:
+        """The same for a ledger; empty where nothing was said of any file."""
+        return json.dumps(self.as_json()) if self.skipped or self.in_doubt else ""
+
+    @classmethod
+    def from_text(cls, text: str) -> Tally | None:
+        """What ``as_text`` made; None where it is empty. Raises ValueError for what is none."""
+        if not text:
+            return None
+        values = json.loads(text)
+        is_one = isinstance(values, dict) and set(values) == {"files", "skipped", "in_doubt"}
+        if not is_one or not all(map(_is_counted, (values["skipped"], values["in_doubt"]))):
+            raise ValueError("no tally of files")
+        return cls(int(values["files"]), values["skipped"], values["in_doubt"])
+
+
+def _is_counted(values: object) -> bool:
+    return isinstance(values, dict) and all(isinstance(n, int) for n in values.values())
 
 
 def tell_skipped(skipped: Sequence[Skipped]) -> None:

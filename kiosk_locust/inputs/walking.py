@@ -39,7 +39,7 @@ def walk(root: Path, *, follow_symlinks: bool) -> Iterator[str | Skipped]:
             yield Skipped(os.path.relpath(folder, root), f"cannot be read ({error.strerror})")
             continue
         for entry in listed:
-            if not entry.is_dir():
+            if not _is_folder(entry):
                 yield os.path.relpath(entry.path, root)
             elif entry.name.startswith("."):
                 yield Skipped(os.path.relpath(entry.path, root), "is hidden")
@@ -52,6 +52,13 @@ def walk(root: Path, *, follow_symlinks: bool) -> Iterator[str | Skipped]:
             else:
                 advice = "is a link to a folder (FOLLOW_SYMLINKS=true enters it)"
                 yield Skipped(os.path.relpath(entry.path, root), advice)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _enter(link: str, entered: set[_Identity]) -> str:

@@ -64,7 +64,10 @@ def disagreements(
     data = make()
     whole = read(data)
     assert whole is not None, "the corpus is of valid files"
-    lengths = {*range(1, len(data), max(1, len(data) // CUTS)), *range(len(data) - LAST_BYTES, len(data) + 1)}
+    lengths = {
+        *range(1, len(data), max(1, len(data) // CUTS)),
+        *range(len(data) - LAST_BYTES, len(data) + 1),
+    }
     wrong = []
     for length in sorted(lengths):
         path.write_bytes(data[:length])
