@@ -150,9 +150,9 @@ def images_in_zip(file: BinaryIO) -> int | None:
     """How many images a ZIP has that is no file here, but can be sought in; None: it is none."""
     try:
         look = _look_into(file, arrays=False, most=MOST_ASKED_FOR)
-        return None if look.doubt else look.images
     except (NoInput, OSError):
         return None
+    return None if look.doubt else look.images
 
 
 def _image_kind(begin: bytes) -> Kind | None:

@@ -58,6 +58,8 @@ class Reader:
                 image = _image(file, size, path.name)
                 is_zip = zipfile.is_zipfile(file)
             return Contents(image, _children(path) if is_zip else None)
+        except (RuntimeError, NotImplementedError, zipfile.BadZipFile):
+            return Contents(image, None)  # zipfile cannot unpack it: a password, a method
         except OSError:
             return None
 
