@@ -30,6 +30,7 @@ from kiosk_locust.gate import Gate
 from kiosk_locust.generator import GeneratorWatch, Others
 from kiosk_locust.http.exchange import RequestSample
 from kiosk_locust.idle import Looker
+from kiosk_locust.inputs.remarks import Tally
 from kiosk_locust.keeping import Keeping
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.masterrun import MasterRun
@@ -67,7 +68,8 @@ class ActiveRun:
     the interrupted run to go on with, in whose ledger everything then goes. ``mix`` has the user
     classes that share the tickets. ``secrets`` are for
     asking what the run cost. ``is_ended`` tells whether somebody ends it before it is on;
-    ``may_be_resumed`` says that somebody counts on going on with it elsewhere.
+    ``may_be_resumed`` says that somebody counts on going on with it elsewhere; ``tally`` counts
+    the files that a new run was made of.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class ActiveRun:
         secrets: Secrets | None = None,
         is_ended: Callable[[], bool] = lambda: False,
         may_be_resumed: bool = False,
+        tally: Tally | None = None,
     ) -> None:
         self.options = options
         self._mix = mix
@@ -99,7 +102,13 @@ class ActiveRun:
         self.generator = GeneratorWatch(options, self._clock, "master" if is_master else "run")
         self.aborted = ""  # the threshold that was missed, where that ended the run
         self._run_ledger = RunLedger(
-            options, resumed, self._started_at, self._clock.now, self._ledger_failed, mix=mix
+            options,
+            resumed,
+            self._started_at,
+            self._clock.now,
+            self._ledger_failed,
+            mix=mix,
+            tally=tally,
         )
         self._contact = Contact(options, self._clock, self._on_request)
         self._alerts = Alerts(self._troubles, self._clock)

@@ -23,6 +23,8 @@ from kiosk_locust.cost.source import Asked, Source, default_source
 from kiosk_locust.errors import KioskLocustError, OptionsError, PreflightError
 from kiosk_locust.formcheck import form_troubles
 from kiosk_locust.idle import Looker
+from kiosk_locust.inputs.remarks import Remark, in_words, reasons
+from kiosk_locust.inputs.scanning import scan
 from kiosk_locust.options import Options, resolve
 from kiosk_locust.preflight import check_host
 from kiosk_locust.record import Ticket
@@ -51,7 +53,8 @@ def main(arguments: list[str]) -> int:
         dotenv, mistakes = parse_dotenv()
         os.environ.update(locusts_own(dotenv, os.environ))
         layers = commandline.read(arguments, os.environ, dotenv, mistakes)
-        resolved = resolve(layers, headless=True, rng=random.Random())
+        find = partial(scan, say=tell)
+        resolved = resolve(layers, headless=True, rng=random.Random(), find=find)
         known = secrets(os.environ, dotenv)
     except OptionsError as error:
         tell(f"settings: {error}")
@@ -61,6 +64,12 @@ def main(arguments: list[str]) -> int:
     exposed = exposure.warnings(os.environ, dotenv, Path(DOTENV), known)
     for line in (*lookalikes(dotenv, os.environ), *exposed):
         tell(f"settings: {line}")
+    remarks: dict[str, tuple[Remark, ...]] = {
+        "skipped": resolved.skipped, "taken in doubt": resolved.doubts
+    }  # fmt: skip
+    for what, files in remarks.items():
+        if files:
+            tell(f"files: {len(files):,} {what} ({in_words(reasons(files))})")
     tell("settings: no mistakes")
     return 0 if _ask_all(resolved.options, known, tell) else 2
 
@@ -96,8 +105,9 @@ def _ask_all(options: Options, known: Secrets, tell: Callable[[str], None]) -> b
 def _kiosk(options: Options) -> Answer:
     if options.host is None:
         return "no host is set, so a simulated one will be started"
-    check_host(options, [request_from(options, Ticket(0, 1, 0, None, options.file))])
-    return f"{options.host} answers, and takes {options.job_type} jobs"
+    warnings = check_host(options, [request_from(options, Ticket(0, 1, 0, None, options.file))])
+    answer = f"{options.host} answers, and takes {options.job_type} jobs"
+    return "; ".join((answer, *warnings))
 
 
 def _form(options: Options) -> Answer:

@@ -182,7 +182,7 @@ class Finish:
 
     def advice(self, run_name: str, *, simulated: bool) -> list[str]:
         """Where downloads are, how to go on with an interrupted run, what it left in the Kiosk."""
-        later = [*self._downloaded(run_name), *self._to_upload_later()]
+        later = [*self._skipped(), *self._downloaded(run_name), *self._to_upload_later()]
         if self.run.finished or simulated:
             return later
         words = list(self._leftover().lines())
@@ -214,6 +214,15 @@ class Finish:
                 return counted_a_job(db)
         except (LedgerError, sqlite3.Error):
             return None
+
+    def _skipped(self) -> list[str]:
+        """The files that made no job, which were told at the start: it may be long ago."""
+        try:
+            with opened(self._path) as db:
+                inputs = facts(db).inputs
+        except (LedgerError, sqlite3.Error):
+            return []
+        return [inputs.line] if inputs and inputs.line else []
 
     def _downloaded(self, run_name: str) -> list[str]:
         if self.summary is None or not self.summary.moved.downloads:

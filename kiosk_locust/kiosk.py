@@ -172,7 +172,10 @@ class Kiosk:
         return tuple(types)
 
     def models(self) -> dict[str, tuple[str, ...]]:
-        """The models in the Kiosk's bucket with their versions; none may mean: not known."""
+        """The models in the Kiosk's bucket with their versions; none: those are not known.
+
+        A frontend whose MODEL_PREFIX ends without a slash, as by default, lists empty names.
+        """
         exchange, answer = self._get("/api/models")
         models = answer.get("models")
         if not isinstance(models, dict) or not all(
@@ -180,7 +183,11 @@ class Kiosk:
             for versions in models.values()
         ):
             raise bad_answer(exchange, self._where(exchange), "no models with lists of versions")
-        return {name: tuple(map(str, versions)) for name, versions in models.items()}
+        return {
+            name: tuple(str(version) for version in versions if version != "")
+            for name, versions in models.items()
+            if name
+        }
 
     def health(self) -> None:
         """Ask the frontend whether it is there; returns if it says that it is.

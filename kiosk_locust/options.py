@@ -11,7 +11,9 @@ from typing import Any, Literal, cast
 
 from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.inputs.file import Kind
-from kiosk_locust.inputs.finding import Found, Skipped
+from kiosk_locust.inputs.finding import Found
+from kiosk_locust.inputs.remarks import Doubt, Skipped
+from kiosk_locust.inputs.scanning import Find, scan
 from kiosk_locust.settings import parsing
 from kiosk_locust.settings.cost import CostOptions, cost
 from kiosk_locust.settings.files import FilesOptions, files
@@ -117,6 +119,7 @@ class Resolved:
     notices: tuple[str, ...]
     sources: Mapping[str, str]
     skipped: tuple[Skipped, ...] = ()  # files that FILE holds, and that make no job
+    doubts: tuple[Doubt, ...] = ()  # files that make one, though the Kiosk may fail on them
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +136,17 @@ def resolve(
     headless: bool,
     rng: random.Random,
     planned: Found | None = None,
+    find: Find = scan,
 ) -> Resolved:
     """Make options of what was given; ``class_host`` is the ``host`` of the user class.
 
     ``headless`` means that no form will be filled in before the run; ``rng`` draws the seed of
-    random arrivals where none is given; ``planned`` are the files of a plan that is there already.
-    Raises OptionsError with all mistakes.
+    random arrivals where none is given; ``planned`` are the files of a plan that is there already,
+    and ``find`` looks for them where there is none. Raises OptionsError with all mistakes.
     """
-    drafted = draft(layers, class_host=class_host, headless=headless, rng=rng, planned=planned)
+    drafted = draft(
+        layers, class_host=class_host, headless=headless, rng=rng, planned=planned, find=find
+    )
     if drafted.mistakes:
         raise OptionsError(list(drafted.mistakes))
     return drafted
@@ -153,12 +159,13 @@ def draft(
     headless: bool,
     rng: random.Random,
     planned: Found | None = None,
+    find: Find = scan,
 ) -> Draft:
     """As `resolve`, but mistakes are returned: the start form may still mend them."""
     check = Checker(layers)
     where_to_ask = grafana(check)
     kiosk = target(check, class_host, file_is_local=is_uploading(check))
-    moved = transfers(check, kiosk.file, planned)
+    moved = transfers(check, kiosk.file, find, planned)
     one_each = moved.options.mode == "upload"
     files_found = len(moved.options.inputs) if one_each else None
     plan_ = plan(check, headless=headless, rng=rng, files=files_found)
@@ -237,7 +244,14 @@ def draft(
     )
     _check_resuming(check)
     _note_emptied_fields(check)
-    return Draft(drafted, tuple(check.notices), check.sources, moved.skipped, tuple(check.mistakes))
+    return Draft(
+        drafted,
+        tuple(check.notices),
+        check.sources,
+        moved.skipped,
+        moved.doubts,
+        tuple(check.mistakes),
+    )
 
 
 _log_level = parsing.choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -264,7 +278,7 @@ def _with_images(costs: CostOptions, moved: TransferOptions) -> CostOptions:
     if costs.images_per_job is not None or moved.mode == "upload" or not moved.inputs:
         return costs
     (file,) = moved.inputs
-    if file.kind is not Kind.ZIP:
+    if file.kind is not Kind.ZIP or not file.images:
         return costs
     return dataclasses.replace(costs, images_per_job=file.images)
 

@@ -59,7 +59,8 @@ from kiosk_locust.errors import (
     OptionsError,
     PreflightError,
 )
-from kiosk_locust.inputs.finding import tell_skipped
+from kiosk_locust.inputs.remarks import Tally, reasons, tell_doubts, tell_skipped
+from kiosk_locust.inputs.scanning import Scans
 from kiosk_locust.locust_patches import SafeLocalRunner, SafeWorkerRunner
 from kiosk_locust.logfile import close_log, open_log
 from kiosk_locust.options import Options, draft, resolve
@@ -232,6 +233,8 @@ class Plugin:
         self._refusal = ""  # why the last run did not start
         self._site: Site | None = None
         self._scraped = Scraped()
+        self._scans = Scans()
+        self._tally = Tally()
         self._ending: gevent.Greenlet | None = None
         self._earlier: list[tuple[ActiveRun, gevent.Greenlet]] = []  # runs that still end
         self._log: logging.Handler | None = None
@@ -263,7 +266,11 @@ class Plugin:
             options = self._resolve(self._given, tell=False)
         else:
             options = draft(
-                self._given, class_host=self._class_host, headless=False, rng=self._rng
+                self._given,
+                class_host=self._class_host,
+                headless=False,
+                rng=self._rng,
+                find=self._scans.anew,
             ).options
         self._shown = commandline.prefill(self._parsed, self._in_force(self._given), options)
         if self._web_ui is not None or not self._is_library:
@@ -383,9 +390,16 @@ class Plugin:
             headless=self._headless,
             rng=self._rng,
             planned=self._resumption.found if self._resumption else None,
+            find=self._scans.kept if tell else self._scans.anew,
         )
         if tell:
             tell_skipped(resolved.skipped)
+            tell_doubts(resolved.doubts)
+            self._tally = Tally(
+                len(resolved.options.transfers.inputs),
+                reasons(resolved.skipped),
+                reasons(resolved.doubts),
+            )
             for notice in resolved.notices:
                 logger.warning("%s", notice)
         if self._resumption:
@@ -454,6 +468,7 @@ class Plugin:
             secrets=self._secrets,
             is_ended=lambda: self._signals.first is not None,
             may_be_resumed=resuming.is_asked_for(self._given),
+            tally=self._tally,
         )
         RUNS[self._environment] = active.open(self._first(options))
         self._active = active

@@ -116,22 +116,27 @@ def check_kiosk(
     return _check_model(kiosk, model_name, model_version) if model_name else []
 
 
-def check_host(options: Options, requests: Iterable[JobRequest]) -> None:
-    """Ask the Kiosk of ``options`` whether it is there and can run ``requests``.
+def check_host(options: Options, requests: Iterable[JobRequest]) -> list[str]:
+    """Ask the Kiosk of ``options`` whether it is there and can run ``requests``; return warnings.
 
     For somebody who waits at a form: it takes a few seconds at most. Nothing is asked where no
     host is set. Raises PreflightError.
     """
     if options.host is None:
-        return
+        return []
     limit_s = min(ASK_S, options.request_timeout_s)
     base_url = find_base_url(options.host, request_timeout_s=limit_s, patience_s=ASK_S / 2)
     transport = Transport(base_url, pool_size=1, request_timeout_s=limit_s, clock=SystemClock())
     try:
-        for job_type, model, version in sorted(
-            {(r.job_type, r.model_name, r.model_version) for r in requests}
-        ):
-            check_kiosk(Kiosk(transport), job_type, model, version, patience_s=ASK_S / 2)
+        return [
+            warning
+            for job_type, model, version in sorted(
+                {(r.job_type, r.model_name, r.model_version) for r in requests}
+            )
+            for warning in check_kiosk(
+                Kiosk(transport), job_type, model, version, patience_s=ASK_S / 2
+            )
+        ]
     finally:
         transport.close()
 
@@ -166,7 +171,13 @@ def _check_model(kiosk: Kiosk, name: str, version: str) -> list[str]:
     if name not in models:
         raise PreflightError(f"MODEL {name!r}: {where} has no such model; it has {_listed(models)}")
     versions = models[name]
-    if version and versions and version not in versions:
+    if version and not versions:
+        return [
+            f"MODEL {name + ':' + version!r}: {where} has the model, and lists no versions of it,"
+            " so the version could not be checked (its frontend lists them where its MODEL_PREFIX"
+            " ends with a slash); the run goes on"
+        ]
+    if version and version not in versions:
         raise PreflightError(
             f"MODEL {name + ':' + version!r}: {where} has no such version of it; it has"
             f" {_listed(versions)}"

@@ -16,6 +16,7 @@ from kiosk_locust.absent import why_absent
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.inputs.file import InputFile
+from kiosk_locust.inputs.remarks import Tally
 from kiosk_locust.mix import Mix
 from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.quality.processes import Generator
@@ -48,6 +49,7 @@ class Facts:
     generator: Generator | None = None
     earlier_generator: Generator | None = None  # of the sessions before the one that is on
     user_classes: tuple[tuple[str, int], ...] = ()  # with their parts; () of an older ledger
+    inputs: Tally | None = None  # None: nothing was said of any file
     definitions_version: int | None = None  # of what the ledger keeps; None: from before them
     embedded: bool = False  # on a simulated Kiosk that ended with the run's process
     earlier_results: tuple[str, ...] = ()  # names that files had before the run was resumed
@@ -165,6 +167,7 @@ def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
         generator=_generator(meta.get("generator")),
         earlier_generator=_generator(meta.get("earlier_generator")),
         user_classes=Mix.from_text(meta.get("user_classes") or "[]", 0).parts,
+        inputs=Tally.from_text(meta.get("inputs", "")),
         definitions_version=definitions.of_text(meta.get(definitions.KEY)),
         earlier_results=tuple(map(str, json.loads(meta.get("earlier_results") or "[]"))),
     )

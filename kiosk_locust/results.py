@@ -213,6 +213,7 @@ def _head(
         "cost": run.cost.section(costed) if run.cost else None,
         "verdict": run.judgement.as_json() if run.judgement else None,
         "generator": run.generator.as_json() if run.generator else None,
+        "inputs": run.inputs.as_json() if run.inputs else None,
         "summary": summary.as_json(),
         "configuration": dict(run.options),
     }

@@ -16,6 +16,7 @@ import locust
 import kiosk_locust
 from kiosk_locust import definitions, names, results
 from kiosk_locust.errors import LedgerExistsError
+from kiosk_locust.inputs.remarks import Tally
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.mix import Mix
 from kiosk_locust.options import Options, options_as_json
@@ -47,9 +48,11 @@ class RunLedger:
         on_error: Callable[[Exception], None],
         *,
         mix: Mix,
+        tally: Tally | None = None,
     ) -> None:
         self._options = options
         self._mix = mix
+        self._tally = tally or Tally()
         self._resumed = resumed
         self._started_at = started_at
         self._now = now
@@ -143,4 +146,5 @@ class RunLedger:
             "started_at": repr(self._started_at),
             "finished": "false",
             definitions.KEY: str(definitions.VERSION),
+            "inputs": self._tally.as_text(),
         }

@@ -138,10 +138,37 @@ def test_an_unknown_version_is_told_with_the_known_ones() -> None:
         check_kiosk(kiosk, "segmentation", "Nuclear", "7")
 
 
-@pytest.mark.parametrize(("model", "version"), [("Nuclear", ""), ("Bare", "3")])
-def test_a_version_that_cannot_be_known_is_let_pass(model: str, version: str) -> None:
+def test_a_version_that_was_not_asked_for_is_not_looked_for() -> None:
     with RawServer(kiosk_with()) as server, client(server.url) as kiosk:
-        assert check_kiosk(kiosk, "segmentation", model, version) == []
+        assert check_kiosk(kiosk, "segmentation", "Nuclear", "") == []
+
+
+#: As the real frontend answers with its own default, MODEL_PREFIX=models.
+UNVERSIONED = json_answer({"models": {"Mesmer": [""], "Nuclear": ["", ""], "Bare": []}})
+
+
+@pytest.mark.parametrize("model", ["Mesmer", "Nuclear", "Bare"])
+def test_a_version_of_a_model_that_is_listed_without_any_is_taken_with_a_word(model: str) -> None:
+    with RawServer(kiosk_with(models=UNVERSIONED)) as server, client(server.url) as kiosk:
+        (warning,) = check_kiosk(kiosk, "segmentation", model, "3")
+    assert f"MODEL '{model}:3'" in warning
+    assert "could not be checked" in warning
+    assert "MODEL_PREFIX" in warning
+
+
+def test_an_unknown_model_is_refused_where_versions_are_not_known() -> None:
+    with (
+        RawServer(kiosk_with(models=UNVERSIONED)) as server,
+        client(server.url) as kiosk,
+        pytest.raises(PreflightError, match=r"no such model; it has 'Mesmer', 'Nuclear', 'Bare'"),
+    ):
+        check_kiosk(kiosk, "segmentation", "Other", "1")
+
+
+def test_a_list_of_nameless_models_means_unknown() -> None:
+    nameless = json_answer({"models": {"": [""]}})
+    with RawServer(kiosk_with(models=nameless)) as server, client(server.url) as kiosk:
+        assert check_kiosk(kiosk, "segmentation", "Nuclear", "1") == []
 
 
 def test_an_empty_list_of_models_means_unknown() -> None:

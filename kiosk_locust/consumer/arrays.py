@@ -18,19 +18,34 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
-from kiosk_locust.consumer.tiff import LENGTH, WIDTH, Directory, directories
+from kiosk_locust.consumer import png
+from kiosk_locust.consumer.jpeg import SAMPLES as JPEG_SAMPLES
+from kiosk_locust.consumer.jpeg import first_frame
+from kiosk_locust.consumer.segments import (
+    BITS,
+    COMPRESSION,
+    CUT,
+    DEPTH,
+    FORMAT,
+    PLANAR,
+    PREDICTOR,
+    ROWS,
+    SAMPLES,
+    TILE_LENGTH,
+    TILE_WIDTH,
+    Page,
+    page_verdict,
+    pillow_verdict,
+)
+from kiosk_locust.consumer.tiff import LENGTH, WIDTH, Chain, Directory
+from kiosk_locust.consumer.verdict import WHOLE, Verdict
 
-PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+PNG, JPEG = png.MAGIC, b"\xff\xd8\xff"
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 #: Names that ``get_image`` gives to tifffile, in lower case.
 TIFFFILE_SUFFIXES = (".tif", ".tiff")
-#: Samples of a PNG's pixel by its colour type; a palette's indices are one.
-_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_JPEG_SAMPLES = {1: 1, 3: 3, 4: 4}
 
-BITS, COMPRESSION, PHOTOMETRIC, DESCRIPTION = 258, 259, 262, 270
-SAMPLES, ROWS, PLANAR, SOFTWARE, PREDICTOR = 277, 278, 284, 305, 317
-SUBIFDS, EXTRA, FORMAT, DEPTH, TILE_WIDTH, TILE_LENGTH = 330, 338, 339, 32997, 322, 323
+PHOTOMETRIC, DESCRIPTION, SOFTWARE, EXTRA = 262, 270, 305, 338
 #: Two pages that agree in these are in one series of tifffile's, as ``TiffPage.hash`` has it.
 _ALIKE = (
     WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, ROWS, PLANAR, PREDICTOR, EXTRA, FORMAT,
@@ -43,6 +58,8 @@ _VENDOR_WORDS = re.compile(
     r"^(Aperio |state\.|DP |PerkinElmer-QPI|<\?xml[^>]*><PerkinElmer)"
     r"|scanimage\.SI|/scn>|</scn:scn>"
 )
+#: What begins the description of ImageJ's files.
+_IMAGEJ = ("ImageJ=", "SCIFIO=")
 #: (photometric, sample formats, bits) that Pillow opens whatever the byte order is.
 _PILLOW_TIFFS = {
     (0, (1,), (1,)), (1, (1,), (1,)), (0, (1,), (8,)), (1, (1,), (8,)), (1, (1,), (16,)),
@@ -95,15 +112,28 @@ def array_of(file: BinaryIO, size: int, name: str) -> Array | None:
     begin = file.read(8)
     try:
         if begin.startswith(TIFFS):
-            pages = _Pages(file, size)
-            return pages.by_tifffile() if is_for_tifffile(name) else pages.by_pillow()
+            return _Pages(file, size, by_tifffile=is_for_tifffile(name)).array()
         if is_for_tifffile(name):
             return None
         if begin == PNG:
-            return _pillow(*_png(file))
-        return _pillow(*jpeg_frame(file)) if begin.startswith(JPEG) else None
+            head = png.header(file)
+            return _pillow(head.width, head.height, head.samples) if head else None
+        frame = first_frame(file) if begin.startswith(JPEG) else None
+        if frame is None or frame.samples not in JPEG_SAMPLES:
+            return None
+        return _pillow(frame.width, frame.height or 1, frame.samples)  # 0: told after a scan
     except (struct.error, ValueError, OverflowError):
         return None
+
+
+def look_at_tiff(file: BinaryIO, size: int, name: str) -> tuple[Array | None, Verdict]:
+    """The array as `array_of` has it, and what speaks against the file for the same reader."""
+    pages = _Pages(file, size, by_tifffile=is_for_tifffile(name))
+    try:
+        array = pages.array()
+    except (struct.error, ValueError, OverflowError):
+        array = None
+    return array, pages.verdict()
 
 
 def _pillow(width: int, height: int, samples: int) -> Array | None:
@@ -112,61 +142,117 @@ def _pillow(width: int, height: int, samples: int) -> Array | None:
     return Array(Reader.PILLOW, "YXS", (height, width, samples))
 
 
-def _png(file: BinaryIO) -> tuple[int, int, int]:
-    """Width, height and samples a pixel, from the chunk that must come first."""
-    file.seek(len(PNG))
-    length, name, width, height, _, colour = struct.unpack(">I4sIIBB", file.read(18))
-    if (length, name) != (13, b"IHDR"):
-        return 0, 0, 0
-    return width, height, _PNG_SAMPLES.get(colour, 0)
-
-
-def jpeg_frame(file: BinaryIO) -> tuple[int, int, int]:
-    """Width, height and samples of a JPEG's first frame (SOF0 to SOF15); struct.error: cut off."""
-    file.seek(2)
-    while True:
-        mark, code = struct.unpack("BB", file.read(2))
-        while mark == code == 0xFF:  # fill bytes
-            (code,) = struct.unpack("B", file.read(1))
-        if mark != 0xFF or code in (0xD9, 0xDA):
-            return 0, 0, 0
-        if code == 0x01 or 0xD0 <= code <= 0xD7:  # these stand alone
-            continue
-        (length,) = struct.unpack(">H", file.read(2))
-        if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
-            _, height, width, samples = struct.unpack(">BHHB", file.read(6))
-            return width, height or 1, _JPEG_SAMPLES.get(samples, 0)  # 0: told after the first scan
-        file.seek(max(0, length - 2), 1)
-
-
 class _Pages:
-    """A TIFF's first page, and how many there are."""
+    """A TIFF's first page, how many there are, and what speaks against those that are read."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        pages = directories(file, size)
-        try:
-            self.first = next(pages)
-        except StopIteration:
-            raise ValueError("it has no page") from None
-        self.shape, self.axes = _page_shape(self.first)
-        alike = _alikeness(self.first)
-        self.number = self.alike = 1
-        for page in pages:
+    def __init__(self, file: BinaryIO, size: int, *, by_tifffile: bool) -> None:
+        self._size = size
+        self._by_tifffile = by_tifffile
+        self._chain = Chain(file, size)
+        self.number = self.alike = 0
+        self._page_verdict = WHOLE
+        look = page_verdict if by_tifffile else pillow_verdict
+        first: Directory | None = None
+        alike: tuple[tuple[int, ...], ...] = ()
+        for page in self._chain:
             self.number += 1
-            self.alike += _alikeness(page) == alike
+            if first is None:
+                first, alike = page, _alikeness(page)
+            elif not by_tifffile or _alikeness(page) != alike:
+                continue  # read by nobody
+            self.alike += 1
+            if not self._page_verdict.fault:
+                verdict = look(file, page, size)
+                self._page_verdict = verdict if any(verdict) else self._page_verdict
+        self._first = first
+        self.shape, self.axes = _page_shape(first) if first else ((), "")
+        self._end = Verdict(self._chain.fault, self._chain.doubt)
+        if self._end == CUT and self._by_tifffile and self._has_whole_stack():
+            self._end = Verdict(doubt="is a TIFF of which the last page directories were cut off")
+
+    @property
+    def first(self) -> Directory:
+        """The first page; raises ValueError where there is none."""
+        if self._first is None:
+            raise ValueError("it has no page")
+        return self._first
+
+    def array(self) -> Array | None:
+        """The array that the reader makes; None where it fails, or that is not known."""
+        if self._end.fault or self._first is None or min(self.shape) < 1:
+            return None
+        return self.by_tifffile() if self._by_tifffile else self.by_pillow()
+
+    def verdict(self) -> Verdict:
+        """What speaks against the file."""
+        if self._first is None or self._end.fault:
+            return self._end
+        verdict = self._page_verdict
+        if self._is_of_vendor(self.first.text(DESCRIPTION)):
+            if verdict.fault:
+                verdict = Verdict(doubt=f"{verdict.fault}, or is a microscope's own variant")
+        elif self._by_tifffile and not verdict.fault:
+            verdict = self._stack_verdict() or verdict
+        return Verdict(verdict.fault, verdict.doubt or self._end.doubt)
+
+    def _has_whole_stack(self) -> bool:
+        """Whether all planes that the first page tells of follow it, so tifffile needs no other."""
+        if self._first is None or min(self.shape) < 1 or (planes := self._planes()) <= 1:
+            return False
+        page = Page(self._first)
+        return page.is_final and page.offsets[0] + planes * page.bytes <= self._size
+
+    def _planes(self) -> int:
+        """The planes that tifffile counts by the first page's description; 1: it tells of none."""
+        description, plane = self.first.text(DESCRIPTION), math.prod(self.shape)
+        if shaped := _shaped_description(description):
+            total = math.prod(_sizes(shaped) or (0,))
+            return 1 if total % plane else max(1, total // plane)
+        if description.startswith(_IMAGEJ):
+            stack = self._imagej_stack(_imagej_words(description))
+            return stack[0] if stack else 1
+        return 1
+
+    def _stack_verdict(self) -> Verdict | None:
+        """What speaks against a stack of which the first page tells the planes."""
+        planes, page = self._planes(), Page(self.first)
+        if self.first.is_cut_off(DESCRIPTION):
+            return Verdict(doubt="is a TIFF whose description was cut off, which may name its axes")
+        if planes > self.number and self.number == 1 and page.is_contiguous and page.bytes:
+            here = (self._size - page.offsets[0]) // page.bytes
+            if here < planes:
+                return Verdict(f"{CUT.fault} (it tells of {planes:,} planes and has {here:,})")
+            return None
+        told = planes
+        if self.first.text(DESCRIPTION).startswith(_IMAGEJ):
+            words = _imagej_words(self.first.text(DESCRIPTION))
+            told = max(planes, int(words.get("images", 1)))
+        if told <= self.number or told <= planes <= self.number:
+            return None
+        return Verdict(
+            doubt=f"is a TIFF that tells of {told:,} planes, of which the Kiosk reads"
+            f" {max(planes if page.is_contiguous else 1, self.number):,}"
+        )
+
+    def _is_of_vendor(self, description: str) -> bool:
+        """Whether tifffile has rules of its own for the file."""
+        software = self.first.text(SOFTWARE)
+        return (
+            any(tag in self.first for tag in _VENDORS)
+            or software.startswith(("SI.", "PerkinElmer-QPI"))
+            or _VENDOR_WORDS.search(description) is not None
+        )
 
     def by_tifffile(self) -> Array | None:
         """The first series, as tifffile takes the pages together."""
-        description, software = self.first.text(DESCRIPTION), self.first.text(SOFTWARE)
-        if any(tag in self.first for tag in _VENDORS) or software.startswith("SI."):
-            return None
-        if _VENDOR_WORDS.search(description) or software.startswith("PerkinElmer-QPI"):
+        description = self.first.text(DESCRIPTION)
+        if self._is_of_vendor(description):
             return None
         if shaped := _shaped_description(description):
             return self._shaped(shaped)
         if description[-10:].strip().endswith("OME>") and (ome := self._ome(description)):
             return ome
-        if description.startswith(("ImageJ=", "SCIFIO=")):
+        if description.startswith(_IMAGEJ):
             return self._imagej(description)
         return self._series((self.alike, *self.shape), "I" + self.axes)
 
@@ -176,7 +262,9 @@ class _Pages:
         bits = first.numbers(BITS) or (1,)
         formats = tuple(sorted(set(first.numbers(FORMAT) or (1,))))
         key = (first.number(PHOTOMETRIC, 0), formats, bits)
-        if self.number > 1 or key not in _PILLOW_TIFFS or first.number(PLANAR, 1) != 1:
+        if key not in _PILLOW_TIFFS or first.number(PLANAR, 1) != 1:
+            return None
+        if self.number > 1 or self._planes() > 1 or first.number(DEPTH, 1) > 1:
             return None
         if first.number(COMPRESSION, 1) not in _PILLOW_COMPRESSIONS:
             return None
@@ -196,11 +284,8 @@ class _Pages:
 
     def _shaped(self, described: dict[str, object]) -> Array | None:
         """What tifffile itself has written: the shape stands there, dimensions of 1 included."""
-        sizes = described.get("shape")
-        if not isinstance(sizes, list) or not all(isinstance(n, int) and n > 0 for n in sizes):
-            return None
-        shape, axes = tuple(sizes), described.get("axes")
-        if math.prod(shape) % math.prod(self.shape):
+        shape, axes = _sizes(described), described.get("axes")
+        if shape is None or math.prod(shape) % math.prod(self.shape):
             return None
         if isinstance(axes, str) and len(axes) == len(shape) and axes.isupper():
             return Array(Reader.TIFFFILE, axes, shape)
@@ -211,24 +296,31 @@ class _Pages:
 
     def _imagej(self, description: str) -> Array | None:
         """ImageJ's stacks: frames, slices and channels are told in words."""
-        found = dict(re.findall(r"^(\w+)=(\d{1,9})\s*$", description, re.MULTILINE))
-        sizes = {name: int(found.get(name, 1)) for name in ("frames", "slices", "channels")}
-        images, channels = int(found.get("images", 1)), sizes["channels"]
-        if min(images, *sizes.values()) < 1 or re.search("^order=(?!czt)", description, re.M):
+        words = _imagej_words(description)
+        stack = self._imagej_stack(words)
+        if stack is None or re.search("^order=(?!czt)", description, re.M):
             return None
-        planes = sizes["frames"] * sizes["slices"]
-        samples = self.shape[0] if self.axes.startswith("S") else 1
-        if channels == 1 or (samples > 1 and samples == channels):
-            images, channels = planes, 1
-        elif images == planes and self.axes.endswith("S") and self.shape[-1] == channels:
-            channels = 1
-        else:
-            images = planes * channels
+        images, channels = stack
+        sizes = {name: int(words.get(name, 1)) for name in ("frames", "slices")}
         if images == 1 and self.number > 1:
             images = self.number
         shape = (sizes["frames"], sizes["slices"], channels)
         more = images // math.prod(shape)
         return self._series((more, *shape, *self.shape), "ITZC" + self.axes)
+
+    def _imagej_stack(self, words: dict[str, str]) -> tuple[int, int] | None:
+        """The planes that tifffile counts, and the channels among them; None: in no way."""
+        counts = ("frames", "slices", "channels", "images")
+        frames, slices, channels, images = (int(words.get(name, 1)) for name in counts)
+        if min(frames, slices, channels, images) < 1:
+            return None
+        planes = frames * slices
+        samples = self.shape[0] if self.axes.startswith("S") else 1
+        if channels == 1 or (samples > 1 and samples == channels):
+            return planes, 1
+        if images == planes and self.axes.endswith("S") and self.shape[-1] == channels:
+            return images, 1
+        return planes * channels, channels
 
     def _ome(self, description: str) -> Array | None:
         """The first image of OME-XML; None where it does not say its sizes."""
@@ -261,13 +353,24 @@ def _page_shape(page: Directory) -> tuple[tuple[int, ...], str]:
         is_planar = page.number(PLANAR, 1) == 2
         shape = [samples, *shape] if is_planar else [*shape, samples]
         axes = "S" + axes if is_planar else axes + "S"
-    if min(shape) < 1:
-        raise ValueError("the page has no extent")
     return tuple(shape), axes
 
 
 def _alikeness(page: Directory) -> tuple[tuple[int, ...], ...]:
     return tuple(page.numbers(tag) for tag in _ALIKE)
+
+
+def _imagej_words(description: str) -> dict[str, str]:
+    """The numbers of ImageJ's description, such as ``images=3``."""
+    return dict(re.findall(r"^(\w+)=(\d{1,9})\s*$", description, re.MULTILINE))
+
+
+def _sizes(described: dict[str, object]) -> tuple[int, ...] | None:
+    """The shape that tifffile has written; None where it is none."""
+    sizes = described.get("shape")
+    if not isinstance(sizes, list) or not all(isinstance(n, int) and n > 0 for n in sizes):
+        return None
+    return tuple(sizes)
 
 
 def _shaped_description(text: str) -> dict[str, object] | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from kiosk_locust.consumer.arrays import Array, is_for_tifffile
+from kiosk_locust.consumer.tracks import TRACKS
 
 #: Stands for the value that the job type and the file need.
 AUTO = "auto"
@@ -28,7 +29,6 @@ SEGMENTATION, MESMER, POLARIS, SPOT, CALIBAN = (
 SEGMENTATION_TYPES = ("none", "tissue", "cell culture")
 #: Lower case alone: ``_load_data`` compares so, though ``is_valid_hash`` does not.
 CALIBAN_SUFFIXES = (".tif", ".tiff", ".trk", ".trks")
-TRACKS = (".trk", ".trks")
 
 
 @dataclass(frozen=True, slots=True)

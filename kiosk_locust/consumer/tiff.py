@@ -1,8 +1,8 @@
-"""Whether a file is a whole TIFF, of any variant: both byte orders, classic and BigTIFF.
+"""The skeleton of a TIFF of any variant: both byte orders, classic and BigTIFF.
 
 By the TIFF 6.0 specification and the BigTIFF design: a header that points to a chain of
 directories, each a list of tagged fields. OME-TIFF, ImageJ's and other microscopes' files are
-such TIFFs; what is in their pixels does not matter here.
+such TIFFs.
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ _SIZES = {
     16: 8, 17: 8, 18: 8,
 }  # fmt: skip
 _ASCII = 2
-_INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+_INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 WIDTH, LENGTH = 256, 257
 STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES = 273, 279, 324, 325
-#: Fields from here on are whatever some program wanted them to be.
-FIRST_PRIVATE = 32768
 #: Directories beyond these are not looked at.
 MOST_PAGES = 100_000
 MOST_FIELDS = 4096
 MOST_STRIPS = 1_000_000
 #: OME-XML of a large plate has some megabytes.
 MOST_TEXT = 16 * 1024 * 1024
+_CLASSIC_BYTES = 2**32  # what a classic TIFF's offsets reach
 
 
 class _Layout(NamedTuple):
@@ -36,7 +35,11 @@ class _Layout(NamedTuple):
     order: str
     fields: str  # a directory's number of them
     offset: str
-    field_bytes: int
+    entry: str  # a field: tag, type, number of values, and these or where they are
+
+    @property
+    def offset_bytes(self) -> int:
+        return struct.calcsize("=" + self.offset)
 
     def read(self, file: BinaryIO, form: str) -> int:
         """One number; struct.error where the file ends before."""
@@ -48,24 +51,37 @@ class _Layout(NamedTuple):
 class _Field(NamedTuple):
     type: int
     values: int
-    at: int  # where its values are
+    inline: bytes  # the values, or where in the file they are
 
 
 class Directory:
     """The fields of one page; unreadable ones count as absent."""
 
-    def __init__(self, file: BinaryIO, layout: _Layout, fields: dict[int, _Field]) -> None:
+    def __init__(
+        self, file: BinaryIO, layout: _Layout, fields: dict[int, _Field], size: int
+    ) -> None:
         self._file = file
         self._layout = layout
         self._fields = fields
+        self._size = size
+        self._numbers: dict[int, tuple[int, ...]] = {}
         self.is_big_endian = layout.order == ">"
 
     def __contains__(self, tag: int) -> bool:
         return tag in self._fields
 
+    def is_cut_off(self, tag: int) -> bool:
+        """Whether there is such a field, and the file ends before its values do."""
+        field = self._fields.get(tag)
+        return field is not None and self._data(field) is None
+
     def numbers(self, tag: int) -> tuple[int, ...]:
-        """The whole numbers of a field; none where it is absent."""
-        return tuple(_values(self._file, self._layout, self._fields.get(tag)))
+        """The whole numbers of a field, MOST_STRIPS at most; none where it is absent."""
+        numbers = self._numbers.get(tag)
+        if numbers is None:
+            field = self._fields.get(tag)
+            numbers = self._numbers[tag] = self._integers(field) if field else ()
+        return numbers
 
     def number(self, tag: int, default: int) -> int:
         """The first of them."""
@@ -76,51 +92,83 @@ class Directory:
         field = self._fields.get(tag)
         if field is None or field.type != _ASCII:
             return ""
-        self._file.seek(field.at)
-        text = self._file.read(min(field.values, MOST_TEXT))
-        return text.rstrip(b"\0").decode("utf-8", "replace")
+        data = self._data(field, MOST_TEXT) or b""
+        return data.rstrip(b"\0").decode("utf-8", "replace")
+
+    def _integers(self, field: _Field) -> tuple[int, ...]:
+        form = _INTEGERS.get(field.type)
+        data = self._data(field, MOST_STRIPS * _SIZES.get(field.type, 1)) if form else None
+        if not form or data is None:
+            return ()
+        count = len(data) // _SIZES[field.type]
+        return struct.unpack_from(f"{self._layout.order}{count}{form}", data)
+
+    def _data(self, field: _Field, most: int = 0) -> bytes | None:
+        """The first bytes of a field's values; None where the file ends before they all do."""
+        length = field.values * _SIZES.get(field.type, 1)
+        if length <= len(field.inline):
+            return field.inline[:length]
+        (at,) = struct.unpack(self._layout.order + self._layout.offset, field.inline)
+        if at + length > self._size:
+            return None
+        self._file.seek(at)
+        return self._file.read(min(length, most))
 
 
-def directories(file: BinaryIO, size: int) -> Iterator[Directory]:
-    """The pages of a TIFF of ``size`` bytes, in their order; struct.error where it is damaged."""
-    layout, at = _header(file)
-    seen: set[int] = set()
-    while layout and at and at < size and at not in seen and len(seen) < MOST_PAGES:
-        seen.add(at)
-        fields, at = _directory(file, layout, at, size)
-        yield Directory(file, layout, fields)
+class Chain:
+    """The pages of a TIFF of ``size`` bytes, in their order, and how the chain of them ended.
 
+    ``fault`` and ``doubt`` count once all were iterated over, as in “a.tif is a TIFF …”.
+    """
 
-def tiff_fault(file: BinaryIO, size: int) -> str:
-    """What is wrong with a file of ``size`` bytes that begins as TIFFs do; empty: nothing."""
-    try:
-        return _fault(file, size)
-    except struct.error:
-        return "is a TIFF that was cut off"
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._size = size
+        self.fault = self.doubt = ""
 
+    def __iter__(self) -> Iterator[Directory]:
+        """Yield each page that can be read; raises nothing but OSError."""
+        try:
+            layout, at = _header(self._file)
+        except struct.error:
+            self.fault = "is a TIFF that was cut off"
+            return
+        if layout is None:
+            self.fault = "begins like a TIFF and is none"
+            return
+        seen: set[int] = set()
+        while at and len(seen) < MOST_PAGES and not self.fault:
+            if at in seen:
+                self.fault = "is a TIFF whose pages lead in a circle"
+                return
+            if at >= self._size:
+                self._is_cut(layout)
+                return
+            seen.add(at)
+            try:
+                fields, following = _directory(self._file, layout, at)
+            except struct.error:
+                self._is_cut(layout)
+                return
+            if following is None:
+                self.doubt = "is a TIFF that ends within its last directory"
+            yield Directory(self._file, layout, fields, self._size)
+            at = following or 0
+        if not seen:
+            self.fault = "is a TIFF without an image"
 
-def _fault(file: BinaryIO, size: int) -> str:
-    layout, at = _header(file)
-    if layout is None:
-        return "begins like a TIFF and is none"
-    pages: set[int] = set()
-    while at and len(pages) < MOST_PAGES:
-        if at in pages:
-            return "is a TIFF whose pages lead in a circle"
-        if at >= size:
-            return "is a TIFF that was cut off"
-        fields, following = _directory(file, layout, at, size)
-        if fault := _page_fault(file, layout, fields, size):
-            return fault
-        pages.add(at)
-        at = following
-    return "" if pages else "is a TIFF without an image"
+    def _is_cut(self, layout: _Layout) -> None:
+        """A page lies beyond the end of the file."""
+        if layout.offset == "I" and self._size > _CLASSIC_BYTES:
+            self.doubt = "is a TIFF that is larger than its page addresses can tell (4 GiB)"
+        else:
+            self.fault = "is a TIFF that was cut off"
 
 
 def _header(file: BinaryIO) -> tuple[_Layout | None, int]:
     file.seek(0)
     order = ">" if file.read(2) == b"MM" else "<"
-    classic, big = _Layout(order, "H", "I", 12), _Layout(order, "Q", "Q", 20)
+    classic, big = _Layout(order, "H", "I", "HHI4s"), _Layout(order, "Q", "Q", "HHQ8s")
     version = classic.read(file, "H")
     if version == 42:
         return classic, classic.read(file, "I")
@@ -129,51 +177,22 @@ def _header(file: BinaryIO) -> tuple[_Layout | None, int]:
     return None, 0
 
 
-def _directory(
-    file: BinaryIO, layout: _Layout, at: int, size: int
-) -> tuple[dict[int, _Field], int]:
-    """The fields of the directory at ``at``, and where the next one is; 0: nowhere."""
+def _directory(file: BinaryIO, layout: _Layout, at: int) -> tuple[dict[int, _Field], int | None]:
+    """The fields of the directory at ``at``, and where the next one is; 0: nowhere.
+
+    None: the file ends before it says so. Raises struct.error where it ends within the fields.
+    """
     file.seek(at)
     count = layout.read(file, layout.fields)
-    begin = file.tell()
     if count > MOST_FIELDS:
         raise struct.error("so many fields has no image")
-    fields = {}
+    entry = struct.Struct(layout.order + layout.entry)
+    data = file.read(count * entry.size + layout.offset_bytes)
+    fields: dict[int, _Field] = {}
     for number in range(count):
-        file.seek(begin + number * layout.field_bytes)
-        tag, kind = layout.read(file, "H"), layout.read(file, "H")
-        values = layout.read(file, layout.offset)
-        inline = file.tell()
-        where = inline
-        length = values * _SIZES.get(kind, 1)
-        if length > struct.calcsize("=" + layout.offset):
-            where = layout.read(file, layout.offset)
-            if where + length > size and tag < FIRST_PRIVATE:
-                raise struct.error("the file ends before a field's values do")
-        fields[tag] = _Field(kind, values, where)
-    file.seek(begin + count * layout.field_bytes)
-    return fields, layout.read(file, layout.offset)
-
-
-def _page_fault(file: BinaryIO, layout: _Layout, fields: dict[int, _Field], size: int) -> str:
-    """What a page lacks: an extent, or pixels in the file; empty: nothing."""
-    if not all(any(_values(file, layout, fields.get(tag))) for tag in (WIDTH, LENGTH)):
-        return "is a TIFF without an image"
-    for offsets, lengths in ((STRIP_OFFSETS, STRIP_BYTES), (TILE_OFFSETS, TILE_BYTES)):
-        begins = list(_values(file, layout, fields.get(offsets)))
-        sizes = list(_values(file, layout, fields.get(lengths)))
-        if begins and max(map(sum, zip(begins, sizes, strict=False)), default=max(begins)) > size:
-            return "is a TIFF that was cut off"
-        if begins:
-            return ""
-    return "is a TIFF without pixels"
-
-
-def _values(file: BinaryIO, layout: _Layout, field: _Field | None) -> Iterator[int]:
-    if field is None or field.type not in _INTEGERS:
-        return
-    count = min(field.values, MOST_STRIPS)
-    form = _INTEGERS[field.type]
-    file.seek(field.at)
-    data = file.read(count * struct.calcsize("=" + form))
-    yield from struct.unpack(f"{layout.order}{count}{form}", data)
+        tag, kind, values, inline = entry.unpack_from(data, number * entry.size)
+        fields.setdefault(tag, _Field(kind, values, inline))
+    following = data[count * entry.size :]
+    if len(following) < layout.offset_bytes:
+        return fields, None
+    return fields, int(struct.unpack(layout.order + layout.offset, following)[0])

@@ -31,8 +31,8 @@ SLOWER = {"min_nodes": 0, "autoscale_interval_s": 15.0, "node_startup_s": 300.0}
 SLOWER |= {"scale_down_delay_s": 600.0, "seed": 1}
 #: Settings of the model that mean nothing here: what a client would see, or set otherwise.
 _NOT_ASKED = {
-    "job_types", "models", "bucket_url", "output_bytes", "images_per_zip", "stage_times",
-    "child_expire_s", "lost_timings_rate", "finished_at_missing_rate", "vanish_rate",
+    "job_types", "models", "model_prefix", "bucket_url", "output_bytes", "images_per_zip",
+    "stage_times", "child_expire_s", "lost_timings_rate", "finished_at_missing_rate", "vanish_rate",
     "vanish_after_s", "max_nodes", "frontend_skew_s", "consumer_skew_s", "zip_consumers",
     "upload_clock_s", "zip_stuck_rate", "upload_mb_per_s", "uniform_access",
 }  # fmt: skip

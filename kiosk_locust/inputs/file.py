@@ -18,10 +18,22 @@ class Kind(StrEnum):
     TIFF = "TIFF"
     ZIP = "ZIP"
     TRACK = "TRACK"  # cells that were tracked before: .trk, .trks
+    GIF = "GIF"
+    BMP = "BMP"
+    WEBP = "WEBP"
+    JPEG2000 = "JPEG 2000"
+    PNM = "PNM"
 
 
 _SUFFIX = {
     Kind.PNG: ".png", Kind.JPEG: ".jpg", Kind.TIFF: ".tif", Kind.ZIP: ".zip", Kind.TRACK: ".trk",
+    Kind.GIF: ".gif", Kind.BMP: ".bmp", Kind.WEBP: ".webp", Kind.JPEG2000: ".jp2", Kind.PNM: ".pnm",
+}  # fmt: skip
+#: What a file is by the end of its name alone, in lower case, where nobody looks into it.
+BY_NAME = {
+    **{suffix: kind for kind, suffix in _SUFFIX.items()},
+    ".jpeg": Kind.JPEG, ".jpe": Kind.JPEG, ".jfif": Kind.JPEG, ".tiff": Kind.TIFF,
+    ".trks": Kind.TRACK, ".j2k": Kind.JPEG2000, ".pgm": Kind.PNM, ".ppm": Kind.PNM,
 }  # fmt: skip
 #: What the Kiosk tells by the end of a name: its frontend ZIPs, its consumers (``get_image`` of
 #: kiosk-redis-consumer's ``utils.py``) TIFFs; all else they open as whatever it is.
@@ -50,7 +62,7 @@ class InputFile:
     path: str
     size: int  # bytes
     kind: Kind
-    images: int  # 1, or the jobs that the Kiosk makes of a ZIP
+    images: int  # 1, or the jobs that the Kiosk makes of a ZIP; 0: nobody looked into it
     array: Array | None = None  # that consumers get from it (from a ZIP's images); None: not known
 
     @property

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import logging
+import dataclasses
 import os
-import re
 import stat
+import time
 import unicodedata
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
-from kiosk_locust import units
 from kiosk_locust.consumer.forms import unusable
-from kiosk_locust.excerpt import escaped
 from kiosk_locust.inputs.file import InputFile, Kind
-from kiosk_locust.inputs.kinds import NoInput, array_in, look_at
+from kiosk_locust.inputs.kinds import Look, NoInput, by_name, look_at
+from kiosk_locust.inputs.remarks import Doubt, Skipped
+from kiosk_locust.inputs.walking import walk
 
-logger = logging.getLogger(__name__)
 
-#: More of them would only flood the screen; the log file has them all.
-SHOWN = 20
+class Checks(StrEnum):
+    """How much a file is looked at before a job is made of it."""
+
+    STRICT = "strict"  # a doubt skips it
+    LENIENT = "lenient"  # a doubt is told, and the file is taken
+    NONE = "none"  # it is not opened: its name and its size alone count
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
-    """A file, or folder, that makes no job; ``path`` is below the root."""
+class Rules:
+    """How files are looked for."""
 
-    path: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{escaped(self.path)} {self.reason}"
+    checks: Checks = Checks.LENIENT
+    follow_symlinks: bool = False  # also out of the folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,17 @@ class Found:
     root: str
     files: tuple[InputFile, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    doubts: tuple[Doubt, ...] = ()  # of ``files``
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a search has got; one thread counts, others read."""
+
+    begun: float = dataclasses.field(default_factory=time.monotonic)
+    listed: int = 0  # files whose names are known
+    is_listed: bool = False  # all are
+    looked_at: int = 0
 
 
 def fit_for(found: Found, job_type: str) -> Found:
@@ -57,7 +68,9 @@ def fit_for(found: Found, job_type: str) -> Found:
         else:
             files.append(file)
     skipped.sort(key=lambda one: one.path)
-    return Found(found.root, tuple(files), tuple(skipped))
+    paths = {file.path for file in files}
+    doubts = tuple(doubt for doubt in found.doubts if doubt.path in paths)
+    return Found(found.root, tuple(files), tuple(skipped), doubts)
 
 
 def _unusable(file: InputFile, job_type: str) -> str:
@@ -66,99 +79,106 @@ def _unusable(file: InputFile, job_type: str) -> str:
     return unusable(job_type, file.array, file.image_name_for(job_type))
 
 
-def find(path: Path) -> Found:
+def find(path: Path, rules: Rules | None = None, progress: Progress | None = None) -> Found:
     """What a file is, or all that is below a folder; the same again for the same files.
 
-    Symbolic links are followed where they stay below the folder, and lead to a file; raises
-    OSError where ``path`` itself cannot be read.
+    Raises OSError where ``path`` itself cannot be read.
     """
-    path = path.absolute()
-    if not path.is_dir():
-        root = path.parent
-        one = _look(root, path.name, is_named=True)
-        return Found(str(root), *(((one,), ()) if isinstance(one, InputFile) else ((), (one,))))
-    os.listdir(path)
+    path, rules, progress = path.absolute(), rules or Rules(), progress or Progress()
     files: list[InputFile] = []
     skipped: list[Skipped] = []
-    for one in _walk(path):
-        if isinstance(one, InputFile):
-            files.append(one)
-        else:
-            skipped.append(one)
+    doubts: list[Doubt] = []
+    if path.is_dir():
+        root = path
+        os.listdir(root)
+        paths = list(_listed(root, rules, progress, skipped))
+    else:
+        root, paths = path.parent, [path.name]
+    look = _Looking(root, rules, is_named=root != path)
+    for one in paths:
+        seen = look.at(one)
+        progress.looked_at += 1
+        if isinstance(seen, Skipped):
+            skipped.append(seen)
+            continue
+        file, doubt = seen
+        files.append(file)
+        if doubt:
+            doubts.append(Doubt(file.path, doubt))
     files.sort(key=lambda file: file.path)
-    skipped.sort(key=lambda one: one.path)
-    return Found(str(path), tuple(files), tuple(skipped))
+    for remarks in (skipped, doubts):
+        remarks.sort(key=lambda one: one.path)
+    return Found(str(root), tuple(files), tuple(skipped), tuple(doubts))
 
 
-def tell_skipped(skipped: Sequence[Skipped]) -> None:
-    """Log what was skipped: how much of it and why, and each file."""
-    if not skipped:
-        return
-    reasons = Counter(re.sub(r" \(.*", "", one.reason) for one in skipped).most_common()
-    counted = "; ".join(f"{number:,}: it {reason}" for reason, number in reasons)
-    logger.warning("%s skipped (%s)", units.count(len(skipped), "file"), counted)
-    level = logging.INFO if len(skipped) <= SHOWN else logging.DEBUG
-    for one in skipped:
-        logger.log(level, "skipped: %s", one)
+def _listed(root: Path, rules: Rules, progress: Progress, skipped: list[Skipped]) -> Iterator[str]:
+    """The paths below a folder, by their names; adds to ``skipped`` what is not entered."""
+    for one in walk(root, follow_symlinks=rules.follow_symlinks):
+        if isinstance(one, Skipped):
+            skipped.append(one)
+        else:
+            progress.listed += 1
+            yield one
+    progress.is_listed = True
 
 
-def _walk(root: Path) -> Iterator[InputFile | Skipped]:
-    unread: list[Skipped] = []
+class _Looking:
+    """A look at files below ``root``; one that was named may be hidden, or a link to anywhere."""
 
-    def on_error(error: OSError) -> None:
-        unread.append(Skipped(_below(root, error.filename), f"cannot be read ({error.strerror})"))
+    def __init__(self, root: Path, rules: Rules, *, is_named: bool) -> None:
+        self._root = root
+        self._resolved = root.resolve()
+        self._rules = rules
+        self._is_named = is_named
 
-    for folder, folders, names in os.walk(root, onerror=on_error):
-        yield from unread
-        unread.clear()
-        for name in [name for name in folders if _is_hidden(name)]:
-            folders.remove(name)
-            yield Skipped(_below(root, os.path.join(folder, name)), "is hidden")
-        for name in [name for name in folders if os.path.islink(os.path.join(folder, name))]:
-            folders.remove(name)
-            yield Skipped(_below(root, os.path.join(folder, name)), "is a link to a folder")
-        for name in names:
-            yield _look(root, _below(root, os.path.join(folder, name)))
-    yield from unread
+    def at(self, path: str) -> tuple[InputFile, str] | Skipped:
+        """The file, with the doubt that there is, or why it is skipped."""
+        file = self._root / path
+        try:
+            if reason := self._unfit_name(path):
+                return Skipped(path, reason)
+            if reason := self._unfit_link(file):
+                return Skipped(path, reason)
+            status = file.stat()
+            if not stat.S_ISREG(status.st_mode):
+                return Skipped(path, "is no file")  # a pipe, a device: it might never end
+            if not status.st_size:
+                return Skipped(path, "is empty")
+            look = self._look(file)
+        except NoInput as error:
+            return Skipped(path, str(error))
+        except OSError as error:
+            return Skipped(path, f"cannot be read ({error.strerror or error})")
+        if look.doubt and self._rules.checks is Checks.STRICT:
+            return Skipped(path, f"{look.doubt} (INPUT_CHECKS is strict)")
+        return InputFile(path, status.st_size, look.kind, look.images, look.array), look.doubt
 
+    def _look(self, file: Path) -> Look:
+        if self._rules.checks is not Checks.NONE:
+            return look_at(file)
+        look = by_name(file.name)
+        if look is None:
+            raise NoInput("is not called like an image or a ZIP (INPUT_CHECKS is none)")
+        return look
 
-def _look(root: Path, path: str, *, is_named: bool = False) -> InputFile | Skipped:
-    """One file below ``root``; one that was named itself may be hidden, or a link to anywhere."""
-    file = root / path
-    try:
-        if reason := _unfit(root, file, path, is_named=is_named):
-            return Skipped(path, reason)
-        kind, images = look_at(file)
-        return InputFile(path, file.stat().st_size, kind, images, array_in(file, kind))
-    except NoInput as error:
-        return Skipped(path, str(error))
-    except OSError as error:
-        return Skipped(path, f"cannot be read ({error.strerror or error})")
+    def _unfit_name(self, path: str) -> str:
+        """Why a file's name keeps it from being opened; empty: it does not."""
+        if os.path.basename(path).startswith(".") and not self._is_named:
+            return "is hidden"
+        if path.isascii() and path.isprintable():
+            return ""
+        categories = {unicodedata.category(char) for char in path}
+        if "Cs" in categories:
+            return "has a name that is not UTF-8"
+        return "has control characters in its name" if "Cc" in categories else ""
 
-
-def _unfit(root: Path, file: Path, path: str, *, is_named: bool) -> str:
-    """Why a file is not even opened; empty: it may be."""
-    if _is_hidden(file.name) and not is_named:
-        return "is hidden"
-    categories = {unicodedata.category(char) for char in path}
-    if "Cs" in categories:
-        return "has a name that is not UTF-8"
-    if "Cc" in categories:
-        return "has control characters in its name"
-    if file.is_symlink():
-        if not is_named and not file.resolve().is_relative_to(root.resolve()):
-            return "is a link that leads out of the folder"
+    def _unfit_link(self, file: Path) -> str:
+        """Why a link is not followed; empty: it is, or the file is none."""
+        if not file.is_symlink():
+            return ""
         if not file.exists():
             return "is a link that leads nowhere"
-    found = file.stat()
-    if not stat.S_ISREG(found.st_mode):
-        return "is no file"  # a pipe, a device, a socket: reading might never end
-    return "" if found.st_size else "is empty"
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".")
-
-
-def _below(root: Path, path: str) -> str:
-    return os.path.relpath(path, root)
+        is_bound = not (self._is_named or self._rules.follow_symlinks)
+        if is_bound and not file.resolve().is_relative_to(self._resolved):
+            return "is a link that leads out of the folder (FOLLOW_SYMLINKS=true takes it)"
+        return ""

@@ -9,32 +9,41 @@ from __future__ import annotations
 import errno
 import io
 import lzma
+import os
 import struct
 import zipfile
 import zlib
-from pathlib import Path
-from typing import BinaryIO
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+from typing import BinaryIO, NamedTuple
 
 from kiosk_locust.consumer.archive import SEPARATOR, child_name, children
-from kiosk_locust.consumer.arrays import JPEG, PNG, TIFFS, Array, array_of, jpeg_frame
-from kiosk_locust.consumer.forms import TRACKS
-from kiosk_locust.consumer.tiff import tiff_fault
-from kiosk_locust.excerpt import escaped
-from kiosk_locust.inputs.file import Kind, name_for
+from kiosk_locust.consumer.arrays import JPEG, PNG, TIFFS, Array, array_of, look_at_tiff
+from kiosk_locust.consumer.jpeg import jpeg_verdict
+from kiosk_locust.consumer.others import (
+    GIFS,
+    JPEG2000S,
+    bmp_verdict,
+    is_bmp,
+    is_pnm,
+    is_webp,
+    webp_verdict,
+)
+from kiosk_locust.consumer.png import png_verdict
+from kiosk_locust.consumer.tracks import TRACKS, is_track_file, track_verdict
+from kiosk_locust.consumer.verdict import WHOLE, Verdict
+from kiosk_locust.inputs.file import BY_NAME, Kind, name_for
+from kiosk_locust.inputs.packing import shown_name, unpack_fault
 
-PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
-JPEG_END = b"\xff\xd9"
 ZIP, EMPTY_ZIP = b"PK\x03\x04", b"PK\x05\x06"
-#: Cameras and editors put things behind the end of an image; the end is looked for in so much.
-TAIL_BYTES = 64 * 1024
-#: Of a ZIP's files so many are looked into, until one is an image.
-MOST_LOOKED_INTO = 100
-#: The arrays of so many of them are predicted, if they are no larger than so many bytes.
-MOST_ARRAYS, MOST_UNPACKED_BYTES = 8, 64 * 1024 * 1024
-#: A track file is a tar; its magic stands so far from its begin.
-_TAR, _TAR_AT = b"ustar", 257
-#: So much of a member's name is told.
-_NAME_CHARS = 60
+_BEGIN_BYTES = 18
+#: Of a ZIP's files that are not called like images so many are looked into, until one is an image.
+MOST_LOOKED_INTO = 10_000
+#: The same of a ZIP that is no file here, where each look is a request.
+MOST_ASKED_FOR = 100
+#: The arrays of so many of them are predicted, if they are no larger than so many bytes; others
+#: than images are passed over up to a number.
+MOST_ARRAYS, MOST_UNPACKED_BYTES, MOST_PASSED_OVER = 8, 64 * 1024 * 1024, 64
 #: What reading a damaged ZIP raises.
 _DAMAGE = (zipfile.BadZipFile, struct.error, EOFError, ValueError, zlib.error, lzma.LZMAError)
 
@@ -43,39 +52,69 @@ class NoInput(Exception):
     """The file is no image and no ZIP of images; says what it is, as in “x.png …”."""
 
 
-def look_at(path: Path) -> tuple[Kind, int]:
-    """What ``path`` is, and how many images it has; raises NoInput, and OSError."""
-    size = path.stat().st_size
+class Look(NamedTuple):
+    """What a file is."""
+
+    kind: Kind
+    images: int  # 1, or the jobs that the Kiosk makes of a ZIP
+    array: Array | None = None  # that consumers get from it (from a ZIP's images); None: not known
+    doubt: str = ""  # why the Kiosk may fail on it, as in “x.png …”; empty: nothing is known
+
+
+def look_at(path: Path) -> Look:
+    """What ``path`` is; raises NoInput where no job could work on it, and OSError."""
     with path.open("rb") as file:
-        begin = file.read(16)
-        if begin.startswith((ZIP, EMPTY_ZIP)):
-            return Kind.ZIP, _images_in(file)
-        kind = _image_kind(begin)
-        if kind is None and path.name.lower().endswith(TRACKS):
-            file.seek(_TAR_AT)
-            kind = Kind.TRACK if file.read(len(_TAR)) == _TAR else None
-        if kind is Kind.TRACK:
-            return kind, 1
+        size = os.fstat(file.fileno()).st_size
+        kind = _kind(file, path.name)
         if kind is None:
             raise NoInput("is neither PNG, JPEG, TIFF nor ZIP")
-        if fault := _image_fault(kind, file, size):
-            raise NoInput(fault)
-    return kind, 1
-
-
-def array_in(path: Path, kind: Kind) -> Array | None:
-    """The array that a consumer gets from a file (from a ZIP's images), under the name it is sent.
-
-    None where it is not known, and where a ZIP's images differ in it. Raises OSError.
-    """
-    with path.open("rb") as file:
         if kind is Kind.ZIP:
-            return array_in_zip(file)
-        size = path.stat().st_size
-        array = array_of(file, size, path.name)
-        if array is None and kind is not Kind.TRACK:
-            array = array_of(file, size, name_for(path.name, kind))
-        return array
+            return _look_into(file)
+        array, verdict = _image(kind, file, size, path.name)
+    if verdict.fault:
+        raise NoInput(verdict.fault)
+    return Look(kind, 1, array, verdict.doubt)
+
+
+def _kind(file: BinaryIO, name: str) -> Kind | None:
+    """What a file is by its beginning; None: none of ours."""
+    begin = file.read(_BEGIN_BYTES)
+    if begin.startswith((ZIP, EMPTY_ZIP)):
+        return Kind.ZIP
+    kind = _image_kind(begin)
+    if kind is None and name.lower().endswith(TRACKS) and is_track_file(file):
+        return Kind.TRACK
+    # zipfile takes whatever ends as a ZIP; self-extracting ones begin with a program.
+    return Kind.ZIP if kind is None and zipfile.is_zipfile(file) else kind
+
+
+def _image(kind: Kind, file: BinaryIO, size: int, name: str) -> tuple[Array | None, Verdict]:
+    """The array of an image under the name that it is sent by, and what speaks against it."""
+    match kind:
+        case Kind.TIFF:
+            array, verdict = look_at_tiff(file, size, name)
+            if array is None and name_for(name, kind) != name:
+                array, verdict = look_at_tiff(file, size, name_for(name, kind))
+            return array, verdict
+        case Kind.TRACK:
+            return None, track_verdict(file, size)
+        case Kind.JPEG:
+            verdict = jpeg_verdict(file, size)
+        case Kind.PNG:
+            verdict = png_verdict(file, size)
+        case Kind.BMP:
+            verdict = bmp_verdict(file, size)
+        case Kind.WEBP:
+            verdict = webp_verdict(file, size)
+        case _:
+            verdict = WHOLE
+    return array_of(file, size, name_for(name, kind)), verdict
+
+
+def by_name(name: str) -> Look | None:
+    """What a file is by the end of its name alone; None: none of ours."""
+    kind = BY_NAME.get(PurePath(name).suffix.lower())
+    return None if kind is None else Look(kind, 0 if kind is Kind.ZIP else 1)
 
 
 def array_in_zip(file: BinaryIO) -> Array | None:
@@ -83,78 +122,68 @@ def array_in_zip(file: BinaryIO) -> Array | None:
 
     They differ where they have other axes: one form is sent for all.
     """
-    found: list[Array] = []
     try:
         with zipfile.ZipFile(file) as archive:
-            for member in children(archive):
-                if member.file_size > MOST_UNPACKED_BYTES or len(found) == MOST_ARRAYS:
-                    break
-                with archive.open(member) as packed:
-                    # A skeleton is read here and there, and packed data from their beginning only.
-                    content = io.BytesIO(packed.read(member.file_size))
-                array = array_of(content, member.file_size, child_name(member))
-                if array is not None:
-                    found.append(array)
+            return _array_in(archive)
+    except (*_DAMAGE, OSError):
+        return None
+
+
+def _array_in(archive: zipfile.ZipFile) -> Array | None:
+    arrays: list[Array] = []
+    try:
+        for member in _likeliest(children(archive))[: MOST_ARRAYS + MOST_PASSED_OVER]:
+            if member.file_size > MOST_UNPACKED_BYTES or len(arrays) == MOST_ARRAYS:
+                break
+            with archive.open(member) as packed:
+                # A skeleton is read here and there, and packed data from their beginning only.
+                content = io.BytesIO(packed.read(member.file_size))
+            array = array_of(content, member.file_size, child_name(member))
+            if array is not None:
+                arrays.append(array)
     except (*_DAMAGE, OSError, NotImplementedError, RuntimeError):
         return None
-    return found[0] if len({array.axes for array in found}) == 1 else None
+    return arrays[0] if len({array.axes for array in arrays}) == 1 else None
 
 
 def images_in_zip(file: BinaryIO) -> int | None:
     """How many images a ZIP has that is no file here, but can be sought in; None: it is none."""
     try:
-        return _images_in(file)
+        look = _look_into(file, arrays=False, most=MOST_ASKED_FOR)
     except (NoInput, OSError):
         return None
+    return None if look.doubt else look.images
 
 
 def _image_kind(begin: bytes) -> Kind | None:
-    if begin.startswith(PNG):
-        return Kind.PNG
-    if begin.startswith(JPEG):
-        return Kind.JPEG
-    return Kind.TIFF if begin.startswith(TIFFS) else None
+    """What an image is by its first bytes."""
+    for kind, magics in (
+        (Kind.PNG, PNG),
+        (Kind.JPEG, JPEG),
+        (Kind.TIFF, TIFFS),
+        (Kind.GIF, GIFS),
+        (Kind.JPEG2000, JPEG2000S),
+    ):
+        if begin.startswith(magics):
+            return kind
+    for kind, is_one in ((Kind.WEBP, is_webp), (Kind.BMP, is_bmp), (Kind.PNM, is_pnm)):
+        if is_one(begin):
+            return kind
+    return None
 
 
-def _image_fault(kind: Kind, file: BinaryIO, size: int) -> str:
-    """What is wrong with an image; empty: nothing."""
-    if kind is Kind.TIFF:
-        return tiff_fault(file, size)
-    file.seek(max(0, size - TAIL_BYTES))
-    tail = file.read(TAIL_BYTES)
-    if (PNG_END if kind is Kind.PNG else JPEG_END) not in tail:
-        return f"is a {kind} that was cut off"
-    try:
-        extent = _png_extent(file) if kind is Kind.PNG else jpeg_frame(file)[:2]
-    except struct.error:
-        extent = (0, 0)
-    return "" if all(extent) else f"begins like a {kind} and is none"
+def _look_into(file: BinaryIO, *, arrays: bool = True, most: int = 0) -> Look:
+    """A ZIP, with its number of jobs; raises NoInput unless one of them may be an image.
 
-
-def _png_extent(file: BinaryIO) -> tuple[int, int]:
-    """Width and height, from the chunk that must come first."""
-    file.seek(len(PNG))
-    length, name, width, height = struct.unpack(">I4sII", file.read(16))
-    return (width, height) if (length, name) == (13, b"IHDR") else (0, 0)
-
-
-def _images_in(file: BinaryIO) -> int:
-    """How many jobs the Kiosk makes of a ZIP; raises NoInput unless one of them is an image."""
+    At most ``most`` files that are not called like images are looked into; 0: MOST_LOOKED_INTO.
+    """
     file.seek(0)
     try:
         with zipfile.ZipFile(file) as archive:
-            members = list(children(archive))
-            if not archive.infolist():
-                raise NoInput("is a ZIP with no files in it")
-            if not members:
-                raise NoInput(
-                    "is a ZIP in which the Kiosk would find nothing (no file in it has a name with"
-                    " an ending, such as .png; name them so)"
-                )
-            _check_names(members)
-            if not any(_is_image(archive, member) for member in members[:MOST_LOOKED_INTO]):
-                raise NoInput("is a ZIP without images")
-            return len(members)
+            members = _children(archive)
+            doubt = _doubt_of_images(archive, members, most or MOST_LOOKED_INTO)
+            array = _array_in(archive) if arrays else None
+            return Look(Kind.ZIP, len(members), array, doubt)
     except _DAMAGE as error:
         raise NoInput(f"is a ZIP that was cut off or is damaged ({error})") from None
     except OSError as error:
@@ -165,6 +194,52 @@ def _images_in(file: BinaryIO) -> int:
         raise NoInput(f"is a ZIP that cannot be read ({error})") from None
 
 
+def _children(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The members that become jobs; raises NoInput where the Kiosk could not get at them."""
+    everything = archive.infolist()
+    members = list(children(archive))
+    if not everything:
+        raise NoInput("is a ZIP with no files in it")
+    if fault := unpack_fault(everything):
+        raise NoInput(fault)
+    if not members:
+        raise NoInput(
+            "is a ZIP in which the Kiosk would find nothing (no file in it has a name with"
+            " an ending, such as .png; name them so)"
+        )
+    _check_names(members)
+    return members
+
+
+def _doubt_of_images(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], most: int) -> str:
+    """Why none of the members may be an image; raises NoInput where none is."""
+    passed_over = 0
+    for member in _likeliest(members):
+        if _is_image(archive, member):
+            return ""
+        passed_over += not _is_called_like_an_image(member)
+        if passed_over == most:
+            break
+    if passed_over < most:
+        raise NoInput(
+            f"is a ZIP without images (none of the {len(members):,} files in it that would become"
+            " jobs is one)"
+        )
+    return (
+        f"is a ZIP in which no image was found ({passed_over:,} of the {len(members):,} files in it"
+        " were looked into)"
+    )
+
+
+def _likeliest(members: Iterable[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
+    """Those that are called like images first, each part in the ZIP's order."""
+    return sorted(members, key=lambda member: not _is_called_like_an_image(member))
+
+
+def _is_called_like_an_image(member: zipfile.ZipInfo) -> bool:
+    return os.path.splitext(member.filename)[1].lower() in BY_NAME
+
+
 def _check_names(members: list[zipfile.ZipInfo]) -> None:
     """Raise NoInput for names that the Kiosk's lists of children, joined by commas, cannot carry.
 
@@ -172,15 +247,13 @@ def _check_names(members: list[zipfile.ZipInfo]) -> None:
     """
     names = [name for member in members if SEPARATOR in (name := child_name(member))]
     if names:
-        shown = escaped(names[0])
-        shown = shown if len(shown) <= _NAME_CHARS else shown[: _NAME_CHARS - 1] + "…"
         more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
         raise NoInput(
             "is a ZIP that the Kiosk would never finish (a comma in a name in it breaks the"
-            f" Kiosk's lists: rename {shown!r}{more})"
+            f" Kiosk's lists: rename {shown_name(names[0])}{more})"
         )
 
 
 def _is_image(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
     with archive.open(member) as content:
-        return _image_kind(content.read(16)) is not None
+        return _image_kind(content.read(_BEGIN_BYTES)) is not None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from kiosk_locust.inputs.file import InputFile
-from kiosk_locust.inputs.finding import Found, Skipped, find, fit_for
-from kiosk_locust.realthread import in_thread
+from kiosk_locust.inputs.finding import Checks, Found, Rules, fit_for
+from kiosk_locust.inputs.remarks import Doubt, Skipped, in_words, reasons
+from kiosk_locust.inputs.scanning import Find
 from kiosk_locust.settings import parsing
 from kiosk_locust.settings.sources import Given
 from kiosk_locust.settings.table import SETTINGS
@@ -39,6 +40,8 @@ class TransferOptions:
     root: str  # absolute; the paths of ``inputs`` are below it
     inputs: tuple[InputFile, ...]
     download_hosts: str = ""  # with commas; downloads may come from these wherever they are
+    input_checks: str = Checks.LENIENT.value  # a value of Checks
+    follow_symlinks: bool = False
 
     def input_of(self, number: int) -> InputFile:
         """The file that a cycle's ticket ``number`` uploads."""
@@ -58,6 +61,8 @@ class TransferOptions:
             "concurrent_downloads": self.concurrent_downloads,
             "root": self.root,
             "download_hosts": self.download_hosts,
+            "input_checks": self.input_checks,
+            "follow_symlinks": self.follow_symlinks,
         }
 
     @classmethod
@@ -68,11 +73,12 @@ class TransferOptions:
 
 @dataclass(frozen=True, slots=True)
 class Transfers:
-    """The options, FILE as it then counts, and what of a folder was skipped."""
+    """The options, FILE as it then counts, and what is to be said of its files."""
 
     options: TransferOptions
     file: str
     skipped: tuple[Skipped, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
 
 
 def is_uploading(check: Checker) -> bool:
@@ -85,20 +91,22 @@ def is_uploading(check: Checker) -> bool:
         return False
 
 
-def transfers(check: Checker, file: str, planned: Found | None = None) -> Transfers:
+def transfers(check: Checker, file: str, find: Find, planned: Found | None = None) -> Transfers:
     """The options of transfers; notes mistakes.
 
-    ``file`` is FILE as it was given; ``planned`` are the files of a plan that is there already,
-    which are not looked for again.
+    ``file`` is FILE as it was given, and ``find`` looks for what is there; ``planned`` are the
+    files of a plan that is there already, which are not looked for again.
     """
     mode = cast("Mode", check.take("mode", parsing.choice("benchmark", "upload"), "benchmark"))
     upload = check.take("upload", parsing.boolean, otherwise=False) or mode == "upload"
     via = check.take("upload_via", parsing.choice("frontend", "bucket"), "frontend")
     if upload and via == "bucket" and not check.layers.get("storage_bucket"):
         check.refuse(check.layers.get("upload_via"), "needs a bucket: set STORAGE_BUCKET")
+    checks = check.take("input_checks", parsing.choice(*Checks), Checks.LENIENT.value)
+    rules = Rules(Checks(checks), check.take("follow_symlinks", parsing.boolean, otherwise=False))
     found = Found("")
     if upload:
-        found = planned or _find(check, file, mode)
+        found = planned or _find(check, file, mode, lambda path: find(path, rules))
     options = TransferOptions(
         mode=mode,
         upload=upload,
@@ -108,9 +116,11 @@ def transfers(check: Checker, file: str, planned: Found | None = None) -> Transf
         root=found.root,
         inputs=found.files,
         download_hosts=check.take("download_hosts", parsing.host_names, ""),
+        input_checks=rules.checks.value,
+        follow_symlinks=rules.follow_symlinks,
     )
     shown = str(_path(file)) if upload and file else file
-    return Transfers(options, shown, found.skipped)
+    return Transfers(options, shown, found.skipped, found.doubts)
 
 
 def texts(planned: Mapping[str, Any]) -> dict[str, str]:
@@ -123,6 +133,8 @@ def texts(planned: Mapping[str, Any]) -> dict[str, str]:
         "download_results": "download",
         "concurrent_downloads": "concurrent_downloads",
         "download_hosts": "download_hosts",
+        "input_checks": "input_checks",
+        "follow_symlinks": "follow_symlinks",
     }
     return {name: str(found[field]) for name, field in named.items() if field in found}
 
@@ -134,7 +146,7 @@ def _download(check: Checker, mode: Mode) -> bool:
     return mode == "upload" if wanted is None else wanted
 
 
-def _find(check: Checker, file: str, mode: Mode) -> Found:
+def _find(check: Checker, file: str, mode: Mode, find: Callable[[Path], Found]) -> Found:
     """The files of the plan; a mistake where there are none."""
     given = check.layers.get("file")
     if not file or given is None:
@@ -149,7 +161,7 @@ def _find(check: Checker, file: str, mode: Mode) -> Found:
     elif mode == "benchmark" and path.is_dir():
         check.refuse(given, "is a folder; --mode upload makes a job for every file in it")
     else:
-        found = _looked_through(check, given, path)
+        found = _looked_through(check, given, path, find)
         if not found.files and "file" not in check.failed:
             check.refuse(given, f"has nothing to upload: {_reasons(found)}")
         return found
@@ -160,11 +172,13 @@ def _path(file: str) -> Path:
     return parsing.path(file).absolute()
 
 
-def _looked_through(check: Checker, given: Given, path: Path) -> Found:
-    """What is there, looked for in a real thread: a large folder takes a while."""
+def _looked_through(
+    check: Checker, given: Given, path: Path, find: Callable[[Path], Found]
+) -> Found:
+    """What is there, and fits the type of job."""
     job_type = check.layers.text("job_type").strip() or SETTINGS["job_type"].default
     try:
-        return in_thread(lambda: fit_for(find(path), job_type))
+        return fit_for(find(path), job_type)
     except OSError as error:
         check.failed.add("file")
         check.refuse(given, f"cannot be read: {error.strerror}")
@@ -176,4 +190,6 @@ def _reasons(found: Found) -> str:
         return "the folder is empty"
     more = len(found.skipped) - _SHOWN
     told = "; ".join(map(str, found.skipped[:_SHOWN]))
-    return f"{told}; and {more:,} more" if more > 0 else told
+    if more <= 0:
+        return told
+    return f"{told}; and {more:,} more; of all, {in_words(reasons(found.skipped))}"

@@ -22,7 +22,11 @@ class Api:
         models: dict[str, list[str]] = {}
         for model in settings.models:
             name, _, version = model.partition(":")
-            models.setdefault(name, []).append(version)
+            versions = models.setdefault(name, [])
+            if settings.model_prefix.endswith("/"):
+                versions.append(version)
+            elif not versions:
+                versions.append("")  # as the real one splits the names of its bucket's objects
         self._job_types = json_answer({"jobTypes": list(settings.job_types)})
         self._models = json_answer({"models": models})
         self._health = json_answer({"message": "OK"})

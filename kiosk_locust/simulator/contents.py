@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from kiosk_locust.consumer.archive import child_name, children
 from kiosk_locust.consumer.arrays import JPEG, PNG, TIFFS, Array, array_of, is_for_tifffile
-from kiosk_locust.consumer.forms import TRACKS
+from kiosk_locust.consumer.tracks import TRACKS
 
 #: So many files are remembered: a benchmark names one again and again.
 REMEMBERED = 256
@@ -58,6 +58,8 @@ class Reader:
                 image = _image(file, size, path.name)
                 is_zip = zipfile.is_zipfile(file)
             return Contents(image, _children(path) if is_zip else None)
+        except (RuntimeError, NotImplementedError, zipfile.BadZipFile):
+            return Contents(image, None)  # zipfile cannot unpack it: a password, a method
         except OSError:
             return None
 

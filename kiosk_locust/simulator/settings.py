@@ -28,6 +28,10 @@ class ClusterSettings:
     models: tuple[str, ...] = _setting(
         (), "models that /api/models lists, as name:version with commas between them", "Jobs"
     )
+    model_prefix: str = _setting(
+        "models/", "MODEL_PREFIX of the frontend; without a slash at its end, as the real one's"
+        " default models, /api/models lists no versions", "Jobs",
+    )  # fmt: skip
     bucket_url: str = _setting(
         "https://storage.googleapis.com/simulated-kiosk",
         "output URLs begin so; python -m kiosk_locust.simulator serves them itself instead",

@@ -92,7 +92,7 @@ def test_a_zip_s_images_are_its_children(case: str, tmp_path: Path) -> None:
     image = pictures.png(tmp_path / "one.png").read_bytes()
     path = tmp_path / "set.zip"
     path.write_bytes(raw_zip(names, image))
-    assert look_at(path) == (Kind.ZIP, len(expected))
+    assert look_at(path)[:2] == (Kind.ZIP, len(expected))
     with path.open("rb") as file:
         assert images_in_zip(file) == len(expected)
 
@@ -132,4 +132,4 @@ def test_a_comma_in_what_is_no_child_or_in_the_zip_s_own_name_does_no_harm(tmp_p
     image = pictures.png(tmp_path / "one.png").read_bytes()
     path = tmp_path / "a, b.zip"
     path.write_bytes(raw_zip(["a.png", "read,me", "__MACOSX/,.png", "a,b/"], image))
-    assert look_at(path) == (Kind.ZIP, 1)
+    assert look_at(path)[:2] == (Kind.ZIP, 1)

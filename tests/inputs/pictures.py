@@ -97,7 +97,7 @@ def junk(root: Path) -> list[str]:
         "notes.txt": b"remember the milk",
         "plate 1/fake.tif": b"this is no TIFF",
         ".hidden.png": png(root / "tmp").read_bytes(),
-        "cut.png": (root / "tmp").read_bytes()[:-20],
+        "cut.png": (root / "tmp").read_bytes()[:-60],
         "cut.tif": tiff(root / "tmp", "pages").read_bytes()[:900],
         "cut.zip": zipped(root / "tmp").read_bytes()[:-30],
     }

@@ -121,3 +121,16 @@ def test_nothing_outside_of_the_folder_is_read(bucket: Path) -> None:
     assert reader.look(str(bucket / "secret.png")) is None
     assert reader.look("a\0b") is None
     assert reader.look("") is None
+
+
+def test_a_zip_that_zipfile_cannot_unpack_fails(bucket: Path) -> None:
+    packed(bucket, ["a.png"])
+    path = bucket / "uploads" / "set.zip"
+    data = bytearray(path.read_bytes())
+    for magic, at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        data[data.index(magic) + at] = 9  # Deflate64
+    path.write_bytes(data)
+    with zipfile.ZipFile(path) as archive, pytest.raises(NotImplementedError):
+        archive.read("a.png")
+    kiosk = kiosk_of(bucket)
+    assert kiosk.read(kiosk.submit(form("set.zip"), START), START + 60)["status"] == "failed"

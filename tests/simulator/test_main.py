@@ -85,6 +85,15 @@ def test_neither_locust_nor_gevent_is_imported() -> None:
     assert done.stdout.strip() == b"[]"
 
 
+def test_models_are_listed_as_by_a_frontend_whose_prefix_has_no_slash() -> None:
+    process, url = start("--models", "Mesmer:1,Mesmer:2,Cyto:0", "--model-prefix", "models")
+    client = Client(url)
+    assert client.get("/api/models").json == {"models": {"Mesmer": [""], "Cyto": [""]}}
+    client.close()
+    process.terminate()
+    process.communicate(timeout=3)
+
+
 def test_models_and_job_types_can_be_given() -> None:
     process, url = start("--models", "Nuc:1,Nuc:2,Cyto:0", "--job-types", "spots, mesmer")
     client = Client(url)

@@ -21,6 +21,25 @@ SETTINGS = (
         is_flag=True,
     ),
     Setting(
+        "input_checks",
+        "INPUT_CHECKS",
+        "lenient",
+        "How much files are looked at before they are uploaded: strict skips what the Kiosk may "
+        "fail on, lenient skips what it surely fails on and says the rest, none opens no file and "
+        "goes by names and sizes.",
+        choices=("strict", "lenient", "none"),
+        in_form=False,
+    ),
+    Setting(
+        "follow_symlinks",
+        "FOLLOW_SYMLINKS",
+        "false",
+        "Enter links to folders below FILE, and take files that links lead to outside of it: "
+        "whatever they lead to is uploaded.",
+        is_flag=True,
+        in_form=False,
+    ),
+    Setting(
         "upload_via",
         "UPLOAD_VIA",
         "frontend",
