@@ -4,7 +4,7 @@
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,   -- schema_version, run_id, run_name, options (JSON), user_classes (JSON: name and parts
                               -- of each), versions (JSON), host, simulated, definitions_version,
-                              -- inputs (JSON: what was said of files), started_at, time_zero, ended_at,
+                              -- input_remarks (JSON: what was said of files), started_at, time_zero, ended_at,
                               -- ended_by, finished, alive_at, sendable_s, simulated_elsewhere,
                               -- earlier_results, cost, judgement, generator, earlier_generator, page (JSON),
                               -- and of each worker its clock's skew (JSON);

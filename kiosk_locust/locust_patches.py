@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
 import os
@@ -241,7 +242,9 @@ def _keep_statuses_of_children() -> None:
 
     gevent 26.9 forgets the status of a child that ended more than a minute before another one did.
     Locust 2.47 asks for those of its ``--processes`` at its very end, again and again for 3 s
-    where there is none, with a traceback each time: some 100,000 lines below all others.
+    where there is none, with a traceback each time: some 100,000 lines below all others. It also
+    takes the (0, 0) of a child that still runs for that child's end, and so leaves workers behind
+    whose master gave up: it waits where it is interrupted, so that is what it gets instead.
     """
     fork, waitpid = gevent.fork, os.waitpid
     statuses: dict[int, int] = {}
@@ -260,6 +263,8 @@ def _keep_statuses_of_children() -> None:
             if pid not in statuses:
                 raise
             return pid, statuses.pop(pid)
+        if not status[0] and sys._getframe(1).f_code.co_name == "kill_workers":
+            raise InterruptedError(errno.EINTR, "it still runs")
         statuses.pop(status[0], None)
         return status
 

@@ -167,7 +167,7 @@ def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
         generator=_generator(meta.get("generator")),
         earlier_generator=_generator(meta.get("earlier_generator")),
         user_classes=Mix.from_text(meta.get("user_classes") or "[]", 0).parts,
-        inputs=Tally.from_text(meta.get("inputs", "")),
+        inputs=Tally.from_text(meta.get("input_remarks", "")),
         definitions_version=definitions.of_text(meta.get(definitions.KEY)),
         earlier_results=tuple(map(str, json.loads(meta.get("earlier_results") or "[]"))),
     )

@@ -146,5 +146,5 @@ class RunLedger:
             "started_at": repr(self._started_at),
             "finished": "false",
             definitions.KEY: str(definitions.VERSION),
-            "inputs": self._tally.as_text(),
+            "input_remarks": self._tally.as_text(),
         }

@@ -133,8 +133,14 @@ class WorkerPlugin:
             self._link.on_reply(msg.data)
 
     def _on_interrupt(self) -> None:
-        """Ctrl-C goes to all processes of a terminal; the master ends the run."""
-        logger.info("Ctrl-C: the master ends the run")
+        """Ctrl-C goes to all processes of a terminal: the master ends a run, where there is one.
+
+        A master that gives up before the first one sends it to the workers that it forked.
+        """
+        if self._link is None:
+            signal.raise_signal(signal.SIGTERM)
+        else:
+            logger.info("Ctrl-C: the master ends the run")
 
     def _on_test_start(self, **_: Any) -> None:
         self._leave(0.0)

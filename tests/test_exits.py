@@ -86,6 +86,16 @@ def test_what_locust_cannot_carry_out_ends_with_2_and_the_reason(tmp_path: Path,
     assert reason in last_line(finished)
 
 
+def test_a_master_that_gives_up_leaves_no_forked_worker_behind(tmp_path: Path) -> None:
+    run = Locust(tmp_path, "-u", "2", "--count", "x", *processes(2), host="http://127.0.0.1:9")
+    wait_until(lambda: len(children_of(run)) == 2, what="the workers")
+    workers = children_of(run)
+    finished = run.finish()
+    assert finished.code == 2, finished.output
+    assert "--count = 'x'" in finished.output
+    assert [pid for pid in workers if Path(f"/proc/{pid}").exists()] == []
+
+
 def test_a_taken_master_port_ends_with_2(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -94,17 +104,6 @@ def test_a_taken_master_port_ends_with_2(tmp_path: Path) -> None:
     assert finished.code == 2
     assert last_line(finished).startswith("exit code 2: the run could not be carried out: ")
     assert "Address already in use" in last_line(finished)
-
-
-def test_a_taken_web_port_ends_with_2(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        finished = run_locust(
-            tmp_path, "--web-host", "127.0.0.1", "--web-port", port,
-            host="http://127.0.0.1:9", headless=False,
-        )  # fmt: skip
-    assert finished.code == 2, finished.output
-    assert last_line(finished).startswith("exit code 2: ")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

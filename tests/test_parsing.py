@@ -58,6 +58,7 @@ DURATIONS: dict[str, Callable[[Options], float | None]] = {
     "LOCUST_RUN_TIME": lambda o: o.run_time_s,
     "LOCUST_STOP_TIMEOUT": lambda o: o.stop_timeout_s,
     "COST_TAIL": lambda o: o.cost.tail_s,
+    "METRICS_LINGER": lambda o: o.outside.linger_s,
     "CHECKPOINT": lambda o: o.files.checkpoint_s,
     "ABORT_ON_THRESHOLD": lambda o: o.trust.abort_after_s,
     "WARMUP": lambda o: warmup.parse(o.trim.warmup).time_s,

@@ -179,8 +179,10 @@ def test_a_port_that_is_none_is_refused(
 def test_a_configuration_file_in_nobodys_home_is_a_mistake() -> None:
     from kiosk_locust.commandline import read
 
-    with pytest.raises(OptionsError, match="cannot be read"):
-        read(["--config", "~nobody-has-this-name/x.conf"], {}, {})
+    layers = read(["--config", "~nobody-has-this-name/x.conf"], {}, {})
+    (mistake,) = layers.mistakes
+    assert mistake.source == "~nobody-has-this-name/x.conf"
+    assert mistake.advice.startswith("cannot be read: ")
 
 
 def test_a_password_typed_into_any_setting_is_not_repeated() -> None:
