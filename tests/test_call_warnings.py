@@ -10,12 +10,15 @@ import re
 import time
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.inputs import pictures
 from tests.real import LOCUSTFILE, Locust, simulator, wait_until
 from tests.servers import free_port
 from tests.test_distributed import cluster
+
+pytestmark = pytest.mark.proof  # scripts/proof runs it
 
 WARNING = re.compile(r"WARNING/kiosk_locust.calls.alerts: (.*)")
 SLOW = ("--predict-s=0.5",)

@@ -15,6 +15,8 @@ from tests.real import Finished, Locust, Simulator, run_locust, simulator, wait_
 from tests.servers import refusing_url
 from tests.test_webui import WebUi
 
+pytestmark = pytest.mark.proof  # scripts/proof runs it
+
 SECRETS = {
     "GRAFANA_USER": "adm1n",
     "GRAFANA_PASSWORD": "s3cr3t-w0rd",

@@ -15,6 +15,8 @@ import pytest
 from tests.real import ROOT, Finished, Locust, Simulator, run_locust, simulator, wait_until
 from tests.servers import free_port, processes
 
+pytestmark = pytest.mark.proof  # scripts/proof runs it
+
 LOCUSTFILES = Path(__file__).parent / "locustfiles"
 
 

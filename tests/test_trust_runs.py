@@ -19,6 +19,8 @@ from tests import real
 from tests.real import ROOT, Finished, simulator, wait_until
 from tests.servers import free_port
 
+pytestmark = pytest.mark.proof  # scripts/proof runs it
+
 BUSY = ROOT / "tests" / "locustfiles" / "busy_loop.py"
 
 

@@ -16,6 +16,8 @@ import pytest
 from tests.real import QUICK, Finished, Locust, Simulator, run_locust, simulator, wait_until
 from tests.servers import RawServer, answering, json_answer
 
+pytestmark = pytest.mark.proof  # scripts/proof runs it
+
 LOCUSTFILES = Path(__file__).parent / "locustfiles"
 QUICKLY = ("-r", "50")
 

@@ -19,6 +19,8 @@ from tests.real import Finished, Locust, Simulator, run_locust, simulator, wait_
 from tests.servers import processes
 from tests.truth import STAMP_S
 
+pytestmark = pytest.mark.proof  # scripts/proof runs it
+
 #: ZIPs of 5 s and more that wait for a consumer, are unpacked for 1 s and packed for 0.7 s.
 SLOW = (
     *("--seed=4", "--images-per-zip=10", "--zip-image-s=0.1", "--zip-cleanup-s=0.7"),

@@ -1,28 +1,22 @@
-"""Whether files can be written, found out by writing, without leaving anything behind."""
+"""Checks that files can be written, by writing, without leaving anything behind."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 from tempfile import TemporaryFile
 
 
 def check_folder(folder: Path) -> None:
-    """Raise ValueError unless files can be written in ``folder``, made if it is missing."""
-    made: list[Path] = []
+    """Raise ValueError unless files can be written in ``folder``, or it can be made.
+
+    A folder that is missing is not made: another process may look at it at the same time. A file
+    is written in the nearest one above it.
+    """
     try:
-        try:
-            for part in (*reversed(folder.parents), folder):
-                if not part.exists():
-                    part.mkdir()
-                    made.append(part)
-            with TemporaryFile(dir=folder) as file:
-                file.write(b"x")
-        finally:
-            for part in reversed(made):
-                with contextlib.suppress(OSError):  # somebody else uses it already
-                    part.rmdir()
+        existing = next(part for part in (folder, *folder.absolute().parents) if part.exists())
+        with TemporaryFile(dir=existing) as file:
+            file.write(b"x")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise ValueError(
