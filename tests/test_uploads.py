@@ -13,10 +13,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.inputs import pictures
 from tests.plays import sees
 from tests.real import LOCUSTFILE, Finished, Locust, Simulator, run_locust, simulator, wait_until
 from tests.test_distributed import cluster
+
+pytestmark = pytest.mark.proof  # scripts/proof runs it
 
 FILES = 200
 
