@@ -197,7 +197,7 @@ def run_locust(folder: Path, *arguments: str, **settings: Any) -> Finished:
     return Locust(folder, *arguments, **settings).finish()
 
 
-def wait_until(condition: Any, timeout_s: float = 20.0, what: str = "condition") -> None:
+def wait_until(condition: Any, timeout_s: float = 40.0, what: str = "condition") -> None:
     """Wait for an event outside this process that nothing here can be told of."""
     until = time.monotonic() + timeout_s
     while not condition():

@@ -14,7 +14,7 @@ from tests.real import Locust, Simulator, simulator, wait_until
 from tests.servers import free_port
 from tests.test_webui import WebUi
 
-pytestmark = pytest.mark.proof  # scripts/proof runs it
+pytestmark = [pytest.mark.proof, pytest.mark.whole]  # scripts/proof --whole runs it
 
 MIXED = Path(__file__).parent / "locustfiles" / "mixed.py"
 

@@ -17,7 +17,7 @@ from tests.consumer.test_arrays import FILES, as_the_consumer_reads
 from tests.inputs import pictures
 from tests.real import Finished, Simulator, run_locust, simulator
 
-pytestmark = pytest.mark.proof  # scripts/proof runs it
+pytestmark = [pytest.mark.proof, pytest.mark.whole]  # scripts/proof --whole runs it
 
 #: Files of ordinary formats; the hyperstacks of four and five axes are for nobody's consumer.
 ORDINARY = [name for name in FILES if name not in ("a png without a suffix", "tiff-deflated")]
