@@ -10,6 +10,8 @@ import pytest
 
 from tests.real import Finished, Locust, Simulator, run_locust, simulator
 
+pytestmark = pytest.mark.alone  # what they compare is disturbed by a busy machine
+
 #: Clocks of two processes on one machine are one clock; times in a file are cut to microseconds.
 EARLY_S = 0.0005
 

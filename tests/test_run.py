@@ -90,6 +90,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     made.close()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("killed", [slice(0, 1), slice(0, 35), slice(25, 60), slice(1, 60, 2)])
 def test_users_that_stay_take_the_tickets_of_those_that_go_in_order_and_ask_once(
     scene: Scene, killed: slice

@@ -17,6 +17,8 @@ from tests.truth import (
     told,
 )
 
+pytestmark = pytest.mark.alone  # what they compare is disturbed by a busy machine
+
 ARRIVALS = {
     "constant": ("-r", "40"),
     "poisson": ("-r", "75", "--arrival", "poisson", "--arrival-seed", "3"),
