@@ -25,6 +25,12 @@ def last_line(finished: Finished) -> str:
     return lines[-1]
 
 
+def left_by(folder: Path, way: str, *arguments: str, host: str) -> Finished:
+    """A run of the locustfile whose process ends in that ``way``."""
+    locustfile = LOCUSTFILES / "ways_out.py"
+    return run_locust(folder, *arguments, host=host, locustfile=locustfile, WAY=way)
+
+
 def children_of(run: Locust) -> list[int]:
     pid = run.process.pid
     return [int(pid) for pid in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -76,13 +82,7 @@ PROOF = ("no class", "two roles", "alone")
 def test_what_locust_cannot_carry_out_ends_with_2_and_the_reason(tmp_path: Path, way: str) -> None:
     arguments, reason = GIVEN_UP[way]
     port = ("--master-bind-host", "127.0.0.1", "--master-bind-port", str(free_port()))
-    finished = run_locust(
-        tmp_path,
-        *(*port, *arguments),
-        host="http://127.0.0.1:9",
-        locustfile=LOCUSTFILES / "ways_out.py",
-        WAY=way,
-    )
+    finished = left_by(tmp_path, way, *port, *arguments, host="http://127.0.0.1:9")
     assert finished.code == 2, finished.output
     assert last_line(finished).startswith("exit code 2: the run could not be carried out: ")
     assert reason in last_line(finished)
@@ -168,13 +168,7 @@ def test_the_last_line_has_the_status_that_the_process_really_has(
     tmp_path: Path, kiosk: Simulator, way: str, code: int
 ) -> None:
     kiosk.set_faults("POST /api/predict status=400")
-    finished = run_locust(
-        tmp_path,
-        *("-u", "2", "-r", "100"),
-        host=kiosk.url,
-        locustfile=LOCUSTFILES / "ways_out.py",
-        WAY=way,
-    )
+    finished = left_by(tmp_path, way, "-u", "2", "-r", "100", host=kiosk.url)
     kiosk.set_faults()
     assert finished.code == code, finished.output
     assert last_line(finished).startswith(f"exit code {code}: set by a listener, or by an option")
@@ -183,13 +177,7 @@ def test_the_last_line_has_the_status_that_the_process_really_has(
 def test_a_check_that_breaks_while_locust_ends_is_no_passed_check(
     tmp_path: Path, kiosk: Simulator
 ) -> None:
-    finished = run_locust(
-        tmp_path,
-        *("-u", "2"),
-        host=kiosk.url,
-        locustfile=LOCUSTFILES / "ways_out.py",
-        WAY="quitting raises",
-    )
+    finished = left_by(tmp_path, "quitting raises", "-u", "2", host=kiosk.url)
     assert finished.code == 2, finished.output
     assert last_line(finished).startswith("exit code 2: a listener raised while Locust ended (")
     assert last_line(finished).endswith("of the run alone, 0: all 2 jobs are done")

@@ -18,6 +18,7 @@ from kiosk_locust.inputs.kinds import NoInput, images_in_zip, look_at
 from kiosk_locust.rescue import load
 from tests.fuzz.strange import HOSTILE, changed, fuzz, refused_by
 from tests.inputs import pictures
+from tests.inputs.corpus import zipped
 
 #: Bytes that no file's name can have.
 NO_PATH = bytes.maketrans(b"/\0", b"__")
@@ -31,14 +32,6 @@ def written(name: str) -> bytes:
 
 
 IMAGES = {name: written(name) for name in ("a.png", "a.tif", "a.jpg")}
-
-
-def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", method) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    return out.getvalue()
 
 
 ZIP = zipped(IMAGES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zipfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -223,3 +224,12 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "bmp": lambda: by_pillow(noise(20, 31, 3), "BMP"),
     "webp": lambda: by_pillow(noise(20, 30, 3), "WEBP"),
 }
+
+
+def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """A ZIP of these members, all by one method."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return file.getvalue()

@@ -16,14 +16,6 @@ from tests.inputs import corpus
 IMAGE = corpus.by_pillow(corpus.noise(8, 9), "PNG")
 
 
-def packed(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", method) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    return file.getvalue()
-
-
 def marked(data: bytes, name: str, *, flags: int = 0, method: int | None = None) -> bytes:
     """An archive that says of one member, in both its headers, what it is told."""
     changed = bytearray(data)
@@ -60,7 +52,7 @@ def reason(tmp_path: Path, data: bytes) -> str:
 def test_images_behind_many_annotations_are_found(tmp_path: Path) -> None:
     members = {f"notes/{number}.json": b"{}" for number in range(300)}
     path = tmp_path / "a.zip"
-    path.write_bytes(packed({**members, "last.png": IMAGE}))
+    path.write_bytes(corpus.zipped({**members, "last.png": IMAGE}))
     look = look_at(path)
     assert (look.kind, look.images) == (Kind.ZIP, 301)
     assert look.array is not None
@@ -69,7 +61,7 @@ def test_images_behind_many_annotations_are_found(tmp_path: Path) -> None:
 def test_an_image_with_an_unusual_ending_behind_many_annotations_is_found(tmp_path: Path) -> None:
     members = {f"notes/{number}.json": b"{}" for number in range(300)}
     path = tmp_path / "a.zip"
-    path.write_bytes(packed({**members, "last.scan": IMAGE}))
+    path.write_bytes(corpus.zipped({**members, "last.scan": IMAGE}))
     assert look_at(path).images == 301
 
 
@@ -78,12 +70,12 @@ def test_a_zip_of_very_many_files_is_taken_in_doubt_where_no_image_was_found(
 ) -> None:
     monkeypatch.setattr("kiosk_locust.inputs.kinds.MOST_LOOKED_INTO", 50)
     path = tmp_path / "a.zip"
-    path.write_bytes(packed({f"{number}.json": b"{}" for number in range(60)}))
+    path.write_bytes(corpus.zipped({f"{number}.json": b"{}" for number in range(60)}))
     assert "50 of the 60 files in it were looked into" in look_at(path).doubt
 
 
 def test_a_password_on_any_file_is_told_with_what_to_do(tmp_path: Path) -> None:
-    data = packed({**{f"{n}.png": IMAGE for n in range(150)}, "secret.txt": b"x"})
+    data = corpus.zipped({**{f"{n}.png": IMAGE for n in range(150)}, "secret.txt": b"x"})
     data = marked(data, "secret.txt", flags=1)
     assert not is_unpacked(data)
     assert reason(tmp_path, data) == (
@@ -98,7 +90,7 @@ def test_a_password_on_any_file_is_told_with_what_to_do(tmp_path: Path) -> None:
 def test_a_method_that_zipfile_lacks_is_told_with_what_to_do(
     tmp_path: Path, method: int, name: str
 ) -> None:
-    data = marked(packed({"a.png": IMAGE, "b.png": IMAGE}), "b.png", method=method)
+    data = marked(corpus.zipped({"a.png": IMAGE, "b.png": IMAGE}), "b.png", method=method)
     assert not is_unpacked(data)
     assert reason(tmp_path, data) == (
         f"is a ZIP that the Kiosk cannot unpack (1 of 2 files in it, such as 'b.png', is packed by"
@@ -107,7 +99,7 @@ def test_a_method_that_zipfile_lacks_is_told_with_what_to_do(
 
 
 def test_methods_and_passwords_are_told_together(tmp_path: Path) -> None:
-    data = packed({"a.png": IMAGE, "b.png": IMAGE, "c.png": IMAGE})
+    data = corpus.zipped({"a.png": IMAGE, "b.png": IMAGE, "c.png": IMAGE})
     data = marked(marked(data, "b.png", method=9), "c.png", flags=1)
     told = reason(tmp_path, data)
     assert "has a password" in told
@@ -117,14 +109,14 @@ def test_methods_and_passwords_are_told_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_methods_that_zipfile_has_are_taken(tmp_path: Path, method: int) -> None:
     path = tmp_path / "a.zip"
-    path.write_bytes(packed({"a.png": IMAGE}, method))
+    path.write_bytes(corpus.zipped({"a.png": IMAGE}, method))
     assert is_unpacked(path.read_bytes())
     assert look_at(path).images == 1
 
 
 @pytest.mark.parametrize("prefix", [b"#!/bin/sh\nexit 0\n", b"MZ" + bytes(5000)])
 def test_a_program_before_the_archive_is_legal(tmp_path: Path, prefix: bytes) -> None:
-    data = prefix + packed({"a.png": IMAGE, "b.png": IMAGE})
+    data = prefix + corpus.zipped({"a.png": IMAGE, "b.png": IMAGE})
     assert is_unpacked(data)
     path = tmp_path / "a.exe"
     path.write_bytes(data)

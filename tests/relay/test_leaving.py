@@ -85,12 +85,18 @@ def test_a_word_of_dismissal_that_is_lost_comes_again() -> None:
     assert (pair.fenced, pair.lost()) == ([], 0)
 
 
-def test_a_worker_that_leaves_while_the_run_ends_is_dismissed_too() -> None:
+def leaving_while_the_run_ends() -> tuple[Pair, Reply]:
+    """A worker that has told all, and its master's answer, which is on its way."""
     pair = Pair()
     pair.master.drain(Drain("Ctrl-C", 0.0))
     pair.worker.finished = True
     pair.report(0.1)
     (reply,) = pair.replies(0.1)
+    return pair, reply
+
+
+def test_a_worker_that_leaves_while_the_run_ends_is_dismissed_too() -> None:
+    pair, reply = leaving_while_the_run_ends()
     pair.worker.receive(reply, 0.2)
     assert pair.worker.is_dismissed
     pair.master.lose_all(1.0)
@@ -98,11 +104,7 @@ def test_a_worker_that_leaves_while_the_run_ends_is_dismissed_too() -> None:
 
 
 def test_news_that_are_not_acknowledged_keep_a_worker() -> None:
-    pair = Pair()
-    pair.master.drain(Drain("Ctrl-C", 0.0))
-    pair.worker.finished = True
-    pair.report(0.1)
-    (reply,) = pair.replies(0.1)
+    pair, reply = leaving_while_the_run_ends()
     pair.worker.say(News(Kind.EXPIRE_FAILED, 1, 0, text="gone"), 0.2)
     pair.worker.receive(reply, 0.2)
     assert not pair.worker.is_dismissed
