@@ -204,6 +204,7 @@ class ActiveRun:
 
     def _make_run(self, kiosk: Kiosk, host: str) -> Run:
         by_address = self._contact.is_simulated_elsewhere
+        is_simulated = self.simulated or by_address
         self._ledger, remains = self._run_ledger.open(host, is_simulated_elsewhere=by_address)
         self._closers.append(self._ledger.discard)
         runner = self._environment.runner
@@ -258,15 +259,14 @@ class ActiveRun:
             run,
             name=self.name,
             host=host,
-            simulated=self.simulated or by_address,
+            simulated=is_simulated,
             options=options_as_json(self.options),
             ledger=self.path,
         )
         self._detachers.append(self.live.attach())
         if self.options.outside.metrics:
             self.exposition = Exposition(
-                info=info_of(self.options, self.name)
-                | {"simulated": str(self.simulated or by_address).lower()},
+                info=info_of(self.options, self.name) | {"simulated": str(is_simulated).lower()},
                 view=self._metrics.view,
                 rates=self.live.rates,
                 verdict=self._verdict_by_now,

@@ -471,9 +471,6 @@ class Finish:
     def _keep(self, archive: Archive) -> Archived:
         """Keep the files; then results that the run had before it was resumed may go."""
         done = archive.keep(list(self.files))
-        new = {path.name for path in self.files}
         if self._has_results and not done.missed:
-            earlier = [name for name in results.earlier_names(self._path) if name not in new]
-            if earlier:
-                archive.drop(earlier)
+            archive.drop(results.earlier_names(self._path, self.files))
         return done

@@ -12,10 +12,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from kiosk_locust.calls.failures import CallFailures
-from kiosk_locust.calls.trouble import Kind
+from kiosk_locust.calls.trouble import PATHS, Kind
 from kiosk_locust.errors import BadAnswer, KioskError
 from kiosk_locust.http.answers import bad_answer, json_object
 from kiosk_locust.http.body import FileForm
@@ -24,15 +24,7 @@ from kiosk_locust.http.transport import Transport
 from kiosk_locust.record import JobRequest
 from kiosk_locust.snapshot import FIELDS, Snapshot
 
-PREDICT, READ, UPLOAD = "/api/predict", "/api/redis", "/api/upload"
-EXPIRE = "/api/redis/expire"
-#: The calls that jobs make.
-KINDS = {
-    PREDICT: Kind.SUBMISSION,
-    READ: Kind.POLL,
-    UPLOAD: Kind.UPLOAD,
-    EXPIRE: Kind.EXPIRY,
-}
+T = TypeVar("T")
 
 # The end of every poll's body; made once, since polls are most of what is sent.
 _READ_TAIL = b', "key": ' + json.dumps(FIELDS).encode() + b"}"
@@ -62,29 +54,28 @@ class Kiosk:
         self.is_simulated = False  # once `health` was answered by somebody who says so
         self._calls = calls
         if calls:
-            calls.watch(lambda: tuple(transport.open_calls), KINDS)
+            calls.watch(
+                lambda: tuple(transport.open_calls), {path: kind for kind, path in PATHS.items()}
+            )
 
     def predict(self, request: JobRequest, wanted: Callable[[], bool] | None = None) -> Submission:
         """Submit one job. Not idempotent: each call that arrives makes a new job.
 
         ``wanted`` is asked right before it is sent; Withdrawn is raised where it says no.
         """
-        try:
-            submission = self._predict(request, wanted)
-        except KioskError as error:
-            self._failed(Kind.SUBMISSION, error)
-            raise
-        self._succeeded(Kind.SUBMISSION, submission.exchange)
-        return submission
+        job_id, exchange = self._noted(Kind.SUBMISSION, lambda: self._predict(request, wanted))
+        return Submission(job_id, exchange)
 
-    def _predict(self, request: JobRequest, wanted: Callable[[], bool] | None) -> Submission:
+    def _predict(
+        self, request: JobRequest, wanted: Callable[[], bool] | None
+    ) -> tuple[str, Exchange]:
         body = _predict_bytes(request)
-        exchange = self.transport.request("POST", PREDICT, body, wanted=wanted)
+        exchange = self.transport.request("POST", PATHS[Kind.SUBMISSION], body, wanted=wanted)
         answer = json_object(exchange, self._where(exchange))
         job_id = answer.get("hash")
         if not isinstance(job_id, str) or not job_id or _storable(job_id) != job_id:
             raise bad_answer(exchange, self._where(exchange), "no job's hash")
-        return Submission(job_id, exchange)
+        return job_id, exchange
 
     def upload(
         self, form: FileForm, wanted: Callable[[], bool] | None = None
@@ -97,16 +88,10 @@ class Kiosk:
         ``wanted`` is asked before and while it is sent; Withdrawn is raised where it says no.
         Raises InputError where the file is not as it was planned.
         """
-        try:
-            name, exchange = self._upload(form, wanted)
-        except KioskError as error:
-            self._failed(Kind.UPLOAD, error)
-            raise
-        self._succeeded(Kind.UPLOAD, exchange)
-        return name, exchange
+        return self._noted(Kind.UPLOAD, lambda: self._upload(form, wanted))
 
     def _upload(self, form: FileForm, wanted: Callable[[], bool] | None) -> tuple[str, Exchange]:
-        exchange = self.transport.request("POST", UPLOAD, form, wanted=wanted)
+        exchange = self.transport.request("POST", PATHS[Kind.UPLOAD], form, wanted=wanted)
         name = json_object(exchange, self._where(exchange)).get("uploadedName")
         if not isinstance(name, str) or not name or _storable(name) != name:
             raise bad_answer(exchange, self._where(exchange), "no uploadedName")
@@ -114,17 +99,12 @@ class Kiosk:
 
     def read(self, job_id: str) -> Reading:
         """Read all of a job's fields that are of interest; an unknown job has none."""
-        try:
-            reading = self._read(job_id)
-        except KioskError as error:
-            self._failed(Kind.POLL, error)
-            raise
-        self._succeeded(Kind.POLL, reading.exchange)
-        return reading
+        snapshot, exchange = self._noted(Kind.POLL, lambda: self._read(job_id))
+        return Reading(snapshot, exchange)
 
-    def _read(self, job_id: str) -> Reading:
+    def _read(self, job_id: str) -> tuple[Snapshot, Exchange]:
         body = b'{"hash": ' + _encode(job_id) + _READ_TAIL
-        exchange, answer = self._post(READ, body)
+        exchange, answer = self._post(PATHS[Kind.POLL], body)
         values = answer.get("value")
         if not isinstance(values, list) or len(values) != len(FIELDS):
             raise self._no_values(exchange)
@@ -135,7 +115,7 @@ class Kiosk:
             if not isinstance(value, str):
                 raise self._no_values(exchange)
             fields[name] = value if value.isascii() else _storable(value)
-        return Reading(Snapshot(fields), exchange)
+        return Snapshot(fields), exchange
 
     def expire(self, job_id: str, seconds: int) -> bool:
         """Have the job's hash deleted in ``seconds``; False if there is no such hash.
@@ -145,17 +125,12 @@ class Kiosk:
         """
         if seconds != int(seconds) or seconds < 1:
             raise ValueError(f"expiry must be a whole number of seconds from 1, not {seconds!r}")
-        try:
-            is_known, exchange = self._expire(job_id, int(seconds))
-        except KioskError as error:
-            self._failed(Kind.EXPIRY, error)
-            raise
-        self._succeeded(Kind.EXPIRY, exchange)
+        is_known, _ = self._noted(Kind.EXPIRY, lambda: self._expire(job_id, int(seconds)))
         return is_known
 
     def _expire(self, job_id: str, seconds: int) -> tuple[bool, Exchange]:
         body = _encode({"hash": job_id, "expireIn": seconds})
-        exchange = self.transport.request("POST", EXPIRE, body)
+        exchange = self.transport.request("POST", PATHS[Kind.EXPIRY], body)
         if exchange.status == 404 and _says_zero(exchange):
             return False, exchange
         value = json_object(exchange, self._where(exchange)).get("value")
@@ -199,15 +174,19 @@ class Kiosk:
         if not isinstance(answer.get("message"), str):
             raise bad_answer(exchange, self._where(exchange), "no message")
 
-    def _succeeded(self, kind: Kind, exchange: Exchange) -> None:
+    def _noted(self, kind: Kind, call: Callable[[], tuple[T, Exchange]]) -> tuple[T, Exchange]:
+        """Make one call, and tell whoever listens how it has ended."""
+        try:
+            answer, exchange = call()
+        except KioskError as error:
+            if self._calls:
+                timing = error.timing
+                began_at = timing and (timing.socket_at or timing.asked_at)
+                self._calls.failed(kind, error, began_at or self.transport.clock.now())
+            raise
         if self._calls:
             self._calls.succeeded(kind, exchange.answered_in_s)
-
-    def _failed(self, kind: Kind, error: KioskError) -> None:
-        if self._calls:
-            timing = error.timing
-            began_at = timing and (timing.socket_at or timing.asked_at)
-            self._calls.failed(kind, error, began_at or self.transport.clock.now())
+        return answer, exchange
 
     def _no_values(self, exchange: Exchange) -> BadAnswer:
         what = f"no list of {len(FIELDS)} strings or nulls"

@@ -90,14 +90,17 @@ def names_so_far(ledger: Path) -> list[str]:
         return [_name(run, count, _mean_gap_s(db, run, cycle), cycle) for cycle, count in counts]
 
 
-def earlier_names(ledger: Path) -> list[str]:
+def earlier_names(ledger: Path, files: Iterable[Path]) -> list[str]:
     """The names of the results that earlier ends of a resumed run may have left; LedgerError.
 
-    A ledger may come from anywhere: what is no results file of this run is left out.
+    Those of ``files``, which it has now, are left out. A ledger may come from anywhere: so is what
+    is no results file of this run.
     """
+    new = {path.name for path in files}
     with opened(ledger) as db:
         run = facts(db)
-    return [name for name in run.earlier_results if names.is_result_of(name, run.run_id)]
+    earlier = (name for name in run.earlier_results if name not in new)
+    return [name for name in earlier if names.is_result_of(name, run.run_id)]
 
 
 def write_missing(ledger: Path, out_dir: Path) -> list[Path]:

@@ -110,9 +110,8 @@ def _of_ledger(ledger: Path) -> Left:
 
 def _replaced(files: Sequence[Path]) -> list[str]:
     """Names of results that these files' runs had before they were resumed."""
-    new = {path.name for path in files}
     ledgers = (path for path in files if path.suffix == ".db")
-    return [name for path in ledgers for name in earlier_names(path) if name not in new]
+    return [name for path in ledgers for name in earlier_names(path, files)]
 
 
 def _is_result(path: Path) -> bool:

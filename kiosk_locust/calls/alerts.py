@@ -13,7 +13,7 @@ import gevent
 from kiosk_locust import units
 from kiosk_locust.calls.advice import meanwhile
 from kiosk_locust.calls.failures import PATIENCE_S
-from kiosk_locust.calls.trouble import Kind, State, Trouble
+from kiosk_locust.calls.trouble import PATHS, Kind, State, Trouble
 from kiosk_locust.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -23,13 +23,6 @@ LOOK_S = 1.0
 AGAIN_S = 600.0
 #: What comes and goes is logged so often within AGAIN_S; the progress line always has it.
 MOST_LOGGED = 5
-
-_PATHS = {
-    Kind.SUBMISSION: " (POST /api/predict)",
-    Kind.POLL: " (POST /api/redis)",
-    Kind.UPLOAD: " (POST /api/upload)",
-    Kind.EXPIRY: " (POST /api/redis/expire)",
-}
 
 
 @dataclass(slots=True)
@@ -159,15 +152,14 @@ def line(trouble: Trouble, now: float) -> str:
     if trouble.state is State.PARTLY:
         of = trouble.tries + trouble.succeeded
         return f"{trouble.tries:,} of {of:,} {plural} in the last 60 s FAILED ({trouble.short})"
-    tries = "1 try" if trouble.tries == 1 else f"{trouble.tries:,} tries"
-    return f"{plural} FAIL for {for_s}: {tries}, last {trouble.short}"
+    return f"{plural} FAIL for {for_s}: {_tries(trouble)}, last {trouble.short}"
 
 
 def text(trouble: Trouble, now: float, where: str = "") -> str:
     """A trouble in whole sentences: what fails, how often, since when, why, and what to do."""
     kind, for_s = trouble.kind, units.seconds(now - trouble.since)
     when = f"(since {time.strftime('%H:%M:%S', time.localtime(trouble.since))})"
-    noun = f"{kind.value}{_PATHS.get(kind, '')}"
+    noun = f"{kind.value} (POST {PATHS[kind]})" if kind in PATHS else kind.value
     waiting = f"{trouble.waiting:,} {'is' if trouble.waiting == 1 else 'are'} waiting"
     if trouble.state is State.SILENT:
         facts = f"no {noun} has been answered{where} for {for_s} {when}; {waiting}"
@@ -175,8 +167,10 @@ def text(trouble: Trouble, now: float, where: str = "") -> str:
         of = trouble.tries + trouble.succeeded
         facts = f"{trouble.tries:,} of {of:,} calls of the last 60 s failed{where} {when}: {noun}"
     else:
-        tries = "1 try has" if trouble.tries == 1 else f"{trouble.tries:,} tries have"
-        facts = f"no {noun} has succeeded{where} for {for_s} {when}: {tries} failed"
+        have = "has" if trouble.tries == 1 else "have"
+        facts = (
+            f"no {noun} has succeeded{where} for {for_s} {when}: {_tries(trouble)} {have} failed"
+        )
         facts += f", {waiting}" if trouble.waiting else ""
     last = f"; the last error: {trouble.error}" if trouble.error else ""
     return f"{facts}{last}. Likely cause: {trouble.cause}. Meanwhile: {meanwhile(kind)}"
@@ -185,9 +179,12 @@ def text(trouble: Trouble, now: float, where: str = "") -> str:
 def healed(trouble: Trouble) -> str:
     """A trouble that is over."""
     after_s = units.seconds((trouble.ended_at or trouble.since) - trouble.since)
-    tries = "1 try" if trouble.tries == 1 else f"{trouble.tries:,} tries"
     if trouble.state is State.SILENT and not trouble.tries:
         return f"{trouble.kind.plural} are answered again after {after_s}"
     if trouble.state is State.PARTLY:
         return f"{trouble.kind.plural} work again after {after_s} in which many failed"
-    return f"{trouble.kind.plural} work again after {after_s}: {tries} failed"
+    return f"{trouble.kind.plural} work again after {after_s}: {_tries(trouble)} failed"
+
+
+def _tries(trouble: Trouble) -> str:
+    return "1 try" if trouble.tries == 1 else f"{trouble.tries:,} tries"

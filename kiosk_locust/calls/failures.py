@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from kiosk_locust.calls.advice import cause_of, cause_of_silence, in_short
@@ -198,10 +199,7 @@ class CallFailures:
         shown = calls.shown
         if shown is not None:
             tries = shown.tries if shown.state is State.PARTLY else calls.failed
-            calls.ended = Trouble(
-                *(shown.kind, shown.state, shown.since, tries, shown.succeeded, 0),
-                *(shown.error, shown.short, shown.cause, now),
-            )
+            calls.ended = replace(shown, tries=tries, waiting=0, ended_at=now)
             calls.shown = None
 
     def _unbroken(

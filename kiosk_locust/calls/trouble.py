@@ -25,6 +25,15 @@ class Kind(StrEnum):
         return "expiries" if self is Kind.EXPIRY else f"{self.value}s"
 
 
+#: The frontend's paths that jobs' calls are sent to (POST); the other kinds go elsewhere.
+PATHS = {
+    Kind.SUBMISSION: "/api/predict",
+    Kind.POLL: "/api/redis",
+    Kind.UPLOAD: "/api/upload",
+    Kind.EXPIRY: "/api/redis/expire",
+}
+
+
 class State(StrEnum):
     """How a kind of call fails."""
 

@@ -10,8 +10,7 @@ from rich.console import Console
 
 from kiosk_locust import units
 from kiosk_locust.by_type import UNKNOWN, several
-from kiosk_locust.console import PlainTable, plain_grid
-from kiosk_locust.console import say as _say
+from kiosk_locust.console import PlainTable, plain_grid, say
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.moved import Moved
 from kiosk_locust.percentiles import Percentiles
@@ -79,7 +78,7 @@ def show(
 ) -> None:
     """Print it all on ``console``; the verdict is the last line, or the last but SIMULATED."""
     if simulated:
-        _say(console, SIMULATED, "bold yellow")
+        say(console, SIMULATED, "bold yellow")
     table = _counts(summary, run_name, console.encoding)
     if cost is not None:
         for row in _cost(cost):
@@ -92,14 +91,14 @@ def show(
     if judgement is not None:
         trust.show(console, judgement)
     for path in files:
-        _say(console, f"written: {path}")
+        say(console, f"written: {path}")
     for url in uploaded:
-        _say(console, f"uploaded: {url}")
+        say(console, f"uploaded: {url}")
     for line in advice:
-        _say(console, line)
-    _say(console, verdict.line, "bold green" if verdict.code == 0 else "bold red")
+        say(console, line)
+    say(console, verdict.line, "bold green" if verdict.code == 0 else "bold red")
     if simulated:
-        _say(console, SIMULATED, "bold yellow")
+        say(console, SIMULATED, "bold yellow")
 
 
 def _counts(summary: Summary, run_name: str, encoding: str) -> PlainTable:

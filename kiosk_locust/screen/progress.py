@@ -14,9 +14,9 @@ from rich.text import Text
 from kiosk_locust import units
 from kiosk_locust.clock import Clock
 from kiosk_locust.console import plain_grid
+from kiosk_locust.excerpt import printable
 from kiosk_locust.metrics import View
 from kiosk_locust.record import Outcome
-from kiosk_locust.screen.printable import printable
 from kiosk_locust.screen.terminal import Redirection
 
 logger = logging.getLogger(__name__)

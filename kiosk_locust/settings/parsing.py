@@ -68,10 +68,6 @@ def _seconds(text: str, low: str, *, above: bool = False) -> float:
     return value
 
 
-#: The older name; every duration has had one grammar since.
-timespan = seconds
-
-
 def seconds_or_none(text: str) -> float | None:
     """Seconds above 0, or None for ``none``."""
     if text.strip().lower() == "none":
