@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from kiosk_locust.excerpt import shortened
 from kiosk_locust.snapshot import Snapshot
 
 #: So many polls must see a ZIP's hash unchanged.
@@ -149,8 +150,7 @@ def _reason(children: Children, polls: int, for_s: float) -> str:
     ended = f"{done} of {children.count} images of the ZIP are done, {failed} failed"
     still = f"its hash has not changed for {polls} polls ({for_s:.0f} s)"
     if children.pieces:
-        shown = children.pieces[0]
-        shown = shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 1]}…"
+        shown = shortened(children.pieces[0], _SHOWN)
         return (
             f"the Kiosk waits for ever: {ended}, and the rest have names with a comma, which its"
             f" comma-joined lists break into pieces ({shown!r}); {still}. Rename the ZIP's members"

@@ -8,7 +8,12 @@ EXCERPT_CHARS = 200
 def excerpt(text: str) -> str:
     """At most 200 characters of ``text`` on one line, and nothing that a terminal would obey."""
     shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return shown if len(shown) <= EXCERPT_CHARS else shown[: EXCERPT_CHARS - 1] + "…"
+    return shortened(shown, EXCERPT_CHARS)
+
+
+def shortened(text: str, most: int) -> str:
+    """``text``, or as much of it as fits in ``most`` characters, the last of which says so."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def escaped(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterable
 
-from kiosk_locust.excerpt import escaped
+from kiosk_locust.excerpt import escaped, shortened
 
 #: Methods that the zipfile of a consumer's Python (before 3.14) unpacks.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
@@ -50,8 +50,7 @@ def unpack_fault(members: Iterable[zipfile.ZipInfo]) -> str:
 
 def shown_name(name: str) -> str:
     """A member's name for a message: quoted, on one line, shortened."""
-    shown = escaped(name)
-    return repr(shown if len(shown) <= _NAME_CHARS else shown[: _NAME_CHARS - 1] + "…")
+    return repr(shortened(escaped(name), _NAME_CHARS))
 
 
 def _some(members: list[zipfile.ZipInfo], number: int, one: str = "has", more: str = "have") -> str:
