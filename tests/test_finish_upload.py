@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -25,6 +25,9 @@ class Keeping:
 
     def __init__(self, keep: Callable[[list[Path]], Archived]) -> None:
         self.keep = keep
+
+    def drop(self, names: Iterable[str]) -> None:
+        pass
 
 
 def finished(

@@ -111,6 +111,7 @@ def _play(scene: Scene, folder: Path, url: str, port: int) -> list[Played]:
     return played
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
 def test_these_commands_do_what_the_page_says(
     scene: Scene, playing: dict[str, Future[list[Played]]]
