@@ -147,6 +147,11 @@ class Scene:
         with self.failures.trying(Kind.BUCKET) as pending, headway.watched(pending):
             bucket.put(self.file, "image.png")
 
+    def wait(self) -> None:
+        """Let the call that is under way end, however busy the machine is."""
+        if self._call is not None:
+            self._call.join()
+
     def second(self) -> None:
         """Let a second pass; a call that has ended is followed by another."""
         if self._call is None or self._call.dead:
@@ -190,13 +195,14 @@ def test_what_fails_is_said_within_15_s_and_no_longer_than_it_fails(
             scene.failed = 0
             scene.second()
         assert not scene.alerts.lines
+        scene.wait()
         caplog.clear()
         scene.server.begin(fault)
         begun_at = scene.clock.now()
         while not scene.alerts.lines:
             assert scene.clock.now() - begun_at < 15, "nothing was said within 15 s"
             scene.second()
-        assert scene.clock.now() - begun_at >= 8  # one call was under way already
+        assert scene.clock.now() - begun_at >= 9
         (line,), (text,) = scene.alerts.lines, scene.alerts.texts
         assert kind.plural in line
         assert "Likely cause:" in text
