@@ -293,7 +293,7 @@ class Plugin:
             port.check(self._web_ui)
             form.check_before_start(self._web_ui, self._runner, self._check_form)
             self._site = Site(options.output_dir, self._open_page())
-            self._site.add_to(self._web_ui)
+            self._site.add_to(self._web_ui, options.outside.allowed_hosts)
             if options.outside.metrics:
                 self._scraped.add_to(self._web_ui)
         elif options.outside.metrics:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from flask.json.provider import DefaultJSONProvider
 from locust.web import WebUI
 
+from kiosk_locust.siteguard import OwnHosts, SiteGuard
 from kiosk_locust.web import front, tab
 from kiosk_locust.web.live import LiveRun
 from kiosk_locust.web.pages import Pages
@@ -29,11 +31,18 @@ class Site:
         self.output_dir = output_dir
         self.refusal = ""
 
-    def add_to(self, web_ui: WebUI) -> None:
-        """Add pages, tab, and order in the form; before the UI's first request."""
+    def add_to(self, web_ui: WebUI, allowed_hosts: Collection[str] = ()) -> None:
+        """Add the guard, pages, tab, and order in the form; before the UI's first request.
+
+        ``allowed_hosts`` are further names by which the UI may be asked for.
+        """
         app = web_ui.app
         if app is None:
             return
+        # Before all that the UI has, which nothing within Flask is: Locust's CORS comes last there.
+        app.wsgi_app = SiteGuard(  # type: ignore[method-assign]  # Flask's own way
+            app.wsgi_app, OwnHosts({*allowed_hosts, web_ui.host or ""})
+        )
         if isinstance(app.json, DefaultJSONProvider):
             # The form's fields stand in the order of the settings.
             app.json.sort_keys = False
