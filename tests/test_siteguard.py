@@ -1,4 +1,4 @@
-"""Which requests a page takes by whose site asked, and by which name; before Locust's own routes."""
+"""Requests that a page takes or refuses, by whose site asked for what name; Locust's own, too."""
 
 from __future__ import annotations
 
