@@ -70,6 +70,7 @@ from kiosk_locust.record import JobRequest
 from kiosk_locust.resuming import Finished, Resumption
 from kiosk_locust.scraped import Scraped
 from kiosk_locust.settings.env_file import DOTENV, lookalikes, parse_dotenv
+from kiosk_locust.settings.secret_files import read_secrets
 from kiosk_locust.settings.sources import (
     Given,
     Layer,
@@ -215,8 +216,10 @@ class Plugin:
     ) -> None:
         self._environment = environment
         self._runner = runner
-        self._given = layers
-        self._secrets = secrets(os.environ, *_attached)
+        self._secret_sources = read_secrets(os.environ, *_attached)
+        mistakes = (*layers.mistakes, *self._secret_sources.mistakes)
+        self._given = replace(layers, mistakes=mistakes)
+        self._secrets = secrets(self._secret_sources.environment, self._secret_sources.dotenv)
         self._resumption: Resumption | None = None  # for the first run only
         self._web_ui = web_ui
         self._is_library = library.is_library(environment)
@@ -368,7 +371,8 @@ class Plugin:
 
     def _exposed(self) -> Iterator[str]:
         """A line for each thing that lies open to others."""
-        yield from exposure.warnings(os.environ, _attached[0], Path(DOTENV), self._secrets)
+        files = self._secret_sources.files
+        yield from exposure.warnings(os.environ, _attached[0], Path(DOTENV), self._secrets, files)
         if page := self._open_page():
             yield page
 

@@ -12,6 +12,11 @@ class Secret:
     env: str
     meaning: str
 
+    @property
+    def file_env(self) -> str:
+        """The name that says in which file the secret stands."""
+        return f"{self.env}_FILE"
+
 
 SECRETS = (
     Secret("GRAFANA_USER", "User of GRAFANA_HOST."),
