@@ -64,9 +64,14 @@ def open_page(web_host: str | None, web_port: int, *, has_login: bool) -> str:
     )
 
 
+def is_well_known(password: str) -> bool:
+    """Tell whether everybody knows a password, as that of some program or from habit."""
+    return password.lower() in DEFAULT_PASSWORDS
+
+
 def _is_default(login: Credentials) -> bool:
     """Whether the password that is sent (a token wins) is a well-known one."""
-    return not login.token and login.password.lower() in DEFAULT_PASSWORDS
+    return not login.token and is_well_known(login.password)
 
 
 def _is_secret(name: str) -> bool:

@@ -11,6 +11,7 @@ from locust.web import WebUI
 from kiosk_locust.siteguard import OwnHosts, SiteGuard
 from kiosk_locust.web import front, tab
 from kiosk_locust.web.live import LiveRun
+from kiosk_locust.web.login import Login
 from kiosk_locust.web.pages import Pages
 
 SIMULATED = "SIMULATED: the jobs run on the simulated Kiosk"
@@ -24,6 +25,7 @@ class Site:
         self._warning = warning  # stands on the front page
         self.current: LiveRun | None = None
         self.refusal = ""  # why the last run did not start
+        self.login: Login | None = None  # by which people came in, unless it is not ours
 
     def began(self, run: LiveRun | None, output_dir: Path) -> None:
         """A run is on; its files go to that folder."""
@@ -50,7 +52,7 @@ class Site:
         pages = Pages(self, web_ui.auth_required_if_enabled)
         app.register_blueprint(pages.blueprint(app.blueprints["locust"].url_prefix or ""))
         tab.add(web_ui, self)
-        front.add(app, self._notice)
+        front.add(app, self._notice, lambda: self.login is not None and self.login.is_in_force)
 
     def _notice(self) -> str:
         """What stands before the links of the front page."""
