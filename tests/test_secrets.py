@@ -28,6 +28,8 @@ PLANTED: dict[str, Any] = {
     "PROMETHEUS_USER": "canary-user-3",
     "PROMETHEUS_PASSWORD": "canary-password-4",
     "PROMETHEUS_TOKEN": "canary-token-5",
+    "WEB_LOGIN_USER": "canary-user-8",
+    "WEB_LOGIN_PASSWORD": "canary-password-9",
 }
 IN_DOTENV = {"GRAFANA_TOKEN": "canary-token-6", "SOMEBODYS_API_KEY": "canary-key-7"}
 PATHS = (
