@@ -54,7 +54,8 @@ def _rename(resource: Resource, told: Resource) -> None:
     for image in told.get("images", ()):
         for container in _containers(resource):
             if container["image"] == image["name"]:
-                container["image"] = f"{image['newName']}:{image['newTag']}"
+                end = f"@{image['digest']}" if "digest" in image else f":{image['newTag']}"
+                container["image"] = image["newName"] + end
 
 
 def _containers(resource: Resource) -> list[Resource]:
