@@ -156,8 +156,8 @@ def check(web_ui: WebUI) -> None:
         advice = (
             f"nobody can log in, for there is no password: set {PASSWORD}, or {PASSWORD}_FILE to"
             f" the path of a file that holds it, in the environment or .env (the user is"
-            f" {DEFAULT_USER} unless {USER} says otherwise); or leave --web-login out, with"
-            " --web-host 127.0.0.1"
+            f" {DEFAULT_USER} unless {USER} says otherwise); or leave --web-login out"
+            " (LOCUST_WEB_LOGIN=false), with --web-host 127.0.0.1"
         )
         raise OptionsError([Mistake("--web-login", "", advice)])
 

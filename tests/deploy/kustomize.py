@@ -85,6 +85,10 @@ def _operate(resource: Any, op: str, path: str, value: Any = None) -> None:
     *way, last = (word.replace("~1", "/").replace("~0", "~") for word in path.split("/")[1:])
     for word in way:
         resource = resource[int(word) if isinstance(resource, list) else word]
+    if last == "-":
+        assert op == "add"
+        resource.append(value)
+        return
     key: Any = int(last) if isinstance(resource, list) else last
     if op != "add":
         resource[key]
