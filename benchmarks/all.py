@@ -54,6 +54,7 @@ PROGRAMS = (
     Program("job_id_delay.py", 5),
     Program("scaling_inputs.py", 15),
     Program("page.py", 10),
+    Program("page_requests.py", 5),
     Program("cost.py", 10),
     Program("million.py", 90, ("--jobs", "1000000"), writes="million"),
 )

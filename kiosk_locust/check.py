@@ -29,6 +29,7 @@ from kiosk_locust.options import Options, resolve
 from kiosk_locust.preflight import check_host
 from kiosk_locust.record import Ticket
 from kiosk_locust.settings.env_file import DOTENV, lookalikes, parse_dotenv
+from kiosk_locust.settings.secret_files import read_secrets
 from kiosk_locust.settings.sources import locusts_own
 from kiosk_locust.user import request_from
 
@@ -52,16 +53,18 @@ def main(arguments: list[str]) -> int:
     try:
         dotenv, mistakes = parse_dotenv()
         os.environ.update(locusts_own(dotenv, os.environ))
+        sources = read_secrets(os.environ, dotenv)
+        mistakes += sources.mistakes
         layers = commandline.read(arguments, os.environ, dotenv, mistakes)
         find = partial(scan, say=tell)
         resolved = resolve(layers, headless=True, rng=random.Random(), find=find)
-        known = secrets(os.environ, dotenv)
+        known = secrets(sources.environment, sources.dotenv)
     except OptionsError as error:
         tell(f"settings: {error}")
         return 2
     for notice in resolved.notices:
         tell(f"settings: {notice}")
-    exposed = exposure.warnings(os.environ, dotenv, Path(DOTENV), known)
+    exposed = exposure.warnings(os.environ, dotenv, Path(DOTENV), known, sources.files)
     for line in (*lookalikes(dotenv, os.environ), *exposed):
         tell(f"settings: {line}")
     remarks: dict[str, tuple[Remark, ...]] = {

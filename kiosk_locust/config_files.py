@@ -155,7 +155,7 @@ def _completed(key: str, options: Options) -> str:
 
 def _refusal(key: str, options: Options) -> ValueError:
     """What to say of a key that begins no option."""
-    if key.upper() in {secret.env for secret in SECRETS}:
+    if key.upper() in {name for secret in SECRETS for name in (secret.env, secret.file_env)}:
         return ValueError("passwords and tokens are read from the environment and .env alone")
     by_env = {s.env: s.flag or "--host" for s in SETTINGS.values() if s.env}
     near = by_env.get(key.upper(), "--" + key.strip("-").lower().replace("_", "-"))

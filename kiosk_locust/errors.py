@@ -28,6 +28,7 @@
     ├── TextFileError         a text file that a user wrote cannot be read
     ├── PriceFileError        a price file cannot be used; lists every mistake
     ├── ForecastError         a benchmark's forecast cannot be carried out
+    ├── PageBusy              a page cannot be made now, but may be in a moment
     └── KioskError            an HTTP call did not give a usable answer
         ├── Unreachable       surely not sent: refused, name not resolved
         │   └── Withdrawn     not sent: by then, it was no longer wanted
@@ -110,6 +111,10 @@ class SimulatorError(KioskLocustError):
 
 class ListenerError(KioskLocustError):
     """One of the plugin's own listeners raised; its numbers can no longer be trusted."""
+
+
+class PageBusy(KioskLocustError):
+    """A page cannot be made now, so that a run is not disturbed; it may be in a moment."""
 
 
 class CostError(KioskLocustError):

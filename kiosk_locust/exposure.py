@@ -20,16 +20,23 @@ KEY_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
 def warnings(
-    environ: Mapping[str, str], dotenv: Mapping[str, str], dotenv_path: Path, known: Secrets
+    environ: Mapping[str, str],
+    dotenv: Mapping[str, str],
+    dotenv_path: Path,
+    known: Secrets,
+    secret_files: Mapping[str, Path] | None = None,
 ) -> Iterator[str]:
-    """A line for each thing that lies open, with what to do; never a secret itself."""
+    """A line for each thing that lies open, with what to do; never a secret itself.
+
+    ``secret_files`` has files of secrets by the variables that name them.
+    """
     for prefix, login in (("GRAFANA", known.grafana), ("PROMETHEUS", known.prometheus)):
         if _is_default(login):
             yield (
                 f"{prefix}_PASSWORD is one that everybody knows: change it where it is checked,"
                 " and here"
             )
-    held = sorted(name for name, value in dotenv.items() if value and _SECRET.search(name))
+    held = sorted(name for name, value in dotenv.items() if value and _is_secret(name))
     if held and (who := _readers(dotenv_path)):
         yield (
             f"{dotenv_path} holds {', '.join(held)} and can be read by {who}:"
@@ -38,6 +45,9 @@ def warnings(
     key = environ.get(KEY_FILE, "") or dotenv.get(KEY_FILE, "")
     if key and (who := _readers(Path(key))):
         yield f"{KEY_FILE}: the key file {key} can be read by {who}: chmod 600 {key}"
+    for name, path in (secret_files or {}).items():
+        if not _is_mounted(path) and (who := _readers(path)):
+            yield f"{name}: the file {path} can be read by {who}: chmod 600 {path}"
 
 
 def open_page(web_host: str | None, web_port: int, *, has_login: bool) -> str:
@@ -54,9 +64,31 @@ def open_page(web_host: str | None, web_port: int, *, has_login: bool) -> str:
     )
 
 
+def is_well_known(password: str) -> bool:
+    """Tell whether everybody knows a password, as that of some program or from habit."""
+    return password.lower() in DEFAULT_PASSWORDS
+
+
 def _is_default(login: Credentials) -> bool:
     """Whether the password that is sent (a token wins) is a well-known one."""
-    return not login.token and login.password.lower() in DEFAULT_PASSWORDS
+    return not login.token and is_well_known(login.password)
+
+
+def _is_secret(name: str) -> bool:
+    """Whether a variable's value is a secret; that of one called …_FILE is a path."""
+    return bool(_SECRET.search(name)) and not name.endswith("_FILE")
+
+
+def _is_mounted(path: Path) -> bool:
+    """Whether a container platform put the file there, who may read it being its decision.
+
+    Docker mounts secrets below /run/secrets, readable by all in the container. In a volume of
+    Kubernetes each file is a link through a folder called ``..data``, which belongs to root.
+    """
+    folders = path.absolute().parents
+    return Path("/run/secrets") in path.resolve().parents or any(
+        (folder / "..data").is_symlink() for folder in folders
+    )
 
 
 def _readers(path: Path) -> str:

@@ -161,6 +161,24 @@ def listen_last(hook: EventHook, listener: Callable[..., None]) -> None:
     hook._handlers.insert(0, listener)
 
 
+def before_page_starts(web_ui: web.WebUI, call: Callable[[], None]) -> None:
+    """Have ``call`` called before a web UI listens, after all listeners of ``init``.
+
+    Locust 2.47 has no event between these, and listeners of the locustfile come after ours. A web
+    UI that listens already, as a program's does, is left alone.
+    """
+    if web_ui.greenlet is not None:
+        return
+    original = web_ui.start
+
+    @functools.wraps(original)
+    def start() -> None:
+        call()
+        original()  # type: ignore[no-untyped-call]
+
+    web_ui.start = start  # type: ignore[method-assign]
+
+
 def _note_ends_of_tasks() -> None:
     """Tell the breaker when a task succeeds, or does nothing but ask for the next.
 

@@ -70,6 +70,7 @@ from kiosk_locust.record import JobRequest
 from kiosk_locust.resuming import Finished, Resumption
 from kiosk_locust.scraped import Scraped
 from kiosk_locust.settings.env_file import DOTENV, lookalikes, parse_dotenv
+from kiosk_locust.settings.secret_files import read_secrets
 from kiosk_locust.settings.sources import (
     Given,
     Layer,
@@ -80,7 +81,7 @@ from kiosk_locust.signals import Signals
 from kiosk_locust.user import OVER, RUNS, KioskUser, first_requests, mix_of
 from kiosk_locust.userwatch import Hosts, UserWatch, check_tasks, keep_jobs
 from kiosk_locust.verdict import BROKE_AT_END, SET_BY_OTHERS, Verdict, overruled, status
-from kiosk_locust.web import port
+from kiosk_locust.web import login, port
 from kiosk_locust.web.site import Site
 from kiosk_locust.workerplugin import WorkerPlugin
 
@@ -215,8 +216,10 @@ class Plugin:
     ) -> None:
         self._environment = environment
         self._runner = runner
-        self._given = layers
-        self._secrets = secrets(os.environ, *_attached)
+        self._secret_sources = read_secrets(os.environ, *_attached)
+        mistakes = (*layers.mistakes, *self._secret_sources.mistakes)
+        self._given = replace(layers, mistakes=mistakes)
+        self._secrets = secrets(self._secret_sources.environment, self._secret_sources.dotenv)
         self._resumption: Resumption | None = None  # for the first run only
         self._web_ui = web_ui
         self._is_library = library.is_library(environment)
@@ -293,7 +296,8 @@ class Plugin:
             port.check(self._web_ui)
             form.check_before_start(self._web_ui, self._runner, self._check_form)
             self._site = Site(options.output_dir, self._open_page())
-            self._site.add_to(self._web_ui)
+            self._site.add_to(self._web_ui, options.outside.allowed_hosts)
+            self._site.login = self._add_login(self._web_ui)
             if options.outside.metrics:
                 self._scraped.add_to(self._web_ui)
         elif options.outside.metrics:
@@ -306,6 +310,18 @@ class Plugin:
             hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)
         # Locust sets its timer for -t next, by a time that gevent read before all the imports.
         hub.loop.update_now()
+
+    def _add_login(self, web_ui: WebUI) -> login.Login | None:
+        """Set up ``--web-login``; without a password, and another login, Locust does not start."""
+
+        def check() -> None:
+            try:
+                login.check(web_ui)
+            except OptionsError as error:
+                _refuse(error)
+
+        locust_patches.before_page_starts(web_ui, check)
+        return login.add(web_ui, login.credentials(self._secret_sources))
 
     def _check_files(self) -> None:
         """Raise OptionsError for lines of files that give no setting, which no form can mend.
@@ -368,7 +384,11 @@ class Plugin:
 
     def _exposed(self) -> Iterator[str]:
         """A line for each thing that lies open to others."""
-        yield from exposure.warnings(os.environ, _attached[0], Path(DOTENV), self._secrets)
+        files = self._secret_sources.files
+        yield from exposure.warnings(os.environ, _attached[0], Path(DOTENV), self._secrets, files)
+        has_login = self._web_ui is not None and self._parsed.web_login
+        if has_login and exposure.is_well_known(self._secret_sources.get(login.PASSWORD)):
+            yield f"{login.PASSWORD} is one that everybody knows: choose another"
         if page := self._open_page():
             yield page
 

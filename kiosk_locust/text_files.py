@@ -1,8 +1,9 @@
 """Text files that users write, read by one function with one set of rules.
 
-These are ``.env``, configuration files, ``pyproject.toml``, traces, price files and files of
-thresholds. Each is a regular file of at most `MAX_BYTES`, in UTF-8 (a byte order mark is skipped),
-without NUL bytes; lines end in LF, CR LF or CR. Anything else is refused, with the line.
+These are ``.env``, configuration files, ``pyproject.toml``, traces, price files, and files of
+thresholds and of secrets. Each is a regular file of at most `MAX_BYTES` (fewer for secrets), in
+UTF-8 (a byte order mark is skipped), without NUL bytes; lines end in LF, CR LF or CR. Anything else
+is refused, with the line.
 """
 
 from __future__ import annotations
@@ -33,13 +34,23 @@ _KINDS = (
 )
 
 
-def read_text(path: Path, *, mark: bool = True) -> str:
+def read_text(
+    path: Path, *, mark: bool = True, max_bytes: int | None = None, quoted: bool = True
+) -> str:
     """The text of a file, without its byte order mark, each line ended by LF.
 
-    ``mark`` False: a byte order mark is refused, since somebody else who reads the file takes it
-    for a part of the text. Raises TextFileError, whose message does not name the file.
+    Args:
+        path: A regular file, or a link to one.
+        mark: False refuses a byte order mark, since somebody else who reads the file takes it for
+            a part of the text.
+        max_bytes: The size above which the file is refused; `MAX_BYTES` where it is None.
+        quoted: False keeps all that the file holds out of messages, for it is a secret.
+
+    Raises:
+        TextFileError: The file cannot be read, or is no text; the message does not name it.
+
     """
-    data = _read(path)
+    data = _read(path, MAX_BYTES if max_bytes is None else max_bytes)
     for sign, encoding in _OTHER_MARKS:
         if data.startswith(sign):
             raise TextFileError(f"the file is {encoding}, not text in UTF-8: {_CURE}")
@@ -53,18 +64,22 @@ def read_text(path: Path, *, mark: bool = True) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
+        if not quoted:
+            raise TextFileError(f"the file is not text in UTF-8: {_CURE}") from None
         line, column = _place(data, error.start)
         raise TextFileError(
             f"line {line}, byte {column} (0x{data[error.start]:02x}): the file is not text in"
             f" UTF-8: {_CURE}"
         ) from None
     if "\0" in text:
+        if not quoted:
+            raise TextFileError(f"the file holds NUL bytes, so it is not text: {_CURE}")
         line, column = _place(data, data.index(b"\0"))
         raise TextFileError(f"line {line}, byte {column} is NUL: the file is not text: {_CURE}")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, max_bytes: int) -> bytes:
     """The bytes of a regular file; nothing else is waited for or read."""
     try:
         mode = path.stat().st_mode
@@ -72,18 +87,20 @@ def _read(path: Path) -> bytes:
             kind = next((kind for is_one, kind in _KINDS if is_one(mode)), "no file")
             raise TextFileError(f"it is {kind}: name a text file")
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(max_bytes + 1)
     except FileNotFoundError:
         raise TextFileError("there is no such file") from None
     except OSError as error:
         raise TextFileError(f"the file cannot be read: {error.strerror}") from error
     except ValueError as error:  # a path with a NUL in it
         raise TextFileError(f"the file cannot be read: {error}") from None
-    if len(data) > MAX_BYTES:
-        raise TextFileError(
-            f"the file is larger than {MAX_BYTES // 2**20} MiB: is it the right one?"
-        )
+    if len(data) > max_bytes:
+        raise TextFileError(f"the file is larger than {_size(max_bytes)}: is it the right one?")
     return data
+
+
+def _size(limit_bytes: int) -> str:
+    return f"{limit_bytes // 2**20} MiB" if limit_bytes >= 2**20 else f"{limit_bytes // 2**10} KiB"
 
 
 def _place(data: bytes, at: int) -> tuple[int, int]:

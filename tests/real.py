@@ -85,7 +85,7 @@ class Simulator:
         requests.post(f"{self.url}/simulator/faults", json=rules, timeout=10).raise_for_status()
 
     def flush(self) -> None:
-        requests.post(f"{self.url}/simulator/flush", timeout=10).raise_for_status()
+        requests.post(f"{self.url}/simulator/flush", json={}, timeout=10).raise_for_status()
 
 
 @contextmanager

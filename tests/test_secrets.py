@@ -28,6 +28,8 @@ PLANTED: dict[str, Any] = {
     "PROMETHEUS_USER": "canary-user-3",
     "PROMETHEUS_PASSWORD": "canary-password-4",
     "PROMETHEUS_TOKEN": "canary-token-5",
+    "WEB_LOGIN_USER": "canary-user-8",
+    "WEB_LOGIN_PASSWORD": "canary-password-9",
 }
 IN_DOTENV = {"GRAFANA_TOKEN": "canary-token-6", "SOMEBODYS_API_KEY": "canary-key-7"}
 PATHS = (
@@ -101,6 +103,10 @@ class Left:
 def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
     """One run of a master with a web UI and a worker, each with its log at DEBUG."""
     folder = tmp_path_factory.mktemp("secrets")
+    in_file = tmp_path_factory.mktemp("secret-files") / "password"
+    in_file.write_text(PLANTED["GRAFANA_PASSWORD"] + "\n")
+    planted = PLANTED | {"GRAFANA_PASSWORD": "", "GRAFANA_PASSWORD_FILE": str(in_file)}
+    at_worker = planted | {"GRAFANA_PASSWORD_FILE": "/no/such/file"}  # workers read none
     (master := folder / "master").mkdir()
     (there := folder / "worker").mkdir()
     dotenv = "".join(f"{name}={value}\n" for name, value in IN_DOTENV.items())
@@ -122,7 +128,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
                 dotenv=dotenv,
                 GRAFANA_HOST=grafana.url,
                 PROMETHEUS_URL=prometheus.url,
-                **PLANTED,
+                **planted,
             )
             with Proxy(port) as between:
                 worker = Locust(
@@ -130,7 +136,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
                     *("--worker", "--master-port", str(between.port), "--loglevel", "DEBUG"),
                     headless=False,
                     dotenv=dotenv,
-                    **PLANTED,
+                    **at_worker,
                 )
                 wait_until(lambda: b"client_ready" in between.passed, what="the worker's word")
                 web.start("planted-run", 5)
@@ -157,7 +163,10 @@ ALL = PLANTED | IN_DOTENV
 
 def test_those_whom_the_secrets_are_for_get_them(left: Left) -> None:
     assert "Bearer canary-token-5" in left.prometheus
-    assert any(login.startswith("Basic ") for login in left.grafana)
+    pair = (
+        f"{PLANTED['GRAFANA_USER']}:{PLANTED['GRAFANA_PASSWORD']}".encode()
+    )  # the latter in a file
+    assert f"Basic {base64.b64encode(pair).decode()}" in left.grafana
     assert len(left.prometheus) + len(left.grafana) >= 2
 
 

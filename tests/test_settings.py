@@ -32,7 +32,9 @@ def test_the_document_has_a_row_for_every_setting_and_no_other() -> None:
 def test_the_example_has_every_name_with_its_default() -> None:
     found = dict(re.findall(r"^(?:# )?([A-Z_]+)=(.*)$", EXAMPLE.read_text(encoding="utf-8"), re.M))
     named = {setting.env: setting for setting in SETTINGS.values() if setting.env}
-    assert found.keys() == named.keys() | {secret.env for secret in SECRETS}
+    assert found.keys() == named.keys() | {
+        name for secret in SECRETS for name in (secret.env, secret.file_env)
+    }
     for name, setting in named.items():
         assert not setting.default or found[name] == setting.default
 
@@ -50,7 +52,9 @@ def test_every_secret_is_told_of_in_both_files_and_has_no_flag() -> None:
     for secret in SECRETS:
         assert f"`{secret.env}`: {secret.meaning}" in document
         assert f"# {secret.meaning}\n# {secret.env}=\n" in example
-        assert not {s for s in SETTINGS.values() if s.env == secret.env}
+        assert f"\n# {secret.file_env}=\n" in example
+        assert f"`{secret.file_env}`" in document
+        assert not {s for s in SETTINGS.values() if s.env in (secret.env, secret.file_env)}
 
 
 def test_the_example_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ LOOKS_ALIKE = 0.85  # of difflib's ratio, from 0 to 1
 NAMES = (
     *(setting.env for setting in SETTINGS.values() if setting.env),
     *(secret.env for secret in SECRETS),
+    *(secret.file_env for secret in SECRETS),
 )
 #: Names of Locust's own settings begin so.
 LOCUST = "LOCUST_"

@@ -15,12 +15,13 @@ _HIGHEST_PORT = 65_535
 
 @dataclass(frozen=True, slots=True)
 class OutsideOptions:
-    """Whether figures are served to a Prometheus, and where, in a run without a web UI."""
+    """Figures for a Prometheus: on or off, and where in a run without a web UI; and the page."""
 
     metrics: bool = False
     address: str = "127.0.0.1"
     port: int = 9646
     linger_s: float = 0.0  # at most, after the end
+    allowed_hosts: tuple[str, ...] = ()  # by which the web UI may be asked for, in lower case
 
 
 def outside(check: Checker) -> OutsideOptions:
@@ -30,6 +31,7 @@ def outside(check: Checker) -> OutsideOptions:
         address=check.take("metrics_address", _address, ""),
         port=check.take("metrics_port", _port, 0),
         linger_s=check.take("metrics_linger", parsing.seconds, 0.0),
+        allowed_hosts=check.take("web_allowed_host", _names, ()),
     )
 
 
@@ -44,6 +46,10 @@ def _address(text: str) -> str:
         return str(ipaddress.ip_address(text.strip()))
     except ValueError:
         raise ValueError("must be an address such as 127.0.0.1, 0.0.0.0 or ::") from None
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, parsing.host_names(text).split(",")))
 
 
 def _port(text: str) -> int:

@@ -1,13 +1,18 @@
-"""The control face under ``/simulator/``: what was received, what is, and what to break."""
+"""The control face under ``/simulator/``: what was received, what is, and what to break.
+
+What changes something asks for a JSON content type, which no page of another site can send without
+asking first, and that is never granted here.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from kiosk_locust.errors import OptionsError
@@ -64,10 +69,25 @@ def control_app(kiosk: KioskApp) -> Starlette:
             Route("/simulator/state", state),
             Route("/simulator/jobs", jobs),
             Route("/simulator/uploads", uploads),
-            Route("/simulator/faults", faults, methods=["POST"]),
-            Route("/simulator/flush", flush, methods=["POST"]),
+            Route("/simulator/faults", _json_only(faults), methods=["POST"]),
+            Route("/simulator/flush", _json_only(flush), methods=["POST"]),
         ]
     )
+
+
+def _json_only(
+    view: Callable[[Request], Awaitable[Response]],
+) -> Callable[..., Awaitable[Response]]:
+    """``view`` for requests whose content type is JSON's, and a refusal for all others."""
+
+    async def guarded(request: Request) -> Response:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == "application/json":
+            return await view(request)
+        told = f"The content type must be application/json, and is {kind[:100] or 'not given'}."
+        return JSONResponse({"message": told}, 415)
+
+    return guarded
 
 
 def parse_rules(body: object) -> list[FaultRule]:

@@ -1,9 +1,15 @@
-"""The runs in a folder of ledgers, found by their names."""
+"""The runs in a folder of ledgers, found by their names.
+
+``python -m kiosk_locust.web.folder FOLDER`` prints them as JSON: a web UI reads them in a process
+of its own, since a run that is on must not wait for it.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kiosk_locust.errors import LedgerError, NewerLedgerError
@@ -45,6 +51,16 @@ def _found(folder: Path) -> Iterator[Listed]:
         yield Listed(path.stem, run.started_at, state, run.simulated)
 
 
+def from_json(printed: bytes) -> list[Listed]:
+    """The runs that `main` printed."""
+    return [Listed(**run) for run in json.loads(printed)]
+
+
+def signature(folder: Path) -> tuple[tuple[str, float], ...]:
+    """What is another one once a run begins or ends in a folder: its ledgers, and their times."""
+    return tuple(sorted((path.name, _written_at(path)) for path in folder.glob("*.db")))
+
+
 def ledger(folder: Path, name: str) -> Path | None:
     """The ledger of the run of that name, if there is one: no other file, wherever it is."""
     return next((path for path in folder.glob("*.db") if path.stem == name), None)
@@ -55,3 +71,13 @@ def _written_at(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:  # it was there a moment ago
         return 0.0
+
+
+def main(arguments: list[str]) -> int:
+    """Print the runs in a folder; returns the exit code."""
+    json.dump([asdict(run) for run in listed(Path(arguments[0]))], sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -26,6 +26,9 @@ _STYLE = """
 #kiosk-links { display: flex; flex-wrap: wrap; gap: 4px 20px; padding: 6px 24px;
   font: 14px/1.5 system-ui, sans-serif; }
 #kiosk-links a { color: inherit; }
+#kiosk-links form { margin: 0 0 0 auto; }
+#kiosk-links button { color: inherit; background: none; border: 1px solid; border-radius: 4px;
+  font: inherit; cursor: pointer; }
 #kiosk-links strong { color: #5a4300; background: #fff3cd; padding: 0 8px; border-radius: 4px; }
 /* Several mistakes are shown in a line each. */
 .MuiAlert-message { white-space: pre-line; overflow-wrap: anywhere; }
@@ -37,12 +40,16 @@ _STYLE = """
 """
 
 
+_LOG_OUT = '<form method="post" action="./kiosk/logout"><button>Log out</button></form>'
 #: Locust would ask for a host where none is needed: ours is simulated then.
 _NO_WARNING = ('"missing_host_warning": true', '"missing_host_warning": false')
 
 
-def add(app: Flask, notice: Callable[[], str]) -> None:
-    """Add it to each front page that is sent; ``notice`` tells what stands before the links."""
+def add(app: Flask, notice: Callable[[], str], logs_out: Callable[[], bool] = bool) -> None:
+    """Add it to each front page that is sent; ``notice`` tells what stands before the links.
+
+    ``logs_out`` tells whether there is a button that ends the login.
+    """
 
     def after_request(answer: Response) -> Response:
         is_front = request.endpoint == "locust.index" and answer.status_code == 200
@@ -50,18 +57,18 @@ def add(app: Flask, notice: Callable[[], str]) -> None:
             page = answer.get_data(as_text=True)
             page = page.replace("</head>", f"<style>{style()}</style></head>", 1)
             page = page.replace(*_NO_WARNING, 1)
-            links = _links(notice())
+            links = _links(notice(), logs_out=logs_out())
             answer.set_data(page.replace('<div id="root">', f'{links}<div id="root">', 1))
         return answer
 
     app.after_request(after_request)
 
 
-def _links(notice: str) -> str:
+def _links(notice: str, *, logs_out: bool) -> str:
     strong = f"<strong>{escape(notice)}</strong>" if notice else ""
     return (
         f'<nav id="kiosk-links" aria-label="Kiosk">{strong}<a href="./kiosk">Kiosk: live page</a>'
-        '<a href="./kiosk/runs">All Kiosk runs</a></nav>'
+        f'<a href="./kiosk/runs">All Kiosk runs</a>{_LOG_OUT if logs_out else ""}</nav>'
     )
 
 

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, redirect, request, send_file
 
-from kiosk_locust.errors import LedgerError
-from kiosk_locust.reading import facts, opened
-from kiosk_locust.web import assets, files, folder, programs
+from kiosk_locust.errors import LedgerError, PageBusy
+from kiosk_locust.web import assets, folder
+from kiosk_locust.web.folder import Listed
 from kiosk_locust.web.picture import Picture
+from kiosk_locust.web.programs import Programs
 
 #: Viewers within it share one answer.
 FRESH_S = 1.9
 #: So many pictures of past runs are kept.
 MOST_KEPT = 8
+#: The list of runs is made anew after so long, and when a ledger was written meanwhile.
+LIST_FRESH_S = 10.0
+#: Who finds the pages busy comes again after so long.
+RETRY_AFTER_S = 2
 
 View = Callable[..., Any]
 
@@ -61,6 +66,8 @@ class Pages:
         self._guard = guard
         self._live: tuple[float, bytes] = (0.0, b"")
         self._past: dict[Path, tuple[float, bytes]] = {}
+        self._listed: tuple[float, object, list[Listed]] = (0.0, None, [])
+        self._programs = Programs()
 
     def blueprint(self, prefix: str) -> Blueprint:
         """Everything below ``prefix`` + ``/kiosk``."""
@@ -81,6 +88,7 @@ class Pages:
         slashed = self._guard(_without_slash)
         for number, rule in enumerate(rule for rule, _ in rules):
             made.add_url_rule(f"{rule}/", f"slashed_{number}", slashed, methods=["GET"])
+        made.register_error_handler(PageBusy, _busy)
         made.after_request(_protected)
         return made
 
@@ -111,20 +119,30 @@ class Pages:
         current = self._source.current
         if current is None or not current.ledger.is_file():
             abort(404, "No run was started yet.")
-        return _csv(current.ledger)
+        return self._csv(current.ledger)
 
     # -- past runs
 
     def runs(self) -> str:
         """A list of them."""
-        found = [
-            (run, quote(run.name, safe=""), _local(run.started_at))
-            for run in folder.listed(self._source.output_dir)
-        ]
+        try:
+            listed = self._runs(self._source.output_dir)
+        except LedgerError as error:
+            abort(500, str(error))
+        found = [(run, quote(run.name, safe=""), _local(run.started_at)) for run in listed]
         shown = assets.templates.get_template("runs.html")
         return shown.render(
             runs=found, folder=str(self._source.output_dir), in_locust=self._in_locust
         )
+
+    def _runs(self, path: Path) -> list[Listed]:
+        """The runs in a folder, as they were a moment ago."""
+        made_at, known, listed = self._listed
+        now, found = time.monotonic(), (path, folder.signature(path))
+        if found != known or now - made_at > LIST_FRESH_S:
+            listed = folder.from_json(self._programs.runs(path))
+            self._listed = (now, found, listed)
+        return listed
 
     def past(self, name: str) -> str:
         """The page of one of them."""
@@ -134,35 +152,43 @@ class Pages:
 
     def past_data(self, name: str) -> Response:
         """What its page shows."""
-        ledger = self._ledger(name)
         try:
-            written_at = ledger.stat().st_mtime
-            kept = self._past.get(ledger)
-            if kept is None or kept[0] != written_at:
-                kept = self._past[ledger] = (written_at, programs.picture(ledger))
-                while len(self._past) > MOST_KEPT:
-                    del self._past[next(iter(self._past))]
+            picture = self._picture(self._ledger(name))
         except (LedgerError, OSError) as error:
             return _json(json.dumps({"waiting": True, "refusal": str(error)}).encode())
-        return _json(kept[1])
+        return _json(picture)
+
+    def _picture(self, ledger: Path) -> bytes:
+        """The picture of a past run, as JSON; the last ones are kept while nobody writes there."""
+        written_at = ledger.stat().st_mtime
+        kept = self._past.get(ledger)
+        if kept is None or kept[0] != written_at:
+            kept = self._past[ledger] = (written_at, self._programs.picture(ledger))
+            while len(self._past) > MOST_KEPT:
+                del self._past[next(iter(self._past))]
+        return kept[1]
 
     def past_csv(self, name: str) -> Response:
         """All its jobs."""
-        return _csv(self._ledger(name))
+        return self._csv(self._ledger(name))
 
     def file(self, name: str, file: str) -> Response:
         """One of its files, to keep; no other is given away."""
         ledger = self._ledger(name)
         try:
-            with opened(ledger) as db:
-                run = facts(db)
-        except LedgerError as error:
+            known = self._file_names(ledger)
+        except (LedgerError, OSError) as error:
             abort(422, str(error))
-        known = files.paths_of_run(ledger, run.run_name, run.run_id)
-        path = next((path for path in known if path.name == file), None)
-        if path is None:
+        if file not in known:
             abort(404, "The run has no such file.")
-        return send_file(path.absolute(), as_attachment=True)
+        return send_file((ledger.parent / file).absolute(), as_attachment=True)
+
+    def _file_names(self, ledger: Path) -> set[str]:
+        """The names of a run's files, all of which are in its ledger's folder."""
+        current = self._source.current
+        if current is not None and current.ledger == ledger:
+            return {file.name for file in current.picture().files}
+        return {file["name"] for file in json.loads(self._picture(ledger))["files"]}
 
     def _ledger(self, name: str) -> Path:
         found = folder.ledger(self._source.output_dir, name)
@@ -172,6 +198,13 @@ class Pages:
         if found is None:
             abort(404, "There is no such run.")
         return found
+
+    def _csv(self, ledger: Path) -> Response:
+        """All jobs of a ledger; who asks for the head alone starts nothing."""
+        pieces = () if request.method == "HEAD" else self._programs.jobs_csv(ledger)
+        answer = Response(pieces, mimetype="text/csv")
+        answer.headers.set("Content-Disposition", "attachment", filename=f"{ledger.stem}_jobs.csv")
+        return answer
 
     # -- what pages are made of
 
@@ -210,15 +243,15 @@ def page(*, root: str, data: str, title: str, is_live: bool, in_locust: bool = T
     )
 
 
-def _csv(ledger: Path) -> Response:
-    pieces: Iterator[bytes] = programs.jobs_csv(ledger)
-    answer = Response(pieces, mimetype="text/csv")
-    answer.headers.set("Content-Disposition", "attachment", filename=f"{ledger.stem}_jobs.csv")
-    return answer
-
-
 def _json(body: bytes) -> Response:
     return Response(body, mimetype="application/json", headers={"Cache-Control": "no-store"})
+
+
+def _busy(error: PageBusy) -> Response:
+    """What whoever comes one too many is told."""
+    answer = Response(f"{error}; try again in {RETRY_AFTER_S} s.\n", 503, mimetype="text/plain")
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
 
 
 def _local(moment: float | None) -> str:
@@ -226,9 +259,8 @@ def _local(moment: float | None) -> str:
 
 
 def _protected(answer: Response) -> Response:
-    """What keeps a page to itself; Locust would let other sites read what is not claimed."""
+    """Add the headers that keep scripts of others out of a page."""
     answer.headers["Content-Security-Policy"] = assets.CSP
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Referrer-Policy"] = "same-origin"
-    answer.headers["Access-Control-Allow-Origin"] = request.host_url.rstrip("/")
     return answer

@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response
 
 from kiosk_locust.errors import KioskLocustError
 from kiosk_locust.reading import facts, opened
+from kiosk_locust.siteguard import OwnHosts, SiteGuard
 from kiosk_locust.web import imported
 from kiosk_locust.web.pages import Current, Pages
 
@@ -43,7 +44,9 @@ class _OneLedger:
 def make(ledger: Path, port: int) -> tuple[BaseWSGIServer, str]:
     """A server on loopback alone, and the address of the ledger's page; raises OSError."""
     app = Flask("kiosk_locust.web")
-    app.config["TRUSTED_HOSTS"] = [HOST, "localhost"]  # no name of another site that leads here
+    app.wsgi_app = SiteGuard(  # type: ignore[method-assign]  # Flask's own way
+        app.wsgi_app, OwnHosts()
+    )
     first = f"/kiosk/runs/{quote(ledger.stem, safe='')}"
     pages = Pages(_OneLedger(ledger.parent), lambda view: view, in_locust=False)
     app.register_blueprint(pages.blueprint(""))

@@ -54,7 +54,8 @@ def _rename(resource: Resource, told: Resource) -> None:
     for image in told.get("images", ()):
         for container in _containers(resource):
             if container["image"] == image["name"]:
-                container["image"] = f"{image['newName']}:{image['newTag']}"
+                end = f"@{image['digest']}" if "digest" in image else f":{image['newTag']}"
+                container["image"] = image["newName"] + end
 
 
 def _containers(resource: Resource) -> list[Resource]:
@@ -84,6 +85,10 @@ def _operate(resource: Any, op: str, path: str, value: Any = None) -> None:
     *way, last = (word.replace("~1", "/").replace("~0", "~") for word in path.split("/")[1:])
     for word in way:
         resource = resource[int(word) if isinstance(resource, list) else word]
+    if last == "-":
+        assert op == "add"
+        resource.append(value)
+        return
     key: Any = int(last) if isinstance(resource, list) else last
     if op != "add":
         resource[key]

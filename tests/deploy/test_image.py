@@ -9,6 +9,7 @@ import sysconfig
 from pathlib import Path
 
 from tests.deploy.manifests import BASE, DEPLOY, labels, pod, rendered
+from tests.deploy.test_secrets_in_pods import secret_mounts
 from tests.real import ROOT
 
 DOCKERFILE = DEPLOY / "Dockerfile"
@@ -90,7 +91,7 @@ def test_the_pod_and_the_image_agree() -> None:
     assert (context["runAsUser"], context["runAsGroup"]) == tuple(map(int, user))
     mounts = {mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]}
     environment = dict(re.findall(r"([A-Z_]+)=(\S+)", TEXT.split("FROM ${RUN_IMAGE}")[1]))
-    assert mounts == {environment["OUTPUT_DIR"], environment["TMPDIR"]}
+    assert mounts == {environment["OUTPUT_DIR"], environment["TMPDIR"]} | set(secret_mounts(spec))
     assert str(Path(environment["LOG_FILE"]).parent) in mounts
     assert environment["HOME"] in mounts
     (copied,) = re.findall(r"^COPY locustfiles (.*)$", TEXT, re.MULTILINE)

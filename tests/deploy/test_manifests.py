@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
+from pathlib import Path
 
 import kubernetes_validate
 import pytest
@@ -26,6 +29,7 @@ FILES = [
     for path in sorted(KUBERNETES.rglob("*.yaml"))
     if path.name != "kustomization.yaml" and "apiVersion" in path.read_text("utf-8")
 ]
+DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 DISTRIBUTED = "overlays/distributed"
 
 
@@ -61,6 +65,34 @@ def test_kubectl_makes_the_same_of_them(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
+def test_an_image_that_is_given_by_digest_is_the_one_that_all_pods_run(
+    name: str, tmp_path: Path
+) -> None:
+    """Kubectl is asked, too, where it is there."""
+    copy = tmp_path / "kubernetes"
+    shutil.copytree(KUBERNETES, copy)
+    image = copy / "image" / "kustomization.yaml"
+    text, replaced = re.subn(
+        r"^(    )newTag: .*$", rf"\1digest: {DIGEST}", image.read_text("utf-8"), flags=re.MULTILINE
+    )
+    assert replaced == 1
+    image.write_text(text, "utf-8")
+    resources = render(copy / name)
+    if shutil.which("kubectl"):
+        command = ["kubectl", "kustomize", str(copy / name)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        resources += yaml.safe_load_all(done.stdout)
+    images = [
+        container["image"]
+        for each in resources
+        if each["kind"] == "Job"
+        for container in pod(each)["containers"]
+    ]
+    assert images
+    assert set(images) == {f"registry.example.org/kiosk-locust@{DIGEST}"}
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_pods_refer_to_what_is_there(name: str) -> None:
     resources = rendered(name)
     for job in of_kind(resources, "Job"):
@@ -68,17 +100,17 @@ def test_pods_refer_to_what_is_there(name: str) -> None:
         (container,) = spec["containers"]
         assert ("ServiceAccount", spec["serviceAccountName"]) in resources
         for source in container.get("envFrom", ()):
-            if "configMapRef" in source:
-                assert ("ConfigMap", source["configMapRef"]["name"]) in resources
-            else:  # made by hand, so a pod must be able to start without it
-                assert source["secretRef"]["optional"]
+            assert ("ConfigMap", source["configMapRef"]["name"]) in resources
         volumes = {volume["name"]: volume for volume in spec["volumes"]}
         assert {mount["name"] for mount in container["volumeMounts"]} == volumes.keys()
-        claims = [
-            v["persistentVolumeClaim"] for v in volumes.values() if len(v) and "emptyDir" not in v
-        ]
-        for claim in claims:
-            assert ("PersistentVolumeClaim", claim["claimName"]) in resources
+        for volume in volumes.values():
+            if "persistentVolumeClaim" in volume:
+                claim = volume["persistentVolumeClaim"]["claimName"]
+                assert ("PersistentVolumeClaim", claim) in resources
+            elif "secret" in volume:  # made by hand, so a pod must be able to start without it
+                assert volume["secret"]["optional"]
+            else:
+                assert "emptyDir" in volume
         rules = job["spec"]["podFailurePolicy"]["rules"]
         named = {r["onExitCodes"]["containerName"] for r in rules if "onExitCodes" in r}
         assert named <= {container["name"]}
@@ -112,8 +144,9 @@ def test_pods_have_no_right_that_they_do_not_need(name: str) -> None:
                 "readOnlyRootFilesystem": True,
                 "capabilities": {"drop": ["ALL"]},
             }
-            assert container["resources"]["requests"].keys() == {"cpu", "memory"}
-            assert container["resources"]["limits"].keys() == {"memory"}
+            asked = {"cpu", "memory", "ephemeral-storage"}
+            assert container["resources"]["requests"].keys() == asked
+            assert container["resources"]["limits"].keys() == asked - {"cpu"}
     for policy in of_kind(rendered(name), "NetworkPolicy"):
         for rule in policy["spec"].get("ingress", ()):
             assert rule["from"]  # an empty one would let everybody in
@@ -124,12 +157,9 @@ def test_the_secret_is_an_example_and_holds_none() -> None:
     (secret,) = documents(KUBERNETES / "base" / "grafana.secret.example.yaml")
     assert set(secret["stringData"].values()) == {""}
     assert not any(of_kind(rendered(name), "Secret") for name in ALL)
-    (source,) = (
-        source["secretRef"]
-        for source in pod(rendered(BASE)["Job", "kiosk-locust"])["containers"][0]["envFrom"]
-        if "secretRef" in source
-    )
-    assert secret["metadata"]["name"] == source["name"]
+    spec = pod(rendered(BASE)["Job", "kiosk-locust"])
+    (volume,) = (each["secret"] for each in spec["volumes"] if "secret" in each)
+    assert secret["metadata"]["name"] == volume["secretName"]
 
 
 def test_master_and_workers_agree_on_their_number_their_port_and_their_name() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk_locust.settings.secret_files import read_secrets
 from kiosk_locust.settings.table import SECRETS, SETTINGS
 from tests.deploy.kustomize import documents
 from tests.deploy.manifests import ALL, BASE, KUBERNETES, settings
@@ -33,12 +34,13 @@ CLIENT = (
 #: What the pod and the image say by other means, or what has no place any more; the page tells.
 ELSEWHERE = {"DOWNLOAD_DIR", "LOG_DIR"}
 NAMES = {setting.env for setting in SETTINGS.values() if setting.env}
+FILE_NAMES = {secret.file_env for secret in SECRETS}
 SECRET_NAMES = {secret.env for secret in SECRETS}
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_they_are_names_that_the_program_knows(name: str) -> None:
-    assert settings(name).keys() <= NAMES
+    assert settings(name).keys() <= NAMES | FILE_NAMES
     assert all(isinstance(value, str) for value in settings(name).values())
 
 
@@ -50,6 +52,7 @@ def test_a_run_can_start_from_them(
     environment = settings(name) | {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
     if environment.get("STORAGE_BUCKET") == "gs://BUCKET":  # to be filled in
         environment["STORAGE_BUCKET"] = "gs://our-kiosk"
+    assert read_secrets(environment, {}).mistakes == ()
     found = resolve(env=environment).options
     assert found.count == 100
     assert bool(found.host) != found.simulate

@@ -145,7 +145,8 @@ def test_each_step_and_each_reason_is_of_a_command_that_a_page_has() -> None:
 
 
 def test_each_block_has_commands_settings_options_or_is_known_to_have_none() -> None:
-    names = {s.env for s in SETTINGS.values()} | {secret.env for secret in SECRETS}
+    names = {s.env for s in SETTINGS.values()}
+    names |= {name for secret in SECRETS for name in (secret.env, secret.file_env)}
     flags = {flag for s in SETTINGS.values() for flag in (s.flag, s.short) if flag}
     flags |= {option for action in make_parser()._actions for option in action.option_strings}
     strange = []

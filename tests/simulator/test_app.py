@@ -194,3 +194,15 @@ def test_other_pages_are_html_as_in_the_frontend(client: Client) -> None:
 
 def test_an_unknown_page_of_the_control_face_is_not_found(client: Client) -> None:
     assert client.get("/simulator/nope").status == 404
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded"])
+def test_what_is_not_called_json_changes_nothing(client: Client, kind: str) -> None:
+    key = client.post("/api/predict", JOB).json["hash"]
+    headers = {"Content-Type": kind} if kind else {}
+    for path, body in (("flush", b"{}"), ("faults", b'["POST /api/predict status=500"]')):
+        reply = client.send("POST", f"/simulator/{path}", body, headers)
+        assert reply.status == 415
+        assert reply.json["message"].startswith("The content type must be application/json")
+    assert client.state()["faults"] == []
+    assert client.post("/api/redis", {"hash": key, "key": ["status"]}).json["value"] != [None]

@@ -16,7 +16,7 @@ import requests
 
 from tests.chromium import Chromium, Seen, chromium
 from tests.real import Locust, Simulator, simulator, wait_until
-from tests.servers import free_port
+from tests.servers import RawServer, answering, free_port, html_answer
 from tests.test_webui import WebUi
 
 PICTURES = Path(__file__).parents[2] / ".pictures"
@@ -267,6 +267,73 @@ def test_on_a_phone_nothing_is_wider_than_the_page(
     assert seen.told["paper"] == ("rgb(18, 24, 31)" if dark else "rgb(255, 255, 255)")
     assert seen.told["first"] == "Skip to the run"
     assert serious(seen) == []
+
+
+# -- pages of other sites
+
+#: What such a page can do without the browser's asking first, and what came of it.
+ATTEMPTS = """(async (url) => {
+    const form = new URLSearchParams({user_count: 5, spawn_rate: 5, run_name: "foreign"});
+    const tried = {
+        swarm: [url + "/swarm", {method: "POST", body: form, mode: "no-cors"}],
+        open_swarm: [url + "/swarm", {method: "POST", body: form}],
+        stop: [url + "/stop", {method: "POST", mode: "no-cors"}],
+        stop_by_get: [url + "/stop", {mode: "no-cors"}],
+        reset: [url + "/stats/reset", {method: "POST", mode: "no-cors"}],
+        user: [url + "/user", {method: "POST", body: "{}", mode: "no-cors"}],
+        read: [url + "/stats/requests", {}],
+        read_ours: [url + "/kiosk/data.json", {}],
+        faults: [KIOSK + "/simulator/faults",
+            {method: "POST", body: '["POST /api/predict status=500"]', mode: "no-cors"}],
+        flush: [KIOSK + "/simulator/flush", {method: "POST", mode: "no-cors"}],
+    };
+    const came = {};
+    for (const [name, [address, how]] of Object.entries(tried)) {
+        came[name] = await fetch(address, how).then((a) => a.type, () => "refused");
+    }
+    return came;
+})"""
+FRAME = """(url) => new Promise((done) => {
+    const frame = document.createElement("iframe");
+    frame.onload = () => { try { done(frame.contentDocument.body.innerText); }
+                           catch { done("closed"); } };
+    frame.src = url;
+    document.body.append(frame);
+})"""
+A_FORM = """(url) => {
+    document.body.innerHTML = `<form method="post" action="${url}/swarm">
+        <input name="user_count" value="5"><input name="spawn_rate" value="5">
+        <button>Win a prize</button></form>`;
+}"""
+
+
+def test_a_page_of_another_origin_changes_and_reads_nothing(
+    web: WebUi, browser: Chromium, kiosk: Simulator
+) -> None:
+    web.start("kept", users=400, rate=10)
+    wait_until(lambda: web.jobs_in_statistics() > 3, what="3 closed jobs")
+    with RawServer(answering(html_answer(title="another site"))) as other:
+        for name in ("localhost", "127.0.0.1"):  # another site, and another port of the same
+            seen = browser.visit(
+                other.url.replace("127.0.0.1", name),
+                ("tell", "came", f"{ATTEMPTS.replace('KIOSK', repr(kiosk.url))}({web.url!r})"),
+                ("tell", "framed", f"({FRAME})({web.url!r})"),
+                ("tell", "none", f"({A_FORM})({web.url!r})"),
+                ("click", "button"),
+                ("until", f"location.href.startsWith({web.url!r})"),
+                ("tell", "answered", "document.body.innerText"),
+            )
+            # "opaque": it was sent without asking, and its answer cannot be looked into.
+            assert set(seen.told["came"].values()) == {"opaque", "refused"}
+            assert seen.told["came"]["read"] == seen.told["came"]["read_ours"] == "refused"
+            assert seen.told["framed"] == "closed"
+            assert "A page of another site" in seen.told["answered"]
+    assert web.state == "running"
+    assert web.jobs_in_statistics() > 3  # no reset
+    assert not web.ledger("foreign").exists()
+    assert requests.get(f"{kiosk.url}/simulator/state", timeout=10).json()["faults"] == []
+    web.stop()
+    assert web.written("kept")["done"] > 3
 
 
 # -- other ways to serve it

@@ -16,8 +16,9 @@ from kiosk_locust.cost.stored import Priced, RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.quality.judgement import Finding, Judgement
 from kiosk_locust.quality.thresholds import Result
-from kiosk_locust.web import imported, past, programs
+from kiosk_locust.web import imported, past
 from kiosk_locust.web.picture import MOST_FAILURES, Picture
+from kiosk_locust.web.programs import Programs
 from tests.ledgers import T0, Row, make, never_leased
 
 
@@ -144,7 +145,7 @@ def test_the_cost_is_what_stands_in_the_ledger(tmp_path: Path) -> None:
 
 
 def test_its_program_prints_the_same(ledger: Path) -> None:
-    assert json.loads(programs.picture(ledger)) == json.loads(past.read(ledger).as_json())
+    assert json.loads(Programs().picture(ledger)) == json.loads(past.read(ledger).as_json())
 
 
 def test_infinities_become_null(ledger: Path) -> None:

@@ -12,6 +12,11 @@ class Secret:
     env: str
     meaning: str
 
+    @property
+    def file_env(self) -> str:
+        """The name that says in which file the secret stands."""
+        return f"{self.env}_FILE"
+
 
 SECRETS = (
     Secret("GRAFANA_USER", "User of GRAFANA_HOST."),
@@ -20,4 +25,6 @@ SECRETS = (
     Secret("PROMETHEUS_USER", "User of PROMETHEUS_URL, where it wants a login."),
     Secret("PROMETHEUS_PASSWORD", "Password of that user."),
     Secret("PROMETHEUS_TOKEN", "Bearer token for PROMETHEUS_URL, instead of a user."),
+    Secret("WEB_LOGIN_USER", "Who logs in to the web page with --web-login; kiosk if not given."),
+    Secret("WEB_LOGIN_PASSWORD", "Password of that user, without which --web-login is refused."),
 )

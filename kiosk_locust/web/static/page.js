@@ -177,6 +177,11 @@
   async function load() {
     try {
       const answer = await fetch(root + source, { cache: "no-store" });
+      if (answer.status === 503 && !isLive) {
+        wait("Other runs are being looked at; this one follows.", "");
+        setTimeout(load, 1000 * Number(answer.headers.get("Retry-After") || 2));
+        return;
+      }
       if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
       const found = await answer.json();
       if (found.waiting) wait(found.refusal ? "No run is on." : "No run was started yet.", found.refusal);
