@@ -211,6 +211,7 @@ class ActiveRun:
         is_master = isinstance(runner, PatientMaster)
         if not self.simulated:  # such a run cannot be resumed
             self._ledger.keep_account(self.options.pool_size)
+            self._ledger.keep_reserve()
         moving = Movers()
         if not is_master:  # workers have theirs
             rng = random.Random(f"{self.options.arrival_seed}/downloads")

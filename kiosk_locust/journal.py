@@ -24,7 +24,7 @@ from kiosk_locust import opening
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.locking import Lock
 from kiosk_locust.realthread import RealThread
-from kiosk_locust.rescue import Value, Write, save, write
+from kiosk_locust.rescue import Value, Write, give_back, save, write
 from kiosk_locust.send_account import SendAccount, sweep
 from kiosk_locust.statements import META
 
@@ -150,6 +150,7 @@ class Journal:
             self._thread.kill()
             if self._account:
                 self._account.close()
+            give_back(self.path)
             self._lock.release()
 
     def discard(self) -> None:
@@ -159,12 +160,15 @@ class Journal:
         opening.leave(self._connection)
         if self._account:
             self._account.close()
+        give_back(self.path)
         self._lock.release()
 
     def _last_try(self) -> None:
         if not self._pending:
             return
         error = self._thread.apply(self._write, (self._pending,))
+        if error is not None and give_back(self.path):
+            error = self._thread.apply(self._write, (self._pending,))
         if error is not None:
             try:
                 where = save(self.path, self._pending)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from kiosk_locust import opening, send_account, statements
+from kiosk_locust import opening, rescue, send_account, statements
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.excerpt import excerpt
 from kiosk_locust.failures import bounded
@@ -104,6 +104,10 @@ class Ledger(Journal):
         self._account = send_account.keep(self.path, lambda: self._durable, pool_size=pool_size)
         if self._account:
             self.set_meta(**{send_account.KEY: self._account.token})
+
+    def keep_reserve(self) -> None:
+        """Keep room on the ledger's disk for the run's last words; see `rescue`."""
+        rescue.keep_reserve(self.path)
 
     def plan(self, inputs: Sequence[InputFile]) -> None:
         """Keep the files of the plan, durably; raises LedgerError."""

@@ -1,20 +1,32 @@
-"""What a ledger's disk refused, kept elsewhere and written later.
+"""What a ledger's full disk refused: room that was kept for it, or a rescue file.
 
-``python -m kiosk_locust.rescue RESCUE_FILE LEDGER`` writes it, when there is room again.
+While a run goes on, ``<run>.db.reserve`` takes room beside the ledger, which is given back when the
+disk has none left. So the last words of a run stay on the ledger's own disk, which in a container
+outlives the process; its temporary folder does not.
+
+``python -m kiosk_locust.rescue RESCUE_FILE LEDGER`` writes a rescue file, when there is room again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import shutil
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 Value = str | int | float | None
+
+#: Room for the ends of some ten thousand jobs that are in flight when the disk is full.
+RESERVE_BYTES = 16 * 2**20
+#: A disk with less room than so many times the reserve is left what it has.
+_LEAST_ROOM = 4
 
 
 class Write(NamedTuple):
@@ -38,15 +50,57 @@ def write(connection: sqlite3.Connection, group: Iterable[Write]) -> None:
         raise
 
 
-def save(ledger: Path, group: Iterable[Write]) -> Path:
-    """Keep ``group`` in the temporary folder, a JSON list a line; returns the file."""
+def keep_reserve(ledger: Path) -> None:
+    """Take room beside a ledger, for `give_back`; none where the disk has little or refuses it."""
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(ledger.parent).free < _LEAST_ROOM * RESERVE_BYTES:
+            return
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(_reserve(ledger), flags, 0o644)
+        try:
+            os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+        finally:
+            os.close(descriptor)
+
+
+def give_back(ledger: Path) -> bool:
+    """Free the room that was kept beside a ledger; False where none was."""
+    try:
+        _reserve(ledger).unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _reserve(ledger: Path) -> Path:
+    return ledger.with_name(f"{ledger.name}.reserve")
+
+
+def save(ledger: Path, group: Sequence[Write]) -> Path:
+    """Keep ``group`` beside the ledger, else in the temporary folder; returns the file.
+
+    It holds a JSON list a line. Raises OSError, where neither takes it.
+    """
+    try:
+        return _save(ledger, group, ledger.parent)
+    except OSError:
+        return _save(ledger, group, None)
+
+
+def _save(ledger: Path, group: Sequence[Write], folder: Path | None) -> Path:
     with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", prefix=f"{ledger.stem}_", suffix=".rescue.jsonl", delete=False
+        "w",
+        encoding="utf-8",
+        prefix=f"{ledger.stem}_",
+        suffix=".rescue.jsonl",
+        dir=folder,
+        delete=False,
     ) as file:
         path = Path(file.name)
         try:
             file.writelines(json.dumps(statement) + "\n" for statement in group)
             file.flush()
+            os.fsync(file.fileno())
         except OSError:
             path.unlink()  # half a file would be refused as a whole
             raise

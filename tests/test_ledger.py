@@ -225,7 +225,9 @@ def test_where_no_rescue_file_can_be_written_either_the_loss_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
-    ledger = Ledger.create(tmp_path / "run.db", META)
+    folder = tmp_path / "results"
+    ledger = Ledger.create(folder / "run.db", META)
+    folder.rename(tmp_path / "elsewhere")
     ledger.note("\udc80", 1.0)
     with pytest.raises(LedgerError, match="1 statements are lost; make room where OUTPUT_DIR is"):
         ledger.close()

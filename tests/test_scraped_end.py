@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import signal
+import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -192,3 +194,26 @@ def test_sigterm_ends_the_wait_for_scrapes_and_changes_no_exit_code(tmp_path: Pa
         finished = run.finish(10)
     assert finished.code == 0, finished.output
     assert last_line(finished) == "exit code 0: all 2 jobs are done"
+
+
+def test_prometheus_itself_reads_every_figure_of_openmetrics(tmp_path: Path) -> None:
+    """By promtool, which imports OpenMetrics with times; its list of samples is compared."""
+    need_prometheus()
+    made = exposition("INVALID", is_over=True)
+    lines = made.text(ACCEPT)[0].decode().splitlines()
+    timed = [line if line.startswith("#") else f"{line} 1700000000" for line in lines]
+    (tmp_path / "figures.txt").write_text("\n".join(timed) + "\n")
+    command = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "figures.txt", "blocks"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    (tmp_path / "blocks" / "wal").mkdir()  # without one, nothing is listed
+    dumped = subprocess.run(
+        ["promtool", "tsdb", "dump", "blocks"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout.splitlines()
+    assert len(dumped) == len([line for line in lines if not line.startswith("#")])
+    stored = Counter(float(line.split()[-2]) for line in dumped if "_created" not in line)
+    assert stored == Counter(samples(made.text()[0].decode(), plain).values())
