@@ -39,7 +39,6 @@ from kiosk_locust import (
     commandline,
     exposure,
     finished,
-    form,
     library,
     locust_patches,
     names,
@@ -59,6 +58,7 @@ from kiosk_locust.errors import (
     OptionsError,
     PreflightError,
 )
+from kiosk_locust.form import StartForm
 from kiosk_locust.inputs.remarks import Tally, reasons, tell_doubts, tell_skipped
 from kiosk_locust.inputs.scanning import Scans
 from kiosk_locust.locust_patches import SafeLocalRunner, SafeWorkerRunner
@@ -232,6 +232,7 @@ class Plugin:
         self._is_starting = False
         self._refusal = ""  # why the last run did not start
         self._site: Site | None = None
+        self._form: StartForm | None = None
         self._scraped = Scraped()
         self._scans = Scans()
         self._tally = Tally()
@@ -291,7 +292,9 @@ class Plugin:
         self._runner.on_end_called = self._on_end_called
         if self._web_ui is not None:
             port.check(self._web_ui)
-            form.check_before_start(self._web_ui, self._runner, self._check_form)
+            self._form = StartForm(
+                self._web_ui, self._runner, self._check_form, lambda: self._is_starting
+            )
             self._site = Site(options.output_dir, self._open_page())
             self._site.add_to(self._web_ui)
             if options.outside.metrics:
@@ -430,7 +433,8 @@ class Plugin:
             if not isinstance(error, KioskLocustError):
                 logger.exception("a fault of kiosk_locust")
             self._set_code(2)
-            self._refusal = f"the run cannot start: {error}"
+            said = error.public if self._web_ui and isinstance(error, KioskLocustError) else error
+            self._refusal = f"the run cannot start: {said}"
             self._runner.log_exception("local", self._refusal, "")  # for Locust's page
             if self._site is not None:
                 self._site.refusal = self._refusal
@@ -447,6 +451,8 @@ class Plugin:
         self._active = self._ending = None
         given = self._given
         if self._web_ui is not None:
+            if self._form is not None and not self._is_library:
+                self._form.begin()
             given = given.with_form(vars(self._parsed), self._shown)
         if self._environment in OVER:
             OVER[self._environment] = Event()
