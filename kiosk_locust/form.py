@@ -7,6 +7,7 @@ of whoever started the process, and on top of them the fields of this one post.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from flask import Response, g, jsonify, make_response, request
@@ -89,7 +90,7 @@ class StartForm:
         return answer
 
     def _on_swarm(self) -> Response | None:
-        if unknown := set(request.form) - self._fields():
+        if unknown := set(request.form) - self._fields:
             return _not_in(unknown, "the form")
         if self._is_on:
             posted = {name: request.form.getlist(name) for name in _EDITED & set(request.form)}
@@ -137,19 +138,20 @@ class StartForm:
     def _is_on(self) -> bool:
         return self._runner.state in (STATE_RUNNING, STATE_SPAWNING)
 
-    @property
+    @cached_property
     def _arguments(self) -> Mapping[str, Any]:
-        """What Locust tells its page, made anew as for each look at it."""
+        """What Locust tells its page; made once, since that takes longer than jobs should wait."""
         self._web_ui.update_template_args()
         return self._web_ui.template_args
 
-    def _fields(self) -> set[str]:
-        """Every field that the form has now."""
+    @cached_property
+    def _fields(self) -> frozenset[str]:
+        """Every field that the form has."""
         told = self._arguments
         fields = {field for field, name in _LOCUSTS_FIELDS.items() if name in told}
         if told.get("show_userclass_picker"):
             fields |= _PICKED
-        return fields | set(told.get("extra_options") or {})
+        return frozenset(fields | set(told.get("extra_options") or {}))
 
     def _refusal(self, message: str) -> Response:
         """The page shows it to whoever clicked."""

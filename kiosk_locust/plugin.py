@@ -41,8 +41,10 @@ from kiosk_locust import (
     finished,
     library,
     locust_patches,
+    logins,
     names,
     otel,
+    quoting,
     resuming,
 )
 from kiosk_locust.active import ActiveRun
@@ -292,6 +294,7 @@ class Plugin:
         self._runner.on_end_called = self._on_end_called
         if self._web_ui is not None:
             port.check(self._web_ui)
+            quoting.set_on(False)
             self._form = StartForm(
                 self._web_ui, self._runner, self._check_form, lambda: self._is_starting
             )
@@ -464,6 +467,10 @@ class Plugin:
         keep_jobs(self._environment)
         check_tasks(self._environment)
         self._open_log(options)
+        known = logins.bound(self._secrets, given, os.environ)
+        bucket = self._resumption.left_bucket(options) if self._resumption else ""
+        for line in filter(None, (*logins.withheld(known, options.grafana), bucket)):
+            logger.warning("%s", line)
         active = ActiveRun(
             options,
             self._environment,
@@ -471,7 +478,7 @@ class Plugin:
             lambda: self._on_run_over(active),
             self._resumption,
             mix=mix_of(self._environment.user_classes, options),
-            secrets=self._secrets,
+            secrets=known,
             is_ended=lambda: self._signals.first is not None,
             may_be_resumed=resuming.is_asked_for(self._given),
             tally=self._tally,

@@ -175,8 +175,7 @@ def _usd(column: str, text: str) -> float | None:
         value = math.nan
     if not 0 <= value <= MAX_USD_PER_HOUR:
         raise ValueError(
-            f"{column} must be US dollars an hour, a number from 0 to "
-            f"{MAX_USD_PER_HOUR:,.0f}"
+            f"{column} must be US dollars an hour, a number from 0 to {MAX_USD_PER_HOUR:,.0f}"
         )
     return value + 0.0
 
