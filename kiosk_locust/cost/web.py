@@ -82,7 +82,7 @@ class Web:
     def _call(self, method: str, path: str, query: Mapping[str, str], body: object) -> Any:
         answer = self._answer(method, self.target.base_url + path, query, body)
         if not answer.ok or answer.status_code in REDIRECTS:
-            has_login = self._credentials.may_go_to(self.target.base_url)
+            has_login = bool(self._credentials.header_for(self.target.base_url))
             login = self.target.login
             if self._credentials and not has_login:
                 login = f"{self.target.setting}, since a login goes to what that names alone"
