@@ -1,4 +1,4 @@
-"""What the web form may set, posted as anybody can who reaches the page: one process for all tests."""
+"""What the web form may set, posted as anybody can who reaches the page, to one process."""
 
 from __future__ import annotations
 

@@ -107,7 +107,11 @@ def test_a_run_that_goes_on_sends_no_login_and_no_file_to_where_its_ledger_alone
     (bucket / "uploads").mkdir(parents=True)
     (bucket / "uploads" / "image.png").write_bytes(b"image")
     with simulator("--predict-s=0.5") as kiosk, RawServer(answering(json_answer([]))) as theirs:
-        named = {"GRAFANA_HOST": theirs.url, "STORAGE_BUCKET": bucket.as_uri(), "CHECKPOINT": "0"}
+        named: dict[str, Any] = {
+            "GRAFANA_HOST": theirs.url,
+            "STORAGE_BUCKET": bucket.as_uri(),
+            "CHECKPOINT": "0",
+        }
         begun = Locust(tmp_path, "-u", "8", "-r", "4", "--run-name", "a", host=kiosk.url, **named)
         wait_until(lambda: len(kiosk.submissions) >= 2, what="2 submissions")
         begun.process.kill()
