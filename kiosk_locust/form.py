@@ -128,7 +128,7 @@ class StartForm:
         classes = self._arguments.get("users") or {}
         if not isinstance(settings, dict) or not self._web_ui.userclass_picker_is_active:
             return _bad("the page has no settings of user classes: start it with --class-picker")
-        shown = classes.get(settings.get("user_class_name"))
+        shown = classes.get(str(settings.get("user_class_name")))
         if shown is None:
             return _bad("user_class_name names none of the page's user classes")
         unknown = set(settings) - {"user_class_name", *shown}
