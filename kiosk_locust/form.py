@@ -6,6 +6,7 @@ of whoever started the process, and on top of them the fields of this one post.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
@@ -151,7 +152,10 @@ class StartForm:
         fields = {field for field, name in _LOCUSTS_FIELDS.items() if name in told}
         if told.get("show_userclass_picker"):
             fields |= _PICKED
-        return frozenset(fields | set(told.get("extra_options") or {}))
+        fields |= set(told.get("extra_options") or {})
+        options = vars(self._environment.parsed_options)
+        aliases = {alias for alias in map(_as_posted, fields) if alias not in options}
+        return frozenset(fields | aliases)
 
     def _refusal(self, message: str) -> Response:
         """The page shows it to whoever clicked."""
@@ -178,6 +182,17 @@ class _OperatorsValues:
         self._environment.host, self._environment.profile = self._host, self._profile
         for user_class, host in self._hosts.items():  # Locust writes the form's into them
             user_class.host = host
+
+
+def _as_posted(name: str) -> str:
+    """The name by which Locust's page posts an option, such as ``limit_2`` for ``limit2``.
+
+    It writes names in camel case, and back again. Locust knows no such option, and leaves it alone.
+    """
+    camel = re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), name)
+    if camel[:1] == camel[:1].upper():
+        return camel
+    return re.sub(r"([a-z0-9])([A-Z0-9])", r"\1_\2", camel).lower()
 
 
 def _copied(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import locust
 import pytest
 from flask.testing import FlaskClient
 from locust import task
-from locust.argument_parser import get_parser
+from locust.argument_parser import LocustArgumentParser, get_parser
 from locust.env import Environment
 from locust.web import WebUI
 
@@ -26,9 +27,16 @@ class Mesmer(KioskUser):
         """Something of its own."""
 
 
+def add_options(parser: LocustArgumentParser, **_: Any) -> None:
+    """What somebody's locustfile adds."""
+    parser.add_argument("--limit2", default="")
+    parser.add_argument("--unseen", default="", include_in_web_ui=False)
+
+
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
     monkeypatch.setattr(sys, "argv", ["locust"])
+    locust.events.init_command_line_parser.add_listener(add_options)
     options = get_parser(default_config_files=[]).parse_args(args=[])
     available: Any = {"Mesmer": Mesmer}  # Locust's annotation says users, not classes
     environment = Environment(
@@ -50,6 +58,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
         delattr(Mesmer, name)
     Mesmer.weight = 1
     runner.quit()
+    locust.events.init_command_line_parser.remove_listener(add_options)
 
 
 def client(web_ui: WebUI) -> FlaskClient:
@@ -92,3 +101,14 @@ def test_the_pickers_fields_are_in_the_form_then(page: FlaskClient) -> None:
     refused = page.post("/swarm", data=form)
     assert (refused.status_code, "success" in refused.text) == (200, True)  # by the check alone
     assert page.post("/swarm", data=form | {"csv_prefix": "x"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("limit2", 200), ("limit_2", 200), ("unseen", 400), ("limit_3", 400), ("limit", 400)],
+)
+def test_an_option_of_a_locustfile_is_taken_if_it_is_shown_also_as_the_page_spells_it(
+    page: FlaskClient, name: str, status: int
+) -> None:
+    form = {"user_count": "1", "spawn_rate": "1", name: "5"}
+    assert page.post("/swarm", data=form).status_code == status
