@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import random
@@ -13,7 +14,7 @@ import gevent
 from locust.env import Environment
 from rich.console import Console
 
-from kiosk_locust import earlier, events, otel, send_account
+from kiosk_locust import earlier, events, otel, quoting, send_account
 from kiosk_locust.calls.alerts import Alerts
 from kiosk_locust.calls.trouble import Trouble
 from kiosk_locust.clock import Clock, SystemClock
@@ -234,6 +235,7 @@ class ActiveRun:
         if isinstance(run, MasterRun) and isinstance(runner, PatientMaster):
             all_facts = self._run_ledger.meta(host) | facts(self.options.transfers, not_needed)
             all_facts[send_account.PLACE] = send_account.place_of(self.path)
+            all_facts[quoting.FACT] = json.dumps(quoting.is_on())
             awaited = runner.worker_count if self.options.transfers.inputs else 0
             run.attach(runner.send_message, all_facts, awaited)
             runner.serve(run, self._clock)

@@ -14,7 +14,7 @@ import locust
 from locust.argument_parser import LocustArgumentParser
 from rich.console import Console
 
-from kiosk_locust import commandline, exposure
+from kiosk_locust import commandline, exposure, logins
 from kiosk_locust.bucket_preflight import open_for
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.console import plain_console, say
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
         layers = commandline.read(arguments, os.environ, dotenv, mistakes)
         find = partial(scan, say=tell)
         resolved = resolve(layers, headless=True, rng=random.Random(), find=find)
-        known = secrets(sources.environment, sources.dotenv)
+        known = logins.bound(secrets(sources.environment, sources.dotenv), layers, os.environ)
     except OptionsError as error:
         tell(f"settings: {error}")
         return 2

@@ -52,18 +52,30 @@ MISTAKES_SHOWN = 20  # of those in one file
 class KioskLocustError(Exception):
     """Base of all errors that this package raises on purpose."""
 
+    @property
+    def public(self) -> str:
+        """What a web page says of it, which others may read: nothing of what files hold."""
+        return str(self)
+
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
     """One setting that cannot be used.
 
     ``source`` is the name the user gave it by (``--start-delay``, ``START_DELAY in .env``),
-    ``value`` what was given, ``advice`` what is wrong and what would be right.
+    ``value`` what was given, ``advice`` what is wrong and what would be right. ``told`` is the
+    advice where value and advice quote a file of this machine, and others read.
     """
 
     source: str
     value: str
     advice: str
+    told: str = ""
+
+    @property
+    def public(self) -> Mistake:
+        """The same, with nothing of what a file holds."""
+        return Mistake(self.source, "", self.told) if self.told else self
 
     def __str__(self) -> str:
         shown = f" = {self.value!r}" if self.value else ""
@@ -79,6 +91,13 @@ class OptionsError(KioskLocustError):
         super().__init__(
             f"{count} cannot be used:\n" + "\n".join(f"  - {mistake}" for mistake in mistakes)
         )
+
+    @property
+    def public(self) -> str:
+        """Every mistake, with nothing of what files hold."""
+        if not any(mistake.told for mistake in self.mistakes):
+            return str(self)
+        return str(OptionsError([mistake.public for mistake in self.mistakes]))
 
 
 class PreflightError(KioskLocustError):

@@ -22,7 +22,7 @@ from kiosk_locust.clock import Clock
 from kiosk_locust.cost.annotations import RunNote
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.costing import SIGTERM_LIMIT_S, Costing, Ended
-from kiosk_locust.errors import KioskLocustError, LedgerError
+from kiosk_locust.errors import KioskLocustError, LedgerError, Mistake, OptionsError
 from kiosk_locust.idle import Queues
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.leftover import Leftover
@@ -408,6 +408,10 @@ class Finish:
             started_at=started_at,
             took_s=(run.ended_at or started_at) - started_at,
         )
+        try:
+            junit.check_replaceable(path)  # it may have come since the run began
+        except ValueError as error:
+            raise OptionsError([Mistake("JUNIT_XML", str(path), str(error))]) from error
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         self.files.append(path)

@@ -14,7 +14,7 @@ from kiosk_locust.inputs.file import Kind
 from kiosk_locust.inputs.finding import Found
 from kiosk_locust.inputs.remarks import Doubt, Skipped
 from kiosk_locust.inputs.scanning import Find, scan
-from kiosk_locust.settings import parsing
+from kiosk_locust.settings import confined, parsing
 from kiosk_locust.settings.cost import CostOptions, cost
 from kiosk_locust.settings.files import FilesOptions, files
 from kiosk_locust.settings.folders import check_file, check_folder
@@ -243,6 +243,7 @@ def draft(
         knows_costs=knows_costs or bool(layers.signs),  # in a cluster, its Grafana is found
     )
     _check_resuming(check)
+    check.take_if_given("form_files", confined.folders)
     _note_emptied_fields(check)
     return Draft(
         drafted,

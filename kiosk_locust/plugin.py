@@ -39,11 +39,12 @@ from kiosk_locust import (
     commandline,
     exposure,
     finished,
-    form,
     library,
     locust_patches,
+    logins,
     names,
     otel,
+    quoting,
     resuming,
 )
 from kiosk_locust.active import ActiveRun
@@ -59,6 +60,7 @@ from kiosk_locust.errors import (
     OptionsError,
     PreflightError,
 )
+from kiosk_locust.form import StartForm
 from kiosk_locust.inputs.remarks import Tally, reasons, tell_doubts, tell_skipped
 from kiosk_locust.inputs.scanning import Scans
 from kiosk_locust.locust_patches import SafeLocalRunner, SafeWorkerRunner
@@ -235,6 +237,7 @@ class Plugin:
         self._is_starting = False
         self._refusal = ""  # why the last run did not start
         self._site: Site | None = None
+        self._form: StartForm | None = None
         self._scraped = Scraped()
         self._scans = Scans()
         self._tally = Tally()
@@ -294,7 +297,10 @@ class Plugin:
         self._runner.on_end_called = self._on_end_called
         if self._web_ui is not None:
             port.check(self._web_ui)
-            form.check_before_start(self._web_ui, self._runner, self._check_form)
+            quoting.set_on(False)
+            self._form = StartForm(
+                self._web_ui, self._runner, self._check_form, lambda: self._is_starting
+            )
             self._site = Site(options.output_dir, self._open_page())
             self._site.add_to(self._web_ui, options.outside.allowed_hosts)
             self._site.login = self._add_login(self._web_ui)
@@ -450,7 +456,8 @@ class Plugin:
             if not isinstance(error, KioskLocustError):
                 logger.exception("a fault of kiosk_locust")
             self._set_code(2)
-            self._refusal = f"the run cannot start: {error}"
+            said = error.public if self._web_ui and isinstance(error, KioskLocustError) else error
+            self._refusal = f"the run cannot start: {said}"
             self._runner.log_exception("local", self._refusal, "")  # for Locust's page
             if self._site is not None:
                 self._site.refusal = self._refusal
@@ -467,6 +474,8 @@ class Plugin:
         self._active = self._ending = None
         given = self._given
         if self._web_ui is not None:
+            if self._form is not None and not self._is_library:
+                self._form.begin()
             given = given.with_form(vars(self._parsed), self._shown)
         if self._environment in OVER:
             OVER[self._environment] = Event()
@@ -478,6 +487,10 @@ class Plugin:
         keep_jobs(self._environment)
         check_tasks(self._environment)
         self._open_log(options)
+        known = logins.bound(self._secrets, given, os.environ)
+        bucket = self._resumption.left_bucket(options) if self._resumption else ""
+        for line in filter(None, (*logins.withheld(known, options.grafana), bucket)):
+            logger.warning("%s", line)
         active = ActiveRun(
             options,
             self._environment,
@@ -485,7 +498,7 @@ class Plugin:
             lambda: self._on_run_over(active),
             self._resumption,
             mix=mix_of(self._environment.user_classes, options),
-            secrets=self._secrets,
+            secrets=known,
             is_ended=lambda: self._signals.first is not None,
             may_be_resumed=resuming.is_asked_for(self._given),
             tally=self._tally,

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from kiosk_locust import quoting, units
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.errors import (
     BadAnswer,
@@ -78,10 +79,10 @@ def find_base_url(
     secure_url = _https_base(base_url, exchange)
     moved_url, exchange = ask(secure_url)
     if 300 <= exchange.status < 400:
+        onward = quoting.quoted(exchange.headers.get("location", ""))
         raise PreflightError(
-            f"{base_url} redirects to {moved_url}, and that redirects to"
-            f" {excerpt(exchange.headers.get('location', ''))!r}: set API_HOST to the address"
-            " that answers by itself"
+            f"{base_url} redirects to {moved_url}, and that redirects to {onward!r}: set API_HOST"
+            " to the address that answers by itself"
         )
     logger.info("%s redirects to %s, which is used from here on", base_url, moved_url)
     return moved_url
@@ -210,7 +211,7 @@ def _probe(transport: Transport) -> Exchange:
 def _https_base(base_url: str, exchange: Exchange) -> str:
     """The base URL that a redirect of the probe means, if it is one that may be followed."""
     location = exchange.headers.get("location", "")
-    shown = f"{base_url} redirects to {excerpt(location)!r}"
+    shown = f"{base_url} redirects to {quoting.quoted(location)!r}"
     asked = urlsplit(base_url + PROBE)
     try:
         target = urlsplit(urljoin(base_url + PROBE, location))
@@ -219,7 +220,7 @@ def _https_base(base_url: str, exchange: Exchange) -> str:
         raise PreflightError(f"{shown}, which is no address: is API_HOST right?") from None
     if target.hostname != asked.hostname:
         raise PreflightError(
-            f"{shown}, another host ({excerpt(target.hostname or '')}): it was sent nothing;"
+            f"{shown}, another host ({quoting.quoted(target.hostname or '')}): it was sent nothing;"
             " if it is the Kiosk, set API_HOST to it"
         )
     if target.scheme != "https" or asked.scheme == "https":
@@ -268,6 +269,8 @@ def _preflight_error(error: KioskError) -> PreflightError:
 
 def _listed(names: Iterable[str]) -> str:
     """Names for a message: the first of them, quoted."""
+    if not quoting.is_on():
+        return f"{units.count(len(list(names)), 'name')}, not shown here, and not that one"
     quoted = [repr(excerpt(name)) for name in names]
     if not quoted:
         return "none"

@@ -10,6 +10,7 @@ from typing import Any
 
 from kiosk_locust import moved, names, opening, restoring
 from kiosk_locust.errors import LedgerError, Mistake, OptionsError
+from kiosk_locust.excerpt import excerpt
 from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.inputs.finding import Found
 from kiosk_locust.options import Options, Resolved, options_as_json
@@ -79,6 +80,16 @@ class Resumption:
             **plan,
             arrival_offsets_s=tuple(before["arrival_offsets_s"]),
             run_name=self.run.run_name,
+        )
+
+    def left_bucket(self, options: Options) -> str:
+        """A line on the ledger's bucket where this session has none; else empty."""
+        before = (self.run.options.get("files") or {}).get("storage_bucket")
+        if not before or options.files.storage_bucket:
+            return ""
+        return (
+            f"nothing goes to {excerpt(str(before))}, which {self.place} names and nobody else: set"
+            " STORAGE_BUCKET to it if it is the right one"
         )
 
     def changed(self, options: Options) -> dict[str, tuple[Any, Any]]:

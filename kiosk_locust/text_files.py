@@ -68,8 +68,7 @@ def read_text(
             raise TextFileError(f"the file is not text in UTF-8: {_CURE}") from None
         line, column = _place(data, error.start)
         raise TextFileError(
-            f"line {line}, byte {column} (0x{data[error.start]:02x}): the file is not text in"
-            f" UTF-8: {_CURE}"
+            f"line {line}, byte {column}: the file is not text in UTF-8: {_CURE}"
         ) from None
     if "\0" in text:
         if not quoted:

@@ -7,7 +7,7 @@ import logging
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from locust.exception import StopTest
 from locust.rpc import Message
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
-from kiosk_locust import callouts, events, locust_patches, otel, proxies, send_account
+from kiosk_locust import callouts, events, locust_patches, otel, proxies, quoting, send_account
 from kiosk_locust.breaker import BREAKER
 from kiosk_locust.calls.failures import EARLY_S, CallFailures
 from kiosk_locust.clock import SystemClock
@@ -158,7 +158,7 @@ class WorkerPlugin:
         if link is None or link.welcome_facts is None:
             raise RuntimeError("welcome before hello")
         facts = link.welcome_facts.facts
-        options = _options(json.loads(facts["options"]))
+        options = _options(facts)
         mix = Mix.from_text(facts["user_classes"], options.arrival_seed)
         fault = self._lacks(mix)
         try:
@@ -310,8 +310,13 @@ class WorkerPlugin:
             self._closers.pop()()
 
 
-def _options(values: dict[str, Any]) -> Options:
-    """The master's options; what only the master needs of them is left empty."""
+def _options(facts: Mapping[str, str]) -> Options:
+    """The master's options; what only the master needs of them is left empty.
+
+    Whether messages quote answers is the same in this process from then on.
+    """
+    quoting.set_on(json.loads(facts.get(quoting.FACT, "true")))
+    values: dict[str, Any] = json.loads(facts["options"])
     values["arrival_offsets_s"] = ()
     values["ramp"] = values["ramp"] and Ramp(**values["ramp"])
     values["files"] = FilesOptions(**values["files"])

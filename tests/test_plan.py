@@ -164,9 +164,9 @@ def test_a_trace_out_of_order_is_sorted_and_said() -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("1\n-2\n", "line 2 ('-2')"),
-        ("1\nlater\n# ok\nnan\n", "line 2 ('later'), line 4 ('nan')"),
-        ("inf\n" * 5, "line 1 ('inf'), line 2 ('inf'), line 3 ('inf') and 2 more"),
+        ("1\n-2\n", " line 2: each line"),
+        ("1\nlater\n# ok\nnan\n", " line 2, line 4: each line"),
+        ("inf\n" * 5, " line 1, line 2, line 3 and 2 more: each line"),
         ("# nothing\n\n", "holds no times"),
         ("", "holds no times"),
     ],

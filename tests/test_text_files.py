@@ -97,7 +97,8 @@ def test_a_byte_order_mark_is_skipped_or_refused_where_locust_would_trip_over_it
 def test_a_byte_that_is_not_utf_8_is_named_with_its_line(kind: str) -> None:
     before, _, after = KINDS[kind][1].partition("\n")
     said = _refusal(kind, before.encode() + b"\r\n#ab\xe9c\r\n" + after.encode())
-    assert "line 2, byte 4 (0xe9)" in said
+    assert "line 2, byte 4" in said
+    assert "e9" not in said
     assert "UTF-8" in said
 
 

@@ -57,7 +57,10 @@ class PriceTable:
 
 
 def read_price_file(path: Path) -> PriceTable:
-    """The prices in a file of the user's; raises PriceFileError with all mistakes."""
+    """The prices in a file of the user's; raises PriceFileError with all mistakes.
+
+    They tell numbers of lines and nothing that stands in them: a web form may have named the file.
+    """
     try:
         text = read_text(path)
     except TextFileError as error:
@@ -137,7 +140,8 @@ class _Reader:
         unknown = [name for name in columns if name not in (*kinds, *REQUIRED, *OPTIONAL)]
         if missing or unknown or len(set(columns)) < len(columns):
             faults = [f"the column {name} is missing" for name in missing]
-            faults += [f"there is no column {name!r}" for name in unknown]
+            if unknown:
+                faults.append(f"columns are {', '.join((*kinds, *REQUIRED, *OPTIONAL))} alone")
             raise ValueError("; ".join(faults) or "the header has a column twice")
         self._columns, self._skipping = columns, False
 
@@ -158,7 +162,7 @@ class _Reader:
         if rate.on_demand_usd is None and rate.spot_usd is None:
             raise ValueError(f"{ON_DEMAND} or {SPOT} must be given")
         if key in self.found[kind]:
-            raise ValueError(f"{key[0]} in {key[1]} stands above already")
+            raise ValueError(f"this {kind} has a price for that region above already")
         self.found[kind][key] = rate
 
 
@@ -171,8 +175,7 @@ def _usd(column: str, text: str) -> float | None:
         value = math.nan
     if not 0 <= value <= MAX_USD_PER_HOUR:
         raise ValueError(
-            f"{column} = {text!r} must be US dollars an hour, a number from 0 to "
-            f"{MAX_USD_PER_HOUR:,.0f}"
+            f"{column} must be US dollars an hour, a number from 0 to {MAX_USD_PER_HOUR:,.0f}"
         )
     return value + 0.0
 
@@ -183,4 +186,4 @@ def _date(text: str) -> str:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise ValueError(f"the date {text!r} must be YYYY-MM-DD") from None
+        raise ValueError("the date must be YYYY-MM-DD") from None

@@ -31,12 +31,17 @@ class Source:
         return bool(self.grafana or self.prometheus)
 
 
+def in_cluster(environ: Mapping[str, str]) -> bool:
+    """Whether this process is in a cluster, by what Kubernetes sets in it."""
+    return bool(environ.get(CLUSTER_VARIABLE))
+
+
 def default_source(environ: Mapping[str, str]) -> Source:
     """The Grafana of the cluster that this process is in; none where it is in no cluster.
 
     Elsewhere these names are not even looked up: somebody's network may answer any name.
     """
-    if environ.get(CLUSTER_VARIABLE):
+    if in_cluster(environ):
         for name in DEFAULT_HOSTS:
             try:
                 socket.getaddrinfo(name, 80)

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from kiosk_locust import quoting
 from kiosk_locust.clock import Clock
 from kiosk_locust.cost import words
-from kiosk_locust.cost.credentials import Credentials
+from kiosk_locust.cost.credentials import Credentials, is_same_host
 from kiosk_locust.errors import CostError, CostRefused
-from kiosk_locust.excerpt import excerpt
 from kiosk_locust.proxies import is_loopback
 
 CONNECT_TIMEOUT_S = 5.0
@@ -29,7 +29,6 @@ LONGEST_HINT_S = 10.0  # of a Retry-After that is believed
 BUSY = frozenset({429, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 3
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Web:
     def __init__(self, target: Target, credentials: Credentials, clock: Clock) -> None:
         self.target = target
         self._credentials = credentials
-        self._login = _Login(credentials.header)
+        self._login = _Login(credentials)
         self._clock = clock
         self._session = requests.Session()
         if is_loopback(urlsplit(target.base_url).hostname or ""):
@@ -83,8 +82,11 @@ class Web:
     def _call(self, method: str, path: str, query: Mapping[str, str], body: object) -> Any:
         answer = self._answer(method, self.target.base_url + path, query, body)
         if not answer.ok or answer.status_code in REDIRECTS:
-            has_login = bool(self._credentials)
-            advice = words.refusal_advice(answer, self.target.login, has_login=has_login)
+            has_login = bool(self._credentials.header_for(self.target.base_url))
+            login = self.target.login
+            if self._credentials and not has_login:
+                login = f"{self.target.setting}, since a login goes to what that names alone"
+            advice = words.refusal_advice(answer, login, has_login=has_login)
             raise CostRefused(
                 f"{self.target} answered {answer.status_code} to {method} {path}"
                 f"{self._quoted(answer)}: {advice}",
@@ -158,7 +160,8 @@ class Web:
                 place = urlsplit(target)
                 raise CostError(
                     f"{self.target} redirects to another place,"
-                    f" {excerpt(f'{place.scheme}://{place.hostname}')}, which was sent nothing: it"
+                    f" {quoting.quoted(f'{place.scheme}://{place.hostname}')}, which was sent"
+                    " nothing: it"
                     f" is a page for a login, or {self.target.setting} should name that address"
                 )
             url, params = target, None  # what was asked stands in the new address
@@ -181,31 +184,21 @@ class Web:
         answer._content = bytes(body)  # what `content` would have read, unlimited
 
 
-def is_same_host(one: SplitResult, other: SplitResult) -> bool:
-    """Whether a login for ``one`` may be sent to ``other``: the same server, or its https."""
-    if one.hostname != other.hostname:
-        return False
-    try:
-        ports = [part.port or DEFAULT_PORTS.get(part.scheme) for part in (one, other)]
-    except ValueError:
-        return False
-    if one.scheme == other.scheme:
-        return ports[0] == ports[1]
-    return (one.scheme, other.scheme, *ports) == ("http", "https", 80, 443)
-
-
 def _hint_s(answer: requests.Response) -> float:
     text = answer.headers.get("retry-after", "").strip()
     return min(float(text), LONGEST_HINT_S) if text.isascii() and text.isdigit() else 0.0
 
 
 class _Login(requests.auth.AuthBase):
-    """Sets the header itself, also an absent one, so that nothing is taken from ~/.netrc."""
+    """Sets the header itself, also an absent one, so that nothing is taken from ~/.netrc.
 
-    def __init__(self, header: str) -> None:
-        self._header = header
+    It is asked for each request anew, also after a redirect.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._header:
-            request.headers["Authorization"] = self._header
+        if header := self._credentials.header_for(request.url or ""):
+            request.headers["Authorization"] = header
         return request

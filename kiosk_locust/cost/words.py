@@ -9,6 +9,7 @@ import socket
 
 import requests
 
+from kiosk_locust import quoting
 from kiosk_locust.excerpt import excerpt
 
 LOOKED_AT_BYTES = 8 * 1024
@@ -86,6 +87,8 @@ def quoted(answer: requests.Response) -> str:
     else:
         text = _said(answer.content) or text
     words = excerpt(text)
+    if words and not quoting.is_on():
+        return kind or " (some text)"
     return f"{kind} “{words}”" if words else kind or " (empty)"
 
 

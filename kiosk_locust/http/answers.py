@@ -9,6 +9,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from kiosk_locust import quoting
 from kiosk_locust.errors import Answered, BadAnswer, Busy, Redirected, Refused, ServerFault
 from kiosk_locust.excerpt import excerpt
 from kiosk_locust.http import redis_faults
@@ -27,6 +28,7 @@ _NOT_NOW = {
     503: _TOO_BUSY,
 }
 
+_NOWHERE = "a place that is not said"
 _TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
 _UNSEEN = re.compile(r"<(script|style)\b[^<>]*>[^<]*</\1>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
@@ -76,7 +78,7 @@ def fault(exchange: Exchange, where: str) -> Answered:
     if status < 400:
         location = exchange.headers.get("location", "")
         error = Redirected(
-            f"{said}: it lives at {excerpt(location) or 'a place that is not said'};"
+            f"{said}: it lives at {quoting.quoted(location) if location else _NOWHERE};"
             " set API_HOST to that address",
             status=status,
             location=location,
@@ -141,6 +143,8 @@ def is_html(exchange: Exchange) -> bool:
 def _quoted(exchange: Exchange) -> str:
     words = words_of(exchange)
     kind = " (HTML)" if is_html(exchange) else ""
+    if words and not quoting.is_on():
+        return kind or " (some text)"
     return f"{kind} “{words}”" if words else f"{kind} (empty)"
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from kiosk_locust import quoting
 from kiosk_locust.errors import Answered, RedisRefused, ServerFault
 from kiosk_locust.excerpt import excerpt
 from kiosk_locust.http.exchange import Exchange
@@ -58,8 +59,12 @@ def _empty(exchange: Exchange, where: str) -> ServerFault:
     return ServerFault(words, status=exchange.status)
 
 
+def _command(name: str) -> str:
+    return name if name in (*MAKE_HASH, QUEUE) else quoting.quoted(name)
+
+
 def _refused(exchange: Exchange, where: str, name: str, args: Any) -> Answered:
-    said = f"{where} answered 500: Redis refused {excerpt(name)} ({_CAUSES})"
+    said = f"{where} answered 500: Redis refused {_command(name)} ({_CAUSES})"
     look = "look at the Kiosk's Redis and at the log of its frontend"
     if not exchange.path.endswith(PREDICT):
         return RedisRefused(f"{said}; {look}", status=exchange.status)

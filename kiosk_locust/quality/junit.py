@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from kiosk_locust.quality.thresholds import Result, Row
@@ -13,6 +15,36 @@ from kiosk_locust.quality.thresholds import Result, Row
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CLASS = "kiosk_locust.thresholds"
 _VERDICT = "the run is valid"
+#: Of a file that is there: enough for its declaration, and comments as some programs write them.
+_LOOKED_AT_BYTES = 8 * 1024
+_JUNIT = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml\b[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<testsuites?[\s/>]",
+    re.DOTALL,
+)
+
+
+def check_replaceable(path: Path) -> None:
+    """Raise ValueError where ``path`` is a file, and no JUnit file: that is never overwritten.
+
+    One that is empty has nothing to lose; a device or a pipe is nothing that is replaced.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return
+        with path.open("rb") as file:
+            beginning = file.read(_LOOKED_AT_BYTES)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ValueError(
+            f"the file is there already, and cannot be looked at ({error.strerror}), so that it is"
+            " not overwritten; name another one"
+        ) from error
+    if beginning.strip() and not _JUNIT.match(beginning):
+        raise ValueError(
+            "the file is there already and is no JUnit XML, so that it is not overwritten; name"
+            " another one, or move it away"
+        )
 
 
 def write(

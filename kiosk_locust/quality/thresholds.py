@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +19,10 @@ from kiosk_locust.text_files import read_text
 
 _KEY = "thresholds"
 _TABLE = f"[tool.kiosk_locust] {_KEY}"
+_NO_THRESHOLD = (
+    "is no threshold; write what is measured, an operator, and the limit with its unit, such as"
+    " job.p95 < 60s"
+)
 
 
 class Result(StrEnum):
@@ -60,11 +65,12 @@ def read(
 
     ``source`` is what messages call the place of those ``given``. ``file`` has one a line, with
     comments after ``#``; it must exist. ``pyproject`` has a list of texts ``thresholds`` in
-    ``[tool.kiosk_locust]``; it need not.
+    ``[tool.kiosk_locust]``; it need not. To others, mistakes in files tell the line alone.
     """
     mistakes: list[Mistake] = []
     found: dict[tuple[str, str, float], Threshold] = {}
     texts = [(text, source) for text in given]
+    typed = len(texts)
     for reader, path in ((_lines, file), (_items, pyproject)):
         if path is None or (reader is _items and not path.exists()):
             continue
@@ -72,11 +78,12 @@ def read(
             texts += reader(path)
         except OptionsError as error:
             mistakes += error.mistakes
-    for text, name in texts:
+    for number, (text, name) in enumerate(texts):
         try:
             threshold = parse(text, name)
         except OptionsError as error:
-            mistakes += error.mistakes
+            told = "" if number < typed else _NO_THRESHOLD
+            mistakes += [dataclasses.replace(each, told=told) for each in error.mistakes]
         else:
             found.setdefault((threshold.measure, threshold.operator, threshold.limit), threshold)
     if mistakes:
@@ -97,17 +104,19 @@ def _items(path: Path) -> list[tuple[str, str]]:
     try:
         document = tomllib.loads(read_text(path, mark=False))
     except (ValueError, RecursionError) as error:
-        raise OptionsError([Mistake(str(path), "", f"it cannot be read: {error}")]) from error
+        advice = f"it cannot be read: {error}"
+        raise OptionsError([Mistake(str(path), "", advice, "it cannot be read")]) from error
     tool = document.get("tool")
     table = tool.get("kiosk_locust") if isinstance(tool, dict) else None
     if isinstance(table, dict) and (unknown := sorted(set(table) - {_KEY})):
         # A slip in the name must not be a gate that is always open.
-        advice = f"{', '.join(unknown)}: not known here; {_KEY} = [...] is all that is read"
-        raise OptionsError([Mistake(f"{path} [tool.kiosk_locust]", "", advice)])
+        told = f"{_KEY} = [...] is all that is read"
+        advice = f"{', '.join(unknown)}: not known here; {told}"
+        raise OptionsError([Mistake(f"{path} [tool.kiosk_locust]", "", advice, told)])
     items = table.get(_KEY, []) if isinstance(table, dict) else []
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         advice = 'a list of texts is needed, such as ["job.p95 < 60s"]'
-        raise OptionsError([Mistake(f"{path} {_TABLE}", str(items), advice)])
+        raise OptionsError([Mistake(f"{path} {_TABLE}", str(items), advice, advice)])
     return [(text, f"{path} {_TABLE}, item {n}") for n, text in enumerate(items, 1)]
 
 

@@ -18,6 +18,8 @@ from kiosk_locust.settings.table import SETTINGS
 
 #: Settings that are read from the ledger alone: a trace's file may have changed or vanished.
 NOT_READ_AGAIN = ("arrival", "arrival_trace", "ramp")
+#: Settings that a ledger does not give: this machine's login for Google Cloud would go with them.
+NOT_THE_LEDGERS = ("storage_bucket",)
 #: What defines the plan: each field of the options, and the settings that it is made from.
 PLAN: Mapping[str, tuple[str, ...]] = {
     "host": ("host", "api_host"),
@@ -99,10 +101,13 @@ def texts(planned: Mapping[str, Any]) -> dict[str, str]:
 def layer(planned: Mapping[str, Any], place: str, **more: str) -> Layer:
     """The settings of a ledger; ``place`` is what messages call it."""
     given = texts(planned) | more
+    for name in NOT_THE_LEDGERS:
+        given.pop(name, None)
     return Layer(
         place,
         # A damaged ledger may have anything there; as a text, it is a mistake with a name.
         {name: Given(str(text), SETTINGS[name].env or name, place) for name, text in given.items()},
+        is_ledgers=True,
     )
 
 

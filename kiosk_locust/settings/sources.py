@@ -45,6 +45,12 @@ class Layer:
 
     place: str
     values: Mapping[str, Given]
+    is_ledgers: bool = False  # a ledger says so, whoever wrote that
+
+    @property
+    def is_operators(self) -> bool:
+        """Whether it was given by whoever started this process, not by a form or a ledger."""
+        return self.place != FORM and not self.is_ledgers
 
     def get(self, name: str) -> Given | None:
         """What was given for ``name``; an empty text counts only where the setting says so."""
@@ -79,6 +85,11 @@ class Layers:
         given = self.get(name)
         return given.text.strip() if given else ""
 
+    @property
+    def operators(self) -> Layers:
+        """These layers without what a form or a ledger says."""
+        return replace(self, layers=tuple(layer for layer in self.layers if layer.is_operators))
+
     def over(self, lowest: Layer) -> Layers:
         """These layers above one more."""
         return replace(self, layers=(*self.layers, lowest))
@@ -96,7 +107,8 @@ class Layers:
     def with_form(self, posted: Mapping[str, object], prefilled: Mapping[str, str]) -> Layers:
         """These layers under what the start form changed.
 
-        ``posted`` is the form as it came, or Locust's parsed options after it was taken over;
+        ``posted`` is the form as it came, or Locust's parsed options after it was taken over, of
+        which settings that are not in the form do not count;
         ``prefilled`` what the page showed before (see `kiosk_locust.commandline.prefill`).
         """
         form = _form_layer(posted, prefilled, self)
@@ -151,7 +163,7 @@ def _form_layer(posted: Mapping[str, object], prefilled: Mapping[str, str], base
     found = {
         setting.name: Given(form_text(texts[setting.name]), setting.form_label, FORM)
         for setting in SETTINGS.values()
-        if texts.get(setting.name) is not None
+        if setting.in_form and texts.get(setting.name) is not None
     }
     values = {
         name: given

@@ -15,7 +15,8 @@ def read_trace(path: Path) -> tuple[tuple[float, ...], bool]:
     """The offsets in ascending order, and whether they had to be sorted.
 
     One offset a line; blank lines and what follows a ``#`` are ignored. Raises ValueError that
-    says what is wrong, with the lines.
+    says what is wrong, with the numbers of the lines and nothing that stands in them: a web form
+    may have named the file.
     """
     lines = read_text(path).split("\n")
     offsets: list[float] = []
@@ -26,7 +27,7 @@ def read_trace(path: Path) -> tuple[tuple[float, ...], bool]:
             try:
                 offsets.append(seconds(text))
             except ValueError:
-                bad.append(f"line {number} ({text[:40]!r})")
+                bad.append(f"line {number}")
     if bad:
         more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
         raise ValueError(

@@ -11,7 +11,7 @@ from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.inputs.finding import Checks, Found, Rules, fit_for
 from kiosk_locust.inputs.remarks import Doubt, Skipped, in_words, reasons
 from kiosk_locust.inputs.scanning import Find
-from kiosk_locust.settings import parsing
+from kiosk_locust.settings import confined, parsing
 from kiosk_locust.settings.sources import Given
 from kiosk_locust.settings.table import SETTINGS
 from kiosk_locust.settings.validation import Checker
@@ -156,7 +156,10 @@ def _find(check: Checker, file: str, mode: Mode, find: Callable[[Path], Found]) 
             check.refuse_missing("file", advice)
         return Found("")
     path = _path(file)
-    if not path.exists():
+    if not confined.is_allowed(given, check.layers):
+        check.failed.add("file")
+        check.refuse(given, confined.ADVICE)
+    elif not path.exists():
         check.refuse(given, f"is to be uploaded, but there is no {path} on this machine")
     elif mode == "benchmark" and path.is_dir():
         check.refuse(given, "is a folder; --mode upload makes a job for every file in it")

@@ -12,6 +12,7 @@ from typing import Any
 from kiosk_locust.errors import OptionsError
 from kiosk_locust.measures import STAGES
 from kiosk_locust.parsing import duration
+from kiosk_locust.quality import junit
 from kiosk_locust.quality import thresholds as reading
 from kiosk_locust.quality.confidence import needed
 from kiosk_locust.quality.grammar import Threshold, parse
@@ -144,6 +145,7 @@ def _wanted(check: Checker, pyproject: Path) -> tuple[Wanted, ...]:
 
 def _junit(text: str) -> str:
     path = parsing.path(text)
+    junit.check_replaceable(path)
     check_file(path)
     return str(path)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from kiosk_locust.errors import Mistake
+from kiosk_locust.settings import confined
 from kiosk_locust.settings.sources import FORM, Given, Layers, masked
 from kiosk_locust.settings.table import SETTINGS
 
@@ -50,6 +51,10 @@ class Checker:
     def parse(self, name: str, given: Given, parse: Callable[[str], T], otherwise: T) -> T:
         """The value of ``given``, which counts for ``name``; ``otherwise`` after a mistake."""
         self.sources[name] = given.source
+        if SETTINGS[name].is_path and not confined.is_allowed(given, self.layers):
+            self.failed.add(name)
+            self.refuse(given, confined.ADVICE)
+            return otherwise
         try:
             return parse(given.text)
         except ValueError as error:

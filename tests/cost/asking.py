@@ -25,7 +25,7 @@ def asked_about(histories: list[History], folder: Path) -> Iterator[tuple[Asked,
     samples = folder / "samples.txt"
     write(histories, samples)
     with prometheus(folder, samples) as url, GrafanaBefore(url) as grafana:
-        secrets = Secrets(grafana=Credentials(USER, PASSWORD))
+        secrets = Secrets(grafana=Credentials(USER, PASSWORD).bound([grafana.url]))
         asked = Asked(Source(grafana=grafana.url), secrets, SystemClock())
         yield asked, grafana
         asked.close()

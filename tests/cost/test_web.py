@@ -11,7 +11,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from kiosk_locust.cost import web
-from kiosk_locust.cost.credentials import Credentials, secrets
+from kiosk_locust.cost.credentials import Credentials, is_same_host, secrets
 from kiosk_locust.cost.web import Target, Web
 from kiosk_locust.errors import CostError, CostRefused, OptionsError
 from tests.clocks import ManualClock
@@ -23,7 +23,8 @@ BASIC = "Basic " + base64.b64encode("admin:pass: wörd".encode()).decode()
 
 
 def made(url: str, credentials: Credentials = SECRET, clock: ManualClock | None = None) -> Web:
-    return Web(Target("GRAFANA_HOST", url.rstrip("/"), LOGIN), credentials, clock or ManualClock())
+    target = Target("GRAFANA_HOST", url.rstrip("/"), LOGIN)
+    return Web(target, credentials.bound([url]), clock or ManualClock())
 
 
 @pytest.fixture
@@ -51,6 +52,25 @@ def test_the_login_is_sent_as_a_header(
     server.expect_request("/api/datasources").respond_with_json([])
     assert made(server.url_for(""), credentials).get("/api/datasources") == []
     assert headers(server) == [expected]
+
+
+@pytest.mark.parametrize("bound", [(), ("http://g.example",), ("http://127.0.0.1:9",)])
+def test_a_login_goes_to_no_server_that_it_is_not_for(
+    server: HTTPServer, bound: tuple[str, ...]
+) -> None:
+    server.expect_request("/x").respond_with_json({})
+    target = Target("GRAFANA_HOST", server.url_for("").rstrip("/"), LOGIN)
+    Web(target, SECRET.bound(bound), ManualClock()).get("/x")
+    assert headers(server) == [None]
+
+
+def test_a_server_that_wants_the_login_it_is_not_sent_is_told_with_the_setting_to_set(
+    server: HTTPServer,
+) -> None:
+    server.expect_request("/x").respond_with_json({}, 401)
+    target = Target("GRAFANA_HOST", server.url_for("").rstrip("/"), LOGIN)
+    with pytest.raises(CostRefused, match="it wants a login: set GRAFANA_HOST, since"):
+        Web(target, SECRET, ManualClock()).get("/x")
 
 
 def test_nothing_is_taken_from_netrc(
@@ -108,7 +128,7 @@ def test_a_circle_of_redirects_is_told(server: HTTPServer) -> None:
     ],
 )
 def test_only_the_same_server_and_its_https_get_the_login(one: str, other: str, same: bool) -> None:
-    assert web.is_same_host(urlsplit(one), urlsplit(other)) == same
+    assert is_same_host(urlsplit(one), urlsplit(other)) == same
 
 
 def test_an_answer_of_503_is_asked_for_again_a_few_times(server: HTTPServer) -> None:

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk_locust.quality.figures import Figure
 from kiosk_locust.quality.grammar import parse
-from kiosk_locust.quality.junit import write
+from kiosk_locust.quality.junit import check_replaceable, write
 from kiosk_locust.quality.thresholds import evaluate
+from tests.layered import mistakes
 
 #: What Jenkins' junit-10.xsd says of the elements used here: attributes, which of them are
 #: needed, children.
@@ -80,3 +83,35 @@ def test_an_invalid_run_is_an_error_with_its_reasons() -> None:
 def test_any_text_makes_a_document_that_can_be_read(text: str) -> None:
     root = ET.fromstring(write([], name=text, reasons=[text]))
     assert root.tag == "testsuites"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        write(ROWS, name="a run"),
+        "",
+        "\n",
+        '\ufeff<?xml version="1.0"?>\n<!-- by\n a tool --><testsuite name="x"/>',
+        "<testsuites>\n</testsuites>",
+    ],
+)
+def test_a_junit_file_may_be_replaced(tmp_path: Path, text: str) -> None:
+    (path := tmp_path / "junit.xml").write_text(text, encoding="utf-8")
+    check_replaceable(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["#!/bin/sh\n", "<html><testsuites/></html>", '{"a": 1}', "<testsuitesx/>", "x<testsuites/>"],
+)
+def test_no_other_file_is_replaced(tmp_path: Path, text: str) -> None:
+    (path := tmp_path / "junit.xml").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match="is no JUnit XML, so that it is not overwritten"):
+        check_replaceable(path)
+    (mistake,) = mistakes(cli={"--junit-xml": str(path)})
+    assert mistake.startswith(f"--junit-xml = '{path}': the file is there already")
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_a_file_that_is_not_there_may_be_made(tmp_path: Path) -> None:
+    check_replaceable(tmp_path / "junit.xml")

@@ -28,6 +28,7 @@ SETTINGS = (
         "",
         "CSV file with prices of machine types or accelerators, which wins over all others.",
         derived="OpenCost's prices, else the tables of this package",
+        is_path=True,
     ),
     Setting(
         "node_type",

@@ -12,6 +12,7 @@ SETTINGS = (
         "The Kiosk's bucket: gs://NAME or NAME; results go to output/ in it, or with "
         "gs://NAME/PREFIX below that prefix.",
         derived="none; results stay here",
+        in_form=False,
     ),
     Setting(
         "upload_results",
@@ -36,6 +37,16 @@ SETTINGS = (
         "on elsewhere if this disk is lost; 0: never.",
         "s",
         in_form=False,
+    ),
+    Setting(
+        "form_files",
+        "FORM_FILES",
+        "",
+        "Folder below which the web form may name files of this machine: uploads, traces and "
+        "prices; several with commas, or the flag several times.",
+        derived="none but FILE",
+        in_form=False,
+        repeats=True,
     ),
     Setting(
         "public_results",

@@ -58,6 +58,7 @@ SETTINGS = (
         "",
         "File with the time of each job after the cycle's start, in seconds, one a line.",
         derived="none",
+        is_path=True,
         hint="file with the time of each job in s, one a line",
     ),
     Setting(

@@ -16,6 +16,7 @@ class Setting:
     unit: str = ""
     derived: str = ""  # what stands in where nothing is given and there is no default
     in_form: bool = True  # whether the web UI's start form shows it
+    is_path: bool = False  # whether it names a file or folder of this machine
     is_flag: bool = False  # whether its flag stands alone, without a value
     empty_counts: bool = False  # whether an empty value is a value
     repeats: bool = False  # whether its flag may be given several times; commas join the values
