@@ -45,6 +45,7 @@ from locust.util.timespan import parse_timespan
 from kiosk_locust.breaker import BREAKER
 from kiosk_locust.callouts import ends_run, is_calling_out
 from kiosk_locust.parsing import duration
+from kiosk_locust.plainlog import PlainErrors
 from kiosk_locust.repeats import RepeatFilter
 from kiosk_locust.unread import UNREAD
 
@@ -212,11 +213,12 @@ def _take_system_errors() -> None:
 
 
 def _limit_printed_errors() -> None:
-    """Have gevent's tracebacks of dead greenlets limited as those in logs are.
+    """Have gevent's tracebacks of dead greenlets limited, and made plain, as those in logs are.
 
     gevent 26.9 prints one for each greenlet, such as 20,000 users whose ``on_start`` raises.
     """
     hub = gevent.get_hub()
+    hub.exception_stream = PlainErrors()
     original = hub.print_exception
 
     def print_exception(context: Any, kind: Any, value: Any, tb: Any) -> None:

@@ -44,6 +44,7 @@ from kiosk_locust import (
     locust_patches,
     names,
     otel,
+    plainlog,
     resuming,
 )
 from kiosk_locust.active import ActiveRun
@@ -127,6 +128,7 @@ def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
 
 def _on_init(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:
     runner = environment.runner
+    plainlog.make_plain()
     otel.begin(environment.parsed_options)
     if isinstance(runner, WorkerRunner):
         if _mistakes:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from kiosk_locust.excerpt import without_middle
+
 #: The fields that one poll reads, in the order asked for.
 FIELDS = (
     "status",
@@ -65,7 +67,6 @@ _LISTS_OF_NUMBERS = frozenset(
 )
 #: No field that is shorter needs a look.
 ALWAYS_KEPT = 64
-LEFT_OUT = "[… {:,} characters left out …]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def kept(name: str, text: str, *, zipped: bool) -> str | None:
     if len(text) <= ALWAYS_KEPT:
         return text
     if (most := _TEXTS.get(name)) is not None:
-        return _without_middle(text, most)
+        return without_middle(text, most)
     if zipped and name == "failures":
         return text if len(text) <= _FAILURES else text[:_FAILURES].rpartition("&")[0]
     return text if len(text) <= _most(name, zipped=zipped) else None
@@ -125,15 +126,3 @@ def _most(name: str, *, zipped: bool) -> int:
     if zipped and name in _LISTS_OF_NUMBERS:
         return _NUMBERS
     return _VALUE
-
-
-def _without_middle(text: str, most: int) -> str:
-    """``text``, or its begin and its end, in at most ``most`` characters."""
-    if len(text) <= most:
-        return text
-    note = LEFT_OUT.format(len(text))
-    if most < 4 * len(note):  # a name, that nobody reads for its end
-        return f"{text[: most - 1]}…"
-    begin = (most - len(note)) // 4
-    end = most - len(note) - begin - 2
-    return f"{text[:begin]}\n{LEFT_OUT.format(len(text) - begin - end)}\n{text[-end:]}"
