@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kiosk_locust.snapshot import FIELDS
 from tests.real import Locust
@@ -88,7 +89,11 @@ def run(jobs: int, characters: int, polls: int, folder: Path) -> Measured:
     kiosk = LargeKiosk(characters, polls)
     begun = time.monotonic()
     with RawServer(kiosk.answer) as server:
-        settings = {"RETRY_BUDGET": "5", "UPDATE_INTERVAL": "0.5", "LOG_LEVEL": "DEBUG"}
+        settings: dict[str, Any] = {
+            "RETRY_BUDGET": "5",
+            "UPDATE_INTERVAL": "0.5",
+            "LOG_LEVEL": "DEBUG",
+        }
         locust = Locust(folder, "-u", str(jobs), "-r", "10", host=server.url, **settings)
         memory = 0
         while locust.process.poll() is None and time.monotonic() - begun < LIMIT_S:

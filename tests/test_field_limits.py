@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 import pytest
 
@@ -17,6 +17,8 @@ from kiosk_locust.kiosk import MOST_ANSWER_BYTES, Kiosk
 from kiosk_locust.record import JobRequest
 from kiosk_locust.snapshot import FIELDS, Snapshot, kept
 from tests.servers import Connection, RawServer, raw_answer
+
+T = TypeVar("T")
 
 LARGE = 700_000  # characters: less than the longest answer
 REQUEST = JobRequest("segmentation", "image.png", "uploads/image.png")
@@ -60,14 +62,15 @@ def hash_of(fields: dict[str, str]) -> Callable[[str], bytes]:
 
 def read(fields: dict[str, str], *, zipped: bool) -> Snapshot:
     with answering_with(hash_of(fields)) as server:
-        return asked(server, lambda kiosk: kiosk.read("segmentation:image.png:1", zipped=zipped))
+        job_id = "segmentation:image.png:1"
+        return asked(server, lambda kiosk: kiosk.read(job_id, zipped=zipped)).snapshot
 
 
-def asked(server: RawServer, ask: Callable[[Kiosk], Any]) -> Any:
+def asked(server: RawServer, ask: Callable[[Kiosk], T]) -> T:
+    """What a call of the Kiosk's client returns."""
     transport = Transport(server.url, pool_size=1, request_timeout_s=20.0, clock=SystemClock())
     try:
-        answer = ask(Kiosk(transport))
-        return getattr(answer, "snapshot", answer)
+        return ask(Kiosk(transport))
     finally:
         transport.close()
 
@@ -146,4 +149,4 @@ def submitted(job_id: str) -> str:
     """The id of a job whose Kiosk calls it ``job_id``."""
     body = json.dumps({"hash": job_id}).encode()
     with answering_with(lambda _path: body) as server:
-        return str(asked(server, lambda kiosk: kiosk.predict(REQUEST)).job_id)
+        return asked(server, lambda kiosk: kiosk.predict(REQUEST)).job_id
