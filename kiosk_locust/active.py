@@ -350,7 +350,10 @@ class ActiveRun:
         others = Others(simulator_cpu_s=(lambda: embedded.cpu_s) if embedded else None)
         if isinstance(run, MasterRun):
             others = replace(
-                others, workers=lambda: run.workers, workers_lost=lambda: run.workers_lost
+                others,
+                workers=lambda: run.workers,
+                workers_lost=lambda: run.workers_lost,
+                unread_messages=lambda: run.unread_messages,
             )
         self.generator.start(others, zero_at)
         self._detachers.append(self.generator.stop)

@@ -19,7 +19,7 @@ from pathlib import Path
 import gevent
 from gevent.event import Event
 
-from kiosk_locust import units
+from kiosk_locust import diskroom, units
 from kiosk_locust.bucket import Bucket
 from kiosk_locust.clock import Clock
 from kiosk_locust.copying import pack, unpack
@@ -210,6 +210,7 @@ class Checkpoints:
         self._ledger.settle()
         packed = self._path.with_name(f".{self._path.name}.{os.getpid()}.checkpoint")
         try:
+            diskroom.require(self._path.parent, diskroom.CHECKPOINTS, _bytes_of(self._path))
             in_thread(lambda: pack(self._path, mark, packed))
             self._send(packed)
         finally:
@@ -276,3 +277,8 @@ class Checkpoints:
         """Let tickets below ``horizon`` go; None: all."""
         if self._users is not None:
             self._tickets.hold_from(horizon)
+
+
+def _bytes_of(ledger: Path) -> int:
+    """What a copy of it takes; it is compressed to a fifth beside that."""
+    return int(1.2 * ledger.stat().st_size)

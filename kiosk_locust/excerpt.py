@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 EXCERPT_CHARS = 200
+#: What stands for the middle of a text that is too long.
+LEFT_OUT = "[… {:,} characters left out …]"
+_KEPT = frozenset("\n\t\u00a0")  # a space that is not broken is shown as one
+_BREAKS = str.maketrans("", "", "\n\t")
 
 
 def excerpt(text: str) -> str:
@@ -14,6 +18,24 @@ def excerpt(text: str) -> str:
 def shortened(text: str, most: int) -> str:
     """``text``, or as much of it as fits in ``most`` characters, the last of which says so."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def without_middle(text: str, most: int) -> str:
+    """``text``, or its begin and its end, which says what happened, in ``most`` characters."""
+    if len(text) <= most:
+        return text
+    room = most - len(LEFT_OUT.format(len(text))) - 2
+    if room < most // 2:  # a name, that nobody reads for its end
+        return shortened(text, most)
+    end = room - room // 4
+    return f"{text[: room // 4]}\n{LEFT_OUT.format(len(text) - room)}\n{text[-end:]}"
+
+
+def plain_lines(text: str) -> str:
+    """``text`` with its lines and tabs, and all else that is no letter or sign as escapes."""
+    if text.translate(_BREAKS).isprintable():  # most are
+        return text
+    return "".join(c if c.isprintable() or c in _KEPT else escaped(c) for c in text)
 
 
 def escaped(text: str) -> str:

@@ -32,6 +32,7 @@ class Others:
 
     workers: Callable[[], Mapping[str, ProcessFigures]] | None = None
     workers_lost: Callable[[], int] | None = None
+    unread_messages: Callable[[], int] | None = None
     simulator_cpu_s: Callable[[], float | None] | None = None
 
 
@@ -110,7 +111,8 @@ class GeneratorWatch:
         if self.others.workers:
             processes |= self.others.workers()
         lost = self.others.workers_lost() if self.others.workers_lost else None
-        return Generator(processes, lost, self._simulator_share())
+        unread = self.others.unread_messages() if self.others.unread_messages else None
+        return Generator(processes, lost, self._simulator_share(), unread)
 
     def facts(self) -> Facts:
         """What the verdict would go by, were the run over now."""

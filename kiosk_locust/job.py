@@ -52,6 +52,9 @@ MAYBE_LEAST = 0.5
 #: end of a run wait for one that asks to come back much later.
 EXPIRE_TRIES = 3
 EXPIRE_WAIT_S = 10.0
+#: So many changes of a job's status are kept, and its final one: a Kiosk whose janitor queues a job
+#: again and again makes some five each time, and one that invents statuses one at each poll.
+MOST_CHANGES = 200
 
 
 class Interrupted(BaseException):
@@ -82,6 +85,7 @@ class Job:
         "_clock",
         "_is_adopted",
         "_is_last_look",
+        "_is_overfull",
         "_kiosk",
         "_last_error",
         "_leased",
@@ -123,7 +127,7 @@ class Job:
         self._maybe_backoff = Backoff(rng, base_s=MAYBE_BASE_S, least=MAYBE_LEAST)
         self._is_adopted = bool(record.job_id)
         self._alarm = Event()  # ends a rest early
-        self._is_last_look = False
+        self._is_last_look = self._is_overfull = False
         self._last_error = ""  # of the call that it tries again and again
         self._stall: Stall | None = None
 
@@ -300,7 +304,7 @@ class Job:
             last_look = self._rest(started_at, wait_s)
             self.record.polls += 1
             try:
-                reading = self._kiosk.read(self.record.job_id)
+                reading = self._kiosk.read(self.record.job_id, zipped=self._is_zip_of_ours)
             except KioskError as error:
                 self._note(error)
                 if last_look:
@@ -351,7 +355,7 @@ class Job:
         # A job that was taken up may have had this status since its submission.
         after = record.observed_after or record.submitted_at or exchange.sent_at
         phase = self._phase(snapshot)
-        if snapshot.status and self._is_news(snapshot, phase):
+        if snapshot.status and self._is_news(snapshot, phase) and self._has_room(snapshot):
             change = StatusChange(
                 snapshot.status,
                 exchange.received_at,
@@ -378,6 +382,20 @@ class Job:
             return Ending(Outcome.PARTIAL, reason or _joined(f"{failed} of its images failed", why))
         return Ending(Outcome.DONE)
 
+    def _has_room(self, snapshot: Snapshot) -> bool:
+        """Whether one more change is kept."""
+        count = len(self.record.changes)
+        if count < MOST_CHANGES or snapshot.is_final:
+            return True
+        if not self._is_overfull:
+            self._is_overfull = True
+            logger.warning(
+                "the status of ticket %d has changed %d times: further changes are not kept, but"
+                " the last one",
+                *(self.record.ticket.id, count),
+            )
+        return False
+
     def _stalled(self, snapshot: Snapshot, now: float) -> Ending | None:
         """An Ending for a ZIP that the Kiosk will never end."""
         if "children" not in snapshot.fields:  # most jobs
@@ -386,6 +404,11 @@ class Job:
             self._stall = Stall()
         why = self._stall.look(snapshot, self.record.job_id, now)
         return Ending(Outcome.FAILED, why) if why else None
+
+    @property
+    def _is_zip_of_ours(self) -> bool:
+        """Whether a ZIP was submitted, whatever the Kiosk's id says."""
+        return is_zip(self.record.request.image_name)
 
     @property
     def _is_zip(self) -> bool:

@@ -20,7 +20,7 @@ from typing import TypeVar
 import gevent
 from gevent.event import Event
 
-from kiosk_locust import opening
+from kiosk_locust import diskroom, opening
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.locking import Lock
 from kiosk_locust.realthread import RealThread
@@ -41,13 +41,16 @@ HEARTBEAT_S = 0.1
 #: so long a time before a crash may have been sent, so a longer one makes more jobs ambiguous;
 #: a shorter one makes jobs wait for a slow disk.
 ALIVE_BOUND_S = 0.5
+#: How often it is looked how much room the disk has.
+LOOK_AT_ROOM_S = 1.0
 
 
 class Journal:
     """Statements on their way into one file.
 
-    ``on_failure`` is called once, with a LedgerError, when the disk takes no more; ``now`` gives
-    epoch seconds, for the signs of life.
+    ``on_failure`` is called with a LedgerError when the disk takes no more, and once before, when
+    it has little room left: jobs under way can still be recorded then. ``now`` gives epoch
+    seconds, for the signs of life.
     """
 
     def __init__(
@@ -67,6 +70,8 @@ class Journal:
         self._alive_at = -math.inf
         self._connection = connection
         self._on_failure = on_failure
+        self._lack_of_room = ""  # as it was told
+        self._room_seen_at = -math.inf
         self._thread = RealThread()
         self._pending: list[Write] = []
         self._said = 0
@@ -205,6 +210,7 @@ class Journal:
             if error is None:
                 self._durable += len(group)
                 self._alive_at = now
+                self._look_at_room(now)
                 if self._account:
                     self._account.ledger_is_alive(now)
             else:
@@ -214,6 +220,16 @@ class Journal:
                 )
                 gevent.spawn(self._on_failure, self.failure)
             self._wake()
+
+    def _look_at_room(self, now: float) -> None:
+        """Have the run ended while there is room for the rest of it."""
+        if self._lack_of_room or now - self._room_seen_at < LOOK_AT_ROOM_S:
+            return
+        self._room_seen_at = now
+        self._lack_of_room = self._thread.apply(diskroom.lack_of, (self.path.parent, diskroom.JOBS))
+        if self._lack_of_room:
+            told = f"no more jobs are submitted: {self._lack_of_room} (OUTPUT_DIR)"
+            gevent.spawn(self._on_failure, LedgerError(told))
 
     def _linger(self) -> None:
         """Wait for more news; less long where a job waits for them."""

@@ -8,6 +8,7 @@ promised: Redirected, Refused, Busy, RedisRefused, ServerFault or BadAnswer, eac
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,12 +18,22 @@ from typing import Any, TypeVar
 from kiosk_locust.calls.failures import CallFailures
 from kiosk_locust.calls.trouble import PATHS, Kind
 from kiosk_locust.errors import BadAnswer, KioskError
+from kiosk_locust.excerpt import excerpt
 from kiosk_locust.http.answers import bad_answer, json_object
 from kiosk_locust.http.body import FileForm
 from kiosk_locust.http.exchange import Exchange
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.record import JobRequest
-from kiosk_locust.snapshot import FIELDS, Snapshot
+from kiosk_locust.snapshot import ALWAYS_KEPT, FIELDS, Snapshot, kept
+
+logger = logging.getLogger(__name__)
+
+#: An answer that is longer is none, but for the hash of a ZIP, which lists its images, and the
+#: list of models: the processes of a run hold some hundred answers at once.
+MOST_ANSWER_BYTES = 2**20
+#: Names that the Kiosk gives: Google Cloud Storage takes 1,024 bytes for an object's; a job's has
+#: its queue, its image's name and 32 digits in it.
+MOST_NAME = 1_024
 
 T = TypeVar("T")
 
@@ -53,6 +64,7 @@ class Kiosk:
         self.transport = transport
         self.is_simulated = False  # once `health` was answered by somebody who says so
         self._calls = calls
+        self._cut: set[str] = set()  # fields that were too long, and of which that was told
         if calls:
             calls.watch(
                 lambda: tuple(transport.open_calls), {path: kind for kind, path in PATHS.items()}
@@ -70,11 +82,20 @@ class Kiosk:
         self, request: JobRequest, wanted: Callable[[], bool] | None
     ) -> tuple[str, Exchange]:
         body = _predict_bytes(request)
-        exchange = self.transport.request("POST", PATHS[Kind.SUBMISSION], body, wanted=wanted)
+        exchange = self.transport.request(
+            "POST",
+            PATHS[Kind.SUBMISSION],
+            body,
+            wanted=wanted,
+            most_bytes=MOST_ANSWER_BYTES,
+        )
         answer = json_object(exchange, self._where(exchange))
         job_id = answer.get("hash")
         if not isinstance(job_id, str) or not job_id or _storable(job_id) != job_id:
             raise bad_answer(exchange, self._where(exchange), "no job's hash")
+        if len(job_id) > MOST_NAME + len(request.image_name):
+            what = f"a job's hash of {len(job_id):,} characters"
+            raise bad_answer(exchange, self._where(exchange), what)
         return job_id, exchange
 
     def upload(
@@ -91,20 +112,30 @@ class Kiosk:
         return self._noted(Kind.UPLOAD, lambda: self._upload(form, wanted))
 
     def _upload(self, form: FileForm, wanted: Callable[[], bool] | None) -> tuple[str, Exchange]:
-        exchange = self.transport.request("POST", PATHS[Kind.UPLOAD], form, wanted=wanted)
+        exchange = self.transport.request(
+            "POST", PATHS[Kind.UPLOAD], form, wanted=wanted, most_bytes=MOST_ANSWER_BYTES
+        )
         name = json_object(exchange, self._where(exchange)).get("uploadedName")
         if not isinstance(name, str) or not name or _storable(name) != name:
             raise bad_answer(exchange, self._where(exchange), "no uploadedName")
+        if len(name) > MOST_NAME:
+            what = f"an uploadedName of {len(name):,} characters"
+            raise bad_answer(exchange, self._where(exchange), what)
         return name, exchange
 
-    def read(self, job_id: str) -> Reading:
-        """Read all of a job's fields that are of interest; an unknown job has none."""
-        snapshot, exchange = self._noted(Kind.POLL, lambda: self._read(job_id))
+    def read(self, job_id: str, *, zipped: bool = True) -> Reading:
+        """Read all of a job's fields that are of interest; an unknown job has none.
+
+        ``zipped`` False: it is no ZIP, so that its hash has no lists. Fields that are too long are
+        cut, or count as absent: see `snapshot.kept`.
+        """
+        snapshot, exchange = self._noted(Kind.POLL, lambda: self._read(job_id, zipped=zipped))
         return Reading(snapshot, exchange)
 
-    def _read(self, job_id: str) -> tuple[Snapshot, Exchange]:
+    def _read(self, job_id: str, *, zipped: bool) -> tuple[Snapshot, Exchange]:
         body = b'{"hash": ' + _encode(job_id) + _READ_TAIL
-        exchange, answer = self._post(PATHS[Kind.POLL], body)
+        most_bytes = None if zipped else MOST_ANSWER_BYTES
+        exchange, answer = self._post(PATHS[Kind.POLL], body, most_bytes)
         values = answer.get("value")
         if not isinstance(values, list) or len(values) != len(FIELDS):
             raise self._no_values(exchange)
@@ -114,8 +145,26 @@ class Kiosk:
                 continue
             if not isinstance(value, str):
                 raise self._no_values(exchange)
-            fields[name] = value if value.isascii() else _storable(value)
+            text: str | None = value
+            if len(value) > ALWAYS_KEPT:
+                text = kept(name, value, zipped=zipped)
+                if text is not value:
+                    self._tell_of_cut(name, job_id, len(value), is_absent=text is None)
+            if text is not None:
+                fields[name] = text if text.isascii() else _storable(text)
         return Snapshot(fields), exchange
+
+    def _tell_of_cut(self, name: str, job_id: str, length: int, *, is_absent: bool) -> None:
+        """Say it once for each field."""
+        if name in self._cut:
+            return
+        self._cut.add(name)
+        logger.warning(
+            "the Kiosk's field %s of job %s has %s characters, and %s; the same of other jobs is"
+            " not told any more",
+            *(name, excerpt(job_id), f"{length:,}"),
+            "counts as absent" if is_absent else "is cut",
+        )
 
     def expire(self, job_id: str, seconds: int) -> bool:
         """Have the job's hash deleted in ``seconds``; False if there is no such hash.
@@ -130,7 +179,9 @@ class Kiosk:
 
     def _expire(self, job_id: str, seconds: int) -> tuple[bool, Exchange]:
         body = _encode({"hash": job_id, "expireIn": seconds})
-        exchange = self.transport.request("POST", PATHS[Kind.EXPIRY], body)
+        exchange = self.transport.request(
+            "POST", PATHS[Kind.EXPIRY], body, most_bytes=MOST_ANSWER_BYTES
+        )
         if exchange.status == 404 and _says_zero(exchange):
             return False, exchange
         value = json_object(exchange, self._where(exchange)).get("value")
@@ -196,8 +247,10 @@ class Kiosk:
         exchange = self.transport.request("GET", path)
         return exchange, json_object(exchange, self._where(exchange))
 
-    def _post(self, path: str, body: bytes) -> tuple[Exchange, dict[str, Any]]:
-        exchange = self.transport.request("POST", path, body)
+    def _post(
+        self, path: str, body: bytes, most_bytes: int | None
+    ) -> tuple[Exchange, dict[str, Any]]:
+        exchange = self.transport.request("POST", path, body, most_bytes=most_bytes)
         return exchange, json_object(exchange, self._where(exchange))
 
     def _where(self, exchange: Exchange) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from kiosk_locust import opening, rescue, send_account, statements
+from kiosk_locust import diskroom, opening, rescue, send_account, statements
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.excerpt import excerpt
 from kiosk_locust.failures import bounded
@@ -74,6 +74,7 @@ class Ledger(Journal):
 
         ``now`` gives epoch seconds, for the signs of life.
         """
+        _check_room(path)
         lock, connection = opening.make(path, meta)
         return cls(path, lock, connection, on_failure, now)
 
@@ -85,6 +86,7 @@ class Ledger(Journal):
         now: Callable[[], float] = time.time,
     ) -> Ledger:
         """Open one that is there, to go on with it; raises LedgerError, see `opening.reopen`."""
+        _check_room(path)
         lock, connection = opening.reopen(path, migrating=True)
         ledger = cls(path, lock, connection, on_failure, now)
         ledger.learn_requests(connection)
@@ -301,3 +303,9 @@ class Ledger(Journal):
             body = json.dumps(asdict(request))
             self._say("INSERT OR REPLACE INTO requests VALUES (?, ?)", known, body)
         return known
+
+
+def _check_room(path: Path) -> None:
+    """Raise LedgerError where a run would end for want of room as soon as it is begun."""
+    if lack := diskroom.lack_of(path.parent, diskroom.JOBS):
+        raise LedgerError(f"no run is begun or resumed with the ledger {path}: {lack} (OUTPUT_DIR)")

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import gevent
 from gevent.event import Event
 
+from kiosk_locust.errors import RelayError
 from kiosk_locust.options import Options
-from kiosk_locust.relay.messages import Drain, Hello, Reply, Welcome
-from kiosk_locust.relay.wire import decode, encode
+from kiosk_locust.relay import versions
+from kiosk_locust.relay.messages import Drain, Refusal, Reply, Welcome
+from kiosk_locust.relay.versions import Version
+from kiosk_locust.relay.wire import decode, decode_any_version, encode
 from kiosk_locust.relay.worker import WorkerEnd
 from kiosk_locust.remote import RemoteShare
 from kiosk_locust.share import RequestFor
+
+logger = logging.getLogger(__name__)
 
 #: How often a worker looks whether it has something to report.
 TURN_S = 0.02
@@ -21,6 +27,8 @@ TURN_S = 0.02
 COMPANY_S = 0.008
 #: How often it says hello, until it is welcome.
 HELLO_S = 0.5
+#: A master that has not answered for so long may be one that knows no such hello.
+UNANSWERED_S = 30.0
 #: A worker that holds nothing any more waits so long for its master to know that.
 DISMISSAL_S = 3.0
 
@@ -28,16 +36,25 @@ Send = Callable[[str, Any], None]
 
 
 class Link:
-    """Says hello until it is welcome, then reports; ``on_welcome`` makes the run."""
+    """Says hello until it is welcome, then reports; ``make`` makes its share of the run.
+
+    ``on_fault`` is called where this worker cannot take part: it is refused, or ``make`` raised.
+    """
 
     def __init__(
-        self, send: Send, own_clock: Callable[[], float], make: Callable[[WorkerEnd], RemoteShare]
+        self,
+        send: Send,
+        own_clock: Callable[[], float],
+        make: Callable[[WorkerEnd], RemoteShare],
+        on_fault: Callable[[], None],
     ) -> None:
         self.ready = Event()
         self.share: RemoteShare | None = None
         self._send = send
         self._now = own_clock
         self._make = make
+        self._on_fault = on_fault
+        self._is_refused = False
         self._end: WorkerEnd | None = None
         self._asked: set[float] = set()
         self._greenlet = gevent.spawn(self._serve)
@@ -57,9 +74,13 @@ class Link:
             self.share.work(request_for)
 
     def on_welcome(self, data: object) -> None:
-        """The master has a run for us."""
+        """The master has a run for us; a welcome that cannot be read is a refusal."""
         arrived_at = self._now()
-        welcome = decode(Welcome, data)
+        try:
+            welcome = decode(Welcome, data)
+        except RelayError as error:
+            self._refused(f"this worker cannot take part: {error}")
+            return
         if welcome.asked_at not in self._asked:  # to somebody else's hello, or of an earlier run
             return
         if self._end is not None:
@@ -75,15 +96,36 @@ class Link:
         )
         gevent.spawn(self._begin, self._end)
 
+    def on_refusal(self, data: object) -> None:
+        """The master runs another version; it has us quit, too. Raises RelayError."""
+        refusal = decode_any_version(Refusal, data)
+        if refusal.asked_at in self._asked:
+            masters = Version(refusal.version, refusal.messages)
+            self._refused(versions.refusal_at_worker(masters))
+
+    def _refused(self, why: str) -> None:
+        if not self._is_refused:
+            self._is_refused = True
+            logger.error("%s", why)
+            self._on_fault()
+
     def _begin(self, end: WorkerEnd) -> None:
-        self.share = self._make(end)
+        try:
+            self.share = self._make(end)
+        except Exception as error:
+            logger.exception("a fault of kiosk_locust: this worker cannot take part")
+            end.trouble, end.finished = f"a fault of kiosk_locust: {error!r}", True
+            self._on_fault()
+            return
         self.ready.set()
 
     def on_reply(self, data: object) -> None:
-        """The master answers a report."""
-        if self._end is None or self.share is None:
+        """The master answers a report; raises RelayError for what is no reply."""
+        if self._end is None:
             return
         self._end.receive(decode(Reply, data), self._now())
+        if self.share is None:
+            return
         arrived, self.share.ledger.arrived = self.share.ledger.arrived, Event()
         arrived.set()
         self.share.came()
@@ -115,14 +157,22 @@ class Link:
 
     def _serve(self) -> None:
         asked_at = -1e9
+        quiet_until = self._now() + UNANSWERED_S
         while True:
             now = self._now()
             if self._is_to_say_hello and now - asked_at >= HELLO_S:
                 asked_at = now
                 self._asked.add(now)
-                self._send("kiosk_hello", encode(Hello(now)))
-            if self._end is not None and self.share is not None:
-                report = self._end.report(now, self.share.tickets.takers)
+                self._send("kiosk_hello", encode(versions.hello(now)))
+                if self._end is None and now >= quiet_until:
+                    quiet_until = now + UNANSWERED_S
+                    logger.warning(
+                        "the master has not answered for %g s: it may run an older version of"
+                        " kiosk_locust than this worker, which runs %s",
+                        *(UNANSWERED_S, versions.own()),
+                    )
+            if self._end is not None and (self.share or self._end.trouble):
+                report = self._end.report(now, self.share.tickets.takers if self.share else 0)
                 if report:
                     self._send("kiosk_report", encode(report))
             self._rest()
@@ -130,7 +180,7 @@ class Link:
     @property
     def _is_to_say_hello(self) -> bool:
         if self._end is None:
-            return True
+            return not self._is_refused
         return not self._end.session and not self._end.is_dismissed
 
     def _rest(self) -> None:

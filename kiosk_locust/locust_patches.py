@@ -21,12 +21,21 @@ from gevent.lock import RLock
 from locust import argument_parser, web
 from locust.env import Environment
 from locust.event import EventHook
-from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately
+from locust.exception import (
+    InterruptTaskSet,
+    RescheduleTask,
+    RescheduleTaskImmediately,
+    RPCError,
+    RPCReceiveError,
+    RPCSendError,
+)
+from locust.rpc import Message, zmqrpc
 from locust.runners import (
     STATE_RUNNING,
     STATE_SPAWNING,
     STATE_STOPPED,
     LocalRunner,
+    MasterRunner,
     Runner,
     WorkerRunner,
 )
@@ -36,7 +45,9 @@ from locust.util.timespan import parse_timespan
 from kiosk_locust.breaker import BREAKER
 from kiosk_locust.callouts import ends_run, is_calling_out
 from kiosk_locust.parsing import duration
+from kiosk_locust.plainlog import PlainErrors
 from kiosk_locust.repeats import RepeatFilter
+from kiosk_locust.unread import UNREAD
 
 #: Loggers whose records are one for each failure of a user, a listener or a request.
 NOISY = (
@@ -46,6 +57,7 @@ NOISY = (
     "kiosk_locust.events",
     "kiosk_locust.requestevent",
     "kiosk_locust.share",
+    "kiosk_locust.unread",
     "gevent",
 )
 REPEATS = RepeatFilter()
@@ -66,6 +78,7 @@ def apply() -> None:
     _make_default_parser_once()
     vars(web)["parse_timespan"] = timespan
     _keep_statuses_of_children()
+    _keep_listening()
 
 
 def on_local_start(notify: Callable[[Environment, int, float], None]) -> None:
@@ -218,11 +231,12 @@ def _take_system_errors() -> None:
 
 
 def _limit_printed_errors() -> None:
-    """Have gevent's tracebacks of dead greenlets limited as those in logs are.
+    """Have gevent's tracebacks of dead greenlets limited, and made plain, as those in logs are.
 
     gevent 26.9 prints one for each greenlet, such as 20,000 users whose ``on_start`` raises.
     """
     hub = gevent.get_hub()
+    hub.exception_stream = PlainErrors()
     original = hub.print_exception
 
     def print_exception(context: Any, kind: Any, value: Any, tb: Any) -> None:
@@ -287,6 +301,52 @@ def _keep_statuses_of_children() -> None:
         return status
 
     gevent.fork, os.waitpid = watched_fork, waitpid_of_kept
+
+
+def _keep_listening() -> None:
+    """Let no message end the greenlet that hears all others.
+
+    In Locust 2.47 that greenlet ends at a message that cannot be unpacked, or that lacks what its
+    handler takes for granted: the process goes on, and hears nobody any more. After some messages
+    it handles the one before once more. Here they are left out and counted; what is wrong with the
+    connection itself stays Locust's affair.
+    """
+    base = zmqrpc.BaseSocket
+    base.recv = _next_readable(base.recv)  # type: ignore[method-assign]
+    base.recv_from_client = _next_readable(base.recv_from_client)  # type: ignore[method-assign]
+    original = MasterRunner.handle_message
+
+    @functools.wraps(original)
+    def handle_message(self: MasterRunner, client_id: str, msg: Message) -> None:
+        try:
+            original(self, client_id, msg)
+        except Exception as error:  # noqa: BLE001  whatever it was, the next one is heard
+            UNREAD.note(client_id, f"{msg.type}: {error!r}")
+
+    MasterRunner.handle_message = handle_message  # type: ignore[method-assign]
+
+
+def _next_readable(receive: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """``receive``, until it gives a message that has the parts of one."""
+
+    @functools.wraps(receive)
+    def next_readable(socket: Any) -> Any:
+        while True:
+            try:
+                received = receive(socket)
+                message = received[1] if isinstance(received, tuple) else received
+                if isinstance(message.type, str) and isinstance(message.node_id, str):
+                    return received
+                UNREAD.note("", "it has no type or no sender")
+            except RPCReceiveError as error:
+                UNREAD.note(getattr(error, "addr", None) or "", error)
+            except (RPCError, RPCSendError):
+                raise
+            except Exception as error:  # noqa: BLE001  as in handle_message
+                UNREAD.note("", repr(error))
+            gevent.sleep(0)  # many of them in a row shall not keep others from their work
+
+    return next_readable
 
 
 class EndCalled(Protocol):

@@ -13,19 +13,28 @@ from gevent.event import Event
 
 from kiosk_locust import events, send_account
 from kiosk_locust.calls.trouble import Trouble
-from kiosk_locust.errors import LedgerError, RelayError, WorkerError
+from kiosk_locust.errors import LedgerError, WorkerError
 from kiosk_locust.job import Ending, close
 from kiosk_locust.quality.processes import ProcessFigures
 from kiosk_locust.reading import WORKER_KEY
 from kiosk_locust.record import Attempt, Outcome, Record, StatusChange, Ticket
+from kiosk_locust.relay import versions
 from kiosk_locust.relay.leases import Fate, Lost
 from kiosk_locust.relay.master import MasterEnd
-from kiosk_locust.relay.messages import Drain, Hello, Reply, Report, ReusedUpload, Terms
+from kiosk_locust.relay.messages import (
+    Drain,
+    Hello,
+    Reply,
+    Report,
+    ReusedUpload,
+    Terms,
+)
 from kiosk_locust.relay.news import Kind, News
 from kiosk_locust.relay.pool import UNKNOWN, Pool
-from kiosk_locust.relay.wire import decode, encode
+from kiosk_locust.relay.wire import decode, decode_any_version, encode
 from kiosk_locust.run import ALL_CLOSED, Run
 from kiosk_locust.send_account import Statement
+from kiosk_locust.unread import UNREAD
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +79,9 @@ class MasterRun(Run):
         self._lost_in_run: int | None = None  # workers, once every ticket is closed
         self._is_served = False  # what is heard from now on is not answered
         self._accounts: dict[str, str] = {}  # the tokens of those of workers, by worker
+        self._refused: set[str] = set()  # workers of another version
+        self._has_dealt = False  # a ticket was granted: the run has begun
+        self._unread_before = UNREAD.count  # of earlier runs of this process
         self.has_workers = True  # set by whoever looks whether any is connected
 
     def start(self, zero_at: float) -> None:
@@ -104,28 +116,50 @@ class MasterRun(Run):
     # -- messages
 
     def on_hello(self, worker: str, data: object) -> None:
-        """A worker asks to take part."""
+        """A worker asks to take part; raises RelayError for what is no hello."""
         received_at = self._clock.now()
-        if self._end is None or self.all_closed.is_set():
+        if self._end is None:
             return
-        hello = decode(Hello, data)
+        hello = decode_any_version(Hello, data)
+        if versions.of_hello(hello) != versions.own():
+            self._refuse(worker, hello)
+            return
+        if self.all_closed.is_set():
+            return
         welcome = self._end.hello(worker, hello, received_at, self._clock.now())
         self._send("kiosk_welcome", encode(welcome), worker)
 
+    def _refuse(self, worker: str, hello: Hello) -> None:
+        """Let a worker of another version go; before the first ticket, that ends the run.
+
+        Later the run goes on with those that it has: hours of it are worth more.
+        """
+        self._send("kiosk_refusal", encode(versions.refusal(hello.asked_at)), worker)
+        self._send("quit", None, worker)  # older ones know only that
+        if worker in self._refused:
+            return
+        self._refused.add(worker)
+        why = versions.refusal_at_master(worker, versions.of_hello(hello))
+        if self._has_dealt:
+            logger.error("%s; the run goes on without it", why)
+        else:
+            self.fail(WorkerError(why))
+
     def on_report(self, worker: str, data: object) -> None:
-        """A worker reports."""
+        """A worker reports; raises RelayError for what is no report."""
         if self._end is None:
             return
-        try:
-            report = decode(Report, data)
-        except RelayError as error:
-            logger.warning("worker %s: %s", worker, error)
-            return
+        report = decode(Report, data)
         if self._end.receive(worker, report, self._clock.now()):
             self._meet(worker, report)
             if self._end.leases.is_on(worker):
                 self._note_account(worker, report.account)
         self._woken.set()
+
+    @property
+    def unread_messages(self) -> int:
+        """How many messages could not be read since the run was made."""
+        return UNREAD.count - self._unread_before
 
     @property
     def workers_lost(self) -> int:
@@ -200,6 +234,7 @@ class MasterRun(Run):
 
     def leased(self, record: Record) -> None:
         """The ticket is about to be granted; its row must be there before."""
+        self._has_dealt = True
         if not record.attempts:
             self._remains.recall(record)
         if not record.job_id:

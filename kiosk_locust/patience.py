@@ -25,9 +25,10 @@ from locust.runners import (
 )
 
 from kiosk_locust.clock import Clock
-from kiosk_locust.errors import WorkerError
+from kiosk_locust.errors import RelayError, WorkerError
 from kiosk_locust.locust_patches import SafeEnd
 from kiosk_locust.masterrun import MasterRun
+from kiosk_locust.unread import UNREAD
 
 logger = logging.getLogger(__name__)
 
@@ -179,7 +180,15 @@ class PatientMaster(SafeEnd, MasterRunner):
 
 
 def _unpacking(listener: Callable[[str, object], None]) -> Callable[..., None]:
-    return lambda msg, **_: listener(msg.node_id, msg.data)
+    """What Locust calls; a message that is none of ours is left out, and counted."""
+
+    def on_message(msg: Message, **_: Any) -> None:
+        try:
+            listener(msg.node_id, msg.data)
+        except RelayError as error:
+            UNREAD.note(msg.node_id, error)
+
+    return on_message
 
 
 def _tell(run: MasterRun) -> None:

@@ -44,6 +44,7 @@ from kiosk_locust import (
     logins,
     names,
     otel,
+    plainlog,
     quoting,
     resuming,
 )
@@ -130,6 +131,7 @@ def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
 
 def _on_init(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:
     runner = environment.runner
+    plainlog.make_plain()
     otel.begin(environment.parsed_options)
     if isinstance(runner, WorkerRunner):
         if _mistakes:

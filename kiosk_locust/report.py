@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from kiosk_locust import diskroom
 from kiosk_locust.errors import KioskLocustError
 from kiosk_locust.web import assets, imported, past
 from kiosk_locust.web.picture import Picture
@@ -50,11 +51,16 @@ def render(picture: Picture) -> str:
 
 
 def write(picture: Picture, path: Path) -> Path:
-    """Write the report to ``path``, whole or not at all; raises OSError."""
+    """Write the report to ``path``, whole or not at all; raises OSError.
+
+    It can be made again of the ledger at any time, so it leaves some room to others.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    data = render(picture).encode()
+    diskroom.require(path.parent, diskroom.REPORT, len(data))
     try:
-        part.write_text(render(picture), "utf-8", newline="\n")
+        part.write_bytes(data)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

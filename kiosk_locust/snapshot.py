@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from kiosk_locust.excerpt import without_middle
+
 #: The fields that one poll reads, in the order asked for.
 FIELDS = (
     "status",
@@ -32,6 +34,39 @@ FIELDS = (
     "identity_started",
 )
 FINAL_STATUSES = frozenset({"done", "failed"})
+
+#: Texts for people, and the most characters of them that are kept: the middle of a longer one is
+#: left out, since a traceback says at its end what happened. Real ones: a status of 40 characters,
+#: a reason of some thousand, names of objects of at most 1,024 bytes.
+_TEXTS = {
+    "status": 100,
+    "reason": 8_192,
+    "updated_by": 256,
+    "identity_started": 256,
+    "output_file_name": 1_024,
+}
+#: Values that a part of would be other ones (times, numbers, an address): longer ones are none.
+_VALUE, _ADDRESS = 64, 8_192
+#: Of a ZIP, lists that grow with its images, some 25,000 of them: of its children's keys, and of a
+#: number for each child. Longer ones are none; of an image's job they hold one value at most.
+_KEYS, _NUMBERS = 2 * 2**20, 2**19
+#: ZIPs' reasons, of which a hundred are kept: `failures` ends where this is reached.
+_FAILURES = 2**20
+_LISTS_OF_KEYS = frozenset({"children", "children:done", "children:failed"})
+_LISTS_OF_NUMBERS = frozenset(
+    {
+        "total_time",
+        "download_time",
+        "upload_time",
+        "prediction_time",
+        "postprocess_time",
+        "predict_retries",
+        "children_upload_time",
+        "cleanup_time",
+    }
+)
+#: No field that is shorter needs a look.
+ALWAYS_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +102,27 @@ def parse_time(text: str) -> float | None:
     except ValueError:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def kept(name: str, text: str, *, zipped: bool) -> str | None:
+    """So much of a field as is kept; None where it is so long that it counts as absent.
+
+    ``zipped``: the job is a ZIP, whose hash has lists of its images.
+    """
+    if len(text) <= ALWAYS_KEPT:
+        return text
+    if (most := _TEXTS.get(name)) is not None:
+        return without_middle(text, most)
+    if zipped and name == "failures":
+        return text if len(text) <= _FAILURES else text[:_FAILURES].rpartition("&")[0]
+    return text if len(text) <= _most(name, zipped=zipped) else None
+
+
+def _most(name: str, *, zipped: bool) -> int:
+    if name == "output_url":
+        return _ADDRESS
+    if zipped and name in _LISTS_OF_KEYS:
+        return _KEYS
+    if zipped and name in _LISTS_OF_NUMBERS:
+        return _NUMBERS
+    return _VALUE

@@ -13,6 +13,7 @@ from typing import Any
 
 from locust.stats import RequestStats, StatsError
 
+from kiosk_locust.excerpt import printable
 from kiosk_locust.measures import ENDED, STAGES, Measures, measure, stages
 from kiosk_locust.quality.stages import decompose
 from kiosk_locust.record import Download, Outcome, Record
@@ -98,7 +99,8 @@ def describe(outcome: Outcome, reason: str) -> str:
     lines = [line.strip() for line in reason.splitlines() if line.strip()]
     if not lines:
         return outcome.value
-    return f"{outcome.value}: {_CHANGING.sub(_folded, lines[-1])}"[:LONGEST_TEXT]
+    last = printable(lines[-1])  # it comes from outside, and Locust prints it
+    return f"{outcome.value}: {_CHANGING.sub(_folded, last)}"[:LONGEST_TEXT]
 
 
 def _folded(match: re.Match[str]) -> str:

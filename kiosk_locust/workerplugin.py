@@ -29,6 +29,7 @@ from kiosk_locust.errors import (
     InputError,
     KioskLocustError,
     PreflightError,
+    RelayError,
     WorkerError,
 )
 from kiosk_locust.garbage import calm
@@ -58,6 +59,7 @@ from kiosk_locust.spans import spans_if_on
 from kiosk_locust.statistics import LocustStatistics
 from kiosk_locust.tally import Tallies
 from kiosk_locust.transfers.movers import Movers, from_facts, movers
+from kiosk_locust.unread import UNREAD
 from kiosk_locust.user import RUNS, KioskUser
 from kiosk_locust.userwatch import Hosts, UserWatch, keep_jobs
 from kiosk_locust.watch import Watch
@@ -112,8 +114,9 @@ class WorkerPlugin:
         hooks.test_stopping.add_listener(self._on_test_stopping)
         hooks.quitting.add_listener(self._on_quitting)
         register = self._runner.register_message
-        register("kiosk_welcome", self._on_welcome)
-        register("kiosk_reply", self._on_reply)
+        register("kiosk_welcome", self._hearing(lambda link, data: link.on_welcome(data)))
+        register("kiosk_refusal", self._hearing(lambda link, data: link.on_refusal(data)))
+        register("kiosk_reply", self._hearing(lambda link, data: link.on_reply(data)))
         gevent.signal_handler(signal.SIGINT, self._on_interrupt)
         if self._runner.last_heartbeat_timestamp is None:
             # Locust's worker ends a minute after its master's last heartbeat, but waits for ever
@@ -124,13 +127,17 @@ class WorkerPlugin:
         hub = gevent.get_hub()  # jobs that are dropped before they begin are no error
         hub.NOT_ERROR = (*hub.NOT_ERROR, Interrupted)
 
-    def _on_welcome(self, msg: Message, **_: Any) -> None:
-        if self._link:
-            self._link.on_welcome(msg.data)
+    def _hearing(self, hear: Callable[[Link, object], None]) -> Callable[..., None]:
+        """What Locust calls; a message that is none of ours is left out, and counted."""
 
-    def _on_reply(self, msg: Message, **_: Any) -> None:
-        if self._link:
-            self._link.on_reply(msg.data)
+        def on_message(msg: Message, **_: Any) -> None:
+            if self._link:
+                try:
+                    hear(self._link, msg.data)
+                except RelayError as error:
+                    UNREAD.note("the master", error)
+
+        return on_message
 
     def _on_interrupt(self) -> None:
         """Ctrl-C goes to all processes of a terminal: the master ends a run, where there is one.
@@ -150,7 +157,7 @@ class WorkerPlugin:
             classes = self._environment.user_classes
             self._hosts.give((c for c in classes if not issubclass(c, KioskUser)), url)
         self._failed_early = ""
-        self._link = Link(self._send, self._clock.now, self._make)
+        self._link = Link(self._send, self._clock.now, self._make, self._on_fault)
         RUNS[self._environment] = self._link
 
     def _make(self, end: WorkerEnd) -> RemoteShare:

@@ -100,7 +100,7 @@ class ScriptedKiosk:
             raise Withdrawn("not wanted")
         return Submission(self._next(self.predicts, "predict"), self._exchange())
 
-    def read(self, job_id: str) -> Reading:
+    def read(self, job_id: str, *, zipped: bool) -> Reading:
         return Reading(Snapshot(self._next(self.reads, "read")), self._exchange())
 
     def expire(self, job_id: str, seconds: int) -> bool:

@@ -305,3 +305,56 @@ environment.events.quitting.fire(environment=environment, reverse=True)
         "of a locustfile",
         "of a library",
     ]
+
+
+LISTENING = """
+import gevent, logging
+from locust.env import Environment
+from locust.rpc import Message, zmqrpc
+
+environment = Environment(user_classes=[])
+master = environment.create_master_runner("127.0.0.1", 0)
+listener = next(g for g in master.greenlet if "client_listener" in repr(g))
+"""
+
+
+def test_locusts_master_hears_nobody_after_a_message_that_cannot_be_unpacked(
+    tmp_path: Path,
+) -> None:
+    """Unpacking is made to fail here; the message itself is a plain one."""
+    program = f"""{LISTENING}
+def fails(data):
+    raise ValueError("no such bytes")
+
+Message.unserialize = staticmethod(fails)
+zmqrpc.Client("127.0.0.1", master.server.port, "w").send(Message("heartbeat", None, "w"))
+gevent.joinall([listener], timeout=5)
+print("listener ended:", listener.dead)
+"""
+    assert "listener ended: True" in output_of(tmp_path, program)[1]
+
+
+def test_locusts_master_hears_nobody_after_a_message_that_its_handler_fails_on(
+    tmp_path: Path,
+) -> None:
+    """The handler is made to fail here."""
+    program = f"""{LISTENING}
+def fails(client_id, msg):
+    raise KeyError("what it takes for granted")
+
+master.handle_message = fails
+zmqrpc.Client("127.0.0.1", master.server.port, "w").send(Message("heartbeat", None, "w"))
+gevent.joinall([listener], timeout=5)
+print("listener ended:", listener.dead)
+"""
+    assert "listener ended: True" in output_of(tmp_path, program)[1]
+
+
+def test_gevent_prints_the_text_of_an_error_as_it_is(tmp_path: Path) -> None:
+    program = """
+import gevent
+def dies():
+    raise RuntimeError(chr(27) + "]red")
+gevent.spawn(dies).join()
+"""
+    assert "\x1b]red" in output_of(tmp_path, program)[1]

@@ -15,6 +15,7 @@ from gevent.event import Event
 
 from kiosk_locust import events
 from kiosk_locust.clock import SystemClock
+from kiosk_locust.errors import RelayError
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.ledger import Ledger
@@ -22,11 +23,13 @@ from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.mix import Mix
 from kiosk_locust.record import Attempt, AttemptResult, Record, Upload
 from kiosk_locust.recorder import Recorder
+from kiosk_locust.relay import versions
 from kiosk_locust.relay.leases import Fate, Lost
-from kiosk_locust.relay.messages import Hello, Reply, Report, ReusedUpload, Terms, Welcome
+from kiosk_locust.relay.messages import Hello, Refusal, Reply, Report, ReusedUpload, Terms, Welcome
 from kiosk_locust.relay.news import Batch, Kind, News
 from kiosk_locust.relay.wire import decode, encode
 from kiosk_locust.relay.worker import WorkerEnd
+from kiosk_locust.unread import UNREAD
 from tests.scenarios import make_options, make_record
 
 MAYBE = Attempt(1, 1.0, None, None, AttemptResult.MAYBE, error="worker w was lost")
@@ -94,13 +97,15 @@ def broken() -> Iterator[None]:
 
 def joined(folder: Path, **options: Any) -> Master:
     master = Master(folder, **options)
-    master.run.on_hello("w", encode(Hello(0.0)))
+    master.run.on_hello("w", encode(versions.hello(0.0)))
     assert decode(Welcome, master.answer("kiosk_welcome")).run_id == "r"
     return master
 
 
-def finish(master: Master) -> None:
+def finish(master: Master, *, hears_nobody: bool = False) -> None:
     drain = gevent.spawn(master.run.drain, "the test", 0.0)
+    if hears_nobody:
+        drain.join()
     while not drain.ready():
         report = Report("r", 1, 0.0, 9, 0, (), True, 0.25, 0.125, "")
         master.run.on_report("w", encode(report))  # the worker holds nothing
@@ -198,3 +203,60 @@ def test_a_worker_hears_of_such_a_name_with_whatever_reply_acknowledges_it() -> 
     end.receive(Reply("r", 2, 1.0, 7, None, None, False, (ReusedUpload(4, "x"),)), 1.0)
     assert (4, "x") in end.reused
     assert (5, "x") not in end.reused
+
+
+OLDER = Hello(3.0, "0.0.9", "abcd")
+
+
+def test_a_worker_of_another_version_is_told_so_and_ends_a_run_that_has_not_begun(
+    tmp_path: Path,
+) -> None:
+    master = Master(tmp_path)
+    for _ in range(3):  # it says hello until it is answered
+        master.run.on_hello("w", encode(OLDER))
+    kinds = [kind for kind, _ in master.sent]
+    assert kinds == ["kiosk_refusal", "quit"] * 3
+    assert decode(Refusal, master.sent[0][1]) == versions.refusal(3.0)
+    assert master.ended.is_set()
+    assert "worker w is refused: it runs kiosk_locust 0.0.9 (messages abcd)" in master.run.trouble
+    finish(master, hears_nobody=True)
+
+
+def test_a_worker_of_another_version_that_comes_later_leaves_the_run_as_it_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    master = joined(tmp_path)
+    assert told(master, 1).grant
+    master.run.on_hello("other", encode(OLDER))
+    master.run.on_hello("other", encode(OLDER))
+    assert not master.ended.is_set()
+    assert caplog.text.count("worker other is refused") == 1
+    assert "the run goes on without it" in caplog.text
+    assert not master.report().fenced
+    finish(master)
+
+
+@pytest.mark.parametrize("place", [2, 7, 8])  # sent_at, skew_s, skew_bound_s
+def test_a_report_with_a_time_that_is_none_changes_nothing(tmp_path: Path, place: int) -> None:
+    master = joined(tmp_path)
+    data = encode(Report("r", 1, 0.0, 1, 1, (), False, 0.25, 0.125, "lost count"))
+    data[place] = float("nan")
+    with pytest.raises(RelayError, match="no Report came in"):
+        master.run.on_report("w", data)
+    assert not master.ended.is_set()
+    assert master.sql("SELECT key FROM meta WHERE key LIKE 'worker:%'") == []
+    assert not master.report().fenced
+    finish(master)
+
+
+def test_what_could_not_be_read_is_counted_for_the_run_alone(tmp_path: Path) -> None:
+    before = UNREAD.count
+    try:
+        UNREAD.note("w", "an earlier run's")
+        master = joined(tmp_path)
+        assert master.run.unread_messages == 0
+        UNREAD.note("w", "of no known form")
+        assert master.run.unread_messages == 1
+        finish(master)
+    finally:
+        UNREAD.count = before

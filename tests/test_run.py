@@ -41,7 +41,7 @@ class QuickKiosk:
         self.submitted.append(request.image_name)
         return Submission(f"key:{request.image_name}", self._exchange())
 
-    def read(self, _job_id: str) -> Reading:
+    def read(self, _job_id: str, *, zipped: bool) -> Reading:
         return Reading(Snapshot({"status": "done"}), self._exchange())
 
     def expire(self, _job_id: str, _seconds: int) -> bool:

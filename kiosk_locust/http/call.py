@@ -14,6 +14,7 @@ class Call:
     __slots__ = (
         "asked_at",
         "method",
+        "most_bytes",
         "moved_at",
         "path",
         "sent_at",
@@ -29,6 +30,7 @@ class Call:
         path: str,
         url: str,
         asked_at: float,
+        most_bytes: int,
         *,
         wanted: Callable[[], bool] | None,
     ) -> None:
@@ -37,6 +39,7 @@ class Call:
         self.url = url  # of the server, without the path
         self.asked_at = asked_at
         self.socket_at = asked_at  # until it has a place
+        self.most_bytes = most_bytes  # of the answer's body
         self.wanted = wanted
         self.sent_at: float | None = None
         self.moved_at: float | None = None  # the last piece of its body was given to the socket

@@ -118,8 +118,11 @@ class Transport:
         body: bytes | Body | None = None,
         *,
         wanted: Callable[[], bool] | None = None,
+        most_bytes: int | None = None,
     ) -> Exchange:
         """Send one request and return its answer, whatever its status.
+
+        ``most_bytes`` limits the answer's body; None: by what the transport was made with.
 
         ``wanted`` is asked right before the first byte is sent, after all waiting: if it says
         no, Withdrawn is raised, and ``on_request`` is not told.
@@ -140,7 +143,8 @@ class Transport:
         except BaseException as killed:
             _set_timing(killed, Timing(asked_at, None, None, None))
             raise
-        call = Call(method, path, self.base_url, asked_at, wanted=wanted)
+        most_bytes = min(most_bytes or self._max_answer_bytes, self._max_answer_bytes)
+        call = Call(method, path, self.base_url, asked_at, most_bytes, wanted=wanted)
         call.socket_at = self.clock.now()
         self.open_calls.add(call)
         try:
@@ -289,16 +293,16 @@ class Transport:
         answer: Answer | None = None
         try:
             data = sock.recv(READ_BYTES)
-            if len(data) <= self._max_answer_bytes and (whole := self._known_heads.whole(data)):
+            if len(data) <= call.most_bytes and (whole := self._known_heads.whole(data)):
                 return whole
             answer = Answer(call.method)
             answer.feed(data)
-            answer.check_size(self._max_answer_bytes)
+            answer.check_size(call.most_bytes)
             if answer.complete:
                 self._known_heads.learn(data, answer)
             while not answer.complete:
                 answer.feed(sock.recv(READ_BYTES))
-                answer.check_size(self._max_answer_bytes)
+                answer.check_size(call.most_bytes)
         except (OSError, HTTPException, Oversized) as error:
             answer = answer or Answer(call.method)
             if not answer.is_error:

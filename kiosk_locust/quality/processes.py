@@ -48,6 +48,7 @@ class Generator:
     processes: Mapping[str, ProcessFigures]
     workers_lost: int | None = None  # of a distributed run
     simulator_cpu_share: float | None = None  # of a simulated run; over no less than 10 s
+    unread_messages: int | None = None  # between master and workers; left out, since not readable
     session: int = 1  # of the run, whose processes these are; those of earlier ones say theirs
 
     def in_facts(self, facts: Facts) -> Facts:
@@ -110,6 +111,7 @@ class Generator:
             processes={**older, **self.processes},
             workers_lost=_sum(earlier.workers_lost, self.workers_lost),
             simulator_cpu_share=_most([earlier.simulator_cpu_share, self.simulator_cpu_share]),
+            unread_messages=_sum(earlier.unread_messages, self.unread_messages),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -117,6 +119,7 @@ class Generator:
         return {
             "processes": {name: asdict(figures) for name, figures in self.processes.items()},
             "workers_lost": self.workers_lost,
+            "unread_messages": self.unread_messages,
             "simulator_cpu_share": self.simulator_cpu_share,
         }
 
@@ -130,7 +133,13 @@ class Generator:
         found = json.loads(text)
         processes = {name: ProcessFigures(**each) for name, each in found["processes"].items()}
         session = found.get("session", 1)  # a ledger without it is of one session, mostly
-        return cls(processes, found["workers_lost"], found["simulator_cpu_share"], session)
+        return cls(
+            processes,
+            found["workers_lost"],
+            found["simulator_cpu_share"],
+            found.get("unread_messages"),
+            session,
+        )
 
 
 def _most(values: Iterable[float | None]) -> float | None:

@@ -30,9 +30,16 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """A worker asks to take part; it repeats this until it is welcome."""
+    """A worker asks to take part; it repeats this until it is welcome, or refused.
+
+    Every version must be able to read that of every other one: fields are only added, at the end
+    (see `wire.decode_any_version`). ``version`` and ``messages`` are those of `versions.Version`;
+    empty of a worker that is so old that it does not say them.
+    """
 
     asked_at: float
+    version: str = ""
+    messages: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,18 @@ class Welcome:
     zero_at: float
     terms: Terms
     facts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The answer to a worker of another version; what is said of Hello holds here, too.
+
+    ``version`` and ``messages`` are the master's.
+    """
+
+    asked_at: float  # the worker's, sent back
+    version: str = ""
+    messages: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,17 @@ from functools import cache
 from typing import Any, TypeVar
 
 from kiosk_locust.errors import RelayError
+from kiosk_locust.excerpt import EXCERPT_CHARS, excerpt
 
 T = TypeVar("T")
 
+#: The greatest time, duration or share that a message may hold: the end of the year 9999, beyond
+#: which no date can be written. What is not finite is beyond it, too.
+MOST = 253_402_300_799.0
+#: The greatest whole number, which is that of SQLite.
+MOST_WHOLE = 2**63 - 1
 
+_LIMITS: dict[Any, float] = {float: MOST, int: MOST_WHOLE}
 _PLAIN = frozenset({str, int, float, bool, types.NoneType})
 
 
@@ -44,7 +51,10 @@ def _field_names(kind: Any) -> tuple[str, ...] | None:
 
 
 def decode(kind: type[T], data: object) -> T:
-    """What ``encode`` made of an instance of ``kind``; raises RelayError if it cannot be one."""
+    """What ``encode`` made of an instance of ``kind``; raises RelayError if it cannot be one.
+
+    Numbers that are not finite, or greater than MOST and MOST_WHOLE, are refused.
+    """
     try:
         decoder = _decoder(typing.cast("Any", kind))
         return typing.cast("T", decoder(data))
@@ -53,6 +63,18 @@ def decode(kind: type[T], data: object) -> T:
             f"a message that is no {kind.__name__} came in ({error}): "
             "master and workers must run the same version of kiosk_locust"
         ) from error
+
+
+def decode_any_version(kind: type[T], data: object) -> T:
+    """As ``decode``, of a message of any version: fields beyond those of ``kind`` are left out.
+
+    Those that are missing have their defaults.
+    """
+    fields = dataclasses.fields(typing.cast("Any", kind))
+    known = [*data][: len(fields)] if isinstance(data, (list, tuple)) else data
+    if isinstance(known, list):
+        known += [encode(each.default) for each in fields[len(known) :]]
+    return decode(kind, known)
 
 
 @cache
@@ -91,16 +113,24 @@ def _decoder_of_fields(kind: type[Any]) -> Callable[[Any], Any]:
     own = [hints[field.name] for field in dataclasses.fields(kind)]
     items = tuple(_decoder(each) for each in own)
     ready = tuple(_ready(each) for each in own)
+    limits = tuple(_LIMITS.get(each) for each in own)
 
     def fields(data: Any) -> Any:
-        values = zip(items, ready, _list(data), strict=True)
-        return kind(*[each if type(each) is known else item(each) for item, known, each in values])
+        values: Any = zip(items, ready, limits, _list(data), strict=True)
+        return kind(
+            *[
+                each
+                if type(each) is known and (most is None or -most <= each <= most)
+                else item(each)
+                for item, known, most, each in values
+            ]
+        )
 
     return fields
 
 
 def _ready(kind: Any) -> type | None:
-    """The type whose instances can stand for a ``kind`` as they are, without a look at them."""
+    """The type whose instances can stand for a ``kind`` as they are, but for their limit."""
     if kind in _PLAIN:
         return typing.cast("type", kind)
     return types.NoneType if types.NoneType in typing.get_args(kind) else None
@@ -112,7 +142,7 @@ def _decoder_of_enum(kind: type[Enum]) -> Callable[[Any], Any]:
     def member(data: Any) -> Any:
         found = known.get(data)
         if found is None:
-            raise ValueError(f"{data!r} is no {kind.__name__}")
+            raise ValueError(f"{_shown(data)} is no {kind.__name__}")
         return found
 
     return member
@@ -122,14 +152,34 @@ def _decoder_of_plain(kind: type[Any]) -> Callable[[Any], Any]:
     def plain(data: Any) -> Any:
         if type(data) is kind:
             return data
-        if kind is float and type(data) is int:
-            return float(data)
-        raise TypeError(f"{data!r} is no {kind.__name__}")
+        raise TypeError(f"{_shown(data)} is no {kind.__name__}")
 
-    return plain
+    return {float: _number, int: _whole}.get(kind, plain)
+
+
+def _whole(data: Any) -> int:
+    if type(data) is not int:
+        raise TypeError(f"{_shown(data)} is no whole number")
+    if not -MOST_WHOLE <= data <= MOST_WHOLE:
+        raise ValueError(f"{data!r} is greater than any number of a run")
+    return data
+
+
+def _number(data: Any) -> float:
+    """A time, a duration or a share; a whole number may stand for one."""
+    if type(data) is not float and type(data) is not int:
+        raise TypeError(f"{_shown(data)} is no number")
+    if not -MOST <= data <= MOST:
+        raise ValueError(f"{data!r} is no time and no number of a run")
+    return float(data)
+
+
+def _shown(data: Any) -> str:
+    """A wrong value for a message; it may be large."""
+    return excerpt(repr(data)[: 2 * EXCERPT_CHARS])
 
 
 def _list(data: Any) -> Sequence[Any]:
     if not isinstance(data, (list, tuple)):
-        raise TypeError(f"{data!r} is no list")
+        raise TypeError(f"{_shown(data)} is no list")
     return data

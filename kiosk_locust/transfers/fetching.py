@@ -19,7 +19,7 @@ import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
-from kiosk_locust import headway
+from kiosk_locust import diskroom, headway
 from kiosk_locust.bucket.streams import Turns
 from kiosk_locust.errors import DownloadError
 from kiosk_locust.excerpt import excerpt
@@ -28,8 +28,6 @@ from kiosk_locust.transfers.reach import NotAllowed, Reach, ReachAdapter
 CHUNK_BYTES = 256 * 1024
 #: What comes more slowly than this is no line to wait for; it would hold up the end of the run.
 SLOWEST_BYTES_S = 4 * 1024
-#: So much of the disk is left to the ledger, whatever a server sends.
-RESERVE_BYTES = 64 * 1024 * 1024
 _PASSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 #: No file has more digits, and Python refuses to read thousands of them.
 _LENGTH = r"([0-9]{1,18})"
@@ -130,13 +128,8 @@ class Fetch:
                 turns.count(len(piece))
 
     def _check_room(self) -> None:
-        disk = os.statvfs(self._part.parent)
-        if disk.f_bavail * disk.f_frsize < RESERVE_BYTES:
-            raise self._error(
-                f"was not read on, since {self._part.parent} has less than {RESERVE_BYTES:,} bytes"
-                " left, and the ledger needs them: make room, or give another OUTPUT_DIR",
-                may_pass=False,
-            )
+        if lack := diskroom.lack_of(self._part.parent, diskroom.DOWNLOADS):
+            raise self._error(f"was not read on: {lack} (OUTPUT_DIR)", may_pass=False)
 
     def _read(self, answer: requests.Response) -> bytes:
         with self._within(self._timeout_s + CHUNK_BYTES / SLOWEST_BYTES_S):

@@ -1,12 +1,12 @@
 """Which hosts a download may come from: the Kiosk names them, and could name one in our network.
 
 A Kiosk on the Internet has no business in private networks, on this machine or at a cloud's
-metadata server; one in a private network has none on this machine.
+metadata server; one in a private network has none on this machine. Its own host's name is no
+exception: whoever owns that name may have it mean another address by the time of a download.
 """
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 import socket
 from collections.abc import Iterable
@@ -20,9 +20,10 @@ from requests.utils import select_proxy
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from kiosk_locust.transfers.metadata import Ip, service_at, service_named
+
 #: RFC 6052: the last 32 bits are an address of IPv4, which a gateway reaches.
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Place(IntEnum):
@@ -43,8 +44,7 @@ class NotAllowed(ValueError):
 
 def place_of(address: Ip) -> Place:
     """Where an address is; one of IPv6 that stands for one of IPv4 is where that is."""
-    if isinstance(address, ipaddress.IPv6Address):
-        address = _inner(address) or address
+    address = _meant(address)
     if address.is_loopback:
         return Place.LOOPBACK
     if address.is_link_local or address.is_multicast or address.is_unspecified:
@@ -54,6 +54,13 @@ def place_of(address: Ip) -> Place:
     if address.is_global:
         return Place.INTERNET
     return Place.NOWHERE if address.is_reserved else Place.PRIVATE
+
+
+def _meant(address: Ip) -> Ip:
+    """The address of IPv4 that one of IPv6 stands for; any other as it is."""
+    if isinstance(address, ipaddress.IPv6Address):
+        return _inner(address) or address
+    return address
 
 
 def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
@@ -66,33 +73,46 @@ def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 class Reach:
     """What may be reached by a run whose Kiosk is at ``kiosk_url``.
 
-    That is: addresses as public as the Kiosk's own, the Kiosk's host itself, and ``also`` (hosts
-    that the user named).
+    That is: addresses as public as the Kiosk's own, and ``also`` (hosts that the user named),
+    wherever they are; but no cloud's metadata. Where the Kiosk is, is looked up here, once: it was
+    named by the user and has answered. Its own host may be as near as it was then.
     """
 
     def __init__(self, kiosk_url: str, also: Iterable[str] = ()) -> None:
-        self._kiosk = (urlsplit(kiosk_url).hostname or "").lower()
-        self._also = frozenset(host.lower() for host in also)
-
-    @functools.cached_property
-    def _most(self) -> Place:
-        """Where the Kiosk is; asked once there is something to compare."""
+        self._kiosk = _plain(urlsplit(kiosk_url).hostname or "")
+        self._also = frozenset(_plain(host) for host in also)
         places = [place_of(address) for address in _addresses(self._kiosk)]
-        return min(places, default=Place.INTERNET)
+        self._most = min(places, default=Place.INTERNET)
+        self._most_of_kiosk = max(places, default=Place.INTERNET)
 
     def check(self, host: str, address: str = "") -> None:
         """Raise NotAllowed where ``host``, at ``address`` or by its name, may not be reached."""
-        host = host.lower().rstrip(".")
-        if host in self._also or host == self._kiosk:
-            return
+        host = _plain(host)
+        self.check_name(host)
         found = [ipaddress.ip_address(address.partition("%")[0])] if address else _addresses(host)
         for each in found:
-            place = place_of(each)
-            if place > self._most or place is Place.NOWHERE:
+            if service := service_at(_meant(each)):
+                raise NotAllowed(f"is at {each}, {service}, where no results come from")
+            if host not in self._also and not self._is_near_enough(host, place_of(each)):
                 raise NotAllowed(
                     f"is at {each}, where the results of this Kiosk do not come from; if they"
                     f" do, set DOWNLOAD_HOSTS={host}"
                 )
+
+    def check_name(self, host: str) -> None:
+        """Raise NotAllowed for names that always mean a cloud's metadata, wherever looked up."""
+        if service := service_named(_plain(host)):
+            raise NotAllowed(f"is {service}, where no results come from")
+
+    def _is_near_enough(self, host: str, place: Place) -> bool:
+        if host == self._kiosk:
+            return place <= self._most_of_kiosk
+        return place <= self._most and place is not Place.NOWHERE
+
+
+def _plain(host: str) -> str:
+    """A host's name as it is compared."""
+    return host.strip().lower().rstrip(".")
 
 
 def _addresses(host: str) -> list[Ip]:
@@ -121,6 +141,7 @@ class ReachAdapter(HTTPAdapter):
         url = request.url or ""
         proxies = kw.get("proxies") or {}
         host = (urlsplit(url).hostname or "").lower()
+        self._reach.check_name(host)
         # A name that a proxy will look up may mean something else here.
         if not select_proxy(url, proxies) or _is_address(host):
             self._reach.check(host)

@@ -17,6 +17,7 @@ import pytest
 from gevent.event import Event
 
 from kiosk_locust import events
+from kiosk_locust.diskroom import Reserve
 from kiosk_locust.record import Download, Outcome, Record
 from kiosk_locust.snapshot import Snapshot
 from kiosk_locust.transfers.downloads import ENDED_FIRST, Downloads
@@ -213,11 +214,12 @@ def test_a_file_without_end_leaves_room_for_the_ledger(
     loader: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free_bytes = shutil.disk_usage(loader.folder.parent).free
-    monkeypatch.setattr("kiosk_locust.transfers.fetching.RESERVE_BYTES", free_bytes - 2**22)
+    monkeypatch.setattr(Reserve, "bytes_of", lambda _self, _disk_bytes: free_bytes - 2**22)
     chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     download = loader.one(pouring(chunk, head, most=20_000))
-    assert "and the ledger needs them" in download.error
+    assert "was not read on: the disk of" in download.error
+    assert "bytes that are kept for what matters more: make room" in download.error
     assert download.tries == 1
     assert loader.files == []
 

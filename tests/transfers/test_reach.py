@@ -14,7 +14,7 @@ import pytest
 from kiosk_locust.errors import DownloadError
 from kiosk_locust.transfers.downloads import Downloads
 from kiosk_locust.transfers.fetching import Fetch, session
-from kiosk_locust.transfers.reach import Place, Reach, place_of
+from kiosk_locust.transfers.reach import NotAllowed, Place, Reach, place_of
 from tests.clocks import ManualClock
 from tests.servers import RawServer, answering, answering_paths, raw_answer
 
@@ -142,6 +142,83 @@ def test_a_name_that_changes_its_meaning_is_sent_nothing(
     assert len(asked) == 2
     assert "is at 127.0.0.1" in told
     assert server.requests == []
+
+
+@pytest.mark.parametrize("public_lookups", [1, 2])  # at the start; and before it connects
+def test_the_kiosks_own_name_is_looked_at_each_time_and_when_it_connects(
+    public_lookups: int, server: RawServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+    asked: list[str] = []
+
+    def rebinding(host: str, port: Any, *args: Any, **kw: Any) -> Any:
+        if host != "kiosk.example":
+            return real(host, port, *args, **kw)
+        asked.append(host)
+        public = len(asked) <= public_lookups
+        return real("93.184.216.34" if public else "127.0.0.1", port, *args, **kw)
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+    reach = Reach("http://kiosk.example")
+    told = fetch(f"http://kiosk.example:{server.port}/a.bin", tmp_path, reach)
+    assert len(asked) == public_lookups + 1
+    assert "is at 127.0.0.1" in told
+    assert server.requests == []
+    if public_lookups == 1:  # seen before it connects
+        assert server.connections == 0
+
+
+def test_a_kiosk_with_several_addresses_may_have_its_results_at_each_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def both(host: str, port: Any, *args: Any, **kw: Any) -> Any:
+        places = {"kiosk.example": ("93.184.216.34", "10.0.0.7")}
+        return [(0, 0, 0, "", (address, 0)) for address in places.get(host, (host,))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    reach = Reach("http://kiosk.example")
+    reach.check("kiosk.example", "10.0.0.7")
+    with pytest.raises(NotAllowed, match=r"is at 10\.0\.0\.8"):
+        reach.check("other.example", "10.0.0.8")
+
+
+METADATA = [
+    "169.254.169.254", "fe80::a9fe:a9fe", "fd00:ec2::254", "fd00:ec2::23", "169.254.170.2",
+    "169.254.170.23", "fd20:ce::254", "169.254.169.252", "168.63.129.16", "100.100.100.200",
+    "fd00:100::100:200", "fd00:c1::a9fe:a9fe", "192.0.0.192", "fd00:a9fe:a9fe::1",
+    "169.254.42.42", "fd00:42::42", "169.254.0.23", "::ffff:100.100.100.200",
+    "64:ff9b::a83f:8110",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", METADATA)
+@pytest.mark.parametrize("kiosk", [PUBLIC, "http://10.0.0.1", "http://127.0.0.1:8080"])
+def test_no_kiosk_and_no_setting_leads_to_a_clouds_metadata(kiosk: str, address: str) -> None:
+    reach = Reach(kiosk, also=[address, "results.example"])
+    for host in (address, "results.example"):
+        with pytest.raises(NotAllowed, match="where no results come from"):
+            reach.check(host, address)
+
+
+def test_a_kiosk_that_claims_to_be_the_metadata_server_gets_nothing() -> None:
+    with pytest.raises(NotAllowed, match="instance metadata"):
+        Reach("http://169.254.169.254").check("169.254.169.254")
+
+
+def test_neighbours_of_metadata_addresses_are_as_any_other() -> None:
+    Reach("http://10.0.0.1").check("100.100.100.201")
+    Reach(PUBLIC).check("168.63.129.17")
+
+
+@pytest.mark.parametrize("name", ["metadata.google.internal", "Metadata.Google.Internal."])
+def test_a_proxy_is_not_asked_for_a_clouds_metadata_by_name(
+    name: str, server: RawServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    monkeypatch.setenv("NO_PROXY", "")
+    told = fetch(f"http://{name}/computeMetadata/v1/", tmp_path, Reach(PUBLIC, also=[name]))
+    assert "is instance metadata (Google), where no results come from" in told
+    assert server.connections == 0
 
 
 def test_a_netrc_is_read_for_nobody_also_after_a_redirect(

@@ -1,0 +1,15 @@
+"""Workers say that they are of another version."""
+
+import sys
+
+import kiosk_locust
+from kiosk_locust.plugin import attach
+from kiosk_locust.user import KioskUser
+
+if "--worker" in sys.argv:
+    kiosk_locust.__version__ = "0.0.9"
+attach()
+
+
+class Numbered(KioskUser):
+    """Of the same name as that of by_number.py."""
