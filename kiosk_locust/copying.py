@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import gzip
 import shutil
-import sqlite3
 import zlib
 from pathlib import Path
 
+from kiosk_locust import guarded
 from kiosk_locust.bucket import Address
 from kiosk_locust.doubt import Mark, put_mark
 from kiosk_locust.errors import LedgerError
@@ -31,10 +31,9 @@ def pack(ledger: Path, mark: Mark, packed: Path) -> None:
     copy = packed.with_name(f"{packed.name}.db")
     try:
         with (
-            contextlib.closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True))
-            as source,
-            contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as target,
-        ):  # fmt: skip
+            contextlib.closing(guarded.connect(ledger)) as source,
+            contextlib.closing(guarded.connect(copy, "rwc")) as target,
+        ):
             source.backup(target)
             target.execute("PRAGMA synchronous = OFF")  # it is read once more, and deleted
             target.execute("PRAGMA journal_mode = DELETE")

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, abort, redirect, request, send_file
 
 from kiosk_locust.errors import LedgerError
+from kiosk_locust.guarded import FACTS_S
 from kiosk_locust.reading import facts, opened
 from kiosk_locust.web import assets, files, folder, programs
 from kiosk_locust.web.picture import Picture
@@ -154,7 +155,7 @@ class Pages:
         """One of its files, to keep; no other is given away."""
         ledger = self._ledger(name)
         try:
-            with opened(ledger) as db:
+            with opened(ledger, FACTS_S) as db:
                 run = facts(db)
         except LedgerError as error:
             abort(422, str(error))
