@@ -51,9 +51,10 @@ class Planned:
         look = Looking(root, rules, is_named=is_named)
         for number in self.left:
             file = self.files[number]
-            if (reason := _strange_path(file.path, path.name if is_named else "")) or (
-                os.path.lexists(root / file.path) and (reason := _reason(look, root, file, rules))
-            ):
+            reason = _strange_path(file.path, path.name if is_named else "")
+            if not reason and os.path.lexists(root / file.path):
+                reason = _reason(look, root, file, rules)
+            if reason:
                 yield Skipped(file.path, reason)
 
 
