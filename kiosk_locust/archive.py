@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from kiosk_locust import names
+from kiosk_locust import guarded, names
 from kiosk_locust.bucket import Address, Bucket
 from kiosk_locust.errors import BucketError, KioskLocustError, NameTaken, NotPermitted
 from kiosk_locust.locking import Lock
@@ -158,5 +158,5 @@ def _settle(ledger: Path) -> None:
     """Have what a process that died left beside the ledger in the ledger itself."""
     if not ledger.with_name(ledger.name + "-wal").exists():
         return
-    with contextlib.closing(sqlite3.connect(ledger)) as db:
+    with contextlib.closing(guarded.connect(ledger, "rw")) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -22,7 +22,7 @@ from gevent.event import Event
 from kiosk_locust import diskroom, units
 from kiosk_locust.bucket import Bucket
 from kiosk_locust.clock import Clock
-from kiosk_locust.copying import pack, unpack
+from kiosk_locust.copying import check_room, pack, unpack
 from kiosk_locust.doubt import Mark, mark_of
 from kiosk_locust.errors import BucketError, KioskLocustError, LedgerError, NameTaken
 from kiosk_locust.journal import Journal
@@ -235,15 +235,16 @@ class Checkpoints:
         packed = self._path.with_name(f".{self._path.name}.{os.getpid()}.found")
         copy = packed.with_name(f"{packed.name}.db")
         try:
+            check_room(packed.parent, self._bucket.size(self._name))
             self._bucket.get(self._name, packed)
-            in_thread(lambda: unpack(packed, copy))
+            in_thread(lambda: unpack(packed, copy, "the checkpoint"))
             with opened(copy) as db:
                 mark = mark_of(db)
         except LedgerError:
             return False  # of another version, or damaged: this process wrote no such thing
         finally:
-            packed.unlink(missing_ok=True)
-            copy.unlink(missing_ok=True)
+            for left in (packed, packed.with_name(f"{packed.name}.part"), copy):
+                left.unlink(missing_ok=True)
         return mark is not None and mark.process == self._process
 
     def _mark(self) -> Mark:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
+import os
 import shutil
-import sqlite3
 import zlib
 from pathlib import Path
+from typing import IO
 
+from kiosk_locust import guarded
 from kiosk_locust.bucket import Address
 from kiosk_locust.doubt import Mark, put_mark
 from kiosk_locust.errors import LedgerError
 
 #: Of gzip: one that costs little time; the ledger shrinks to a fifth.
 _SPEED = 1
+#: No ledger shrinks so far: one of 100,000 tickets shrinks to a seventh. Short ones may.
+MOST_TIMES, LEAST_BYTES = 200, 64 << 20
+#: So much of the disk is left to the run that goes on.
+RESERVE_BYTES = 16 << 20
+_PIECE = 1 << 20
 
 
 def object_name(address: Address, run_name: str) -> str:
@@ -31,10 +39,9 @@ def pack(ledger: Path, mark: Mark, packed: Path) -> None:
     copy = packed.with_name(f"{packed.name}.db")
     try:
         with (
-            contextlib.closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True))
-            as source,
-            contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as target,
-        ):  # fmt: skip
+            contextlib.closing(guarded.connect(ledger)) as source,
+            contextlib.closing(guarded.connect(copy, "rwc")) as target,
+        ):
             source.backup(target)
             target.execute("PRAGMA synchronous = OFF")  # it is read once more, and deleted
             target.execute("PRAGMA journal_mode = DELETE")
@@ -50,11 +57,62 @@ def pack(ledger: Path, mark: Mark, packed: Path) -> None:
             copy.with_name(copy.name + suffix).unlink(missing_ok=True)
 
 
-def unpack(packed: Path, ledger: Path) -> None:
-    """Make a ledger of what `pack` made; raises LedgerError where it is damaged, and OSError."""
+def unpack(packed: Path, ledger: Path, called: str) -> None:
+    """Make a ledger of what `pack` made; nothing is left of one that cannot be made whole.
+
+    ``called`` is what messages call it. Raises LedgerError where it is damaged, or longer than any
+    that `pack` made; OSError where it cannot be written, and before anything is where the disk has
+    no room for it.
+    """
+    most = max(LEAST_BYTES, MOST_TIMES * packed.stat().st_size)
     try:
+        check_room(ledger.parent, _plain_bytes(packed))
         with gzip.open(packed, "rb") as stream, ledger.open("wb") as file:
-            shutil.copyfileobj(stream, file, 1 << 20)
+            is_whole = _copy(stream, file, ledger.parent, most)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         ledger.unlink(missing_ok=True)
-        raise LedgerError(f"the checkpoint {packed} is damaged: {error}") from error
+        raise LedgerError(f"{called} is damaged: {error}") from error
+    except OSError:
+        ledger.unlink(missing_ok=True)
+        raise
+    if not is_whole:
+        ledger.unlink()
+        raise LedgerError(
+            f"{called} is none that kiosk_locust wrote: unpacked, it has more than {_mb(most)}, and"
+            f" no ledger shrinks to less than 1/{MOST_TIMES}"
+        )
+
+
+def _copy(stream: gzip.GzipFile, file: IO[bytes], folder: Path, most: int) -> bool:
+    """Copy to the end, or not at all to the end where that is more than ``most`` bytes."""
+    copied = 0
+    while piece := stream.read(_PIECE):
+        copied += len(piece)
+        if copied > most:
+            return False
+        check_room(folder, len(piece))
+        file.write(piece)
+    return True
+
+
+def check_room(folder: Path, size: int) -> None:
+    """Raise OSError where ``folder`` has no room for so many bytes, and `RESERVE_BYTES` beside."""
+    free = shutil.disk_usage(folder).free
+    if free - RESERVE_BYTES < size:
+        raise OSError(
+            errno.ENOSPC,
+            f"it takes {_mb(size)}, and {_mb(RESERVE_BYTES)} are left to the run, but {folder} has"
+            f" {_mb(free)} free",
+        )
+
+
+def _plain_bytes(packed: Path) -> int:
+    """How long it is when it is unpacked, as it says at its end: up to a multiple of 4 GiB."""
+    with packed.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 4))
+        return int.from_bytes(file.read(4), "little")
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from kiosk_locust import definitions
+from kiosk_locust.errors import LedgerError
+from kiosk_locust.guarded import FACTS_S
 from kiosk_locust.options import Options
 from kiosk_locust.percentiles import Percentiles
 from kiosk_locust.polling import polling
+from kiosk_locust.reading import opened
+from kiosk_locust.soundness import ODD
 
 #: So many of the newest ledgers of a folder are looked at.
 MOST_LEDGERS = 10
@@ -29,7 +32,7 @@ def advice(options: Options, now: Path | None = None) -> str:
     Kiosk, and of those only what their end kept; ``now`` is the ledger of this run.
     """
     for path in _newest(options.output_dir, now):
-        with contextlib.suppress(sqlite3.Error, ValueError, TypeError, KeyError, AttributeError):
+        with contextlib.suppress(LedgerError, *ODD):
             facts = _facts(path)
             if _is_alike(json.loads(facts["options"]), options):
                 return _advice(facts, options)
@@ -44,9 +47,8 @@ def _newest(folder: Path, now: Path | None) -> Iterator[Path]:
 
 
 def _facts(path: Path) -> dict[str, str]:
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=1.0)) as db:
-        return dict(db.execute(_FACTS).fetchall())
+    with opened(path, FACTS_S) as db:
+        return dict(db.execute(_FACTS).fetchmany(4))
 
 
 def _is_alike(before: Mapping[str, Any], options: Options) -> bool:

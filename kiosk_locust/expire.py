@@ -14,6 +14,7 @@ from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.locking import Lock
 from kiosk_locust.reading import Facts, facts, opened
 from kiosk_locust.remains import jobs_left_in_the_kiosk
+from kiosk_locust.soundness import look_over
 
 USAGE = "usage: python -m kiosk_locust expire LEDGER\n"
 
@@ -43,6 +44,7 @@ def expire(path: Path) -> tuple[int, int]:
         why = why_absent(path) or error.strerror
         raise LedgerError(f"the ledger {path} cannot be opened: {why}") from error
     try:
+        look_over(path)
         with opened(path) as db:
             return _expire_all(facts(db), jobs_left_in_the_kiosk(db))
     finally:

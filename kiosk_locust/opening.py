@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
-from kiosk_locust import schema
+from kiosk_locust import guarded, schema
 from kiosk_locust.errors import LedgerError, LedgerExistsError
 from kiosk_locust.locking import Lock, network_type
 
@@ -34,6 +34,7 @@ def make(path: Path, meta: Mapping[str, str]) -> tuple[Lock, sqlite3.Connection]
                 *(path, kind),
             )
         connection = _connect(path)
+        guarded.unlimited(connection)
         _keep_durable(connection)
         schema.create(connection)
         connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
@@ -68,13 +69,14 @@ def reopen(path: Path, *, migrating: bool = False) -> tuple[Lock, sqlite3.Connec
         _keep_durable(connection)  # it writes to the file, which must be a ledger
         if migrating and version != schema.VERSION:
             _migrate(path, connection, version)
+        guarded.unlimited(connection)  # a run may go on for days
     except (LedgerError, sqlite3.Error, UnicodeError) as error:
         if connection:
             connection.close()  # whatever it is, nothing more is written to it
         lock.release()
         if isinstance(error, LedgerError):
             raise
-        raise damaged(path, str(error)) from error
+        raise damaged(path, guarded.words(error)) from error
     return lock, connection
 
 
@@ -92,12 +94,10 @@ def leave(connection: sqlite3.Connection) -> None:
 def is_blank(path: Path) -> bool:
     """Whether a run was ended so early that it left a file, but not one word in it."""
     try:
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-            (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        with contextlib.closing(guarded.connect(path, limit_s=guarded.FACTS_S)) as connection:
+            return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
     except sqlite3.Error:
         return False
-    return bool(tables == 0)
 
 
 def remove(path: Path) -> None:
@@ -117,7 +117,7 @@ def damaged(path: Path, what: str) -> LedgerError:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    return guarded.connect(path, "rwc", check_same_thread=False)
 
 
 def _keep_durable(connection: sqlite3.Connection) -> None:

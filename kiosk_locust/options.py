@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from kiosk_locust.errors import Mistake, OptionsError
+from kiosk_locust.inputs.again import Planned
 from kiosk_locust.inputs.file import Kind
-from kiosk_locust.inputs.finding import Found
 from kiosk_locust.inputs.remarks import Doubt, Skipped
 from kiosk_locust.inputs.scanning import Find, scan
 from kiosk_locust.settings import confined, parsing
@@ -135,7 +135,7 @@ def resolve(
     class_host: str | None = None,
     headless: bool,
     rng: random.Random,
-    planned: Found | None = None,
+    planned: Planned | None = None,
     find: Find = scan,
 ) -> Resolved:
     """Make options of what was given; ``class_host`` is the ``host`` of the user class.
@@ -158,7 +158,7 @@ def draft(
     class_host: str | None = None,
     headless: bool,
     rng: random.Random,
-    planned: Found | None = None,
+    planned: Planned | None = None,
     find: Find = scan,
 ) -> Draft:
     """As `resolve`, but mistakes are returned: the start form may still mend them."""

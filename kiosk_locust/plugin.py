@@ -417,7 +417,7 @@ class Plugin:
             class_host=self._class_host,
             headless=self._headless,
             rng=self._rng,
-            planned=self._resumption.found if self._resumption else None,
+            planned=self._resumption.planned if self._resumption else None,
             find=self._scans.kept if tell else self._scans.anew,
         )
         if tell:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust import definitions, schema
+from kiosk_locust import definitions, guarded, schema
 from kiosk_locust.absent import why_absent
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.errors import LedgerError
@@ -25,6 +25,8 @@ from kiosk_locust.sessions import Session, sessions
 #: A worker of a distributed run has a fact of its own, under a key that begins so.
 WORKER_KEY = "worker:"
 _SECRET = ("password", "token", "secret")
+#: What a fact takes beside its text, so that many empty ones come to an end as well.
+_ROW = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +73,24 @@ class Facts:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
+def opened(path: Path, limit_s: float | None = None) -> Iterator[sqlite3.Connection]:
     """The ledger at ``path``, read-only, as it is at this moment; LedgerError if it is none.
 
     What is written meanwhile is not seen, and an older ledger looks like one of today. The
     connection belongs to the thread that opened it; scratch tables go to the disk, not into memory.
+    ``limit_s`` is the time that all statements may take; None: by the size of the file.
     """
     if absent := why_absent(path):
         raise LedgerError(f"the ledger {path} cannot be read: {absent}")
     db = None
     try:
-        db = sqlite3.connect(_read_only(path), uri=True, isolation_level=None)
+        db = guarded.connect(path, limit_s=limit_s)
         db.execute("PRAGMA temp_store = FILE")
         db.execute("BEGIN")
         schema.present(db, schema.version_of(path, db))
         yield db
     except (sqlite3.Error, UnicodeError) as error:
-        raise LedgerError(f"the ledger {path} cannot be read: {error}") from error
+        raise LedgerError(f"the ledger {path} cannot be read: {guarded.words(error)}") from error
     finally:
         if db is not None:
             db.close()
@@ -96,6 +99,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
 def scratch() -> sqlite3.Connection:
     """A connection of its own, on the disk, that ledgers can be attached to, from any thread."""
     db = sqlite3.connect("", uri=True, isolation_level=None, check_same_thread=False)
+    guarded.protect(db)
     db.execute("PRAGMA temp_store = FILE")
     return db
 
@@ -104,7 +108,8 @@ def attach(db: sqlite3.Connection, path: Path) -> None:
     """Read the ledger at ``path`` through a `scratch` connection; else as `opened`."""
     if absent := why_absent(path):
         raise LedgerError(f"the ledger {path} cannot be read: {absent}")
-    db.execute("ATTACH ? AS ledger", (_read_only(path),))
+    guarded.limit(db, path)
+    db.execute("ATTACH ? AS ledger", (guarded.uri(path, "ro"),))
     db.execute("BEGIN")
     schema.present(db, schema.version_of(path, db, "ledger"), "ledger")
 
@@ -115,19 +120,29 @@ def detach(db: sqlite3.Connection) -> None:
     db.execute("DETACH ledger")
 
 
-def _read_only(path: Path) -> str:
-    return f"{path.absolute().as_uri()}?mode=ro"
-
-
 def inputs(db: sqlite3.Connection) -> tuple[InputFile, ...]:
     """The files of the plan, in its order; none where it uploads nothing."""
     rows = db.execute("SELECT path, size, kind, images, array FROM inputs ORDER BY number")
     return tuple(InputFile.from_json(row) for row in rows)
 
 
+def texts_of(db: sqlite3.Connection) -> dict[str, str]:
+    """The run's facts as texts, by their keys; raises LedgerError where they have no end."""
+    found: dict[str, str] = {}
+    length = 0
+    for key, value in db.execute("SELECT key, value FROM meta"):
+        found[key] = value
+        length += len(str(value)) + _ROW
+        if length > guarded.LONGEST_BYTES:
+            raise LedgerError(
+                "the facts of the run are longer than those of any run: it is damaged"
+            )
+    return found
+
+
 def facts(db: sqlite3.Connection) -> Facts:
     """The run's facts, from the ledger's ``meta``; raises LedgerError where they are odd."""
-    meta: dict[str, str] = dict(db.execute("SELECT key, value FROM meta").fetchall())
+    meta = texts_of(db)
     try:
         return _facts(db, meta)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 from types import TracebackType
 
+from kiosk_locust import guarded
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.reading import Facts, attach, detach, facts, scratch
 from kiosk_locust.summary import Summary, summarise_open
@@ -87,4 +88,4 @@ class Reckoning:
         self.db.close()
 
     def _unreadable(self, error: Exception) -> LedgerError:
-        return LedgerError(f"the ledger {self.path} cannot be read: {error}")
+        return LedgerError(f"the ledger {self.path} cannot be read: {guarded.words(error)}")

@@ -12,7 +12,7 @@ import itertools
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,6 +73,10 @@ _ADOPT = f"""UPDATE tickets SET state = 'submitted', outcome = NULL, reason = NU
 _LEFT = f"SELECT count(*) FROM tickets WHERE job_id IS NOT NULL AND outcome IN {_OPEN_ENDS}"
 _KNOWN_TO_THE_KIOSK = f"""SELECT job_id FROM tickets WHERE job_id IS NOT NULL
     AND (state = 'submitted' OR outcome IN {_OPEN_ENDS} OR coalesce(expire_error, '') <> '')"""
+#: By the ids, as the plan counts them: what a row says of its number is nobody's.
+_SETTLED_BY_NUMBER = f"""SELECT id % ?1, count(*) FROM tickets WHERE id >= 0 AND id < ?1 * ?2 AND (
+    state = 'submitted' OR (state = 'closed' AND (job_id IS NOT NULL OR outcome NOT IN
+    {_OPEN_ENDS}))) GROUP BY 1"""
 _END_LAST_SESSION = "UPDATE sessions SET ended_at = ?, ended_by = ? WHERE ended_at IS NULL"
 #: What was found at the end of the session before; should this one die, it would be a lie.
 _FORGET_END = """DELETE FROM meta
@@ -302,6 +306,23 @@ def left_in_the_kiosk(path: Path) -> int:
     with opened(path) as db:
         number: int = db.execute(_LEFT).fetchone()[0]
     return number
+
+
+def inputs_left(db: sqlite3.Connection, files: int, options: Mapping[str, Any]) -> Iterable[int]:
+    """Numbers of the plan's ``files`` that a ticket may be left for, before the run is taken up.
+
+    ``options`` are the ledger's. Raises what odd ones make it raise.
+    """
+    count, cycles = int(options.get("count", 0)), max(1, int(options.get("num_cycles", 1)))
+    if not files or not count:
+        return range(files)
+    settled = Counter(dict(db.execute(_SETTLED_BY_NUMBER, (count, cycles)).fetchall()))
+    rounds = range(0, count, files)
+    return (
+        number
+        for number in range(min(files, count))
+        if any(settled[begin + number] < cycles for begin in rounds if begin + number < count)
+    )
 
 
 def jobs_left_in_the_kiosk(db: sqlite3.Connection) -> Iterator[str]:

@@ -17,11 +17,23 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from kiosk_locust import guarded, opening
+from kiosk_locust.errors import LedgerError
+
 Value = str | int | float | None
+_VERBS = (["INSERT"], ["UPDATE"], ["DELETE"])
+_CHANGES = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
+_NEEDS = frozenset(
+    {
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_SELECT,
+        sqlite3.SQLITE_FUNCTION,
+        sqlite3.SQLITE_TRANSACTION,
+    }
+)
 
 #: Room for the ends of some ten thousand jobs that are in flight when the disk is full.
 RESERVE_BYTES = 16 * 2**20
@@ -111,9 +123,42 @@ def load(rescue: Path) -> list[Write]:
     """The statements of a rescue file; raises OSError or ValueError."""
     try:
         with rescue.open(encoding="utf-8") as lines:
-            return [Write(sql, tuple(values)) for sql, values in map(json.loads, lines)]
+            group = [Write(sql, tuple(values)) for sql, values in map(json.loads, lines)]
     except (TypeError, RecursionError) as error:
         raise ValueError(f"it is no rescue file ({error})") from error
+    for number, statement in enumerate(group, start=1):
+        verb = statement.sql.split(maxsplit=1)[:1] if isinstance(statement.sql, str) else []
+        if verb not in _VERBS:
+            raise ValueError(f"it is no rescue file (line {number} is no statement of a ledger's)")
+    return group
+
+
+def _allow(
+    action: int, one: str | None, _two: str | None, file: str | None, _by: str | None
+) -> int:
+    """What statements of a rescue file may do: change rows of the ledger's own tables."""
+    if action in _NEEDS:
+        return sqlite3.SQLITE_OK
+    is_ours = action in _CHANGES and file == "main" and not (one or "").startswith("sqlite_")
+    return sqlite3.SQLITE_OK if is_ours else sqlite3.SQLITE_DENY
+
+
+def restore(rescue: Path, ledger: Path) -> int:
+    """Write a rescue file into its ledger, all of it or nothing; returns how many statements.
+
+    Raises LedgerError where the ledger is in use or is none, OSError, ValueError and sqlite3.Error.
+    """
+    group = load(rescue)
+    lock, connection = opening.reopen(ledger)
+    try:
+        guarded.limit(connection, ledger)
+        connection.set_authorizer(_allow)
+        write(connection, group)
+    finally:
+        connection.set_authorizer(None)
+        opening.leave(connection)
+        lock.release()
+    return len(group)
 
 
 def main(arguments: list[str]) -> int:
@@ -123,14 +168,11 @@ def main(arguments: list[str]) -> int:
         return 2
     rescue, ledger = map(Path, arguments)
     try:
-        group = load(rescue)
-        with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=rw", uri=True)) as opened:
-            opened.isolation_level = None
-            write(opened, group)
-    except (OSError, ValueError, TypeError, sqlite3.Error) as error:
+        count = restore(rescue, ledger)
+    except (OSError, ValueError, TypeError, sqlite3.Error, LedgerError) as error:
         sys.stderr.write(f"{rescue} was not written into {ledger}: {error}\n")
         return 2
-    sys.stderr.write(f"{len(group)} statements written into {ledger}; {rescue} can be deleted\n")
+    sys.stderr.write(f"{count} statements written into {ledger}; {rescue} can be deleted\n")
     return 0
 
 

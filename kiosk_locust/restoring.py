@@ -10,13 +10,14 @@ from pathlib import Path
 
 from kiosk_locust import opening, units
 from kiosk_locust.bucket import Address, open_bucket
-from kiosk_locust.copying import object_name, unpack
+from kiosk_locust.copying import check_room, object_name, unpack
 from kiosk_locust.errors import BucketError, LedgerError
 from kiosk_locust.locking import Lock
-from kiosk_locust.reading import opened
+from kiosk_locust.reading import opened, texts_of
 from kiosk_locust.settings import parsing
 from kiosk_locust.settings.sources import Layers
 from kiosk_locust.settings.table import SETTINGS
+from kiosk_locust.soundness import check_pages, foreign
 
 logger = logging.getLogger(__name__)
 
@@ -34,32 +35,49 @@ def fetch_newest(given: Layers, path: Path) -> int:
     """Put the run's checkpoint in the place of the ledger at ``path`` if it is newer.
 
     Which is used is logged. Returns the generation of the checkpoint in the bucket: 0 where there
-    is none, or nobody is to be asked for one. Raises LedgerError.
+    is none, or nobody is to be asked for one. Raises LedgerError, and nothing is left half done.
     """
     address = _address(given)
     if address is None:
         return 0
-    name = object_name(address, path.stem)
+    packed = path.with_name(f".{path.name}.fetched")
+    url = f"{address.url}/{object_name(address, path.stem)}"
     try:
-        bucket = open_bucket(address)
-        try:
-            generation = bucket.generation(name)
-            if generation:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                packed = path.with_name(f".{path.name}.fetched")
-                bucket.get(name, packed)
-        finally:
-            bucket.close()
-    except (BucketError, OSError) as error:
+        generation = _fetch(address, path, packed)
+        if generation:
+            _take_newer(packed, path, url)
+    except BucketError as error:
         raise LedgerError(
             f"whether {address} has a checkpoint of the run {path.stem} cannot be told: {error};"
             " mend that, or say --checkpoint 0 to go by this disk alone"
         ) from error
-    if generation:
-        try:
-            _take_newer(packed, path, f"{address.url}/{name}")
-        finally:
-            packed.unlink(missing_ok=True)
+    except OSError as error:
+        raise LedgerError(
+            f"the checkpoint {url} cannot be put at {path}: {error.strerror or error}; make room"
+            " there, give a larger disk by OUTPUT_DIR, or say --checkpoint 0 to go by this disk"
+            " alone"
+        ) from error
+    finally:
+        for left in (packed, packed.with_name(f"{packed.name}.part")):
+            left.unlink(missing_ok=True)
+    return generation
+
+
+def _fetch(address: Address, path: Path, packed: Path) -> int:
+    """Download the checkpoint, if there is one; returns its generation.
+
+    Raises BucketError, and OSError where there is no room for it.
+    """
+    name = object_name(address, path.stem)
+    bucket = open_bucket(address)
+    try:
+        generation = bucket.generation(name)
+        if generation:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            check_room(path.parent, bucket.size(name))
+            bucket.get(name, packed)
+    finally:
+        bucket.close()
     return generation
 
 
@@ -77,7 +95,7 @@ def _address(given: Layers) -> Address | None:
 def _take_newer(packed: Path, path: Path, url: str) -> None:
     found = path.with_name(f".{path.name}.restored")
     try:
-        unpack(packed, found)
+        unpack(packed, found, f"the checkpoint {url}")
         there = _age(found)
         here = _age(path) if path.exists() and not opening.is_blank(path) else None
         if here is not None and here.run_id != there.run_id:
@@ -100,10 +118,13 @@ def _take_newer(packed: Path, path: Path, url: str) -> None:
 
 
 def _age(path: Path) -> _Age:
+    check_pages(path)  # nobody knows who wrote it
     with opened(path) as db:
-        meta = dict(db.execute("SELECT key, value FROM meta").fetchall())
+        meta = texts_of(db)
         (sessions,) = db.execute("SELECT count(*) FROM sessions").fetchone()
-    return _Age(sessions, float(meta.get("alive_at", -math.inf)), meta.get("run_id", ""))
+    with foreign(path):
+        alive_at = float(meta.get("alive_at", -math.inf))
+    return _Age(sessions, alive_at, meta.get("run_id", ""))
 
 
 def _set_aside(path: Path) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 from kiosk_locust import moved, names, opening, restoring
 from kiosk_locust.errors import LedgerError, Mistake, OptionsError
 from kiosk_locust.excerpt import excerpt
-from kiosk_locust.inputs.file import InputFile
-from kiosk_locust.inputs.finding import Found
+from kiosk_locust.inputs.again import Planned
 from kiosk_locust.options import Options, Resolved, options_as_json
 from kiosk_locust.reading import Facts, facts, inputs, opened
 from kiosk_locust.record import Outcome
+from kiosk_locust.remains import inputs_left
 from kiosk_locust.settings import parsing, planned
 from kiosk_locust.settings.sources import Given, Layer, Layers
 from kiosk_locust.settings.table import SETTINGS
@@ -35,25 +35,23 @@ class Resumption:
 
     path: Path
     run: Facts
-    inputs: tuple[InputFile, ...] = ()  # the files of its plan, where it uploads some
+    planned: Planned  # the files of its plan, where it uploads some
     generation: int = 0  # of its checkpoint in the bucket; 0: there is none
-
-    @property
-    def found(self) -> Found:
-        """The files of its plan, as if they had just been looked for."""
-        with foreign(self.path):
-            root = (self.run.options.get("transfers") or {}).get("root", "")
-        return Found(str(root), self.inputs)
 
     @property
     def place(self) -> str:
         """What messages call it."""
-        return f"the ledger {self.path}"
+        return place_of(self.path)
 
     def under(self, given: Layers) -> Layers:
-        """What was given, without what the ledger alone can say, above the ledger's settings."""
+        """What was given, without what the ledger alone can say, above the ledger's settings.
+
+        Raises OptionsError for a path that the ledger alone names, and that is somewhere else.
+        """
         with foreign(self.path):
             lowest = planned.layer(self.run.options, self.place, output_dir=str(self.path.parent))
+        if strange := list(planned.strange_paths(lowest, given, self.path.parent)):
+            raise OptionsError(strange)
         return given.without(*planned.NOT_READ_AGAIN, "run_name").over(lowest)
 
     def options(self, resolved: Resolved, given: Layers, class_host: str | None) -> Options:
@@ -74,6 +72,9 @@ class Resumption:
         if mistakes:
             raise OptionsError(mistakes)
         plan = {field: before[field] for field in planned.PLAN if field in before}
+        plan["host"] = now["host"] or None  # as it was given: the ledger's was compared with it
+        if resolved.options.transfers.upload:
+            plan["file"] = resolved.options.file
         plan["ramp"] = resolved.options.ramp
         return dataclasses.replace(
             resolved.options,
@@ -110,6 +111,11 @@ class Finished:
     run: Facts
     outcomes: Counter[Outcome]
     results_missing: int  # that could not be downloaded
+
+
+def place_of(path: Path) -> str:
+    """What messages call a ledger that settings come from."""
+    return f"the ledger {path}"
 
 
 def is_asked_for(given: Layers) -> bool:
@@ -173,10 +179,12 @@ def _judge(path: Path, *, finished_is_well: bool, generation: int = 0) -> Resump
             "SELECT outcome, count(*) FROM tickets GROUP BY 1 HAVING outcome <> ''"
         )
         outcomes = Counter({Outcome(outcome): number for outcome, number in counted})
-        planned_inputs = inputs(db)
-        files = moved.count(db, {"cycle": None}, is_downloading=run.is_downloading)
+        with foreign(path):
+            files = inputs(db)
+            uploads = Planned(place_of(path), files, inputs_left(db, len(files), run.options))
+        results = moved.count(db, {"cycle": None}, is_downloading=run.is_downloading)
     if run.finished and finished_is_well:
-        return Finished(path, run, outcomes, files.results_missing)
+        return Finished(path, run, outcomes, results.results_missing)
     if run.finished:
         raise LedgerError(
             f"the run in {path} is finished: nothing is left to resume; start a new one, or say"
@@ -188,7 +196,7 @@ def _judge(path: Path, *, finished_is_well: bool, generation: int = 0) -> Resump
             " ended with its process; start a new run (python -m kiosk_locust.simulator runs one"
             " that stays)"
         )
-    return Resumption(path, run, planned_inputs, generation)
+    return Resumption(path, run, uploads, generation)
 
 
 def _output_dir(given: Layers) -> Path:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from importlib import resources
 from pathlib import Path
 
 import kiosk_locust
+from kiosk_locust import shape
 from kiosk_locust.errors import LedgerError, NewerLedgerError
 
 VERSION = 3
@@ -40,17 +40,21 @@ _ONLY_SESSION = """INSERT INTO sessions
 
 def create(db: sqlite3.Connection) -> None:
     """Make the tables of today in an empty file; the caller commits."""
-    db.executescript(f"BEGIN; {_script()}")
+    db.executescript(f"BEGIN; {shape.script()}")
     db.execute("INSERT INTO meta VALUES ('schema_version', ?)", (str(VERSION),))
 
 
 def version_of(path: Path, db: sqlite3.Connection, of: str = "main") -> int:
     """The version of a ledger that can be used here; ``of`` is its name in the connection.
 
-    Raises LedgerError for what is no ledger, and for one that a newer kiosk_locust made.
+    Raises LedgerError for what is no ledger, for one that a newer kiosk_locust made, and for one
+    with anything in its schema that no ledger has: until then, only ``meta`` is read.
     """
-    if not {"meta", "tickets"} <= _columns(db, of).keys():
+    rows = shape.schema_of(db, of)
+    if not {"meta", "tickets"} <= {name for kind, name, _ in rows if kind == "table"}:
         raise LedgerError(f"{path} is no ledger: it lacks the tables that every ledger has")
+    if not shape.has_facts(rows):
+        raise _strange(path, "its table meta is not that of a ledger")
     facts = dict(db.execute("SELECT key, value FROM meta WHERE key = 'schema_version'").fetchall())
     text = str(facts.get("schema_version", ""))
     if not (text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text)):
@@ -61,7 +65,16 @@ def version_of(path: Path, db: sqlite3.Connection, of: str = "main") -> int:
             f" ({kiosk_locust.__version__}) knows versions 1 to {VERSION}: use a newer one, at"
             " least the one that made it"
         )
+    if odd := shape.oddity(rows, frozenset(_LACKED_BY_1)):
+        raise _strange(path, odd)
     return int(text)
+
+
+def _strange(path: Path, odd: str) -> LedgerError:
+    return LedgerError(
+        f"{path} is no ledger as kiosk_locust writes it: {odd}. Something else made or changed it,"
+        " and it is not read; what a tool of yours added can be dropped (in a copy, by sqlite3)"
+    )
 
 
 def present(db: sqlite3.Connection, version: int, of: str = "main") -> None:
@@ -112,14 +125,9 @@ def migrate(db: sqlite3.Connection, version: int) -> None:
         db.execute("ALTER TABLE changes ADD COLUMN phase TEXT")
     if "uploaded_name" not in columns["tickets"]:
         db.execute("ALTER TABLE tickets ADD COLUMN uploaded_name TEXT")
-    for index in re.findall("^CREATE INDEX ([^;]*)", _script(), re.MULTILINE):
+    for index in re.findall("^CREATE INDEX ([^;]*)", shape.script(), re.MULTILINE):
         db.execute(f"CREATE INDEX IF NOT EXISTS {index}")
     db.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", (str(VERSION),))
-
-
-def _script() -> str:
-    """The SQL of today's tables."""
-    return resources.files("kiosk_locust").joinpath("ledger.sql").read_text("utf-8")
 
 
 def _columns(db: sqlite3.Connection, of: str = "main") -> dict[str, set[str]]:
@@ -138,6 +146,6 @@ def _columns(db: sqlite3.Connection, of: str = "main") -> dict[str, set[str]]:
 def _made_by(db: sqlite3.Connection) -> str:
     """Which kiosk_locust made a ledger, where it says so."""
     sql = """SELECT json_extract(value, '$.kiosk_locust') FROM meta
-        WHERE key = 'versions' AND json_valid(value)"""
+        WHERE key = 'versions' AND length(value) < 10000 AND json_valid(value)"""
     found = db.execute(sql).fetchone()
     return f" (made by kiosk_locust {str(found[0])[:30]!r})" if found and found[0] else ""

@@ -17,6 +17,9 @@ from typing import Any, NamedTuple
 
 from kiosk_locust import units
 
+#: A process that is begun anew every minute begins so many in two months.
+MOST_SESSIONS = 100_000
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -73,10 +76,15 @@ class Spans(NamedTuple):
 
 
 def sessions(db: sqlite3.Connection, alive_at: float | None) -> tuple[Session, ...]:
-    """All sessions; one that has no end yet was last seen at ``alive_at``."""
+    """All sessions; one that has no end yet was last seen at ``alive_at``.
+
+    Raises ValueError where there are more than `MOST_SESSIONS`.
+    """
     rows = db.execute(
         "SELECT number, started_at, time_zero, ended_at, ended_by, changed FROM sessions ORDER BY 1"
-    )
+    ).fetchmany(MOST_SESSIONS + 1)
+    if len(rows) > MOST_SESSIONS:
+        raise ValueError("a run has more sessions than any process can begin")
     return tuple(
         Session(
             number, begun, zero, alive_at if end is None else end, by or "", json.loads(changed)

@@ -22,6 +22,9 @@ from kiosk_locust.record import AttemptResult, Outcome
 
 #: No time or duration (s) of ours, and no count, is larger: 30,000 years, and 2^53.
 MOST_S, MOST_COUNT = 1e12, 1 << 53
+#: Nor is a text longer (in characters), but for facts of the whole run.
+LONGEST_TEXT = 16 << 20
+_LENGTH = f" AND length({{}}) <= {LONGEST_TEXT}"
 _WORDS = {
     ("tickets", "outcome"): tuple(outcome.value for outcome in Outcome),
     ("tickets", "duration_from"): ("finished_at", "updated_at", "observed"),
@@ -59,13 +62,30 @@ def foreign(path: Path) -> Iterator[None]:
 def look_over(path: Path) -> None:
     """Raise LedgerError for a ledger that is damaged, or holds what no ledger holds."""
     with foreign(path), opened(path) as db:
-        told = [row[0] for row in db.execute(f"PRAGMA quick_check({FAULTS_SHOWN})")]
-        found = [fault for fault in told if fault != "ok"] or list(_faults(db))
-        if found:
-            shown = "; ".join(" ".join(fault.split()) for fault in found[:FAULTS_SHOWN])
-            more = f"; and {len(found) - FAULTS_SHOWN} more" if len(found) > FAULTS_SHOWN else ""
-            raise LedgerError(f"{path} is damaged, or no ledger: {shown}{more}")
+        _refuse(path, list(_broken_pages(db)) or list(_faults(db)))
         facts(db)
+
+
+def check_pages(path: Path) -> None:
+    """Raise LedgerError for a file whose pages are damaged, so that its tables have no end.
+
+    A sixth of what `look_over` takes: 0.2 s for 100,000 tickets.
+    """
+    with foreign(path), opened(path) as db:
+        _refuse(path, list(_broken_pages(db)))
+
+
+def _broken_pages(db: sqlite3.Connection) -> Iterator[str]:
+    for (line,) in db.execute(f"PRAGMA quick_check({FAULTS_SHOWN})"):
+        if line != "ok":
+            yield line
+
+
+def _refuse(path: Path, found: list[str]) -> None:
+    if found:
+        shown = "; ".join(" ".join(fault.split()) for fault in found[:FAULTS_SHOWN])
+        more = f"; and {len(found) - FAULTS_SHOWN} more" if len(found) > FAULTS_SHOWN else ""
+        raise LedgerError(f"{path} is damaged, or no ledger: {shown}{more}")
 
 
 def _faults(db: sqlite3.Connection) -> Iterator[str]:
@@ -90,7 +110,7 @@ def _wrong(table: str, name: str, kind: str, must: int) -> str:
     fits = {
         "INTEGER": f"typeof({name}) = 'integer' AND abs({name} / 2) < {MOST_COUNT // 2}",
         "REAL": f"typeof({name}) = 'real' AND abs({name}) < {MOST_S}",
-        "TEXT": f"typeof({name}) = 'text'",
+        "TEXT": f"typeof({name}) = 'text'" + ("" if table == "meta" else _LENGTH.format(name)),
     }[kind]
     if words := _WORDS.get((table, name)):
         fits += f" AND {name} IN ({', '.join(map(repr, words))})"

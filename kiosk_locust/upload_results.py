@@ -18,6 +18,7 @@ from kiosk_locust.reading import facts, opened
 from kiosk_locust.results import earlier_names
 from kiosk_locust.settings import parsing
 from kiosk_locust.settings.env_file import read_dotenv
+from kiosk_locust.settings.folders import is_near
 
 COMMAND = "upload-results"
 USAGE = f"usage: python -m kiosk_locust {COMMAND} [--storage-bucket BUCKET] PATH …\n"
@@ -136,6 +137,12 @@ def _addresses(
         except ValueError as error:
             source = name if text else f"the ledger {first}"
             raise OptionsError([Mistake(source, bucket, str(error))]) from None
+        if not text and address.folder and not is_near(address.folder, first.parent):
+            advice = (
+                "is a folder neither in the working folder nor beside the ledger: say"
+                f" --storage-bucket {bucket} if it is meant"
+            )
+            raise OptionsError([Mistake(f"the ledger {first}", bucket, advice)])
         files = where.setdefault(address, [])
         files += [path for path in one.files if path not in files]
     return where

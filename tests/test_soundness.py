@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kiosk_locust.errors import LedgerError, OptionsError
+from kiosk_locust.inputs.again import Planned
 from kiosk_locust.locking import Lock
 from kiosk_locust.opening import reopen
 from kiosk_locust.reading import facts, opened
@@ -117,7 +118,7 @@ def test_an_option_of_another_type_is_a_mistake_of_the_ledger(tmp_path: Path) ->
         run = facts(db)
     given = make_layers(cli={"--resume": str(path)})
     with pytest.raises((LedgerError, OptionsError)):
-        resolve_layers(Resumption(path, run).under(given))
+        resolve_layers(Resumption(path, run, Planned("it", (), ())).under(given))
 
 
 def test_a_strangers_ledger_gives_no_files_of_other_folders(ledger: Path) -> None:

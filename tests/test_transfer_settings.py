@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kiosk_locust.inputs.finding import Found
 from kiosk_locust.options import TransferOptions
 from tests.inputs import pictures
-from tests.layered import make_layers, mistakes, resolve
+from tests.layered import mistakes, resolve
 
 
 @pytest.fixture
@@ -86,17 +85,6 @@ def test_what_cannot_be_uploaded_is_a_mistake_with_its_cure(
 def test_a_folder_in_benchmark_mode_is_a_mistake(folder: Path) -> None:
     (mistake,) = mistakes(env={"UPLOAD": "true", "FILE": "in"})
     assert "is a folder; --mode upload makes a job for every file in it" in mistake
-
-
-def test_files_of_a_plan_that_is_there_are_not_looked_for(folder: Path) -> None:
-    import random
-
-    from kiosk_locust import options
-
-    planned = Found("/gone", resolve(env={"MODE": "upload", "FILE": "in"}).options.transfers.inputs)
-    layers = make_layers(env={"MODE": "upload", "FILE": "/gone"})
-    found = options.resolve(layers, headless=True, rng=random.Random(1), planned=planned).options
-    assert (found.transfers.root, found.count) == ("/gone", 3)
 
 
 def test_hosts_that_results_may_come_from_are_names_alone(folder: Path) -> None:

@@ -74,13 +74,21 @@ class FolderBucket:
 
     def generation(self, name: str) -> int:
         """Which version is there: made of the file's number and time; 0 if none is."""
+        found = self._stat(name)
+        return 0 if found is None else found.st_mtime_ns << 64 | found.st_ino
+
+    def size(self, name: str) -> int:
+        """How many bytes it has; 0 if there is none."""
+        found = self._stat(name)
+        return 0 if found is None else found.st_size
+
+    def _stat(self, name: str) -> os.stat_result | None:
         try:
-            found = self._path(name).stat()
+            return self._path(name).stat()
         except FileNotFoundError:
-            return 0
+            return None
         except OSError as error:
             raise self._error(name, error) from error
-        return found.st_mtime_ns << 64 | found.st_ino
 
     def replace(
         self,

@@ -129,6 +129,11 @@ class GoogleBucket:
         blob = self._look_up(name)
         return 0 if blob is None else int(blob.generation or 0)
 
+    def size(self, name: str) -> int:
+        """How many bytes it has; 0 if there is none."""
+        blob = self._look_up(name)
+        return 0 if blob is None else int(blob.size or 0)
+
     def replace(self, path: Path, name: str, generation: int, *, public: bool = False) -> int:
         """Upload over that very generation; see the protocol."""
         checksum, size = crc32c_of(path)

@@ -94,7 +94,7 @@ def find(path: Path, rules: Rules | None = None, progress: Progress | None = Non
         paths = list(_listed(root, rules, progress, skipped))
     else:
         root, paths = path.parent, [path.name]
-    look = _Looking(root, rules, is_named=root != path)
+    look = Looking(root, rules, is_named=root != path)
     for one in paths:
         seen = look.at(one)
         progress.looked_at += 1
@@ -122,7 +122,7 @@ def _listed(root: Path, rules: Rules, progress: Progress, skipped: list[Skipped]
     progress.is_listed = True
 
 
-class _Looking:
+class Looking:
     """A look at files below ``root``; one that was named may be hidden, or a link to anywhere."""
 
     def __init__(self, root: Path, rules: Rules, *, is_named: bool) -> None:

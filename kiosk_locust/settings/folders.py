@@ -1,10 +1,20 @@
-"""Checks that files can be written, by writing, without leaving anything behind."""
+"""Where files may be, and whether they can be written: by writing, and leaving nothing behind."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 from tempfile import TemporaryFile
+
+
+def is_near(path: Path, *folders: Path) -> bool:
+    """Whether ``path`` is in the working folder or in one of ``folders``, links followed.
+
+    The root of the file system is no such folder: everything would be in it.
+    """
+    real = path.absolute().resolve()
+    near = (folder.absolute().resolve() for folder in (Path(), *folders))
+    return any(folder != Path(folder.anchor) and real.is_relative_to(folder) for folder in near)
 
 
 def check_folder(folder: Path) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from kiosk_locust.bucket.address import Address
 from kiosk_locust.errors import Mistake
 from kiosk_locust.settings import cost, files, grafana, parsing, transfers, trim, trust
+from kiosk_locust.settings.folders import is_near
 from kiosk_locust.settings.pacing import TOLERANCE
 from kiosk_locust.settings.plan import Ramp
 from kiosk_locust.settings.sources import Given, Layer, Layers
@@ -46,6 +48,8 @@ PLAN: Mapping[str, tuple[str, ...]] = {
     "transfers.mode": ("mode",),
     "transfers.upload": ("upload",),
 }
+#: What to do about another value than the ledger's, where leaving it out would be rash.
+_CURES = {"host": "set it to that if you know that it is your Kiosk"}
 #: Settings whose text is the value of one field, whatever its type.
 _PLAIN: Mapping[str, str] = {
     **{field: field for field, names in PLAN.items() if names == (field,) != ("arrival_trace",)},
@@ -131,14 +135,46 @@ def contradictions(
         culprit = _first(given, names)
         if culprit is None or _same(field, before, now, base_url):
             continue
+        if field == "file" and (resolved.get("transfers") or {}).get("upload"):
+            continue  # the same files may be elsewhere here: they are looked at
         if (culprit.source, culprit.text) not in told:
             told.add((culprit.source, culprit.text))
             yield Mistake(
                 culprit.source,
                 culprit.text,
                 f"{place} has {_shown(field, before)}, and that cannot change while a run is "
-                "resumed: leave it out, or start a new run",
+                f"resumed: {_CURES.get(field, 'leave it out')}, or start a new run",
             )
+
+
+def strange_paths(lowest: Layer, given: Layers, beside: Path) -> Iterator[Mistake]:
+    """A mistake for each file or folder of this machine that a ledger alone names, elsewhere.
+
+    ``lowest`` are the ledger's settings, ``given`` those of whoever resumes the run. A ledger may
+    be of another's making; so its paths count in the working folder, and in the ledger's own,
+    ``beside``. FILE is looked at by `kiosk_locust.settings.transfers`.
+    """
+    for name in ("prices", "junit_xml", "storage_bucket"):
+        theirs = lowest.get(name)
+        if theirs is None or given.get(name) is not None:
+            continue
+        path = _local_path(name, theirs.text)
+        if path is not None and not is_near(path, beside):
+            setting = SETTINGS[name]
+            yield Mistake(
+                theirs.source,
+                theirs.text,
+                "is neither in the working folder nor beside the ledger, and nobody else names it:"
+                f" set {setting.env or setting.flag} to it if that is meant, or to another",
+            )
+
+
+def _local_path(name: str, text: str) -> Path | None:
+    """The path on this machine that a setting names; None where it names none."""
+    try:
+        return Address.parse(text).folder if name == "storage_bucket" else parsing.path(text)
+    except ValueError:
+        return None  # a mistake, which others tell
 
 
 def _value(options: Mapping[str, Any], field: str) -> Any:

@@ -90,6 +90,14 @@ class Layers:
         """These layers without what a form or a ledger says."""
         return replace(self, layers=tuple(layer for layer in self.layers if layer.is_operators))
 
+    def only(self, name: str, place: str) -> Given | None:
+        """What one layer alone says of ``name``."""
+        return next((layer.get(name) for layer in self.layers if layer.place == place), None)
+
+    def without_place(self, place: str) -> Layers:
+        """These layers as if that one had given nothing."""
+        return replace(self, layers=tuple(each for each in self.layers if each.place != place))
+
     def over(self, lowest: Layer) -> Layers:
         """These layers above one more."""
         return replace(self, layers=(*self.layers, lowest))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from kiosk_locust.inputs.again import Planned
 from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.inputs.finding import Checks, Found, Rules, fit_for
 from kiosk_locust.inputs.remarks import Doubt, Skipped, in_words, reasons
 from kiosk_locust.inputs.scanning import Find
 from kiosk_locust.settings import confined, parsing
+from kiosk_locust.settings.folders import is_near
 from kiosk_locust.settings.sources import Given
 from kiosk_locust.settings.table import SETTINGS
 from kiosk_locust.settings.validation import Checker
@@ -91,11 +93,11 @@ def is_uploading(check: Checker) -> bool:
         return False
 
 
-def transfers(check: Checker, file: str, find: Find, planned: Found | None = None) -> Transfers:
+def transfers(check: Checker, file: str, find: Find, planned: Planned | None = None) -> Transfers:
     """The options of transfers; notes mistakes.
 
     ``file`` is FILE as it was given, and ``find`` looks for what is there; ``planned`` are the
-    files of a plan that is there already, which are not looked for again.
+    files of a plan that is there already: no others are looked for.
     """
     mode = cast("Mode", check.take("mode", parsing.choice("benchmark", "upload"), "benchmark"))
     upload = check.take("upload", parsing.boolean, otherwise=False) or mode == "upload"
@@ -106,7 +108,10 @@ def transfers(check: Checker, file: str, find: Find, planned: Found | None = Non
     rules = Rules(Checks(checks), check.take("follow_symlinks", parsing.boolean, otherwise=False))
     found = Found("")
     if upload:
-        found = planned or _find(check, file, mode, lambda path: find(path, rules))
+        if planned is None:
+            found = _find(check, file, mode, lambda path: find(path, rules))
+        else:
+            found = _find_again(check, file, planned)
     options = TransferOptions(
         mode=mode,
         upload=upload,
@@ -166,9 +171,64 @@ def _find(check: Checker, file: str, mode: Mode, find: Callable[[Path], Found]) 
     else:
         found = _looked_through(check, given, path, find)
         if not found.files and "file" not in check.failed:
-            check.refuse(given, f"has nothing to upload: {_reasons(found)}")
+            check.refuse(given, f"has nothing to upload: {_reasons(found.skipped)}")
         return found
     return Found("")
+
+
+def _find_again(check: Checker, file: str, planned: Planned) -> Found:
+    """The files of a ledger's plan in FILE; a mistake where they must not be uploaded.
+
+    What whoever resumes the run gave comes before what the ledger says. FILE by the ledger alone
+    counts below the working folder; that less is looked at, or links are followed, never does.
+    """
+    given, theirs = check.layers.get("file"), check.layers.only("file", planned.place)
+    if given is None or not file:
+        check.refuse_missing("file", f"is required: {planned.place} does not say what it uploads")
+        return Found("")
+    path = _path(file)
+    if not planned.files:
+        check.refuse(given, f"is to be uploaded, but {planned.place} has no file in its plan")
+    elif given is theirs and not is_near(path):
+        check.refuse(
+            given,
+            "is not in the working folder, and nobody else says that it may be uploaded: set FILE"
+            " (--file) to it if that is meant, or to where its files are on this machine",
+        )
+    elif not path.exists() and planned.left:
+        check.refuse(given, f"is to be uploaded, but there is no {path} on this machine")
+    elif unfit := planned.unfit(path, _rules_of_who_resumes(check, planned.place)):
+        why = f"{_reasons(unfit)}{_hint(check)}"
+        check.refuse(given, f"has not what {planned.place} would upload from it: {why}")
+    elif given is theirs:
+        check.notice(f"files are uploaded from {path}, which {planned.place} alone names")
+    elif theirs is not None and _path(theirs.text) != path:
+        check.notice(f"{given.shown} counts: {planned.place} would upload from {theirs.text}")
+    return planned.found(path)
+
+
+def _rules_of_who_resumes(check: Checker, place: str) -> Rules:
+    """How files are looked at: as was given beside the ledger, or else by the defaults."""
+    layers = check.layers.without_place(place)
+    checks = layers.text("input_checks").lower() or Checks.LENIENT.value
+    follows = layers.text("follow_symlinks") or "false"
+    try:
+        return Rules(Checks(checks), parsing.boolean(follows))
+    except ValueError:
+        return Rules()  # the mistake is noted where it is taken
+
+
+def _hint(check: Checker) -> str:
+    """What else the ledger had, where it had less looked at."""
+    names = {"input_checks": Checks.NONE.value, "follow_symlinks": "true"}
+    told = [
+        f"{SETTINGS[name].env}={text}"
+        for name, text in names.items()
+        if check.layers.text(name).lower() == text
+    ]
+    if not told:
+        return ""
+    return f" (it had {' and '.join(told)}, which counts only where it is given again)"
 
 
 def _path(file: str) -> Path:
@@ -188,11 +248,11 @@ def _looked_through(
         return Found("")
 
 
-def _reasons(found: Found) -> str:
-    if not found.skipped:
+def _reasons(skipped: Sequence[Skipped]) -> str:
+    if not skipped:
         return "the folder is empty"
-    more = len(found.skipped) - _SHOWN
-    told = "; ".join(map(str, found.skipped[:_SHOWN]))
+    more = len(skipped) - _SHOWN
+    told = "; ".join(map(str, skipped[:_SHOWN]))
     if more <= 0:
         return told
-    return f"{told}; and {more:,} more; of all, {in_words(reasons(found.skipped))}"
+    return f"{told}; and {more:,} more; of all, {in_words(reasons(skipped))}"

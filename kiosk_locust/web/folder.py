@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kiosk_locust.errors import LedgerError, NewerLedgerError
+from kiosk_locust.guarded import FACTS_S
 from kiosk_locust.names import is_marked
 from kiosk_locust.reading import facts, opened
 
@@ -38,7 +39,7 @@ def listed(folder: Path) -> list[Listed]:
 def _found(folder: Path) -> Iterator[Listed]:
     for path in sorted(folder.glob("*.db"), key=_written_at, reverse=True)[:MOST_LISTED]:
         try:
-            with opened(path) as db:
+            with opened(path, FACTS_S) as db:
                 run = facts(db)
         except NewerLedgerError:  # its page says by which version
             yield Listed(path.stem, None, "of a newer kiosk_locust", is_marked(path.stem))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust import definitions, failures, schema, statements
+from kiosk_locust import definitions, failures, guarded, schema, statements
 from kiosk_locust.absent import why_absent
 from kiosk_locust.cost.stored import Priced, RunCost
 from kiosk_locust.errors import LedgerError
@@ -69,7 +69,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _fill(made: Path, found: Mapping[str, Any], name: str) -> None:
-    with contextlib.closing(sqlite3.connect(made)) as db:
+    with contextlib.closing(guarded.connect(made, "rwc")) as db:
         schema.create(db)
         db.executemany("INSERT INTO meta VALUES (?, ?)", _meta(found, name).items())
         rows = (_row(number, job) for number, job in enumerate(found["job_data"]))

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from kiosk_locust import jobdata
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.reading import facts, opened
-from kiosk_locust.soundness import foreign
+from kiosk_locust.soundness import check_pages, foreign
 from kiosk_locust.times import gather
 
 #: Lists of their own in the results file; here there is a line for each job.
@@ -59,6 +59,7 @@ def main(arguments: list[str]) -> int:
     """Print the jobs of a ledger; returns the exit code."""
     try:
         sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]  # a real one
+        check_pages(Path(arguments[0]))
         with foreign(Path(arguments[0])):
             write(Path(arguments[0]), sys.stdout)
     except LedgerError as error:

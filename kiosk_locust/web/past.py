@@ -18,11 +18,11 @@ from typing import Any
 from kiosk_locust.by_type import several
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.jsontext import loads
-from kiosk_locust.reading import Facts, facts, opened
+from kiosk_locust.reading import Facts, facts, opened, texts_of
 from kiosk_locust.reckoning import Reckoning
 from kiosk_locust.record import Outcome
 from kiosk_locust.sessions import gaps, interrupted
-from kiosk_locust.soundness import foreign
+from kiosk_locust.soundness import check_pages, foreign
 from kiosk_locust.summary import Summary
 from kiosk_locust.times import cuts
 from kiosk_locust.verdict import ABORTED, exit_code
@@ -77,7 +77,7 @@ def _with(also: Path | None, picture: Picture) -> Picture:
 def _picture(
     db: sqlite3.Connection, ledger: Path, run: Facts, found: Told, verdict: str
 ) -> Picture:
-    meta = dict(db.execute("SELECT key, value FROM meta").fetchall())
+    meta = texts_of(db)
     state = _state(run, _number(meta.get("alive_at")))
     statuses: dict[str, int] = dict(db.execute(_STATUSES).fetchall())
     is_on = state == "running"
@@ -200,6 +200,7 @@ def _cost(run: Facts) -> dict[str, Any] | None:
 def main(arguments: list[str]) -> int:
     """Print the picture of a ledger; returns the exit code."""
     try:
+        check_pages(Path(arguments[0]))
         with foreign(Path(arguments[0])):
             sys.stdout.write(read(Path(arguments[0])).as_json())
     except LedgerError as error:

@@ -89,3 +89,12 @@ def test_an_object_is_removed_only_as_the_version_it_was(
     either.remove(name, second)
     assert not either.exists(name)
     either.remove(name, second)  # what is gone already is well
+
+
+def test_the_size_of_an_object_is_told_before_it_is_fetched(
+    either: Bucket, tmp_path: Path, name: str
+) -> None:
+    assert either.size(name) == 0
+    (file := tmp_path / "file").write_bytes(b"seven!!")
+    either.replace(file, name, 0)
+    assert either.size(name) == 7

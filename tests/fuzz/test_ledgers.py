@@ -226,7 +226,7 @@ def test_a_ledger_with_strange_options_is_resumed_or_refused(
             resumed = resuming.find(given_here)
             assert isinstance(resumed, resuming.Resumption)
             under = resumed.under(given_here)
-            resolved = resolve(under, headless=True, rng=random.Random(1), planned=resumed.found)
+            resolved = resolve(under, headless=True, rng=random.Random(1), planned=resumed.planned)
             resumed.options(resolved, given_here, None)
 
 
