@@ -9,7 +9,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import locust
+
+from kiosk_locust import locust_patches
 from tests.servers import free_port
 
 BEGINNING = """
@@ -358,3 +362,40 @@ def dies():
 gevent.spawn(dies).join()
 """
     assert "\x1b]red" in output_of(tmp_path, program)[1]
+
+
+# -- between init and the page
+
+
+class Listening:
+    """A web UI that notes when it listens."""
+
+    greenlet: object = None
+
+    def __init__(self, happened: list[str]) -> None:
+        self._happened = happened
+
+    def start(self) -> None:
+        self._happened.append("listens")
+
+
+def test_a_check_comes_before_the_page_listens() -> None:
+    happened: list[str] = []
+    web_ui: Any = Listening(happened)
+    locust_patches.before_page_starts(web_ui, lambda: happened.append("checked"))
+    web_ui.start()
+    assert happened == ["checked", "listens"]
+
+
+def test_a_page_that_listens_already_is_left_alone() -> None:
+    web_ui: Any = Listening([])
+    web_ui.greenlet = object()
+    locust_patches.before_page_starts(web_ui, lambda: None)
+    assert "start" not in vars(web_ui)
+
+
+def test_locust_has_nothing_of_its_own_between_init_and_the_page() -> None:
+    source = Path(locust.__file__).with_name("main.py").read_text("utf-8")
+    between = source.partition("events.init.fire(")[2].partition("web_ui.start()")
+    assert between[1]
+    assert ".fire(" not in between[0]

@@ -56,6 +56,8 @@ NOT_RUN = {
     "kubectl apply": "it needs a cluster",
     "kubectl delete": "it needs a cluster",
     "kubectl logs": "it needs a cluster",
+    "kubectl port-forward": "it needs a cluster",
+    "locust -f locustfiles/kiosk.py --web-login": "tests/web/test_login.py does, with a browser",
     "gcloud": "it needs an account of Google's",
     f"{KIOSK} -u 100 --cost-tail until-idle": "a minute; the rehearsal waits for the same",
     f"{KIOSK} --count 1 ": "another number than one that is run",
