@@ -44,7 +44,7 @@ class Optional:
 OPTIONAL = {
     "chromium": Optional(
         "apt-get install chromium",
-        ("tests/web/test_in_browser.py",),
+        ("tests/web/test_in_browser.py", "tests/web/test_failed_images_in_browser.py"),
         any_of=("chromium", "chromium-browser"),
         in_ci=True,
     ),
