@@ -210,7 +210,6 @@ class Journal:
             if error is None:
                 self._durable += len(group)
                 self._alive_at = now
-                self._look_at_room(now)
                 if self._account:
                     self._account.ledger_is_alive(now)
             else:
@@ -220,6 +219,8 @@ class Journal:
                 )
                 gevent.spawn(self._on_failure, self.failure)
             self._wake()
+            if error is None:
+                self._look_at_room(now)
 
     def _look_at_room(self, now: float) -> None:
         """Have the run ended while there is room for the rest of it."""

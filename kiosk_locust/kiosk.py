@@ -202,7 +202,7 @@ class Kiosk:
 
         A frontend whose MODEL_PREFIX ends without a slash, as by default, lists empty names.
         """
-        exchange, answer = self._get("/api/models")
+        exchange, answer = self._get("/api/models", None)
         models = answer.get("models")
         if not isinstance(models, dict) or not all(
             isinstance(versions, list) and _all_are(versions, str, int)
@@ -243,8 +243,10 @@ class Kiosk:
         what = f"no list of {len(FIELDS)} strings or nulls"
         return bad_answer(exchange, self._where(exchange), what)
 
-    def _get(self, path: str) -> tuple[Exchange, dict[str, Any]]:
-        exchange = self.transport.request("GET", path)
+    def _get(
+        self, path: str, most_bytes: int | None = MOST_ANSWER_BYTES
+    ) -> tuple[Exchange, dict[str, Any]]:
+        exchange = self.transport.request("GET", path, most_bytes=most_bytes)
         return exchange, json_object(exchange, self._where(exchange))
 
     def _post(

@@ -70,10 +70,11 @@ class Wire:
         path: str,
         body: bytes | Body | None = None,
         *,
-        wanted: Callable[[], bool] = lambda: True,
+        wanted: Callable[[], bool] | None = None,
+        most_bytes: int | None = None,
     ) -> Exchange:
         """As `Transport.request`."""
-        if not wanted():
+        if wanted is not None and not wanted():
             raise Withdrawn("not wanted")
         sent_at = self.clock.now()
         fault = self._fault if self.strikes(path) else None
