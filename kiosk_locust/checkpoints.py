@@ -19,8 +19,10 @@ from pathlib import Path
 import gevent
 from gevent.event import Event
 
-from kiosk_locust import units
+from kiosk_locust import headway, units
 from kiosk_locust.bucket import Bucket
+from kiosk_locust.calls.failures import CallFailures
+from kiosk_locust.calls.trouble import Kind
 from kiosk_locust.clock import Clock
 from kiosk_locust.copying import pack, unpack
 from kiosk_locust.doubt import Mark, mark_of
@@ -51,6 +53,7 @@ class Checkpoints:
     ``generation`` is that of the checkpoint which the run goes on from, 0 where there is none.
     ``users`` is given for a closed workload, whose tickets it holds back (`kiosk_locust.doubt`).
     ``on_overtaken`` is called with a LedgerError where somebody else writes checkpoints of the run.
+    ``calls`` hears of each try to send one.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Checkpoints:
         generation: int = 0,
         users: int | None = None,
         on_overtaken: Callable[[Exception], None],
+        calls: CallFailures | None = None,
     ) -> None:
         self._bucket = bucket
         self._name = name
@@ -76,6 +80,7 @@ class Checkpoints:
         self._generation = generation
         self._users = users
         self._on_overtaken = on_overtaken
+        self._calls = calls or CallFailures(clock)
         self._process = uuid.uuid4().hex
         self._kept: Mark | None = None  # the newest that is in the bucket
         self._pace_per_s = 0.0  # the fastest at which tickets were handed out
@@ -168,12 +173,15 @@ class Checkpoints:
     def _has_another(self) -> bool:
         """Whether the checkpoint in the bucket is not the last one that this process wrote.
 
-        Taking the next one tells whose it is. Where nobody can be asked there is none to see.
+        Taking the next one tells whose it is. Where nobody can be asked there is none to see, and
+        a bucket that does not answer does not keep the next one waiting.
         """
         try:
-            return self._bucket.generation(self._name) != self._generation
+            with gevent.Timeout(LOOK_S, exception=False):
+                return self._bucket.generation(self._name) != self._generation
         except (BucketError, OSError):
             return False
+        return False
 
     def _try(self) -> None:
         try:
@@ -190,10 +198,14 @@ class Checkpoints:
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        known = isinstance(error, (KioskLocustError, OSError, sqlite3.Error))
+        known, before = isinstance(error, (KioskLocustError, OSError, sqlite3.Error)), self._failed
         self._failed = str(error) if known else f"a fault of kiosk_locust: {error!r}"
         if self._ending.is_set():
             return  # whoever waits for it tells
+        if self._kept and self._clock.now() > self._kept.held_until:
+            self._let_go(None)
+        if self._failed == before:
+            return  # that it goes on is told with all calls that fail
         last = "there is none yet"
         if self.age_s is not None:
             last = f"the last one is {units.seconds(self.age_s)} old"
@@ -201,8 +213,6 @@ class Checkpoints:
             "no checkpoint was kept, and %s: %s; it is tried again in %s, and the run goes on",
             *(last, self._failed, units.seconds(self._every_s)),
         )
-        if self._kept and self._clock.now() > self._kept.held_until:
-            self._let_go(None)
 
     def _take(self) -> None:
         """Copy, compress and send it; raises what goes wrong, NameTaken where it was overtaken."""
@@ -211,7 +221,8 @@ class Checkpoints:
         packed = self._path.with_name(f".{self._path.name}.{os.getpid()}.checkpoint")
         try:
             in_thread(lambda: pack(self._path, mark, packed))
-            self._send(packed)
+            with self._calls.trying(Kind.CHECKPOINT) as pending, headway.watched(pending):
+                self._send(packed)
         finally:
             packed.unlink(missing_ok=True)
         if self._failed:

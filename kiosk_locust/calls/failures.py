@@ -18,7 +18,14 @@ from typing import Protocol
 from kiosk_locust.calls.advice import cause_of, cause_of_silence, in_short
 from kiosk_locust.calls.trouble import Kind, State, Trouble
 from kiosk_locust.clock import Clock
-from kiosk_locust.errors import InputError, KioskLocustError, LedgerError, Refused, Withdrawn
+from kiosk_locust.errors import (
+    InputError,
+    KioskLocustError,
+    LedgerError,
+    NameTaken,
+    Refused,
+    Withdrawn,
+)
 
 #: So long nothing may have succeeded: one failure may be an ingress that is reloaded.
 PATIENCE_S = 10.0
@@ -39,9 +46,11 @@ LEAST_FAILED = 10
 BEGINS, CEASES = 0.5, 0.25
 
 #: What is no fault of what was called.
-_OWN = (Withdrawn, InputError, LedgerError)
+_OWN = (Withdrawn, InputError, LedgerError, NameTaken)
 #: Calls that close their job where they are refused (4xx).
 _ENDS_JOB = frozenset({Kind.SUBMISSION, Kind.UPLOAD})
+#: Calls that are made again for as long as a run lasts, however seldom.
+_ALWAYS_AGAIN = frozenset({Kind.CHECKPOINT})
 
 
 class OpenCall(Protocol):
@@ -206,7 +215,8 @@ class CallFailures:
         self, kind: Kind, calls: _Calls, still: list[float], now: float
     ) -> Trouble | None:
         """The trouble of a kind of which nothing succeeds."""
-        if calls.since is not None and not still and now - calls.tried_at > STALE_S:
+        is_stale = kind not in _ALWAYS_AGAIN and now - calls.tried_at > STALE_S
+        if calls.since is not None and not still and is_stale:
             calls.since, calls.failed = None, 0
             calls.shown = None  # it has not got over it: nobody tries any more
         patience_s = max(PATIENCE_S, SLOWER * calls.slow_s)
