@@ -15,6 +15,7 @@ import sqlite3
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 import gevent
 from gevent.event import Event
@@ -130,18 +131,41 @@ class Checkpoints:
         self._tickets.on_horizon = self._alarm.set
         self._loop = gevent.spawn(self._run)
 
-    def last(self, within_s: float, given_up: Event) -> None:
-        """Take one more, and wait for it so long at most; a warning tells if it was not kept."""
+    def last(self, within_s: float, given_up: Event, mute_s: float) -> bool:
+        """Take one more, and wait for it so long at most; a warning tells if it was not kept.
+
+        For a bucket that gives no sign of life it is waited ``mute_s`` at most. Returns False where
+        it was waited for in vain.
+        """
         if self._loop is None or self._is_overtaken:
-            return
+            return True
         self._ending.set()
         self._alarm.set()
         if self._loop.dead:  # an earlier call had it end
             self._loop = gevent.spawn(self._run)
-        gevent.wait([self._loop, given_up], timeout=within_s, count=1)
-        if self._failed or not self._loop.dead:
+        mute_for_s = self._await(self._loop, within_s, given_up, mute_s)
+        if mute_for_s:
+            why = f"{self._bucket.url} has not answered for {units.seconds(mute_for_s)}"
+            logger.warning("the last checkpoint was not kept: %s", why)
+        elif self._failed or not self._loop.dead:
             why = self._failed or f"it was waited for {units.seconds(within_s)} at most"
             logger.warning("the last checkpoint was not kept: %s", why)
+        return bool(self._loop.dead or given_up.is_set())
+
+    def _await(
+        self, loop: gevent.Greenlet, within_s: float, given_up: Event, mute_s: float
+    ) -> float:
+        """Wait as `last` says; returns for how many seconds a bucket given up was mute, else 0."""
+        began = monotonic()
+        while not loop.dead and not given_up.is_set():
+            waited_s = monotonic() - began
+            mute_for_s = self._calls.unheard_s(Kind.CHECKPOINT)
+            if waited_s >= mute_s and mute_for_s >= mute_s:
+                return mute_for_s
+            if waited_s >= within_s:
+                break
+            gevent.wait([loop, given_up], timeout=min(1.0, within_s - waited_s), count=1)
+        return 0.0
 
     def stop(self) -> None:
         """Take none any more."""

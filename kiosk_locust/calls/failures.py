@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol
 
+import requests
+
 from kiosk_locust.calls.advice import cause_of, cause_of_silence, in_short
 from kiosk_locust.calls.trouble import Kind, State, Trouble
 from kiosk_locust.clock import Clock
@@ -64,23 +66,29 @@ class OpenCall(Protocol):
 
 
 class Pending:
-    """A call that is under way; a `headway.Watcher` of what it moves."""
+    """A call that is under way; a `headway.Watcher` of what it moves.
 
-    __slots__ = ("_failures", "began_at", "kind", "still_since")
+    ``heard_at`` is the last sign of life: bytes that moved, or a try that was refused; a try that
+    was not answered in time is none.
+    """
+
+    __slots__ = ("_failures", "began_at", "heard_at", "kind", "still_since")
 
     def __init__(self, kind: Kind, failures: CallFailures, now: float) -> None:
         self.kind = kind
-        self.began_at = self.still_since = now
+        self.began_at = self.still_since = self.heard_at = now
         self._failures = failures
 
     def moved(self) -> None:
         """Bytes have moved."""
-        self.still_since = self._failures.clock.now()
+        self.still_since = self.heard_at = self._failures.clock.now()
 
     def tried(self, error: BaseException) -> None:
         """A try that it makes by itself has failed."""
         self._failures.failed(self.kind, error, self.still_since)
-        self.moved()
+        self.still_since = self._failures.clock.now()
+        if not isinstance(error, requests.Timeout):
+            self.heard_at = self.still_since
 
 
 class _Calls:
@@ -175,6 +183,12 @@ class CallFailures:
             self.succeeded(kind, self.clock.now() - pending.still_since)
         finally:
             self._pending.discard(pending)
+
+    def unheard_s(self, kind: Kind) -> float:
+        """For how many seconds a call in `trying` has had no sign of life; 0.0: none is on."""
+        now = self.clock.now()
+        waits = (now - pending.heard_at for pending in self._pending if pending.kind is kind)
+        return max(waits, default=0.0)
 
     # -- what is to be said
 

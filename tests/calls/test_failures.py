@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+import requests
 
 from kiosk_locust.calls.failures import STALE_S, TOLD_S, CallFailures
 from kiosk_locust.calls.trouble import Kind, State, Trouble
@@ -211,6 +212,22 @@ def test_checkpoints_are_sent_again_however_seldom_and_told_until_one_succeeds()
     assert process.states(101.0 + STALE_S)
     process.succeeds(3700.0, Kind.CHECKPOINT)
     assert not process.states(3701.0)
+
+
+def test_a_try_that_was_refused_is_a_sign_of_life_and_one_without_an_answer_is_none() -> None:
+    process = Process()
+    with process.failures.trying(Kind.BUCKET) as pending:
+        process.clock.time = 5.0
+        pending.moved()
+        process.clock.time = 10.0
+        assert process.failures.unheard_s(Kind.BUCKET) == 5.0
+        assert process.failures.unheard_s(Kind.CHECKPOINT) == 0.0
+        pending.tried(requests.ConnectTimeout("no answer in time"))
+        assert process.failures.unheard_s(Kind.BUCKET) == 5.0
+        pending.tried(requests.ConnectionError("refused"))
+        assert process.failures.unheard_s(Kind.BUCKET) == 0.0
+        process.clock.time = 20.0
+    assert process.failures.unheard_s(Kind.BUCKET) == 0.0
 
 
 def test_a_silence_that_nobody_waits_out_is_not_called_mended() -> None:
