@@ -186,6 +186,7 @@ class ActiveRun:
         environ = {} if self._contact.is_simulated_elsewhere else os.environ
         if not self.simulated:
             self._looker = Looker(self.options, self._secrets, self._clock, environ)
+            self._closers.append(self._looker.close)
             self._looker.insist(resumes=self._resumed is not None, is_ended=self._is_ended)
         url = host if self.simulated else ""
         self._costing = Costing(self.options, self._secrets, self._clock, environ, url)

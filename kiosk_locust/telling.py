@@ -16,13 +16,14 @@ TELL_S = 10.0
 
 
 @contextlib.contextmanager
-def telling(what: str) -> Iterator[None]:
+def telling(what: str, every_s: float | None = None) -> Iterator[None]:
     """Log each TELL_S seconds, while the block lasts, what is waited for and for how long."""
+    step_s = every_s or TELL_S
 
     def tell() -> None:
         for number in itertools.count(1):
-            gevent.sleep(TELL_S)
-            logger.warning("%s: %.0f s so far", what, number * TELL_S)
+            gevent.sleep(step_s)
+            logger.warning("%s: %.0f s so far", what, number * step_s)
 
     greenlet = gevent.spawn(tell)
     try:
