@@ -9,25 +9,28 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from kiosk_locust.calls.failures import CallFailures
 from kiosk_locust.calls.trouble import PATHS, Kind
-from kiosk_locust.errors import BadAnswer, KioskError
+from kiosk_locust.errors import BadAnswer, KioskError, TooLarge
 from kiosk_locust.http.answers import bad_answer, json_object
 from kiosk_locust.http.body import FileForm
 from kiosk_locust.http.exchange import Exchange
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.record import JobRequest
-from kiosk_locust.snapshot import FIELDS, Snapshot
+from kiosk_locust.snapshot import FIELDS, UNREAD, Snapshot
 
 T = TypeVar("T")
 
 # The end of every poll's body; made once, since polls are most of what is sent.
 _READ_TAIL = b', "key": ' + json.dumps(FIELDS).encode() + b"}"
+# The same of a hash that is too large: the tracebacks of a ZIP's images can weigh anything.
+_LIGHT_FIELDS = tuple(name for name in FIELDS if name != "failures")
+_LIGHT_TAIL = b', "key": ' + json.dumps(_LIGHT_FIELDS).encode() + b"}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +101,32 @@ class Kiosk:
         return name, exchange
 
     def read(self, job_id: str) -> Reading:
-        """Read all of a job's fields that are of interest; an unknown job has none."""
+        """Read all of a job's fields that are of interest; an unknown job has none.
+
+        Without ``failures``, and with UNREAD in its place, where that is too large for an answer.
+        """
         snapshot, exchange = self._noted(Kind.POLL, lambda: self._read(job_id))
         return Reading(snapshot, exchange)
 
     def _read(self, job_id: str) -> tuple[Snapshot, Exchange]:
-        body = b'{"hash": ' + _encode(job_id) + _READ_TAIL
+        hash_of_it = b'{"hash": ' + _encode(job_id)
+        try:
+            return self._fields(hash_of_it + _READ_TAIL, FIELDS)
+        except TooLarge:
+            snapshot, exchange = self._fields(hash_of_it + _LIGHT_TAIL, _LIGHT_FIELDS)
+        return Snapshot({**snapshot.fields, UNREAD: "true"}), exchange
+
+    def _fields(self, body: bytes, names: Sequence[str]) -> tuple[Snapshot, Exchange]:
         exchange, answer = self._post(PATHS[Kind.POLL], body)
         values = answer.get("value")
-        if not isinstance(values, list) or len(values) != len(FIELDS):
-            raise self._no_values(exchange)
+        if not isinstance(values, list) or len(values) != len(names):
+            raise self._no_values(exchange, len(names))
         fields = {}
-        for name, value in zip(FIELDS, values, strict=True):
+        for name, value in zip(names, values, strict=True):
             if value is None:
                 continue
             if not isinstance(value, str):
-                raise self._no_values(exchange)
+                raise self._no_values(exchange, len(names))
             fields[name] = value if value.isascii() else _storable(value)
         return Snapshot(fields), exchange
 
@@ -188,8 +201,8 @@ class Kiosk:
             self._calls.succeeded(kind, exchange.answered_in_s)
         return answer, exchange
 
-    def _no_values(self, exchange: Exchange) -> BadAnswer:
-        what = f"no list of {len(FIELDS)} strings or nulls"
+    def _no_values(self, exchange: Exchange, number: int) -> BadAnswer:
+        what = f"no list of {number} strings or nulls"
         return bad_answer(exchange, self._where(exchange), what)
 
     def _get(self, path: str) -> tuple[Exchange, dict[str, Any]]:

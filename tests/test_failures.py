@@ -158,3 +158,8 @@ def test_every_failed_image_of_a_run_is_in_a_group(tmp_path: Path) -> None:
         "ValueError: 50% of a,b & c=d are bad": (100, ("0.png",)),
         failures.NOT_KEPT: (50, ()),
     }
+    assert [group.text for group in found if "50%" in group.reason] == [
+        "at least 100 images failed: ValueError: 50% of a,b & c=d are bad"
+        " (0.png, 1.png, 2.png, 3.png, 4.png, ...)"
+    ]
+    assert {group.reason for group in found if not group.at_least} == {failures.NOT_KEPT}
