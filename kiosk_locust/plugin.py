@@ -59,6 +59,7 @@ from kiosk_locust.errors import (
     OptionsError,
     PreflightError,
 )
+from kiosk_locust.inputs.looks import Looks
 from kiosk_locust.inputs.remarks import Tally, reasons, tell_doubts, tell_skipped
 from kiosk_locust.inputs.scanning import Scans
 from kiosk_locust.locust_patches import SafeLocalRunner, SafeWorkerRunner
@@ -233,7 +234,7 @@ class Plugin:
         self._refusal = ""  # why the last run did not start
         self._site: Site | None = None
         self._scraped = Scraped()
-        self._scans = Scans()
+        self._scans = Scans(None if self._headless else Looks())
         self._tally = Tally()
         self._ending: gevent.Greenlet | None = None
         self._earlier: list[tuple[ActiveRun, gevent.Greenlet]] = []  # runs that still end
