@@ -16,7 +16,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 from kiosk_locust import units
 from kiosk_locust.children import children_of
-from kiosk_locust.excerpt import excerpt
+from kiosk_locust.excerpt import excerpt, gist
 from kiosk_locust.snapshot import LEFT_OUT, UNREAD, Snapshot
 
 #: So many failed images of one ZIP are kept with their names; the others are counted.
@@ -38,8 +38,6 @@ NOT_KEPT = f"reasons not kept, beyond the first {MOST_KEPT} images of a ZIP"
 _HEAVY = 64 * 1024
 
 _ID = re.compile(r":[0-9a-fA-F-]{32,36}\Z")
-#: What a gRPC error says of itself on a line of its own; its last line is a bracket.
-_DETAILS = re.compile(r'^\s*details = "(.+)"\s*$', re.MULTILINE)
 
 
 class FailedImage(NamedTuple):
@@ -72,13 +70,8 @@ class Group:
 
 
 def last_line(reason: str) -> str:
-    """What a reason comes to: of a traceback the exception, on one line of bounded length."""
-    lines = [line for line in reason.splitlines() if any(map(str.isalnum, line))]
-    said = next((line for line in reversed(lines) if not line[0].isspace()), "")
-    said = said or (lines[-1] if lines else "")
-    if details := _DETAILS.search(reason):
-        said = f"{said} {details[1]}"
-    return excerpt(said) or NO_REASON
+    """What a reason comes to, on one line of bounded length; see `excerpt.gist`."""
+    return excerpt(gist(reason)) or NO_REASON
 
 
 def failed_images(text: str) -> Iterator[FailedImage]:
