@@ -15,7 +15,7 @@ from locust.env import Environment
 from rich.console import Console
 
 from kiosk_locust import earlier, events, otel, quoting, send_account
-from kiosk_locust.calls.alerts import Alerts
+from kiosk_locust.calls.alerts import HERE, Alerts
 from kiosk_locust.calls.trouble import Trouble
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.console import say
@@ -113,7 +113,9 @@ class ActiveRun:
         )
         self._contact = Contact(options, self._clock, self._on_request)
         self._alerts = Alerts(self._troubles, self._clock)
-        self._keeping = Keeping(self._clock, resumed, insist=may_be_resumed)
+        self._keeping = Keeping(
+            self._clock, resumed, insist=may_be_resumed, calls=self._contact.calls
+        )
         self._closers: list[Callable[[], None]] = [self._contact.close]
         self._detachers: list[Callable[[], None]] = []
         self._tallies = Tallies(environment.stats)
@@ -185,6 +187,7 @@ class ActiveRun:
         environ = {} if self._contact.is_simulated_elsewhere else os.environ
         if not self.simulated:
             self._looker = Looker(self.options, self._secrets, self._clock, environ)
+            self._closers.append(self._looker.close)
             self._looker.insist(resumes=self._resumed is not None, is_ended=self._is_ended)
         url = host if self.simulated else ""
         self._costing = Costing(self.options, self._secrets, self._clock, environ, url)
@@ -340,10 +343,9 @@ class ActiveRun:
         self._keeping.start()
 
     def _troubles(self) -> Mapping[str, Sequence[Trouble]]:
-        """The calls that fail, by process; with workers, all their calls are theirs."""
-        if isinstance(self.run, MasterRun):
-            return self.run.troubles
-        return {"run": self._contact.calls.look()}
+        """The calls that fail, by process; a master makes none but for checkpoints."""
+        own = {HERE: self._contact.calls.look()}
+        return {**self.run.troubles, **own} if isinstance(self.run, MasterRun) else own
 
     def _start_watching(self, zero_at: float) -> None:
         run, embedded = self.run, self._contact.embedded

@@ -13,9 +13,18 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from kiosk_locust import guarded, names
+from kiosk_locust import guarded, headway, names
 from kiosk_locust.bucket import Address, Bucket
-from kiosk_locust.errors import BucketError, KioskLocustError, NameTaken, NotPermitted
+from kiosk_locust.calls.failures import CallFailures
+from kiosk_locust.calls.trouble import Kind
+from kiosk_locust.clock import SystemClock
+from kiosk_locust.errors import (
+    BucketError,
+    BucketUnreachable,
+    KioskLocustError,
+    NameTaken,
+    NotPermitted,
+)
 from kiosk_locust.locking import Lock
 from kiosk_locust.realthread import in_thread
 
@@ -43,13 +52,32 @@ class Archived:
 class Archive:
     """Keeps files in ``bucket``; ``address`` says below which prefix.
 
-    ``public`` lets everybody read them, where the bucket allows that.
+    ``public`` lets everybody read them, where the bucket allows that. ``calls`` hears of what the
+    bucket is asked.
     """
 
-    def __init__(self, bucket: Bucket, address: Address, *, public: bool = False) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        address: Address,
+        *,
+        public: bool = False,
+        calls: CallFailures | None = None,
+    ) -> None:
         self._bucket = bucket
         self._address = address
         self._public = public
+        self._calls = calls or CallFailures(SystemClock())
+
+    @property
+    def url(self) -> str:
+        """The bucket's address."""
+        return self._bucket.url
+
+    @property
+    def unheard_s(self) -> float:
+        """For how many seconds the bucket has given no sign of life; 0.0: it is not asked."""
+        return self._calls.unheard_s(Kind.BUCKET)
 
     def keep(self, files: Iterable[Path]) -> Archived:
         """Upload each file unless it is there already; what fails keeps none of the others away.
@@ -88,7 +116,8 @@ class Archive:
                 f"{stem}{suffix}" if number == 1 else f"{stem}_{number}{suffix}"
             )
             try:
-                return self._bucket.put(path, name, public=self._public)
+                with self._asking():
+                    return self._bucket.put(path, name, public=self._public)
             except NameTaken:
                 if self._is_replaced(path, name):
                     return self._bucket.url_of(name)
@@ -102,8 +131,9 @@ class Archive:
         if not found or not names.is_result_of(path.name, found[1]):
             return False
         try:
-            generation = self._bucket.generation(name)
-            self._bucket.replace(path, name, generation, public=self._public)
+            with self._asking():
+                generation = self._bucket.generation(name)
+                self._bucket.replace(path, name, generation, public=self._public)
         except (NotPermitted, NameTaken) as error:
             logger.warning("%s stays beside the new one: %s", self._bucket.url_of(name), error)
             return False
@@ -111,18 +141,34 @@ class Archive:
 
     def drop(self, file_names: Iterable[str]) -> None:
         """Delete results that the run had before it was resumed; what cannot be is a warning."""
+        lost: BucketUnreachable | None = None
         for file_name in file_names:
             name = self._address.results(file_name)
             try:
-                if generation := self._bucket.generation(name):
-                    self._bucket.remove(name, generation)
+                if lost:
+                    raise lost
+                if self._remove(name):
                     logger.info("%s is gone: its run was resumed", self._bucket.url_of(name))
             except BucketError as error:
+                lost = error if isinstance(error, BucketUnreachable) else None
                 logger.warning(
                     "%s holds results from before the run was resumed, and cannot be deleted: %s;"
                     " delete it, or it is read as a second run",
                     *(self._bucket.url_of(name), error),
                 )
+
+    def _remove(self, name: str) -> bool:
+        """Delete an object; False where there is none."""
+        with self._asking():
+            generation = self._bucket.generation(name)
+            if generation:
+                self._bucket.remove(name, generation)
+        return generation != 0
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        with self._calls.trying(Kind.BUCKET) as pending, headway.watched(pending):
+            yield
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from kiosk_locust.formcheck import tell_unseen
 from kiosk_locust.inputs.kinds import array_in_zip, images_in_zip
 from kiosk_locust.options import Options
 from kiosk_locust.record import JobRequest
+from kiosk_locust.telling import telling
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +35,14 @@ def open_for(options: Options, requests: Iterable[JobRequest]) -> Bucket | None:
     if not writes and not wanted:
         return None
     address = Address.parse(files.storage_bucket)
-    bucket = None
+    bucket, results = None, address.results("")
     try:
-        bucket = open_bucket(address)
-        bucket.check(reading=min(wanted, default=""), writing=address.results("") if writes else "")
-        if files.checkpoint_s > 0:
-            _may_replace(bucket, address.results(""))
-        _look_for(bucket, options, wanted)
+        with telling(f"asking whether {files.storage_bucket} can be used"):
+            bucket = open_bucket(address)
+            bucket.check(reading=min(wanted, default=""), writing=results if writes else "")
+            if files.checkpoint_s > 0:
+                _may_replace(bucket, results)
+            _look_for(bucket, options, wanted)
     except BaseException as error:
         if bucket is not None:
             bucket.close()

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import gevent
 import locust
 from locust.argument_parser import LocustArgumentParser
 from rich.console import Console
@@ -20,7 +21,8 @@ from kiosk_locust.clock import SystemClock
 from kiosk_locust.console import plain_console, say
 from kiosk_locust.cost.credentials import Secrets, secrets
 from kiosk_locust.cost.source import Asked, Source, default_source
-from kiosk_locust.errors import KioskLocustError, OptionsError, PreflightError
+from kiosk_locust.costing import FIRST_ANSWER_S, unanswered
+from kiosk_locust.errors import CostError, KioskLocustError, OptionsError, PreflightError
 from kiosk_locust.formcheck import form_troubles
 from kiosk_locust.idle import Looker
 from kiosk_locust.inputs.remarks import Remark, in_words, reasons
@@ -31,6 +33,7 @@ from kiosk_locust.record import Ticket
 from kiosk_locust.settings.env_file import DOTENV, lookalikes, parse_dotenv
 from kiosk_locust.settings.secret_files import read_secrets
 from kiosk_locust.settings.sources import locusts_own
+from kiosk_locust.telling import telling
 from kiosk_locust.user import request_from
 
 USAGE = "usage: python -m kiosk_locust check [SETTINGS, as locust takes them]\n"
@@ -143,8 +146,23 @@ def _cost(options: Options, known: Secrets) -> Answer:
     if options.host is None or not source:
         return "nobody is asked for it (GRAFANA_HOST and PROMETHEUS_URL are not set)"
     asked = Asked(source, known, SystemClock())
+    asking = gevent.spawn(_found, asked)
     try:
-        asked.prometheus()
+        with telling(f"asking {asked}, for {FIRST_ANSWER_S:g} s at most"):
+            asking.join(FIRST_ANSWER_S)
+        if not asking.dead:
+            raise PreflightError(unanswered(asked, FIRST_ANSWER_S))
+        if error := asking.value:
+            raise error
         return f"{asked} answers"
     finally:
+        asking.kill(block=False)
         asked.close()
+
+
+def _found(asked: Asked) -> CostError | None:
+    try:
+        asked.prometheus()
+    except CostError as error:
+        return error
+    return None

@@ -15,12 +15,15 @@ import sqlite3
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 import gevent
 from gevent.event import Event
 
-from kiosk_locust import diskroom, units
+from kiosk_locust import diskroom, headway, units
 from kiosk_locust.bucket import Bucket
+from kiosk_locust.calls.failures import CallFailures
+from kiosk_locust.calls.trouble import Kind
 from kiosk_locust.clock import Clock
 from kiosk_locust.copying import check_room, pack, unpack
 from kiosk_locust.doubt import Mark, mark_of
@@ -51,6 +54,7 @@ class Checkpoints:
     ``generation`` is that of the checkpoint which the run goes on from, 0 where there is none.
     ``users`` is given for a closed workload, whose tickets it holds back (`kiosk_locust.doubt`).
     ``on_overtaken`` is called with a LedgerError where somebody else writes checkpoints of the run.
+    ``calls`` hears of each try to send one.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Checkpoints:
         generation: int = 0,
         users: int | None = None,
         on_overtaken: Callable[[Exception], None],
+        calls: CallFailures | None = None,
     ) -> None:
         self._bucket = bucket
         self._name = name
@@ -76,6 +81,7 @@ class Checkpoints:
         self._generation = generation
         self._users = users
         self._on_overtaken = on_overtaken
+        self._calls = calls or CallFailures(clock)
         self._process = uuid.uuid4().hex
         self._kept: Mark | None = None  # the newest that is in the bucket
         self._pace_per_s = 0.0  # the fastest at which tickets were handed out
@@ -125,18 +131,41 @@ class Checkpoints:
         self._tickets.on_horizon = self._alarm.set
         self._loop = gevent.spawn(self._run)
 
-    def last(self, within_s: float, given_up: Event) -> None:
-        """Take one more, and wait for it so long at most; a warning tells if it was not kept."""
+    def last(self, within_s: float, given_up: Event, mute_s: float) -> bool:
+        """Take one more, and wait for it so long at most; a warning tells if it was not kept.
+
+        For a bucket that gives no sign of life it is waited ``mute_s`` at most. Returns False where
+        it was waited for in vain.
+        """
         if self._loop is None or self._is_overtaken:
-            return
+            return True
         self._ending.set()
         self._alarm.set()
         if self._loop.dead:  # an earlier call had it end
             self._loop = gevent.spawn(self._run)
-        gevent.wait([self._loop, given_up], timeout=within_s, count=1)
-        if self._failed or not self._loop.dead:
+        mute_for_s = self._await(self._loop, within_s, given_up, mute_s)
+        if mute_for_s:
+            why = f"{self._bucket.url} has not answered for {units.seconds(mute_for_s)}"
+            logger.warning("the last checkpoint was not kept: %s", why)
+        elif self._failed or not self._loop.dead:
             why = self._failed or f"it was waited for {units.seconds(within_s)} at most"
             logger.warning("the last checkpoint was not kept: %s", why)
+        return bool(self._loop.dead or given_up.is_set())
+
+    def _await(
+        self, loop: gevent.Greenlet, within_s: float, given_up: Event, mute_s: float
+    ) -> float:
+        """Wait as `last` says; returns for how many seconds a bucket given up was mute, else 0."""
+        began = monotonic()
+        while not loop.dead and not given_up.is_set():
+            waited_s = monotonic() - began
+            mute_for_s = self._calls.unheard_s(Kind.CHECKPOINT)
+            if waited_s >= mute_s and mute_for_s >= mute_s:
+                return mute_for_s
+            if waited_s >= within_s:
+                break
+            gevent.wait([loop, given_up], timeout=min(1.0, within_s - waited_s), count=1)
+        return 0.0
 
     def stop(self) -> None:
         """Take none any more."""
@@ -168,12 +197,15 @@ class Checkpoints:
     def _has_another(self) -> bool:
         """Whether the checkpoint in the bucket is not the last one that this process wrote.
 
-        Taking the next one tells whose it is. Where nobody can be asked there is none to see.
+        Taking the next one tells whose it is. Where nobody can be asked there is none to see, and
+        a bucket that does not answer does not keep the next one waiting.
         """
         try:
-            return self._bucket.generation(self._name) != self._generation
+            with gevent.Timeout(LOOK_S, exception=False):
+                return self._bucket.generation(self._name) != self._generation
         except (BucketError, OSError):
             return False
+        return False
 
     def _try(self) -> None:
         try:
@@ -190,10 +222,14 @@ class Checkpoints:
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        known = isinstance(error, (KioskLocustError, OSError, sqlite3.Error))
+        known, before = isinstance(error, (KioskLocustError, OSError, sqlite3.Error)), self._failed
         self._failed = str(error) if known else f"a fault of kiosk_locust: {error!r}"
         if self._ending.is_set():
             return  # whoever waits for it tells
+        if self._kept and self._clock.now() > self._kept.held_until:
+            self._let_go(None)
+        if self._failed == before:
+            return  # that it goes on is told with all calls that fail
         last = "there is none yet"
         if self.age_s is not None:
             last = f"the last one is {units.seconds(self.age_s)} old"
@@ -201,8 +237,6 @@ class Checkpoints:
             "no checkpoint was kept, and %s: %s; it is tried again in %s, and the run goes on",
             *(last, self._failed, units.seconds(self._every_s)),
         )
-        if self._kept and self._clock.now() > self._kept.held_until:
-            self._let_go(None)
 
     def _take(self) -> None:
         """Copy, compress and send it; raises what goes wrong, NameTaken where it was overtaken."""
@@ -212,7 +246,8 @@ class Checkpoints:
         try:
             diskroom.require(self._path.parent, diskroom.CHECKPOINTS, _bytes_of(self._path))
             in_thread(lambda: pack(self._path, mark, packed))
-            self._send(packed)
+            with self._calls.trying(Kind.CHECKPOINT) as pending, headway.watched(pending):
+                self._send(packed)
         finally:
             packed.unlink(missing_ok=True)
         if self._failed:

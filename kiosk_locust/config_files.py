@@ -8,7 +8,6 @@ mistakes at once.
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import StringIO
@@ -20,14 +19,13 @@ from locust.argument_parser import LocustTomlConfigParser
 from kiosk_locust.errors import Mistake, TextFileError
 from kiosk_locust.settings.sources import Given, Layer
 from kiosk_locust.settings.table import SECRETS, SETTINGS
-from kiosk_locust.text_files import read_text
+from kiosk_locust.text_files import nearest, read_text
 
 TOML_TABLE = "tool.locust"
 
 _BOOLEANS = ("true", "yes", "on", "1", "false", "no", "off", "0")
 #: Where Locust's parser does not take an empty value for none.
 _NEVER_EMPTY = ("num_users", "spawn_rate", "run_time", "stop_timeout")
-_LOOKS_ALIKE = 0.8  # of difflib's ratio, from 0 to 1
 _SHOWN = 5  # options that a message names
 
 #: The parser's options by their flags, long and short.
@@ -162,8 +160,8 @@ def _refusal(key: str, options: Options) -> ValueError:
     if near in options:
         return ValueError(f"Locust knows no such key: write {near.removeprefix('--')}")
     names = [option.removeprefix("--") for option in options if option.startswith("--")]
-    close = difflib.get_close_matches(key, names, 1, _LOOKS_ALIKE)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    close = nearest(key, names)
+    hint = f"; did you mean {close}?" if close else ""
     return _Unknown(f"is no setting, so Locust refuses it unless a locustfile adds it{hint}")
 
 

@@ -23,7 +23,6 @@ from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.cost.series import ClusterSeries
 from kiosk_locust.cost.source import Asked, Source, default_source
 from kiosk_locust.cost.stored import Priced, RunCost
-from kiosk_locust.cost.web import Web
 from kiosk_locust.errors import CostError, KioskLocustError
 from kiosk_locust.options import Options
 from kiosk_locust.reading import opened
@@ -135,7 +134,7 @@ class Costing:
             most_s = ANSWER_S if web.has_answered else FIRST_ANSWER_S
             if web.open_s >= most_s and not web.is_given_up:
                 web.is_given_up = True
-                greenlet.kill(_unanswered(web, most_s), block=False)
+                greenlet.kill(CostError(unanswered(web.target, most_s)), block=False)
             elif web.open_s >= told_s + TELL_S:
                 told_s = web.open_s
                 logger.warning(
@@ -229,11 +228,11 @@ class Costing:
             }
 
 
-def _unanswered(web: Web, seconds: float) -> CostError:
-    """What is raised in whoever still waits for an answer."""
-    return CostError(
-        f"{web.target} did not answer within {seconds:g} s; is it overloaded, or is there a"
-        " firewall before it?"
+def unanswered(asked: object, seconds: float) -> str:
+    """What is told of a server that gave no answer in time."""
+    return (
+        f"{asked} did not answer within {seconds:g} s; is it overloaded, or is there a firewall"
+        " before it?"
     )
 
 

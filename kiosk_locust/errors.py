@@ -296,3 +296,7 @@ class Redirected(Answered):
 
 class BadAnswer(Answered):
     """2xx, but not the JSON that the call promises."""
+
+
+class TooLarge(BadAnswer):
+    """2xx, and more of it than is read."""

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import re
+
 EXCERPT_CHARS = 200
 #: What stands for the middle of a text that is too long.
 LEFT_OUT = "[… {:,} characters left out …]"
 _KEPT = frozenset("\n\t\u00a0")  # a space that is not broken is shown as one
 _BREAKS = str.maketrans("", "", "\n\t")
+
+#: What a gRPC error says of itself on a line of its own; its last line is a bracket.
+_DETAILS = re.compile(r'^\s*details = "(.+)"\s*$', re.MULTILINE)
+
+
+def gist(reason: str) -> str:
+    """The line of a reason that says most: of a traceback the exception; empty where none does.
+
+    That is the last one that is not indented and has letters or digits.
+    """
+    lines = [line for line in reason.splitlines() if any(map(str.isalnum, line))]
+    said = next((line for line in reversed(lines) if not line[0].isspace()), "")
+    said = said or (lines[-1] if lines else "")
+    details = _DETAILS.search(reason)
+    return (f"{said} {details[1]}" if details else said).strip()
 
 
 def excerpt(text: str) -> str:

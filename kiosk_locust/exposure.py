@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from kiosk_locust.cost.credentials import Credentials, Secrets
+from kiosk_locust.proxies import is_loopback
 
 #: Passwords that programs come with: Grafana's own, those of its charts, and what people type.
 DEFAULT_PASSWORDS = frozenset(
@@ -15,7 +16,6 @@ DEFAULT_PASSWORDS = frozenset(
 )
 #: Names in .env whose values are nobody else's business.
 _SECRET = re.compile(r"PASSWORD|PASSWD|TOKEN|SECRET|(?:^|_)KEY(?:$|_)|CREDENTIAL|PRIVATE")
-_LOOPBACK = ("localhost", "127.", "::1", "[::1]")
 KEY_FILE = "GOOGLE_APPLICATION_CREDENTIALS"
 
 
@@ -53,7 +53,7 @@ def warnings(
 def open_page(web_host: str | None, web_port: int, *, has_login: bool) -> str:
     """What to say of a web page that others may use; empty where none but this machine does."""
     host = (web_host or "").strip()
-    if has_login or host.startswith(_LOOPBACK):
+    if has_login or is_loopback(host.strip("[]")):
         return ""
     everywhere = ("", "*", "0.0.0.0", "::")  # noqa: S104  to tell of it, not to listen there
     where = "on all interfaces" if host in everywhere else f"at {host}"

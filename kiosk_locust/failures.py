@@ -16,8 +16,8 @@ from urllib.parse import quote_plus, unquote_plus
 
 from kiosk_locust import units
 from kiosk_locust.children import children_of
-from kiosk_locust.excerpt import excerpt
-from kiosk_locust.snapshot import Snapshot
+from kiosk_locust.excerpt import excerpt, gist
+from kiosk_locust.snapshot import LEFT_OUT, UNREAD, Snapshot
 
 #: So many failed images of one ZIP are kept with their names; the others are counted.
 MOST_KEPT = 100
@@ -30,12 +30,14 @@ _MOST_REASONS = 1_000
 
 NO_REASON = "the Kiosk gave no reason"
 NOT_ENDED = "the Kiosk never ended it"
+NOT_READ = "the reasons of this ZIP are too large for an answer of the Kiosk"
 OTHERS = "other reasons"
 NOT_KEPT = f"reasons not kept, beyond the first {MOST_KEPT} images of a ZIP"
 
+#: A ``failures`` of more characters is made lighter before a worker sends it to its master.
+_HEAVY = 64 * 1024
+
 _ID = re.compile(r":[0-9a-fA-F-]{32,36}\Z")
-#: What a gRPC error says of itself on a line of its own; its last line is a bracket.
-_DETAILS = re.compile(r'^\s*details = "(.+)"\s*$', re.MULTILINE)
 
 
 class FailedImage(NamedTuple):
@@ -47,35 +49,56 @@ class FailedImage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Images that failed for one reason, in so many jobs; ``names`` are some of theirs."""
+    """Images that failed for one reason, in so many jobs; ``names`` are some of theirs.
+
+    ``at_least``: there may be more, among those whose reasons were not kept.
+    """
 
     reason: str
     images: int
     jobs: int
     names: tuple[str, ...]
+    at_least: bool = False
 
     @property
     def text(self) -> str:
         """``3 images failed: ValueError: ... (a.png, b.png, ...)``."""
         names = [*self.names, *(["..."] if self.images > len(self.names) else [])]
         named = f" ({', '.join(names)})" if self.names else ""
-        return f"{units.count(self.images, 'image')} failed: {self.reason}{named}"
+        least = "at least " if self.at_least else ""
+        return f"{least}{units.count(self.images, 'image')} failed: {self.reason}{named}"
 
 
 def last_line(reason: str) -> str:
-    """What a reason comes to: of a traceback the exception, on one line of bounded length."""
-    lines = [line for line in reason.splitlines() if any(map(str.isalnum, line))]
-    said = next((line for line in reversed(lines) if not line[0].isspace()), "")
-    said = said or (lines[-1] if lines else "")
-    if details := _DETAILS.search(reason):
-        said = f"{said} {details[1]}"
-    return excerpt(said) or NO_REASON
+    """What a reason comes to, on one line of bounded length; see `excerpt.gist`."""
+    return excerpt(gist(reason)) or NO_REASON
 
 
 def failed_images(text: str) -> Iterator[FailedImage]:
     """The images in the text of a ``failures`` field, in its order."""
     for key, reason in _pairs(text):
         yield FailedImage(_name_of(key), last_line(reason))
+
+
+def count(fields: Mapping[str, str]) -> int:
+    """How many images the ``failures`` of a ZIP's hash names, those left out among them."""
+    left_out = fields.get(LEFT_OUT, "")
+    entries = sum(1 for part in fields.get("failures", "").split("&") if part)
+    return entries + (int(left_out) if left_out.isdecimal() else 0)
+
+
+def lighter(fields: Mapping[str, str]) -> dict[str, str]:
+    """A ZIP's fields with MOST_KEPT last lines in place of a heavy ``failures``.
+
+    The number of those left out stands under LEFT_OUT, so that `count` stays what it was, and
+    `bounded` is the same of both.
+    """
+    light, text = dict(fields), fields.get("failures", "")
+    if len(text) > _HEAVY:
+        pairs = itertools.islice(_pairs(text), MOST_KEPT)
+        light["failures"] = _encoded((key, last_line(reason)) for key, reason in pairs)
+        light[LEFT_OUT] = str(count(fields) - count({"failures": light["failures"]}))
+    return light
 
 
 def bounded(snapshot: Snapshot, job_id: str) -> str:
@@ -89,7 +112,8 @@ def bounded(snapshot: Snapshot, job_id: str) -> str:
         children = children_of(snapshot, job_id)
         listed = sorted(children.failed - pairs.keys())
         lost = sorted(children.keys - children.done - children.failed)
-        pairs |= dict.fromkeys(listed, NO_REASON) | dict.fromkeys(lost, NOT_ENDED)
+        why = NOT_READ if UNREAD in snapshot.fields else NO_REASON
+        pairs |= dict.fromkeys(listed, why) | dict.fromkeys(lost, NOT_ENDED)
     return _encoded(itertools.islice(pairs.items(), MOST_KEPT))
 
 
@@ -101,7 +125,8 @@ def encoded(images: Iterable[FailedImage]) -> str:
 def grouped(jobs: Iterable[tuple[Iterable[FailedImage], int, str]]) -> list[Group]:
     """The images of jobs by their reasons, those of most images first, at most MOST_GROUPS + 1.
 
-    Of each job: the images that are known by name, how many failed, and the reason of the others.
+    Of each job: the images that are known by name, how many failed, and the reason of the others;
+    where that is NOT_KEPT, it may be any of the others' reasons.
     """
     found: dict[str, _Counted] = {}
     for number, (images, failed, reason) in enumerate(jobs):
@@ -112,25 +137,31 @@ def grouped(jobs: Iterable[tuple[Iterable[FailedImage], int, str]]) -> list[Grou
         if failed > count:
             _counted(found, reason).add(number, failed - count, "")
     others = found.pop(OTHERS, None)
+    is_cut = NOT_KEPT in found
     ordered = sorted(found.items(), key=lambda item: (-item[1].images, item[0]))
-    groups = [counted.group(reason) for reason, counted in ordered[:MOST_GROUPS]]
+    groups = [counted.group(reason, is_cut) for reason, counted in ordered[:MOST_GROUPS]]
     rest = [counted for _, counted in ordered[MOST_GROUPS:]] + ([others] if others else [])
     if rest:
-        groups.append(_together(rest).group(OTHERS))
+        groups.append(_together(rest).group(OTHERS, is_cut))
     return groups
 
 
 def main_reason(snapshot: Snapshot, failed: int) -> str:
     """The most frequent reason of a ZIP's failed images; empty: none is told.
 
-    Without their names, since Locust counts failures by their text.
+    Without their names, since Locust counts failures by their text. Of more images than MOST_KEPT
+    the first are looked at, and it says "at least".
     """
-    images = itertools.islice(failed_images(snapshot.fields.get("failures", "")), MOST_KEPT)
-    groups = [group for group in grouped([(images, failed, NO_REASON)]) if group.names]
+    if UNREAD in snapshot.fields:
+        return NOT_READ
+    images = list(itertools.islice(failed_images(snapshot.fields.get("failures", "")), MOST_KEPT))
+    others = NOT_KEPT if len(images) == MOST_KEPT else NO_REASON
+    groups = [group for group in grouped([(images, failed, others)]) if group.names]
     if not groups or groups[0].reason == NO_REASON:
         return ""
     first = groups[0]
-    of_them = "" if first.images == failed else f"{first.images} of them: "
+    least = "at least " if first.at_least else ""
+    of_them = "" if first.images == failed else f"{least}{first.images:,} of them: "
     return f"{of_them}{first.reason}"
 
 
@@ -156,12 +187,13 @@ class _Counted:
         if name and len(self.names) < MOST_NAMES and name not in self.names:
             self.names.append(name)
 
-    def group(self, reason: str) -> Group:
-        return Group(reason, self.images, self.jobs, tuple(self.names))
+    def group(self, reason: str, is_cut: bool) -> Group:  # noqa: FBT001
+        at_least = is_cut and reason != NOT_KEPT
+        return Group(reason, self.images, self.jobs, tuple(self.names), at_least)
 
 
 def _counted(found: dict[str, _Counted], reason: str) -> _Counted:
-    if reason not in found and len(found) >= _MOST_REASONS:
+    if reason not in found and len(found) >= _MOST_REASONS and reason != NOT_KEPT:
         reason = OTHERS
     return found.setdefault(reason, _Counted())
 

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import signal
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from time import monotonic
 from typing import TypeVar
 
 import gevent
 from rich.console import Console
 
-from kiosk_locust import definitions, judging, report, results
+from kiosk_locust import definitions, judging, report, results, units
 from kiosk_locust.archive import Archive, Archived
 from kiosk_locust.checkpoints import Checkpoints
 from kiosk_locust.clock import Clock
 from kiosk_locust.cost.annotations import RunNote
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.costing import SIGTERM_LIMIT_S, Costing, Ended
-from kiosk_locust.errors import KioskLocustError, LedgerError, Mistake, OptionsError
+from kiosk_locust.errors import (
+    BucketUnreachable,
+    KioskLocustError,
+    LedgerError,
+    Mistake,
+    OptionsError,
+)
 from kiosk_locust.idle import Queues
 from kiosk_locust.ledger import Ledger
 from kiosk_locust.leftover import Leftover
@@ -38,6 +42,7 @@ from kiosk_locust.remains import left_in_the_kiosk
 from kiosk_locust.run import ALL_CLOSED, Run
 from kiosk_locust.screen import closing
 from kiosk_locust.summary import Summary
+from kiosk_locust.telling import telling
 from kiosk_locust.times import ends
 from kiosk_locust.transfers.movers import results_folder
 from kiosk_locust.verdict import Verdict, exit_code
@@ -54,29 +59,14 @@ T = TypeVar("T")
 #: How long a checkpoint at the end is waited for, and where a cluster is about to kill the process.
 CHECKPOINT_S, SIGTERM_CHECKPOINT_S = 60.0, 2.0
 #: The same where the one before it was waited for in vain.
-MUTE_CHECKPOINT_S = 5.0
+NEXT_CHECKPOINT_S = 5.0
+#: A bucket without any sign of life is waited for so long, and so long after it was once in vain:
+#: more than the 10 s that may lie between two tries.
+MUTE_S, MUTE_AGAIN_S = 20.0, 15.0
 #: The same of the Kiosk's queues.
 LOOK_S, SIGTERM_LOOK_S = 5.0, 0.5
-#: A step that waits for others says so as often, in seconds.
-TELL_S = 10.0
 #: What an annotation says of a run, by its exit code.
 _OUTCOMES = {0: "done", 1: "failed", 2: "interrupted"}
-
-
-@contextlib.contextmanager
-def _telling(what: str) -> Iterator[None]:
-    """Say every few seconds what the end of a run is held up by."""
-
-    def tell() -> None:
-        for number in itertools.count(1):
-            gevent.sleep(TELL_S)
-            logger.warning("%s: %.0f s so far", what, number * TELL_S)
-
-    telling = gevent.spawn(tell)
-    try:
-        yield
-    finally:
-        telling.kill()
 
 
 class Finish:
@@ -274,11 +264,11 @@ class Finish:
         was_terminated = self.run.ended_by == signal.SIGTERM.name
         within_s = SIGTERM_CHECKPOINT_S if was_terminated else CHECKPOINT_S
         if self._bucket_is_mute:  # it did not take the one before
-            within_s = min(within_s, MUTE_CHECKPOINT_S)
-        began = monotonic()
-        with _telling("the last checkpoint goes to the bucket"):
-            self._checkpoints.last(within_s, self.run.given_up)
-        self._bucket_is_mute = monotonic() - began >= within_s
+            within_s = min(within_s, NEXT_CHECKPOINT_S)
+        mute_s = min(MUTE_S, within_s)
+        with telling("the last checkpoint goes to the bucket"):
+            answered = self._checkpoints.last(within_s, self.run.given_up, mute_s)
+        self._bucket_is_mute = not answered
 
     def look_at_queues(self) -> None:
         """After an interruption, how much the Kiosk still has to do, where that can be known."""
@@ -455,13 +445,19 @@ class Finish:
     def upload(self) -> None:
         """Bring the files to the bucket; that this fails is no problem of the run.
 
-        A second Ctrl-C ends it, too.
+        A second Ctrl-C ends it, too, and so does a bucket without any sign of life.
         """
-        if self._archive is None:
+        archive = self._archive
+        if archive is None:
             return
-        uploading = gevent.spawn(self._keep, self._archive)
-        with _telling("the run's files go to the bucket (Ctrl-C leaves them here alone)"):
-            gevent.wait([uploading, self.run.given_up], count=1)
+        mute_s = MUTE_AGAIN_S if self._bucket_is_mute else MUTE_S
+        uploading = gevent.spawn(self._keep, archive)
+        with telling("the run's files go to the bucket (Ctrl-C leaves them here alone)"):
+            while not uploading.dead and not self.run.given_up.is_set():
+                gevent.wait([uploading, self.run.given_up], timeout=1.0, count=1)
+                if archive.unheard_s >= mute_s:
+                    why = f"{archive.url} has not answered for {units.seconds(archive.unheard_s)}"
+                    uploading.kill(BucketUnreachable(why), block=False)
         if uploading.successful():
             self.archived = uploading.value
         else:

@@ -21,12 +21,15 @@ from kiosk_locust.cost.prometheus import Prometheus
 from kiosk_locust.cost.source import Asked, Source, default_source
 from kiosk_locust.errors import KioskLocustError, PreflightError
 from kiosk_locust.options import Options
+from kiosk_locust.telling import telling
 
 logger = logging.getLogger(__name__)
 
 METRICS = ("redis_script_value", "redis_script_values")
 #: For all questions; a run that is to start, or has ended, waits no longer.
 LIMIT_S = 10.0
+#: Where that is waited for, it is said so often.
+TELL_S = 5.0
 #: How often it is asked again by --require-idle wait; the Kiosk's Prometheus scrapes every 15 s.
 AGAIN_S = 15.0
 _STEP_S = 0.5
@@ -62,30 +65,57 @@ class Looker:
         self._secrets = secrets
         self._clock = clock
         self._environ = environ
+        self._asking: gevent.Greenlet | None = None
 
-    def queues(self, limit_s: float = LIMIT_S) -> Queues:
-        """What is known within so many seconds; raises nothing."""
+    def queues(self, limit_s: float = LIMIT_S, at: float | None = None) -> Queues:
+        """What is known within so many seconds, as of now or of ``at``; raises nothing."""
+        at = self._clock.now() if at is None else at
         found = Source(self._options.grafana.host, self._options.grafana.prometheus_url)
         source = found or default_source(self._environ)
         if not source:
             return Queues(unknown=_SETTINGS)
-        asking = gevent.spawn(self._ask, source)
-        asking.join(limit_s)
-        if not asking.dead:
-            asking.kill()
+        asking = gevent.spawn(self._ask, source, at)
+        try:
+            asking.join(limit_s)
+            is_answered = asking.dead
+        finally:
+            asking.kill(block=False)
+        if not is_answered:
             return Queues(unknown=f"no answer in {units.seconds(limit_s)}")
         result: Queues = asking.value
         return result
 
     def insist(self, *, resumes: bool, is_ended: Callable[[], bool]) -> None:
-        """Warn, refuse or wait as the options say; see `insist`."""
-        require = self._options.require_idle
-        insist(self.queues, require, self._clock, resumes=resumes, is_ended=is_ended)
+        """Warn, refuse or wait as the options say; see `insist`.
 
-    def _ask(self, source: Source) -> Queues:
+        Nothing waits for what is told only: it comes when it is known, as of now.
+        """
+        require, began_at = self._options.require_idle, self._clock.now()
+        if resumes or require == "warn":
+            self._asking = gevent.spawn(
+                insist,
+                lambda: self.queues(LIMIT_S, began_at),
+                *("warn", self._clock),
+                resumes=resumes,
+                is_ended=is_ended,
+            )
+            return
+
+        def look() -> Queues:
+            with telling(f"asking for the Kiosk's queues, for {LIMIT_S:g} s at most", TELL_S):
+                return self.queues(LIMIT_S)
+
+        insist(look, require, self._clock, resumes=resumes, is_ended=is_ended)
+
+    def close(self) -> None:
+        """Tell no more."""
+        if self._asking is not None:
+            self._asking.kill()
+
+    def _ask(self, source: Source, at: float) -> Queues:
         asked = Asked(source, self._secrets, self._clock)
         try:
-            return queues(asked.prometheus(), self._options.job_type, self._clock.now(), str(asked))
+            return queues(asked.prometheus(), self._options.job_type, at, str(asked))
         except KioskLocustError as error:
             return Queues(unknown=str(error))
         except Exception as error:

@@ -8,6 +8,7 @@ from kiosk_locust import opening
 from kiosk_locust.archive import Archive
 from kiosk_locust.bucket import Address, Bucket
 from kiosk_locust.bucket_preflight import open_for, with_array, with_images
+from kiosk_locust.calls.failures import CallFailures
 from kiosk_locust.checkpoints import Checkpoints
 from kiosk_locust.clock import Clock
 from kiosk_locust.copying import object_name
@@ -22,13 +23,21 @@ class Keeping:
     """The bucket of one run; ``archive`` and ``checkpoints`` are None where they are not wanted.
 
     ``resumed`` is the run that is gone on with; ``insist`` says that somebody counts on going on
-    with this one elsewhere.
+    with this one elsewhere. ``calls`` hears of the checkpoints that are sent.
     """
 
-    def __init__(self, clock: Clock, resumed: Resumption | None, *, insist: bool) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        resumed: Resumption | None,
+        *,
+        insist: bool,
+        calls: CallFailures | None = None,
+    ) -> None:
         self.archive: Archive | None = None
         self.checkpoints: Checkpoints | None = None
         self._clock = clock
+        self._calls = calls
         self._resumed = resumed
         self._insist = insist or resumed is not None
         self._bucket: Bucket | None = None
@@ -53,7 +62,7 @@ class Keeping:
         files = options.files
         if files.upload_results:
             address = Address.parse(files.storage_bucket)
-            self.archive = Archive(bucket, address, public=files.public_results)
+            self.archive = Archive(bucket, address, public=files.public_results, calls=self._calls)
         return options
 
     def begin(self, run: Run, name: str) -> None:
@@ -75,6 +84,7 @@ class Keeping:
             generation=self._resumed.generation if self._resumed else 0,
             users=options.users if options.workload == "closed" else None,
             on_overtaken=run.fail,
+            calls=self._calls,
         )
         try:
             checkpoints.first(insist=self._insist)

@@ -10,21 +10,21 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from kiosk_locust.calls.failures import CallFailures
 from kiosk_locust.calls.trouble import PATHS, Kind
-from kiosk_locust.errors import BadAnswer, KioskError
+from kiosk_locust.errors import BadAnswer, KioskError, TooLarge
 from kiosk_locust.excerpt import excerpt
 from kiosk_locust.http.answers import bad_answer, json_object
 from kiosk_locust.http.body import FileForm
 from kiosk_locust.http.exchange import Exchange
 from kiosk_locust.http.transport import Transport
 from kiosk_locust.record import JobRequest
-from kiosk_locust.snapshot import ALWAYS_KEPT, FIELDS, Snapshot, kept
+from kiosk_locust.snapshot import ALWAYS_KEPT, FIELDS, UNREAD, Snapshot, kept
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +39,9 @@ T = TypeVar("T")
 
 # The end of every poll's body; made once, since polls are most of what is sent.
 _READ_TAIL = b', "key": ' + json.dumps(FIELDS).encode() + b"}"
+# The same of a hash that is too large: the tracebacks of a ZIP's images can weigh anything.
+_LIGHT_FIELDS = tuple(name for name in FIELDS if name != "failures")
+_LIGHT_TAIL = b', "key": ' + json.dumps(_LIGHT_FIELDS).encode() + b"}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,24 +130,36 @@ class Kiosk:
         """Read all of a job's fields that are of interest; an unknown job has none.
 
         ``zipped`` False: it is no ZIP, so that its hash has no lists. Fields that are too long are
-        cut, or count as absent: see `snapshot.kept`.
+        cut, or count as absent: see `snapshot.kept`. The hash of a ZIP comes without ``failures``,
+        and with UNREAD in its place, where that is too large for an answer.
         """
         snapshot, exchange = self._noted(Kind.POLL, lambda: self._read(job_id, zipped=zipped))
         return Reading(snapshot, exchange)
 
     def _read(self, job_id: str, *, zipped: bool) -> tuple[Snapshot, Exchange]:
-        body = b'{"hash": ' + _encode(job_id) + _READ_TAIL
+        try:
+            return self._fields(job_id, _READ_TAIL, FIELDS, zipped=zipped)
+        except TooLarge:
+            if not zipped:
+                raise
+        snapshot, exchange = self._fields(job_id, _LIGHT_TAIL, _LIGHT_FIELDS, zipped=zipped)
+        return Snapshot({**snapshot.fields, UNREAD: "true"}), exchange
+
+    def _fields(
+        self, job_id: str, tail: bytes, names: Sequence[str], *, zipped: bool
+    ) -> tuple[Snapshot, Exchange]:
+        body = b'{"hash": ' + _encode(job_id) + tail
         most_bytes = None if zipped else MOST_ANSWER_BYTES
         exchange, answer = self._post(PATHS[Kind.POLL], body, most_bytes)
         values = answer.get("value")
-        if not isinstance(values, list) or len(values) != len(FIELDS):
-            raise self._no_values(exchange)
+        if not isinstance(values, list) or len(values) != len(names):
+            raise self._no_values(exchange, len(names))
         fields = {}
-        for name, value in zip(FIELDS, values, strict=True):
+        for name, value in zip(names, values, strict=True):
             if value is None:
                 continue
             if not isinstance(value, str):
-                raise self._no_values(exchange)
+                raise self._no_values(exchange, len(names))
             text: str | None = value
             if len(value) > ALWAYS_KEPT:
                 text = kept(name, value, zipped=zipped)
@@ -239,8 +254,8 @@ class Kiosk:
             self._calls.succeeded(kind, exchange.answered_in_s)
         return answer, exchange
 
-    def _no_values(self, exchange: Exchange) -> BadAnswer:
-        what = f"no list of {len(FIELDS)} strings or nulls"
+    def _no_values(self, exchange: Exchange, number: int) -> BadAnswer:
+        what = f"no list of {number} strings or nulls"
         return bad_answer(exchange, self._where(exchange), what)
 
     def _get(

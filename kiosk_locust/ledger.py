@@ -33,13 +33,15 @@ from kiosk_locust.record import (
     Ticket,
     Upload,
 )
+from kiosk_locust.snapshot import LEFT_OUT, UNREAD
 
 logger = logging.getLogger(__name__)
 
 #: So many different requests are known again; memory must not grow with the jobs.
 MOST_REQUESTS = 10_000
-#: Fields of a hash that grow with a ZIP's children; their counts have columns of their own.
-LISTS_OF_KEYS = frozenset({"children", "children:done", "children:failed"})
+#: Fields of a hash that grow with a ZIP's children (their counts have columns of their own), and
+#: those that tell what is missing of them.
+LISTS_OF_KEYS = frozenset({"children", "children:done", "children:failed", LEFT_OUT, UNREAD})
 #: Fields that tell which of a ZIP's children failed.
 OF_CHILDREN = frozenset({"children", "children:failed", "failures"})
 

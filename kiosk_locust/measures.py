@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from kiosk_locust import failures
 from kiosk_locust.children import children_of
 from kiosk_locust.interruptions import began, first_work, takeovers, was_at_work_before
 from kiosk_locust.moments import End, Source, end
 from kiosk_locust.record import AttemptResult, Outcome, Record
-from kiosk_locust.snapshot import Snapshot
+from kiosk_locust.snapshot import UNREAD, Snapshot
 
 DurationSource = Source
 
@@ -304,9 +305,12 @@ def _is_listed(snapshot: Snapshot) -> bool:
 
 
 def failed_children(snapshot: Snapshot) -> int:
-    """How many of a ZIP's images failed, from ``children:failed`` or else ``failures``."""
-    listed = _keys(snapshot, "children:failed")
-    return listed or sum(1 for part in snapshot.fields.get("failures", "").split("&") if part)
+    """How many of a ZIP's images failed, from ``children:failed`` or else ``failures``.
+
+    At least one where only the latter would tell, and it was too large to be read.
+    """
+    least = 1 if UNREAD in snapshot.fields else 0
+    return _keys(snapshot, "children:failed") or failures.count(snapshot.fields) or least
 
 
 def _keys(snapshot: Snapshot, name: str) -> int:

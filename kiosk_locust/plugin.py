@@ -62,6 +62,7 @@ from kiosk_locust.errors import (
     PreflightError,
 )
 from kiosk_locust.form import StartForm
+from kiosk_locust.inputs.looks import Looks
 from kiosk_locust.inputs.remarks import Tally, reasons, tell_doubts, tell_skipped
 from kiosk_locust.inputs.scanning import Scans
 from kiosk_locust.locust_patches import SafeLocalRunner, SafeWorkerRunner
@@ -241,7 +242,7 @@ class Plugin:
         self._site: Site | None = None
         self._form: StartForm | None = None
         self._scraped = Scraped()
-        self._scans = Scans()
+        self._scans = Scans(None if self._headless else Looks())
         self._tally = Tally()
         self._ending: gevent.Greenlet | None = None
         self._earlier: list[tuple[ActiveRun, gevent.Greenlet]] = []  # runs that still end

@@ -40,7 +40,8 @@ def warn_of_unused(url: str) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself, to which no proxy leads."""
+    """Whether a host, by name or address, is this machine itself; names are not looked up."""
+    host = host.lower()
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:

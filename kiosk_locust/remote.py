@@ -11,7 +11,7 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from kiosk_locust import send_account
+from kiosk_locust import failures, send_account
 from kiosk_locust.clock import Clock
 from kiosk_locust.delivery import Uploader
 from kiosk_locust.job import Interrupted
@@ -190,7 +190,7 @@ class RemoteLedger:
             record.polls,
             record.observed_after,
             record.observed_at,
-            dict(record.snapshot.fields) if record.snapshot else None,
+            failures.lighter(record.snapshot.fields) if record.snapshot else None,
         )
         self._say(Kind.CLOSED, record.ticket, closed=closed)
 

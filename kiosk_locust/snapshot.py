@@ -33,6 +33,9 @@ FIELDS = (
     "children:failed",
     "identity_started",
 )
+#: Beside what the Kiosk wrote: so many entries of ``failures`` were left out (`failures.lighter`);
+#: they were not read at all, since the whole hash is too large for an answer.
+LEFT_OUT, UNREAD = "failures:left_out", "failures:unread"
 FINAL_STATUSES = frozenset({"done", "failed"})
 
 #: Texts for people, and the most characters of them that are kept: the middle of a longer one is

@@ -8,7 +8,9 @@ is refused, with the line.
 
 from __future__ import annotations
 
+import difflib
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from kiosk_locust.errors import TextFileError
@@ -24,6 +26,7 @@ _OTHER_MARKS = (
     (b"\xff\xfe", "UTF-16"),
     (b"\xfe\xff", "UTF-16"),
 )
+_LOOKS_ALIKE = 0.85  # of difflib's ratio, from 0 to 1
 _CURE = "save it as text in UTF-8"
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
@@ -32,6 +35,11 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The one of ``names`` that was probably meant; empty: nothing is like it enough to say so."""
+    return next(iter(difflib.get_close_matches(name, names, 1, _LOOKS_ALIKE)), "")
 
 
 def read_text(

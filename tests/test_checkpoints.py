@@ -98,20 +98,26 @@ def test_a_run_that_was_ended_politely_goes_on_elsewhere_without_a_doubt(tmp_pat
 
 def test_a_bucket_that_fails_costs_the_run_nothing(tmp_path: Path) -> None:
     settings, checkpoint = folder_bucket(tmp_path)
-    arguments = ("--run-name", NAME, "-u", "30", "-r", "10", "--checkpoint", "1")
+    arguments = ("--run-name", NAME, "-u", "44", "-r", "2", "--checkpoint", "1")
     with simulator() as kiosk:
-        run = Locust(tmp_path, *arguments, host=kiosk.url, **settings)
+        run = Locust(tmp_path, *arguments, host=kiosk.url, MANAGER_REFRESH_RATE="1", **settings)
         wait_until(lambda: len(kiosk.submissions) >= 5, what="5 submissions")
         output = tmp_path / "bucket" / "output"
         output.rename(tmp_path / "away")
         output.write_text("no folder any more")
         wait_until(lambda: "no checkpoint was kept" in run.output, what="a warning")
+        wait_until(lambda: "no checkpoint has succeeded for" in run.output, 15, what="the cause")
+        wait_until(lambda: "; checkpoints FAIL for" in run.output, 5, what="the progress line")
         output.unlink()
         (tmp_path / "away").rename(output)
         finished = run.finish()
-        assert len(kiosk.submissions) == 30
-    assert (finished.code, finished.outcomes) == (0, {"done": 30}), finished.output
+        assert len(kiosk.submissions) == 44
+    assert (finished.code, finished.outcomes) == (0, {"done": 44}), finished.output
+    assert finished.output.count("no checkpoint was kept") == 1  # of a dozen that failed
     assert "a checkpoint was kept again" in finished.output
+    assert "checkpoints work again after" in finished.output
+    last = [each for each in finished.output.splitlines() if "screen.progress" in each][-1]
+    assert "checkpoints FAIL" not in last
     assert checkpoint.exists()
 
 

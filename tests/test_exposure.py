@@ -94,3 +94,13 @@ def test_a_page_at_an_address_of_the_network_is_told() -> None:
 )
 def test_other_pages_are_not_told_of(host: str, has_login: bool) -> None:
     assert open_page(host, 8089, has_login=has_login) == ""
+
+
+@pytest.mark.parametrize("host", ["127.0.0.9", "[::1]", "LocalHost", "page.localhost"])
+def test_this_machine_has_many_names(host: str) -> None:
+    assert open_page(host, 8089, has_login=False) == ""
+
+
+@pytest.mark.parametrize("host", ["localhost.example.org", "127.example.org", "::10"])
+def test_a_name_that_only_begins_like_this_machine_s_is_another_s(host: str) -> None:
+    assert f"listens at {host}" in open_page(host, 8089, has_login=False)

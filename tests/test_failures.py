@@ -16,6 +16,7 @@ from kiosk_locust.ledger import Ledger
 from kiosk_locust.record import Outcome
 from kiosk_locust.snapshot import Snapshot
 from kiosk_locust.summary import summarise
+from kiosk_locust.web import picture
 from tests.ledgers import IMAGE_FIELDS, Row, make
 from tests.records import record
 
@@ -158,3 +159,15 @@ def test_every_failed_image_of_a_run_is_in_a_group(tmp_path: Path) -> None:
         "ValueError: 50% of a,b & c=d are bad": (100, ("0.png",)),
         failures.NOT_KEPT: (50, ()),
     }
+    assert [group.text for group in found if "50%" in group.reason] == [
+        "at least 100 images failed: ValueError: 50% of a,b & c=d are bad"
+        " (0.png, 1.png, 2.png, 3.png, 4.png, ...)"
+    ]
+    assert {group.reason for group in found if not group.at_least} == {failures.NOT_KEPT}
+
+
+def test_pages_and_reports_say_of_a_reason_what_the_results_say() -> None:
+    for reason in (TRACEBACK, GRPC, "  only this\n", "one\n  File x\n)", ""):
+        shown = picture.excerpt(reason)
+        assert last_line(reason) == (shown or failures.NO_REASON)
+    assert picture.excerpt(GRPC).endswith("failed to connect to all addresses")

@@ -23,15 +23,20 @@ from tests.clocks import ManualClock
 class Keeping:
     """An archive that does as it is told with the files."""
 
+    unheard_s = 0.0
+
     def __init__(self, keep: Callable[[list[Path]], Archived]) -> None:
         self.keep = keep
 
-    def drop(self, names: Iterable[str]) -> None:
-        pass
+    def drop(self, file_names: Iterable[str]) -> None:
+        """There is nothing of an earlier end."""
+        assert not list(file_names)
 
 
 def finished(
-    folder: Path, keep: Callable[[list[Path]], Archived], given_up: Event | None = None
+    folder: Path,
+    keep: Archive | Callable[[list[Path]], Archived],
+    given_up: Event | None = None,
 ) -> Finish:
     ledger = Ledger.create(folder / "a-run.db", {"run_id": "1", "run_name": "a-run"})
     ledger.begin_session(1, 900.0)
@@ -43,7 +48,7 @@ def finished(
         given_up=given_up or Event(),
         options=SimpleNamespace(trust=TrustOptions()),
     )
-    archive = cast(Archive, Keeping(keep))
+    archive = keep if isinstance(keep, Archive) else cast(Archive, Keeping(keep))
     finish = Finish(cast(Run, run), ledger, folder, ManualClock(1000.0), archive=archive)
     finish.carry_out(finish.steps)
     return finish

@@ -78,12 +78,17 @@ def test_the_run_is_marked_in_grafana_though_its_prometheus_is_mute(tmp_path: Pa
     assert [request.path for request in grafana.requests] == ["/api/annotations"]
 
 
-def test_a_run_with_a_mute_prometheus_ends_with_its_results(tmp_path: Path) -> None:
+def test_a_run_with_a_mute_prometheus_begins_at_once_and_ends_with_its_results(
+    tmp_path: Path,
+) -> None:
     with simulator() as kiosk, RawServer(hanging) as server:
         began = time.monotonic()
         left = run_locust(tmp_path, "-u", "2", host=kiosk.url, PROMETHEUS_URL=server.url)
         took_s = time.monotonic() - began
     assert (left.code, left.outcomes) == (0, {"done": 2}), left.output
     assert took_s < 60  # it was 183 s and more
+    moments = dict(left.sql("SELECT key, value FROM meta WHERE key IN ('started_at', 'time_zero')"))
+    assert float(moments["time_zero"]) - float(moments["started_at"]) < 8  # it was 10 s more
+    assert "the Kiosk: how much it has to do cannot be known: no answer in 10" in left.output
     assert f"asking PROMETHEUS_URL ({server.url}) for the cost: no answer for" in left.output
     assert f"PROMETHEUS_URL ({server.url}) did not answer within 20 s" in left.output

@@ -43,6 +43,8 @@ SMALL = 2 << 20
 #: How long to go on without any success: with an upload or download, and with a question.
 PATIENCE_S, BRIEF_PATIENCE_S = 120.0, 10.0
 _TIMEOUT_S = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+#: The same of a question, which is no work for the bucket.
+_ASK_TIMEOUT_S = (CONNECT_TIMEOUT_S, 20.0)
 _READ, _WRITE = "storage.objects.get", "storage.objects.create"
 _DELETE = "storage.objects.delete"  # to write over an object is to delete what was there
 _ROLES = {
@@ -82,7 +84,7 @@ class GoogleBucket:
         uses = ((reading, _READ), (writing, _WRITE), (replacing, _DELETE))
         wanted = [permission for name, permission in uses if name]
         options: dict[str, Any] = {
-            "timeout": _TIMEOUT_S,
+            "timeout": _ASK_TIMEOUT_S,
             "retry": retry_for(min(self._patience_s, BRIEF_PATIENCE_S)),
         }
         try:
@@ -153,7 +155,7 @@ class GoogleBucket:
             with self._explaining(self.url_of(name)):
                 self._bucket.blob(name).delete(
                     if_generation_match=generation,
-                    timeout=_TIMEOUT_S,
+                    timeout=_ASK_TIMEOUT_S,
                     retry=retry_for(min(self._patience_s, BRIEF_PATIENCE_S)),
                 )
         except NoSuchObject:
@@ -304,7 +306,7 @@ class GoogleBucket:
             with self._explaining(self.url_of(name)):
                 return self._bucket.get_blob(
                     name,
-                    timeout=_TIMEOUT_S,
+                    timeout=_ASK_TIMEOUT_S,
                     retry=retry_for(min(self._patience_s, BRIEF_PATIENCE_S)),
                 )
         except NoSuchObject:
@@ -323,7 +325,7 @@ class GoogleBucket:
         try:
             blob = self._look_up(name)
             if blob is not None and blob.crc32c == stored:
-                blob.delete(if_generation_match=blob.generation, timeout=_TIMEOUT_S)
+                blob.delete(if_generation_match=blob.generation, timeout=_ASK_TIMEOUT_S)
         except (BucketError, *EXPLAINED) as error:
             logger.warning("%s is damaged, and could not be deleted: %s", self.url_of(name), error)
 

@@ -23,13 +23,17 @@ PAUSE_S = 1e-4
 
 
 class Turns:
-    """Counts bytes; where gevent has patched ``time``, others get a turn after so many."""
+    """Counts bytes; where gevent has patched ``time``, others get a turn after so many.
+
+    Whoever watches the transfer hears of them.
+    """
 
     def __init__(self) -> None:
         self._due = TURN
 
     def count(self, size: int) -> None:
         """Note that ``size`` bytes were worked on."""
+        headway.moved()
         self._due -= size
         if self._due <= 0:
             self._due = TURN
@@ -61,7 +65,6 @@ class Piece:
         found = self._stream.read(wanted)
         self._left -= len(found)
         self._is_over = not found
-        headway.moved()
         self._turns.count(len(found))
         return found
 
@@ -75,7 +78,6 @@ class Sink:
 
     def write(self, data: bytes) -> int:
         """Write it all."""
-        headway.moved()
         self._turns.count(len(data))
         return self._stream.write(data)
 

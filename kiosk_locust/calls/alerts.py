@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import gevent
@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 #: How often it looks, and how often it logs the same again.
 LOOK_S = 1.0
 AGAIN_S = 600.0
+#: The name of the process that looks, for calls which no other process makes.
+HERE = ""
 #: What comes and goes is logged so often within AGAIN_S; the progress line always has it.
 MOST_LOGGED = 5
 
@@ -40,9 +42,9 @@ class _Said:
 class Alerts:
     """Gathers the troubles of a run's processes and says each once, then seldom.
 
-    ``troubles`` gives them by process; where there are several, all of them, those without any
-    among them. ``lines`` are short, for the progress; ``texts`` whole, for the page. Both are of
-    what goes on now.
+    ``troubles`` gives them by process: those of all workers, also of workers without any, and of
+    this process (HERE). ``lines`` are short, for the progress; ``texts`` whole, for the page. Both
+    are of what goes on now.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class Alerts:
             if self._said[kind].trouble:
                 self._said[kind].parts.update(found)
             if trouble and (now - trouble.since >= PATIENCE_S or self._said[kind].trouble):
-                where = _where(going_on, len(by_process))
+                where = _where(going_on, by_process)
                 lines.append(line(trouble, now) + where)
                 texts.append(text(trouble, now, where))
                 self._log(trouble, texts[-1], now, everywhere=not where)
@@ -135,12 +137,13 @@ def merged(troubles: Iterable[Trouble]) -> Trouble:
     )
 
 
-def _where(found: Mapping[str, Trouble], processes: int) -> str:
-    """At which processes, where it is not at all of them."""
-    if len(found) == processes:
+def _where(found: Collection[str], processes: Collection[str]) -> str:
+    """At which workers, where it is not at all of them."""
+    workers = [name for name in processes if name != HERE]
+    if HERE in found or len(found) == len(workers):
         return ""
     names = ", ".join(sorted(found)[:3])
-    return f" at {len(found)} of {processes} workers ({names})"
+    return f" at {len(found)} of {len(workers)} workers ({names})"
 
 
 def line(trouble: Trouble, now: float) -> str:

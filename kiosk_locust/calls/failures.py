@@ -15,10 +15,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol
 
+import requests
+
 from kiosk_locust.calls.advice import cause_of, cause_of_silence, in_short
 from kiosk_locust.calls.trouble import Kind, State, Trouble
 from kiosk_locust.clock import Clock
-from kiosk_locust.errors import InputError, KioskLocustError, LedgerError, Refused, Withdrawn
+from kiosk_locust.errors import (
+    InputError,
+    KioskLocustError,
+    LedgerError,
+    NameTaken,
+    Refused,
+    Withdrawn,
+)
 
 #: So long nothing may have succeeded: one failure may be an ingress that is reloaded.
 PATIENCE_S = 10.0
@@ -39,9 +48,11 @@ LEAST_FAILED = 10
 BEGINS, CEASES = 0.5, 0.25
 
 #: What is no fault of what was called.
-_OWN = (Withdrawn, InputError, LedgerError)
+_OWN = (Withdrawn, InputError, LedgerError, NameTaken)
 #: Calls that close their job where they are refused (4xx).
 _ENDS_JOB = frozenset({Kind.SUBMISSION, Kind.UPLOAD})
+#: Calls that are made again for as long as a run lasts, however seldom.
+_ALWAYS_AGAIN = frozenset({Kind.CHECKPOINT})
 
 
 class OpenCall(Protocol):
@@ -55,23 +66,29 @@ class OpenCall(Protocol):
 
 
 class Pending:
-    """A call that is under way; a `headway.Watcher` of what it moves."""
+    """A call that is under way; a `headway.Watcher` of what it moves.
 
-    __slots__ = ("_failures", "began_at", "kind", "still_since")
+    ``heard_at`` is the last sign of life: bytes that moved, or a try that was refused; a try that
+    was not answered in time is none.
+    """
+
+    __slots__ = ("_failures", "began_at", "heard_at", "kind", "still_since")
 
     def __init__(self, kind: Kind, failures: CallFailures, now: float) -> None:
         self.kind = kind
-        self.began_at = self.still_since = now
+        self.began_at = self.still_since = self.heard_at = now
         self._failures = failures
 
     def moved(self) -> None:
         """Bytes have moved."""
-        self.still_since = self._failures.clock.now()
+        self.still_since = self.heard_at = self._failures.clock.now()
 
     def tried(self, error: BaseException) -> None:
         """A try that it makes by itself has failed."""
         self._failures.failed(self.kind, error, self.still_since)
-        self.moved()
+        self.still_since = self._failures.clock.now()
+        if not isinstance(error, requests.Timeout):
+            self.heard_at = self.still_since
 
 
 class _Calls:
@@ -167,6 +184,12 @@ class CallFailures:
         finally:
             self._pending.discard(pending)
 
+    def unheard_s(self, kind: Kind) -> float:
+        """For how many seconds a call in `trying` has had no sign of life; 0.0: none is on."""
+        now = self.clock.now()
+        waits = (now - pending.heard_at for pending in self._pending if pending.kind is kind)
+        return max(waits, default=0.0)
+
     # -- what is to be said
 
     def look(self) -> tuple[Trouble, ...]:
@@ -206,7 +229,8 @@ class CallFailures:
         self, kind: Kind, calls: _Calls, still: list[float], now: float
     ) -> Trouble | None:
         """The trouble of a kind of which nothing succeeds."""
-        if calls.since is not None and not still and now - calls.tried_at > STALE_S:
+        is_stale = kind not in _ALWAYS_AGAIN and now - calls.tried_at > STALE_S
+        if calls.since is not None and not still and is_stale:
             calls.since, calls.failed = None, 0
             calls.shown = None  # it has not got over it: nobody tries any more
         patience_s = max(PATIENCE_S, SLOWER * calls.slow_s)

@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -177,6 +178,11 @@ class _Pages:
             raise ValueError("it has no page")
         return self._first
 
+    @cached_property
+    def _page(self) -> Page:
+        """The extent of the first page."""
+        return Page(self.first)
+
     def array(self) -> Array | None:
         """The array that the reader makes; None where it fails, or that is not known."""
         if self._end.fault or self._first is None or min(self.shape) < 1:
@@ -199,7 +205,7 @@ class _Pages:
         """Whether all planes that the first page tells of follow it, so tifffile needs no other."""
         if self._first is None or min(self.shape) < 1 or (planes := self._planes()) <= 1:
             return False
-        page = Page(self._first)
+        page = self._page
         return page.is_final and page.offsets[0] + planes * page.bytes <= self._size
 
     def _planes(self) -> int:
@@ -215,7 +221,7 @@ class _Pages:
 
     def _stack_verdict(self) -> Verdict | None:
         """What speaks against a stack of which the first page tells the planes."""
-        planes, page = self._planes(), Page(self.first)
+        planes, page = self._planes(), self._page
         if self.first.is_cut_off(DESCRIPTION):
             return Verdict(doubt="is a TIFF whose description was cut off, which may name its axes")
         if planes > self.number and self.number == 1 and page.is_contiguous and page.bytes:

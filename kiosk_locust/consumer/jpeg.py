@@ -20,8 +20,11 @@ _RESTARTS = range(0xD0, 0xD8)
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BASELINE = (0xC0, 0xC1)
 #: Frames that libjpeg decodes: baseline, extended, progressive; and these with arithmetic coding.
-_DECODED, _ARITHMETIC = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}, (0xC9, 0xCA)
-_LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
+#: Lossless coding is decoded since libjpeg-turbo 3.0, which Pillow's wheels have had since 2023.
+_ARITHMETIC, _LOSSLESS = (0xC9, 0xCA), 0xC3
+_DECODED = {0xC0, 0xC1, 0xC2, *_ARITHMETIC, _LOSSLESS}
+#: Lossless in stages, or with arithmetic coding.
+_UNREAD_LOSSLESS = (0xC7, 0xCB, 0xCF)
 #: Components that Pillow opens: grey, colour, four inks.
 SAMPLES = (1, 3, 4)
 _PIECE_BYTES = 1024 * 1024
@@ -80,12 +83,14 @@ def jpeg_verdict(file: BinaryIO, size: int) -> Verdict:
         return Verdict(
             doubt="is a JPEG with arithmetic coding, which not every Pillow reads (save it as PNG)"
         )
+    if head.frame.code == _LOSSLESS:
+        return Verdict(doubt="is a lossless JPEG, which not every Pillow reads (save it as PNG)")
     return WHOLE
 
 
 def _unread(frame: Frame) -> str:
     """Why Pillow does not read a JPEG, though it is whole; empty: it does."""
-    if frame.code in _LOSSLESS:
+    if frame.code in _UNREAD_LOSSLESS:
         return "is a lossless JPEG, which the Kiosk cannot read (save it as PNG or TIFF)"
     if frame.code not in _DECODED:
         return "is a hierarchical JPEG, which the Kiosk cannot read (save it as PNG or TIFF)"

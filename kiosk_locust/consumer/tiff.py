@@ -65,6 +65,7 @@ class Directory:
         self._fields = fields
         self._size = size
         self._numbers: dict[int, tuple[int, ...]] = {}
+        self._texts: dict[int, str] = {}
         self.is_big_endian = layout.order == ">"
 
     def __contains__(self, tag: int) -> bool:
@@ -89,11 +90,13 @@ class Directory:
 
     def text(self, tag: int) -> str:
         """A field of characters, at most MOST_TEXT bytes of it; empty where it is absent."""
-        field = self._fields.get(tag)
-        if field is None or field.type != _ASCII:
-            return ""
-        data = self._data(field, MOST_TEXT) or b""
-        return data.rstrip(b"\0").decode("utf-8", "replace")
+        text = self._texts.get(tag)
+        if text is None:
+            field = self._fields.get(tag)
+            is_text = field is not None and field.type == _ASCII
+            data = (self._data(field, MOST_TEXT) if field and is_text else None) or b""
+            text = self._texts[tag] = data.rstrip(b"\0").decode("utf-8", "replace")
+        return text
 
     def _integers(self, field: _Field) -> tuple[int, ...]:
         form = _INTEGERS.get(field.type)

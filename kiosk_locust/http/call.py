@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kiosk_locust.errors import BadAnswer, KioskError, NoAnswer, Timing, Unreachable, Withdrawn
+from kiosk_locust.errors import (
+    BadAnswer,
+    KioskError,
+    NoAnswer,
+    Timing,
+    TooLarge,
+    Unreachable,
+    Withdrawn,
+)
 from kiosk_locust.http.wire import Answer, Oversized
 
 
@@ -88,10 +96,10 @@ class Call:
         error.timing = self.timing()
         return error
 
-    def too_large(self, answer: Answer, what: Oversized) -> BadAnswer:
+    def too_large(self, answer: Answer, what: Oversized) -> TooLarge:
         """The error of a 2xx answer that weighs too much."""
         status = answer.status or answer.get_code()
-        error = BadAnswer(
+        error = TooLarge(
             f"{self.where} answered {status} with {what}, which no Kiosk does; is API_HOST right?",
             status=status,
         )

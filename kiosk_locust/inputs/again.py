@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.inputs.finding import Checks, Found, Looking, Rules
+from kiosk_locust.inputs.looks import Looks
 from kiosk_locust.inputs.remarks import Skipped
 from kiosk_locust.realthread import in_thread
 
@@ -48,7 +49,7 @@ class Planned:
     def _unfit(self, path: Path, rules: Rules) -> Iterator[Skipped]:
         is_named = not path.is_dir()
         root = path.parent if is_named else path
-        look = Looking(root, rules, is_named=is_named)
+        look = Looking(root, rules, Looks().begin(), is_named=is_named)
         for number in self.left:
             file = self.files[number]
             reason = _strange_path(file.path, path.name if is_named else "")

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from kiosk_locust.consumer.forms import unusable
 from kiosk_locust.inputs.file import InputFile, Kind
-from kiosk_locust.inputs.kinds import Look, NoInput, by_name, look_at
+from kiosk_locust.inputs.kinds import Look, NoInput, by_name
+from kiosk_locust.inputs.looks import Looks, Search
 from kiosk_locust.inputs.remarks import Doubt, Skipped
 from kiosk_locust.inputs.walking import walk
 
@@ -79,10 +80,16 @@ def _unusable(file: InputFile, job_type: str) -> str:
     return unusable(job_type, file.array, file.image_name_for(job_type))
 
 
-def find(path: Path, rules: Rules | None = None, progress: Progress | None = None) -> Found:
+def find(
+    path: Path,
+    rules: Rules | None = None,
+    progress: Progress | None = None,
+    looks: Looks | None = None,
+) -> Found:
     """What a file is, or all that is below a folder; the same again for the same files.
 
-    Raises OSError where ``path`` itself cannot be read.
+    Files that ``looks`` knows are not opened again. Raises OSError where ``path`` itself cannot be
+    read.
     """
     path, rules, progress = path.absolute(), rules or Rules(), progress or Progress()
     files: list[InputFile] = []
@@ -94,7 +101,8 @@ def find(path: Path, rules: Rules | None = None, progress: Progress | None = Non
         paths = list(_listed(root, rules, progress, skipped))
     else:
         root, paths = path.parent, [path.name]
-    look = Looking(root, rules, is_named=root != path)
+    search = (looks or Looks()).begin()
+    look = Looking(root, rules, search, is_named=root != path)
     for one in paths:
         seen = look.at(one)
         progress.looked_at += 1
@@ -105,6 +113,7 @@ def find(path: Path, rules: Rules | None = None, progress: Progress | None = Non
         files.append(file)
         if doubt:
             doubts.append(Doubt(file.path, doubt))
+    search.end()
     files.sort(key=lambda file: file.path)
     for remarks in (skipped, doubts):
         remarks.sort(key=lambda one: one.path)
@@ -125,8 +134,9 @@ def _listed(root: Path, rules: Rules, progress: Progress, skipped: list[Skipped]
 class Looking:
     """A look at files below ``root``; one that was named may be hidden, or a link to anywhere."""
 
-    def __init__(self, root: Path, rules: Rules, *, is_named: bool) -> None:
+    def __init__(self, root: Path, rules: Rules, search: Search, *, is_named: bool) -> None:
         self._root = root
+        self._search = search
         self._resolved = root.resolve()
         self._rules = rules
         self._is_named = is_named
@@ -144,7 +154,7 @@ class Looking:
                 return Skipped(path, "is no file")  # a pipe, a device: it might never end
             if not status.st_size:
                 return Skipped(path, "is empty")
-            look = self._look(file)
+            look = self._look(file, status)
         except NoInput as error:
             return Skipped(path, str(error))
         except OSError as error:
@@ -153,9 +163,9 @@ class Looking:
             return Skipped(path, f"{look.doubt} (INPUT_CHECKS is strict)")
         return InputFile(path, status.st_size, look.kind, look.images, look.array), look.doubt
 
-    def _look(self, file: Path) -> Look:
+    def _look(self, file: Path, status: os.stat_result) -> Look:
         if self._rules.checks is not Checks.NONE:
-            return look_at(file)
+            return self._search.look_at(file, status)
         look = by_name(file.name)
         if look is None:
             raise NoInput("is not called like an image or a ZIP (INPUT_CHECKS is none)")

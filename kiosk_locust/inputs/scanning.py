@@ -11,6 +11,7 @@ import gevent
 
 from kiosk_locust import units
 from kiosk_locust.inputs.finding import Found, Progress, Rules, find
+from kiosk_locust.inputs.looks import Looks
 from kiosk_locust.realthread import in_thread
 
 logger = logging.getLogger(__name__)
@@ -23,12 +24,15 @@ Find = Callable[[Path, Rules], Found]
 Say = Callable[[str], None]
 
 
-def scan(path: Path, rules: Rules, say: Say = logger.info) -> Found:
-    """What is at ``path``, looked for in a real thread, so that greenlets go on meanwhile."""
+def scan(path: Path, rules: Rules, say: Say = logger.info, looks: Looks | None = None) -> Found:
+    """What is at ``path``, looked for in a real thread, so that greenlets go on meanwhile.
+
+    See `finding.find` for ``looks``.
+    """
     progress = Progress()
     speaker = gevent.spawn(_speak, path, progress, say)
     try:
-        found = in_thread(lambda: find(path, rules, progress))
+        found = in_thread(lambda: find(path, rules, progress, looks))
     finally:
         speaker.kill()
     took_s = time.monotonic() - progress.begun
@@ -41,15 +45,17 @@ class Scans:
     """The searches of a process, of which the last one is kept for the start that it was made for.
 
     Settings are checked before a run starts, and resolved once more when it does: the plan is then
-    of the files that the check was about.
+    of the files that the check was about. ``looks``, if given, knows files that have not changed:
+    a page is shown, a form is checked, and checked again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, looks: Looks | None = None) -> None:
         self._kept: tuple[Path, Rules, Found] | None = None
+        self._looks = looks
 
     def anew(self, path: Path, rules: Rules) -> Found:
         """Search, and keep what there is for the start that follows."""
-        found = scan(path, rules)
+        found = scan(path, rules, looks=self._looks)
         self._kept = (path, rules, found)
         return found
 
@@ -58,7 +64,7 @@ class Scans:
         kept, self._kept = self._kept, None
         if kept is not None and kept[:2] == (path, rules):
             return kept[2]
-        return scan(path, rules)
+        return scan(path, rules, looks=self._looks)
 
 
 def _speak(path: Path, progress: Progress, say: Say) -> None:

@@ -11,8 +11,9 @@ from kiosk_locust.relay.news import Batch, News
 WINDOW = 32
 #: Where somebody waits for what was said, it waits so long for company, in seconds.
 HURRY_S = 0.03
-#: A batch has at most so much news, so that no message is large.
-MOST_NEWS = 200
+#: A batch has at most so much news, and the batches that are sent at a time so many characters of
+#: jobs' fields (but for one piece of news that has more), so that no message is large.
+MOST_NEWS, MOST_TEXT = 200, 1 << 20
 
 
 class Sender:
@@ -61,7 +62,15 @@ class Sender:
         """The batches to send now: new ones, and those that took too long."""
         while self._may_seal(now):
             self._seal()
-        due = [batch for batch, at in self._sent.values() if at + self._resend_s <= now]
+        due: list[Batch] = []
+        text = 0
+        for batch, sent_at in self._sent.values():
+            if sent_at + self._resend_s > now:
+                continue
+            text += sum(map(_text_of, batch.news))
+            if due and text > MOST_TEXT:  # the rest comes with the next report
+                break
+            due.append(batch)
         for batch in due:
             self._sent[batch.number] = (batch, now)
         return tuple(due)
@@ -78,14 +87,25 @@ class Sender:
         return self._ready_at <= now or len(self._waiting) >= MOST_NEWS
 
     def _seal(self) -> None:
-        size = min(MOST_NEWS, len(self._waiting))
-        news = tuple(self._waiting.popleft() for _ in range(size))
+        news: list[News] = []
+        text = 0
+        while self._waiting and len(news) < MOST_NEWS:
+            text += _text_of(self._waiting[0])
+            if news and text > MOST_TEXT:
+                break
+            news.append(self._waiting.popleft())
         if not self._waiting:
             self._ready_at = None
         self._last += 1
-        batch = Batch(self._last, news)
+        batch = Batch(self._last, tuple(news))
         self._sent[batch.number] = (batch, -float("inf"))  # not yet sent: due at once
         self._said_by[batch.number] = self.said - len(self._waiting)
+
+
+def _text_of(news: News) -> int:
+    """Characters of what can be large of it."""
+    fields = news.closed.fields if news.closed else None
+    return sum(map(len, fields.values())) if fields else 0
 
 
 class Receiver:

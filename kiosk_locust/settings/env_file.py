@@ -6,7 +6,6 @@ setting that is not in force measures something else. No message shows a value: 
 
 from __future__ import annotations
 
-import difflib
 import io
 import os
 import re
@@ -17,10 +16,9 @@ from dotenv.parser import Binding, parse_stream
 
 from kiosk_locust.errors import Mistake, OptionsError, TextFileError
 from kiosk_locust.settings.table import SECRETS, SETTINGS
-from kiosk_locust.text_files import read_text
+from kiosk_locust.text_files import nearest, read_text
 
 DOTENV = ".env"
-LOOKS_ALIKE = 0.85  # of difflib's ratio, from 0 to 1
 #: Every name that has a meaning here.
 NAMES = (
     *(setting.env for setting in SETTINGS.values() if setting.env),
@@ -120,7 +118,7 @@ def lookalikes(dotenv: Mapping[str, str], environ: Mapping[str, str]) -> list[st
         for name in environ
         if "_" in name and (meant := _meant(name)) in NAMES and meant not in environ
     ]
-    for name in dotenv:
-        near = [] if name in NAMES else difflib.get_close_matches(name, NAMES, 1, LOOKS_ALIKE)
-        lines += [f"{name} in .env is no setting: did you mean {one}?" for one in near]
-    return lines
+    near = {name: nearest(name, NAMES) for name in dotenv if name not in NAMES}
+    return lines + [
+        f"{name} in .env is no setting: did you mean {one}?" for name, one in near.items() if one
+    ]

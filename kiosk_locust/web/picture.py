@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from kiosk_locust import definitions, units
-from kiosk_locust.excerpt import shortened
+from kiosk_locust.excerpt import gist, shortened
 from kiosk_locust.failures import Group
 from kiosk_locust.percentiles import Percentiles
 from kiosk_locust.screen.closing import LABELS
@@ -127,10 +127,8 @@ def histogram(spread: Spread) -> Histogram:
 
 
 def excerpt(reason: str | None) -> str:
-    """The last line of a reason, which in a traceback says what it was; not without end."""
-    lines = [line.strip() for line in (reason or "").splitlines() if line.strip()]
-    last = lines[-1] if lines else ""
-    return shortened(last, LONGEST_REASON)
+    """The line of a reason that says most; not without end."""
+    return shortened(gist(reason or ""), LONGEST_REASON)
 
 
 def shown_settings(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from kiosk_locust.calls.advice import cause_of, in_short
-from kiosk_locust.calls.alerts import AGAIN_S, MOST_LOGGED, Alerts, line
+from kiosk_locust.calls.alerts import AGAIN_S, HERE, MOST_LOGGED, Alerts, line
 from kiosk_locust.calls.trouble import Kind, State, Trouble
 from kiosk_locust.errors import (
     BadAnswer,
@@ -107,6 +107,15 @@ def test_one_worker_of_several_is_named(screen: Screen, caplog: pytest.LogCaptur
     screen.look(112.0, w1=[FAILING], w2=[], w3=[])
     assert screen.alerts.lines[0].endswith(" at 1 of 3 workers (w1)")
     assert "has succeeded at 1 of 3 workers (w1) for" in caplog.text
+
+
+def test_checkpoints_which_a_master_alone_sends_are_said_of_no_worker(screen: Screen) -> None:
+    mine = replace(FAILING, kind=Kind.CHECKPOINT)
+    screen.look(112.0, **{"w1": [FAILING], "w2": [], HERE: [mine]})
+    assert screen.alerts.lines == (
+        "submissions FAIL for 12.0 s: 17 tries, last HTTP 503 at 1 of 2 workers (w1)",
+        "checkpoints FAIL for 12.0 s: 17 tries, last HTTP 503",
+    )
 
 
 def test_the_failures_of_all_workers_are_added_up(

@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
+import requests
 
 from kiosk_locust.calls.failures import STALE_S, TOLD_S, CallFailures
 from kiosk_locust.calls.trouble import Kind, State, Trouble
-from kiosk_locust.errors import Busy, InputError, KioskLocustError, NoAnswer, Refused, Withdrawn
+from kiosk_locust.errors import (
+    Busy,
+    InputError,
+    KioskLocustError,
+    NameTaken,
+    NoAnswer,
+    Refused,
+    Withdrawn,
+)
 from tests.clocks import ManualClock
 
 POLL, UPLOAD, SUBMISSION = Kind.POLL, Kind.UPLOAD, Kind.SUBMISSION
@@ -172,7 +181,9 @@ def test_the_failures_of_an_outage_do_not_count_after_it() -> None:
         assert not process.states(float(at))
 
 
-@pytest.mark.parametrize("error", [Withdrawn("not wanted"), InputError("it has changed")])
+@pytest.mark.parametrize(
+    "error", [Withdrawn("not wanted"), InputError("it has changed"), NameTaken("another is there")]
+)
 def test_what_is_no_fault_of_the_kiosk_does_not_count(error: KioskLocustError) -> None:
     process = Process()
     process.fails(100.0, UPLOAD, error)
@@ -193,6 +204,30 @@ def test_what_nobody_tries_any_more_is_not_told_for_ever_nor_called_mended() -> 
     process.fails(100.0, Kind.EXPIRY)
     assert process.states(100.0 + STALE_S)
     assert not process.look(101.0 + STALE_S)
+
+
+def test_checkpoints_are_sent_again_however_seldom_and_told_until_one_succeeds() -> None:
+    process = Process()
+    process.fails(100.0, Kind.CHECKPOINT)
+    assert process.states(101.0 + STALE_S)
+    process.succeeds(3700.0, Kind.CHECKPOINT)
+    assert not process.states(3701.0)
+
+
+def test_a_try_that_was_refused_is_a_sign_of_life_and_one_without_an_answer_is_none() -> None:
+    process = Process()
+    with process.failures.trying(Kind.BUCKET) as pending:
+        process.clock.time = 5.0
+        pending.moved()
+        process.clock.time = 10.0
+        assert process.failures.unheard_s(Kind.BUCKET) == 5.0
+        assert process.failures.unheard_s(Kind.CHECKPOINT) == 0.0
+        pending.tried(requests.ConnectTimeout("no answer in time"))
+        assert process.failures.unheard_s(Kind.BUCKET) == 5.0
+        pending.tried(requests.ConnectionError("refused"))
+        assert process.failures.unheard_s(Kind.BUCKET) == 0.0
+        process.clock.time = 20.0
+    assert process.failures.unheard_s(Kind.BUCKET) == 0.0
 
 
 def test_a_silence_that_nobody_waits_out_is_not_called_mended() -> None:

@@ -12,6 +12,8 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from tests.inputs.rare_jpegs import RARE_JPEGS
+
 _RNG = np.random.default_rng(11)
 
 
@@ -221,6 +223,11 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "jpeg, a second one behind its end": lambda: (
         by_pillow(noise(40, 50, 3), "JPEG") + by_pillow(noise(9, 9, 3), "JPEG")
     ),
+    **{
+        f"jpeg, {name}": lambda name=name: RARE_JPEGS[name]  # type: ignore[misc]
+        for name in RARE_JPEGS
+        if "bits" not in name
+    },
     "bmp": lambda: by_pillow(noise(20, 31, 3), "BMP"),
     "webp": lambda: by_pillow(noise(20, 30, 3), "WEBP"),
 }

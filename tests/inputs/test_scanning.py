@@ -10,6 +10,7 @@ import pytest
 
 from kiosk_locust.inputs import scanning
 from kiosk_locust.inputs.finding import Checks, Found, Progress, Rules, find
+from kiosk_locust.inputs.looks import Looks
 from kiosk_locust.inputs.scanning import Scans, in_words, scan
 from tests.inputs import pictures
 
@@ -18,9 +19,9 @@ from tests.inputs import pictures
 def searches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Rules]]:
     made: list[tuple[Path, Rules]] = []
 
-    def counted(path: Path, rules: Rules, progress: Progress) -> Found:
+    def counted(path: Path, rules: Rules, progress: Progress, looks: Looks | None) -> Found:
         made.append((path, rules))
-        return find(path, rules, progress)
+        return find(path, rules, progress, looks)
 
     monkeypatch.setattr(scanning, "find", counted)
     return made
@@ -56,7 +57,7 @@ def test_a_long_search_says_how_far_it_is_and_what_it_took(
     monkeypatch.setattr(scanning, "FIRST_WORD_S", 0.05)
     monkeypatch.setattr(scanning, "NEXT_WORD_S", 0.05)
 
-    def slow(_path: Path, _rules: Rules, progress: Progress) -> Found:
+    def slow(_path: Path, _rules: Rules, progress: Progress, _looks: Looks | None) -> Found:
         progress.listed, progress.is_listed, progress.looked_at = 40, True, 10
         time.sleep(0.3)
         progress.looked_at = 40

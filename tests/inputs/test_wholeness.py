@@ -20,6 +20,7 @@ from PIL import Image
 from kiosk_locust.consumer.arrays import array_of
 from kiosk_locust.inputs.kinds import NoInput, look_at
 from tests.inputs import corpus
+from tests.inputs.rare_jpegs import RARE_JPEGS
 
 #: Files are cut here and there, and at each of their last bytes.
 CUTS, LAST_BYTES = 40, 24
@@ -158,18 +159,35 @@ def frame_changed(data: bytes, *, code: int | None = None, bits: int | None = No
     return bytes(changed)
 
 
-def test_a_jpeg_of_12_bits_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    data = frame_changed(corpus.PICTURES["jpeg"](), bits=12, code=0xC1)
-    assert read_by_pillow(data) is None
+@pytest.mark.parametrize(("name", "bits"), [("12 bits", 12), ("lossless, 16 bits", 16)])
+def test_a_jpeg_of_more_bits_is_refused_with_what_to_do(
+    tmp_path: Path, name: str, bits: int
+) -> None:
+    assert read_by_pillow(RARE_JPEGS[name]) is None
     path = tmp_path / "a.jpg"
-    path.write_bytes(data)
-    with pytest.raises(NoInput, match=r"JPEG of 12 bits, of which the Kiosk reads 8 \(save it as"):
+    path.write_bytes(RARE_JPEGS[name])
+    why = rf"JPEG of {bits} bits, of which the Kiosk reads 8 \(save it as"
+    with pytest.raises(NoInput, match=why):
         look_at(path)
+
+
+@pytest.mark.parametrize("name", [name for name in RARE_JPEGS if "bits" not in name])
+def test_a_jpeg_that_this_pillow_reads_and_an_older_one_may_not_is_a_doubt(
+    tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(RARE_JPEGS[name])
+    look = look_at(path)
+    assert "which not every Pillow reads" in look.doubt
+    assert name.split(",", maxsplit=1)[0] in look.doubt
+    assert look.array is not None
+    pixels = read_by_pillow(RARE_JPEGS[name])
+    assert look.array.shape == (*pixels.shape, 1)[:3]
 
 
 @pytest.mark.parametrize(
     ("code", "reason"),
-    [(0xC3, "lossless"), (0xCB, "lossless"), (0xC5, "hierarchical"), (0xCE, "hierarchical")],
+    [(0xC7, "lossless"), (0xCB, "lossless"), (0xC5, "hierarchical"), (0xCE, "hierarchical")],
 )
 def test_a_jpeg_that_libjpeg_does_not_decode_is_refused(
     tmp_path: Path, code: int, reason: str

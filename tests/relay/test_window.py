@@ -7,8 +7,9 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk_locust.relay.news import Batch, Kind, News
-from kiosk_locust.relay.window import HURRY_S, MOST_NEWS, WINDOW, Receiver, Sender
+from kiosk_locust.record import Outcome
+from kiosk_locust.relay.news import Batch, Closed, Kind, News
+from kiosk_locust.relay.window import HURRY_S, MOST_NEWS, MOST_TEXT, WINDOW, Receiver, Sender
 
 
 def news(number: int) -> News:
@@ -54,6 +55,24 @@ def test_news_wait_for_company_and_urgent_ones_do_not() -> None:
     near.say(news(2), 0.1, urgent=True)
     (batch,) = near.outgoing(0.1)
     assert [n.ticket_id for n in batch.news] == [1, 2]
+
+
+def closed(number: int, characters: int) -> News:
+    fields = {"children": "x" * characters}
+    end = Closed("zip:1", Outcome.PARTIAL, "", 0.0, 1, None, None, fields)
+    return News(Kind.CLOSED, 1, number, closed=end)
+
+
+def test_what_is_large_comes_in_several_messages() -> None:
+    near, sizes = sender(), [600_000, 10, 700_000, 5_000_000, 10, 10]
+    for number, size in enumerate(sizes):
+        near.say(closed(number, size), 0.0, urgent=True)
+    messages = []
+    while batches := near.outgoing(0.1):
+        messages.append([each for batch in batches for each in batch.news])
+    assert [[each.ticket_id for each in news] for news in messages] == [[0, 1], [2], [3], [4, 5]]
+    texts = [sum(sizes[each.ticket_id] for each in news) for news in messages]
+    assert all(text <= MOST_TEXT for text in texts if text != 5_000_000)
 
 
 def test_what_somebody_waits_for_is_sent_soon() -> None:
