@@ -15,6 +15,7 @@ import sqlite3
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import gevent
 from gevent.event import Event
@@ -25,7 +26,6 @@ from kiosk_locust.clock import Clock
 from kiosk_locust.copying import pack, unpack
 from kiosk_locust.doubt import Mark, mark_of
 from kiosk_locust.errors import BucketError, KioskLocustError, LedgerError, NameTaken
-from kiosk_locust.journal import Journal
 from kiosk_locust.reading import opened
 from kiosk_locust.realthread import in_thread
 from kiosk_locust.tickets import Tickets
@@ -45,6 +45,17 @@ LOOK_S = 10.0
 REST = 4
 
 
+class SettledLedger(Protocol):
+    """What checkpoints need of a ledger, be it still written to or not."""
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+
+    def settle(self) -> None:
+        """Return when what was said so far is on the disk; raises LedgerError."""
+
+
 class Checkpoints:
     """Takes checkpoints of ``ledger`` every ``every_s`` seconds, under ``name`` in ``bucket``.
 
@@ -57,7 +68,7 @@ class Checkpoints:
         self,
         bucket: Bucket,
         name: str,
-        ledger: Journal,
+        ledger: SettledLedger,
         tickets: Tickets,
         clock: Clock,
         *,
@@ -125,10 +136,10 @@ class Checkpoints:
         self._tickets.on_horizon = self._alarm.set
         self._loop = gevent.spawn(self._run)
 
-    def last(self, within_s: float, given_up: Event) -> None:
-        """Take one more, and wait for it so long at most; a warning tells if it was not kept."""
+    def last(self, within_s: float, given_up: Event) -> bool:
+        """Take one more, and wait for it so long at most; a warning and False if none was kept."""
         if self._loop is None or self._is_overtaken:
-            return
+            return False
         self._ending.set()
         self._alarm.set()
         if self._loop.dead:  # an earlier call had it end
@@ -137,6 +148,8 @@ class Checkpoints:
         if self._failed or not self._loop.dead:
             why = self._failed or f"it was waited for {units.seconds(within_s)} at most"
             logger.warning("the last checkpoint was not kept: %s", why)
+            return False
+        return not self._is_overtaken
 
     def stop(self) -> None:
         """Take none any more."""

@@ -53,7 +53,7 @@ class Keeping:
         files = options.files
         if files.upload_results:
             address = Address.parse(files.storage_bucket)
-            self.archive = Archive(bucket, address, public=files.public_results)
+            self.archive = Archive(bucket, address, public=files.public_results, holds_locks=True)
         return options
 
     def begin(self, run: Run, name: str) -> None:

@@ -67,7 +67,7 @@ from kiosk_locust.options import Options, draft, resolve
 from kiosk_locust.patience import PatientMaster
 from kiosk_locust.preflight import check_host
 from kiosk_locust.record import JobRequest
-from kiosk_locust.resuming import Finished, Resumption
+from kiosk_locust.resuming import Finished, Resumption, Unfinished
 from kiosk_locust.scraped import Scraped
 from kiosk_locust.settings.env_file import DOTENV, lookalikes, parse_dotenv
 from kiosk_locust.settings.sources import (
@@ -254,12 +254,7 @@ class Plugin:
         not where a run is to be resumed.
         """
         self._check_files()
-        found = resuming.find(self._given)
-        if isinstance(found, Finished):
-            sys.exit(finished.tell(found, self._console))
-        self._resumption = found
-        if found is None:
-            self._given = resuming.new_name(self._given)
+        self._find_run()
         starts = self._headless or self._parsed.autostart
         self._is_starting = starts  # until Locust says so itself, a moment from now
         if starts or resuming.is_asked_for(self._given):
@@ -306,6 +301,29 @@ class Plugin:
             hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)
         # Locust sets its timer for -t next, by a time that gevent read before all the imports.
         hub.loop.update_now()
+
+    def _find_run(self) -> None:
+        """Look for the run to go on with; one that has no job left ends the process here."""
+        found = resuming.find(self._given)
+        if isinstance(found, (Finished, Unfinished)):
+            sys.exit(self._has_no_job_left(found))
+        self._resumption = found
+        if found is None:
+            self._given = resuming.new_name(self._given)
+
+    def _has_no_job_left(self, found: Finished | Unfinished) -> int:
+        """Tell the exit code of a run, once its finish lacks nothing; raises as `register`."""
+        if isinstance(found, Finished):
+            return finished.tell(found, self._console)
+        self._resumption = found.resumption
+        options = self._resolve(self._given, tell=False)
+        self._open_log(options)
+
+        def on_signal(hurry: Callable[[], None]) -> None:
+            if not self._is_library:  # a program's signals are its own
+                Signals(hurry, hurry).install()
+
+        return finished.make_up(found, options, self._console, self._secrets, on_hurry=on_signal)
 
     def _check_files(self) -> None:
         """Raise OptionsError for lines of files that give no setting, which no form can mend.

@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
-import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk_locust.errors import KioskLocustError
+from kiosk_locust.part_files import whole_file
 from kiosk_locust.web import assets, imported, past
 from kiosk_locust.web.picture import Picture
 
@@ -51,13 +51,8 @@ def render(picture: Picture) -> str:
 
 def write(picture: Picture, path: Path) -> Path:
     """Write the report to ``path``, whole or not at all; raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with whole_file(path) as part:
         part.write_text(render(picture), "utf-8", newline="\n")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 
