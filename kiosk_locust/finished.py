@@ -46,15 +46,15 @@ from kiosk_locust.verdict import Verdict, exit_code
 logger = logging.getLogger(__name__)
 
 
-def tell(found: Finished, console: Console) -> int:
-    """Say that nothing is left to do, write missing results, and return the exit code."""
+def tell(found: Finished, console: Console) -> Verdict:
+    """Say that nothing is left to do, write missing results, and return how the run went."""
     nothing = f"the run {found.run.run_name} is finished: nothing is left to do ({found.path})"
     record = found.run.finish
     if record is not None and record.exit_code is not None:
         say(console, f"{nothing}; this is the exit code that it had")
         verdict = Verdict(record.exit_code, record.why)
         say(console, verdict.line)
-        return verdict.code
+        return verdict
     say(console, nothing)
     for path in results.write_missing(found.path, found.path.parent):
         say(console, f"written: {path}")
@@ -66,7 +66,7 @@ def tell(found: Finished, console: Console) -> int:
         interrupted=interrupted(tuple(gaps(found.run.sessions))),
     )
     say(console, verdict.line)
-    return verdict.code
+    return verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,8 @@ def make_up(
     *,
     on_hurry: Callable[[Callable[[], None]], None] = lambda _hurry: None,
     clock: Clock | None = None,
-) -> int:
-    """Carry out the steps of a run's finish that are missing, and return the exit code.
+) -> Verdict:
+    """Carry out the steps of a run's finish that are missing, and return how the run went.
 
     ``on_hurry`` is given what is to be called once nothing more is to be waited for. Raises
     LedgerError where another process has the ledger, or it cannot be opened.
@@ -150,7 +150,7 @@ def make_up(
     end_screen.show(console, finish, verdict, run.run_name, simulated=run.embedded)
     if finish.summary is None:
         say(console, verdict.line)
-    return verdict.code
+    return verdict
 
 
 def _what(run: Facts, path: Path, missing: Iterable[str]) -> str:

@@ -314,7 +314,7 @@ class Plugin:
     def _has_no_job_left(self, found: Finished | Unfinished) -> int:
         """Tell the exit code of a run, once its finish lacks nothing; raises as `register`."""
         if isinstance(found, Finished):
-            return finished.tell(found, self._console)
+            return finished.tell(found, self._console).code
         self._resumption = found.resumption
         options = self._resolve(self._given, tell=False)
         self._open_log(options)
@@ -323,7 +323,9 @@ class Plugin:
             if not self._is_library:  # a program's signals are its own
                 Signals(hurry, hurry).install()
 
-        return finished.make_up(found, options, self._console, self._secrets, on_hurry=on_signal)
+        verdict = finished.make_up(found, options, self._console, self._secrets, on_hurry=on_signal)
+        self._log_line(verdict.line)
+        return verdict.code
 
     def _check_files(self) -> None:
         """Raise OptionsError for lines of files that give no setting, which no form can mend.
