@@ -42,7 +42,7 @@ class Kind:
 
     name: str
     code: int
-    settings: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
 
 
@@ -70,7 +70,7 @@ class Came:
         return cls(code, files, figures(folder), rows(folder))
 
 
-def settings(folder: Path) -> dict[str, str]:
+def settings(folder: Path) -> dict[str, Any]:
     """A bucket that is a folder, with the file that jobs work on, and a JUnit file."""
     bucket = folder / "bucket"
     (bucket / "uploads").mkdir(parents=True, exist_ok=True)
@@ -79,14 +79,20 @@ def settings(folder: Path) -> dict[str, str]:
 
 
 def start(
-    kiosk: Simulator, folder: Path, kind: Kind, seed: int, *, workers: int = 0, **more: str
+    kiosk: Simulator, folder: Path, kind: Kind, seed: int, *, workers: int = 0, **more: Any
 ) -> Finished:
     """Start the run, or go on with it, by the same command, as a pod does; wait for its end."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = ("-u", "12", "-r", "3.5", "--arrival", "poisson", "--arrival-seed", str(seed))
     run = Locust(
         folder,
-        *("--resume-or-start", NAME, *jobs, *kind.arguments, *(processes(workers))),
+        *(
+            "--resume-or-start",
+            NAME,
+            *jobs,
+            *kind.arguments,
+            *(processes(workers) if workers else ()),
+        ),
         host=kiosk.url,
         locustfile=LOCUSTFILE,
         start_new_session=True,
