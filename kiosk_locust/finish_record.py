@@ -96,7 +96,7 @@ class FinishRecord:
         if after is None or after["session"] != session:
             after = {"steps": [], "urls": []}
         code = found["exit_code"]
-        if code not in (None, 0, 1, 2):
+        if code not in (None, 0, 1, 2) or isinstance(code, bool):
             raise ValueError("an exit code is none of 0, 1 and 2")
         return cls(
             session,
