@@ -122,9 +122,18 @@ def played(
 
 
 def resumed_copies(
-    kiosk: Simulator, folder: Path, kind: Kind, seed: int, points: Iterable[str] = POINTS
+    kiosk: Simulator,
+    folder: Path,
+    kind: Kind,
+    seed: int,
+    points: Iterable[str] = POINTS,
+    *,
+    loses_disk: bool = False,
 ) -> Iterator[tuple[str, list[str], Finished]]:
-    """One undisturbed run; what was amiss with each copy that was resumed, beside it."""
+    """One undisturbed run; what was amiss with each copy that was resumed, beside it.
+
+    ``loses_disk``: of each copy only the bucket is left.
+    """
     work, copies, whole = folder / "work", folder / "copies", folder / "whole"
     undisturbed = start(kiosk, work, kind, seed, COPIES_TO=str(copies))
     assert undisturbed.code == kind.code, undisturbed.output
@@ -132,6 +141,9 @@ def resumed_copies(
     submitted = len(kiosk.submissions)
     for point in points:
         (copies / point.replace(" ", "-")).rename(work)  # paths are as they were
+        if loses_disk:
+            shutil.rmtree(work / "results")
+            (work / "junit.xml").unlink(missing_ok=True)
         finished = start(kiosk, work, kind, seed)
         amiss = list(differences(whole, work, has_ended=point != "closed"))
         if finished.code != kind.code:
@@ -190,7 +202,8 @@ def _dump(data: bytes, path: Path, *, has_ended: bool) -> Any:
             own = {key: own[key] for key in own.keys() - {"finish", "finish_after"}}
         if not has_ended:
             own = {key: _TIMES.sub("", value) for key, value in own.items()}
-        tables = ("tickets", "attempts", "changes", "inputs", "requests", "notes")
+        tables = ("tickets", "attempts", "changes", "inputs", "requests", "notes", "cycles")
+        tables = (*tables, "sessions") if has_ended else tables[:-1]
         return own, [
             db.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in tables
         ]
@@ -213,7 +226,7 @@ def figures(folder: Path) -> dict[str, Any]:
         "verdict": verdict["verdict"],
         "reasons": [reason["rule"] for reason in verdict["reasons"]],
         "thresholds": [(each["threshold"], each["result"]) for each in verdict["thresholds"]],
-        "processes": sorted(found["generator"]["processes"]),
+        "processes": sorted(_ID.sub("ID", name) for name in found["generator"]["processes"]),
     }
 
 
