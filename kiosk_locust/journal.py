@@ -23,7 +23,7 @@ from gevent.event import Event
 from kiosk_locust import opening
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.locking import Lock
-from kiosk_locust.realthread import RealThread
+from kiosk_locust.realthread import RealThread, in_thread
 from kiosk_locust.rescue import Value, Write, save, write
 from kiosk_locust.send_account import SendAccount, sweep
 from kiosk_locust.statements import META
@@ -268,14 +268,20 @@ class ClosedLedger:
         self._lock = lock
 
     def set_meta(self, **values: str) -> None:
-        """Set facts about the run, durably, in one transaction; raises LedgerError."""
-        uri = f"{self.path.absolute().as_uri()}?mode=rw"
+        """Set facts about the run, durably, in one transaction; raises LedgerError.
+
+        Who reads the ledger meanwhile is waited for, for 5 s; other greenlets go on.
+        """
         try:
-            with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:
-                db.execute("PRAGMA synchronous = FULL")
-                write(db, [Write(META, fact) for fact in values.items()])
+            in_thread(lambda: self._write([Write(META, fact) for fact in values.items()]))
         except sqlite3.Error as error:
             raise LedgerError(f"the ledger {self.path} cannot be written: {error}") from error
+
+    def _write(self, group: list[Write]) -> None:
+        uri = f"{self.path.absolute().as_uri()}?mode=rw"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:
+            db.execute("PRAGMA synchronous = FULL")
+            write(db, group)
 
     def settle(self) -> None:
         """All that was said is on the disk."""

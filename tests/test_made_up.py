@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import gevent
 import pytest
 from rich.console import Console
 
@@ -406,6 +407,30 @@ def test_an_upload_that_failed_is_tried_again_and_changes_no_exit_code(tmp_path:
     assert make_up(path, files=bucket_of(bucket))[0] == 0
     assert len(in_bucket(bucket)) == 3
     assert isinstance(found(path), Finished)
+
+
+def test_a_signal_ends_an_upload_that_goes_on_and_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, hurries = died(tmp_path / "results"), []
+
+    def keep(_archive: Archive, _files: Iterable[Path]) -> None:
+        gevent.spawn(hurries[0])
+        gevent.sleep(100)
+
+    monkeypatch.setattr(Archive, "keep", keep)
+    files = bucket_of(tmp_path / "bucket")
+    unfinished = found(path)
+    with gevent.Timeout(30):
+        verdict = finished.make_up(
+            unfinished,
+            make_options(output_dir=path.parent, count=2, files=files),
+            Console(file=io.StringIO()),
+            Secrets(),
+            on_hurry=hurries.append,
+        )
+    assert verdict.code == 0
+    assert found(path).record.missing == ("upload",)
 
 
 def test_the_facts_of_a_finish_are_those_that_were_kept(tmp_path: Path) -> None:
