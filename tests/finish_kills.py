@@ -205,8 +205,9 @@ def _dump(data: bytes, path: Path, *, has_ended: bool) -> Any:
             own = {key: own[key] for key in own.keys() - {"finish", "finish_after"}}
         if not has_ended:
             own = {key: _TIMES.sub("", value) for key, value in own.items()}
-        tables = ("tickets", "attempts", "changes", "inputs", "requests", "notes", "cycles")
-        tables = (*tables, "sessions") if has_ended else tables[:-1]
+        tables = ["tickets", "attempts", "changes", "inputs", "requests", "notes"]
+        if has_ended:
+            tables += ["cycles", "sessions"]
         return own, [
             db.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in tables
         ]

@@ -6,7 +6,7 @@ import errno
 import io
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -35,18 +35,18 @@ from tests.layered import make_layers
 from tests.ledgers import RUN_ID, T0, Row, make
 from tests.scenarios import make_options
 
+TWO_DONE = (Row(), Row(number=1))
 MISSED = TrustOptions(wanted=(Wanted("job.max < 1ms", "--threshold"),))
 
 
-def died(folder: Path, rows: Iterable[Row] = (Row(), Row(number=1)), **meta: str) -> Path:
+def died(
+    folder: Path, facts: Mapping[str, str] | None = None, rows: Iterable[Row] = TWO_DONE
+) -> Path:
     """The ledger of a run of two jobs whose process died when the last one was closed."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = make(
-        folder / "a-run.db",
-        rows,
-        options={"count": 2},
-        **{"finished": "false", "ended_at": "", "ended_by": "", "alive_at": str(T0 + 7)} | meta,
-    )
+    known: dict[str, Any] = {"finished": "false", "ended_at": "", "ended_by": ""}
+    known |= {"alive_at": str(T0 + 7), **(facts or {})}
+    path = make(folder / "a-run.db", rows, options={"count": 2}, **known)
     with closing(sqlite3.connect(path)) as db:
         db.execute("INSERT INTO sessions VALUES (1, ?, ?, NULL, NULL, '{}')", (T0 - 2, T0))
         db.commit()
@@ -112,12 +112,12 @@ def test_each_step_has_a_function_of_its_name_in_the_same_order() -> None:
 def test_a_run_lacks_its_finish_alone_where_the_kiosk_has_closed_every_ticket(
     rows: tuple[Row, ...], facts: dict[str, str], kind: type, tmp_path: Path
 ) -> None:
-    assert isinstance(found(died(tmp_path, rows, **facts)), kind)
+    assert isinstance(found(died(tmp_path, facts, rows)), kind)
 
 
 def test_a_run_without_a_number_of_jobs_is_over_if_its_end_says_so(tmp_path: Path) -> None:
     record = FinishRecord(1, is_over=True).with_step("record_end")
-    path = died(tmp_path, **record.as_meta(["record_end"]))
+    path = died(tmp_path, record.as_meta(["record_end"]))
     with closing(sqlite3.connect(path)) as db:
         db.execute("UPDATE meta SET value = json_set(value, '$.count', 0) WHERE key = 'options'")
         db.commit()
@@ -133,7 +133,7 @@ def test_a_run_that_a_missed_threshold_ended_is_judged_first_and_goes_on_by_resu
 ) -> None:
     record = FinishRecord(1, aborted="job.max < 1ms: miss").with_step("record_end")
     rows = (Row(), Row(number=1, outcome="unfinished", job_id=None, submitted_at=None))
-    path = died(tmp_path, rows, **record.as_meta(["record_end"]), ended_at=str(T0 + 6))
+    path = died(tmp_path, record.as_meta(["record_end"]) | {"ended_at": str(T0 + 6)}, rows)
     assert isinstance(found(path, is_or_start=False), Resumption)
     code, said = make_up(path, trust=MISSED)
     assert (code, "--abort-on-threshold" in said) == (1, True)
@@ -143,7 +143,7 @@ def test_a_run_that_a_missed_threshold_ended_is_judged_first_and_goes_on_by_resu
 def test_steps_of_an_earlier_session_count_for_nothing(tmp_path: Path) -> None:
     """An older version knows nothing of the fact when it goes on with a run."""
     record = FinishRecord(1, is_over=True, exit_code=0, steps=frozenset(STEPS))
-    path = died(tmp_path, **record.as_meta())
+    path = died(tmp_path, record.as_meta())
     with closing(sqlite3.connect(path)) as db:
         db.execute("INSERT INTO sessions VALUES (2, ?, ?, NULL, NULL, '{}')", (T0 + 8, T0 + 9))
         db.commit()
@@ -202,7 +202,7 @@ def test_results_report_and_junit_are_written_and_half_files_are_gone(tmp_path: 
 
 def test_what_the_processes_saw_is_judged_though_they_died(tmp_path: Path) -> None:
     seen = Generator({}, workers_lost=3).as_text()
-    path = died(tmp_path, generator=seen)
+    path = died(tmp_path, {"generator": seen})
     code, said = make_up(path, trust=TrustOptions(limits={"workers-lost": 0.0}))
     assert (code, "INVALID" in said) == (2, True)
 
@@ -254,7 +254,8 @@ def test_what_a_full_disk_keeps_from_being_written_is_made_up_once_there_is_room
 
 
 def test_run_closed_is_told_once(tmp_path: Path) -> None:
-    path, told = died(tmp_path), []
+    path = died(tmp_path)
+    told: list[tuple[str, str, list[str]]] = []
 
     def listen(run: finished.MadeUp, **_: Any) -> None:
         assert run.judgement is not None
@@ -412,7 +413,8 @@ def test_an_upload_that_failed_is_tried_again_and_changes_no_exit_code(tmp_path:
 def test_a_signal_ends_an_upload_that_goes_on_and_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, hurries = died(tmp_path / "results"), []
+    path = died(tmp_path / "results")
+    hurries: list[Callable[[], None]] = []
 
     def keep(_archive: Archive, _files: Iterable[Path]) -> None:
         gevent.spawn(hurries[0])
@@ -457,6 +459,6 @@ def test_the_facts_of_a_finish_are_those_that_were_kept(tmp_path: Path) -> None:
 )
 def test_what_is_not_ours_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
     kept = json.loads(FinishRecord(1).as_meta(["judge"])[finish_record.KEY])
-    path = died(tmp_path, finish=json.dumps(kept | change))
+    path = died(tmp_path, {"finish": json.dumps(kept | change)})
     with pytest.raises(LedgerError):
         found(path)
