@@ -25,12 +25,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
+
+from gevent.event import Event
 
 from kiosk_locust.clock import SystemClock
-from kiosk_locust.finish import Finish
+from kiosk_locust.finish import STEPS, ClosedRun, Finish
 from kiosk_locust.ledger import Ledger
-from kiosk_locust.options import TrustOptions
+from kiosk_locust.options import Options, TrustOptions
 from kiosk_locust.record import (
     Attempt,
     AttemptResult,
@@ -40,7 +42,7 @@ from kiosk_locust.record import (
     StatusChange,
     Ticket,
 )
-from kiosk_locust.run import ALL_CLOSED, Run
+from kiosk_locust.run import ALL_CLOSED
 from kiosk_locust.settings.trust import Wanted
 from kiosk_locust.simulator.stamps import consumer_time, frontend_time
 from kiosk_locust.snapshot import Snapshot
@@ -131,17 +133,17 @@ class End:
 def finish(path: Path, jobs: int) -> End:
     """Carry out the steps of a run's end on a ledger, in this process."""
     trust = TrustOptions(wanted=tuple(Wanted(text, "--threshold") for text in THRESHOLDS))
-    run: Any = SimpleNamespace(
-        ended_by=ALL_CLOSED,
-        outcomes=Counter({Outcome.DONE: jobs}),
-        finished=True,
-        trouble="",
-        options=SimpleNamespace(trust=trust),
+    run = ClosedRun(
+        cast(Options, SimpleNamespace(trust=trust)),
+        Counter({Outcome.DONE: jobs}),
+        ALL_CLOSED,
+        is_over=True,
+        given_up=Event(),
     )
-    ended = Finish(cast(Run, run), Ledger.open(path), path.parent, SystemClock())
+    ended = Finish(run, Ledger.open(path), path.parent, SystemClock())
     steps_s: dict[str, float] = {}
     cpu_begun = time.process_time()
-    for step in ended.steps:
+    for step in STEPS:
         begun = time.perf_counter()
         ended.carry_out([step])
         steps_s[step.__name__] = time.perf_counter() - begun

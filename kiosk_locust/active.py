@@ -7,6 +7,7 @@ import logging
 import os
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,17 @@ import gevent
 from locust.env import Environment
 from rich.console import Console
 
-from kiosk_locust import earlier, events, otel, quoting, send_account
+from kiosk_locust import (
+    earlier,
+    end_screen,
+    events,
+    judging,
+    otel,
+    quoting,
+    reading,
+    send_account,
+)
+from kiosk_locust import finish as finishing
 from kiosk_locust.calls.alerts import HERE, Alerts
 from kiosk_locust.calls.trouble import Trouble
 from kiosk_locust.clock import Clock, SystemClock
@@ -23,9 +34,8 @@ from kiosk_locust.contact import Contact
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.costing import Costing
 from kiosk_locust.dispatch import lead_s
-from kiosk_locust.errors import KioskLocustError, PreflightError
+from kiosk_locust.errors import KioskLocustError, LedgerError, PreflightError
 from kiosk_locust.exposition import Exposition, info_of
-from kiosk_locust.finish import Finish
 from kiosk_locust.garbage import calm
 from kiosk_locust.gate import Gate
 from kiosk_locust.generator import GeneratorWatch, Others
@@ -41,6 +51,7 @@ from kiosk_locust.options import Options, options_as_json
 from kiosk_locust.patience import PatientMaster
 from kiosk_locust.preflight import warn_of_pool
 from kiosk_locust.quality.judgement import Judgement
+from kiosk_locust.quality.processes import Generator
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.requestevent import tell_of_request
@@ -119,12 +130,13 @@ class ActiveRun:
         self._closers: list[Callable[[], None]] = [self._contact.close]
         self._detachers: list[Callable[[], None]] = []
         self._tallies = Tallies(environment.stats)
-        self._finish: Finish | None = None
+        self._finish: finishing.Finish | None = None
         self._is_over = False  # everything is written and judged
         self.live: LiveRun | None = None  # once it is open
         self.exposition: Exposition | None = None  # the same, where it is wanted
         self._secrets = secrets or Secrets()
         self._costing: Costing | None = None
+        self._begun: reading.Facts | None = None  # what the ledger had when this session began
 
     @property
     def elapsed_s(self) -> float:
@@ -357,12 +369,20 @@ class ActiveRun:
                 workers_lost=lambda: run.workers_lost,
                 unread_messages=lambda: run.unread_messages,
             )
-        self.generator.start(others, zero_at)
+        self.generator.start(others, zero_at, self._keep_figures)
         self._detachers.append(self.generator.stop)
         self._alerts.start()
         self._detachers.append(self._alerts.stop)
         if self._gate is not None:
             self._gate.start(zero_at)
+
+    def _keep_figures(self, seen: Generator) -> None:
+        """Keep in the ledger what the processes saw by now: this one may die before it tells."""
+        if self._begun is None:
+            with suppress(LedgerError), reading.opened(self.path) as db:
+                self._begun = reading.facts(db)
+        if self._begun is not None:
+            self._ledger.set_meta(generator=judging.whole(self._begun, seen).as_text())
 
     # -- the end
 
@@ -387,30 +407,28 @@ class ActiveRun:
         if unfinished:
             self._metrics.on_never_leased(Outcome.UNFINISHED, unfinished)
         self._detach()  # a run that is started while this one writes is none of its business
-        finish = self._finish = Finish(
-            self.run,
+        finish = self._finish = finishing.Finish(
+            finishing.ClosedRun.of(self.run, self.aborted),
             self._ledger,
             self.options.output_dir,
             self._clock,
-            costing=self._costing,
-            archive=self._keeping.archive,
+            asks_cost=self._costing,
+            keeps_files=self._keeping.archive,
             checkpoints=self._keeping.checkpoints,
             look=self._looker.queues if self._looker else None,
             generator=self.generator.figures,
-            aborted=self.aborted,
+            closed_run=self,
         )
         if self.live:
             self.live.end()
-        finish.carry_out((self._progress.stop, *finish.steps, self._close_all))
+        finish.isolated(self._progress.stop)
+        finish.carry_out(finishing.STEPS)
+        finish.let_go()
+        finish.isolated(self._close_all)
         finish.note_interruption()
         if self.live:
             self.live.final = finish.picture
-        try:
-            events.run_closed.fire(run=self)
-        except gevent.GreenletExit:  # only a listener raises it: nobody kills the end of a run
-            logger.error("a listener of run_closed raised GreenletExit")  # noqa: TRY400
-        except Exception as error:  # noqa: BLE001  the files are written, the end goes on
-            finish.problems.append(f"a listener of run_closed raised {error!r}")
+        finish.carry_out(finishing.LAST_STEPS)
         self.verdict = finish.verdict()
         self._is_over = True
         return self.verdict
@@ -426,7 +444,7 @@ class ActiveRun:
             return
         if self._contact.is_simulated_elsewhere:
             say(self._console, closing.SIMULATED, "bold yellow")
-        self._finish.show(self._console, verdict, self.name, simulated=self.simulated)
+        end_screen.show(self._console, self._finish, verdict, self.name, simulated=self.simulated)
 
     def _detach(self) -> None:
         while self._detachers:

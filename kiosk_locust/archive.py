@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gzip
 import logging
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from kiosk_locust import guarded, headway, names
+from kiosk_locust import doubt, finish_record, guarded, headway, names
 from kiosk_locust.bucket import Address, Bucket
 from kiosk_locust.calls.failures import CallFailures
 from kiosk_locust.calls.trouble import Kind
@@ -26,6 +25,7 @@ from kiosk_locust.errors import (
     NotPermitted,
 )
 from kiosk_locust.locking import Lock
+from kiosk_locust.part_files import part_of
 from kiosk_locust.realthread import in_thread
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Archive:
     """Keeps files in ``bucket``; ``address`` says below which prefix.
 
     ``public`` lets everybody read them, where the bucket allows that. ``calls`` hears of what the
-    bucket is asked.
+    bucket is asked. ``holds_locks``: this process has the locks of the ledgers that it gives.
     """
 
     def __init__(
@@ -63,11 +63,13 @@ class Archive:
         *,
         public: bool = False,
         calls: CallFailures | None = None,
+        holds_locks: bool = False,
     ) -> None:
         self._bucket = bucket
         self._address = address
         self._public = public
         self._calls = calls or CallFailures(SystemClock())
+        self._holds_locks = holds_locks
 
     @property
     def url(self) -> str:
@@ -106,7 +108,7 @@ class Archive:
     def _keep(self, path: Path) -> str:
         if path.suffix != ".db":
             return self._put(path, path.stem, path.suffix)
-        with _compressed(path) as packed:
+        with _compressed(path, is_locked=self._holds_locks) as packed:
             return self._put(packed, path.stem, path.suffix + _COMPRESSED)
 
     def _put(self, path: Path, stem: str, suffix: str) -> str:
@@ -172,32 +174,68 @@ class Archive:
 
 
 @contextlib.contextmanager
-def _compressed(ledger: Path) -> Iterator[Path]:
+def _compressed(ledger: Path, *, is_locked: bool) -> Iterator[Path]:
     """The ledger, compressed, in a file beside it that is gone afterwards.
 
-    The same ledger makes the same bytes. It is packed in a real thread: that is work for seconds
-    or minutes, and others go on. Raises LedgerError where it is in use, OSError and sqlite3.Error.
+    A ledger that says the same makes the same bytes, whoever opened it in between and wherever it
+    was restored; one of an older version does while its file is the same. It is packed in a real
+    thread: that is work for seconds or minutes, and others go on. Raises LedgerError where it is
+    in use, OSError and sqlite3.Error.
     """
-    packed = ledger.with_name(f".{ledger.name}{_COMPRESSED}.{os.getpid()}.part")
+    packed = part_of(ledger.with_name(ledger.name + _COMPRESSED))
+    copy = packed.with_name(f"{packed.name}.db")
     try:
-        in_thread(lambda: _pack(ledger, packed))
+        in_thread(lambda: _pack(ledger, packed, copy, is_locked=is_locked))
         yield packed
     finally:
         packed.unlink(missing_ok=True)
+        _remove(copy)
 
 
-def _pack(ledger: Path, packed: Path) -> None:
-    lock = Lock(ledger)
+def _pack(ledger: Path, packed: Path, copy: Path, *, is_locked: bool) -> None:
+    lock = None if is_locked else Lock(ledger)
     try:
         _settle(ledger)
+        plain = copy if _make_alike(ledger, copy) else ledger
         with (
-            ledger.open("rb") as source,
+            plain.open("rb") as source,
             packed.open("wb") as target,
             gzip.GzipFile("", "wb", _SPEED, target, mtime=0) as stream,
         ):
             shutil.copyfileobj(source, stream, 1 << 20)
     finally:
-        lock.release()
+        if lock:
+            lock.release()
+
+
+def _make_alike(ledger: Path, copy: Path) -> bool:
+    """Copy what the ledger says, with nothing in the file that depends on how it came about.
+
+    Left out is what a process does with a ledger after it was uploaded, and what marks a
+    checkpoint. False for a ledger of an older version: what was uploaded of it is its file.
+    """
+    _remove(copy)
+    with contextlib.closing(sqlite3.connect(ledger, isolation_level=None)) as db:
+        if not db.execute("SELECT 1 FROM meta WHERE key = ?", (finish_record.KEY,)).fetchone():
+            return False
+        db.execute("VACUUM INTO ?", (str(copy),))
+    with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as db:
+        db.execute("PRAGMA synchronous = OFF")  # it is read once, and deleted
+        left_out = (finish_record.AFTER_KEY, doubt.KEY)
+        if db.execute("DELETE FROM meta WHERE key IN (?, ?)", left_out).rowcount:
+            again = copy.with_name(f"{copy.name}.db")
+            again.unlink(missing_ok=True)
+            db.execute("VACUUM INTO ?", (str(again),))
+            again.replace(copy)
+    with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as db:
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute("PRAGMA schema_version = 1")  # SQLite counts how often a file was copied
+    return True
+
+
+def _remove(copy: Path) -> None:
+    for suffix in ("", "-journal", "-wal", "-shm", ".db", ".db-journal"):
+        copy.with_name(copy.name + suffix).unlink(missing_ok=True)
 
 
 def _settle(ledger: Path) -> None:

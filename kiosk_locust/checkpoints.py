@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
+from typing import Protocol
 
 import gevent
 from gevent.event import Event
@@ -28,7 +29,6 @@ from kiosk_locust.clock import Clock
 from kiosk_locust.copying import check_room, pack, unpack
 from kiosk_locust.doubt import Mark, mark_of
 from kiosk_locust.errors import BucketError, KioskLocustError, LedgerError, NameTaken
-from kiosk_locust.journal import Journal
 from kiosk_locust.reading import opened
 from kiosk_locust.realthread import in_thread
 from kiosk_locust.tickets import Tickets
@@ -48,6 +48,17 @@ LOOK_S = 10.0
 REST = 4
 
 
+class SettledLedger(Protocol):
+    """What checkpoints need of a ledger, be it still written to or not."""
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+
+    def settle(self) -> None:
+        """Return when what was said so far is on the disk; raises LedgerError."""
+
+
 class Checkpoints:
     """Takes checkpoints of ``ledger`` every ``every_s`` seconds, under ``name`` in ``bucket``.
 
@@ -61,7 +72,7 @@ class Checkpoints:
         self,
         bucket: Bucket,
         name: str,
-        ledger: Journal,
+        ledger: SettledLedger,
         tickets: Tickets,
         clock: Clock,
         *,
@@ -81,6 +92,7 @@ class Checkpoints:
         self._generation = generation
         self._users = users
         self._on_overtaken = on_overtaken
+        self.has_timed_out = False  # the last one was waited for in vain
         self._calls = calls or CallFailures(clock)
         self._process = uuid.uuid4().hex
         self._kept: Mark | None = None  # the newest that is in the bucket
@@ -132,25 +144,27 @@ class Checkpoints:
         self._loop = gevent.spawn(self._run)
 
     def last(self, within_s: float, given_up: Event, mute_s: float) -> bool:
-        """Take one more, and wait for it so long at most; a warning tells if it was not kept.
+        """Take one more, and wait for it so long at most; a warning and False if none was kept.
 
-        For a bucket that gives no sign of life it is waited ``mute_s`` at most. Returns False where
-        it was waited for in vain.
+        For a bucket that gives no sign of life it is waited ``mute_s`` at most. ``has_timed_out``
+        is set where it was waited for in vain.
         """
+        self.has_timed_out = False
         if self._loop is None or self._is_overtaken:
-            return True
+            return False
         self._ending.set()
         self._alarm.set()
         if self._loop.dead:  # an earlier call had it end
             self._loop = gevent.spawn(self._run)
         mute_for_s = self._await(self._loop, within_s, given_up, mute_s)
-        if mute_for_s:
-            why = f"{self._bucket.url} has not answered for {units.seconds(mute_for_s)}"
-            logger.warning("the last checkpoint was not kept: %s", why)
-        elif self._failed or not self._loop.dead:
+        if mute_for_s or self._failed or not self._loop.dead:
             why = self._failed or f"it was waited for {units.seconds(within_s)} at most"
+            if mute_for_s:
+                why = f"{self._bucket.url} has not answered for {units.seconds(mute_for_s)}"
             logger.warning("the last checkpoint was not kept: %s", why)
-        return bool(self._loop.dead or given_up.is_set())
+            self.has_timed_out = not (self._loop.dead or given_up.is_set())
+            return False
+        return not self._is_overtaken
 
     def _await(
         self, loop: gevent.Greenlet, within_s: float, given_up: Event, mute_s: float

@@ -89,10 +89,18 @@ class GeneratorWatch:
         self._greenlet: gevent.Greenlet | None = None
         self._final: Generator | None = None
 
-    def start(self, others: Others, zero_at: float) -> None:
-        """Begin to watch when the first job is due (epoch seconds), and to warn."""
+    def start(
+        self,
+        others: Others,
+        zero_at: float,
+        keep: Callable[[Generator], None] = lambda _seen: None,
+    ) -> None:
+        """Begin to watch when the first job is due (epoch seconds), and to warn.
+
+        ``keep`` is given what all processes saw by then, as often.
+        """
         self.others = others
-        self._greenlet = gevent.spawn(self._run, zero_at)
+        self._greenlet = gevent.spawn(self._run, zero_at, keep)
         self.watch.start(zero_at)
 
     def stop(self) -> None:
@@ -142,7 +150,7 @@ class GeneratorWatch:
             self._reasons[reason.rule] = reason.why
             self.told[:] = self._reasons.values()
 
-    def _run(self, zero_at: float) -> None:
+    def _run(self, zero_at: float, keep: Callable[[Generator], None]) -> None:
         self._clock.sleep(max(0.0, zero_at - self._clock.now()))
         self._started_at = self._clock.now()
         cpu_s = self.others.simulator_cpu_s
@@ -150,6 +158,7 @@ class GeneratorWatch:
         while True:
             self._clock.sleep(LOOK_S)
             self.warn()
+            keep(self.figures())
 
     def _simulator_share(self) -> float | None:
         used_s = self.others.simulator_cpu_s() if self.others.simulator_cpu_s else None

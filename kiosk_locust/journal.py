@@ -23,7 +23,7 @@ from gevent.event import Event
 from kiosk_locust import diskroom, opening
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.locking import Lock
-from kiosk_locust.realthread import RealThread
+from kiosk_locust.realthread import RealThread, in_thread
 from kiosk_locust.rescue import Value, Write, give_back, save, write
 from kiosk_locust.send_account import SendAccount, sweep
 from kiosk_locust.statements import META
@@ -142,6 +142,24 @@ class Journal:
 
         Raises LedgerError, with the path of a rescue file, where the disk still refuses.
         """
+        try:
+            self._close()
+        finally:
+            self._lock.release()
+
+    def close_locked(self) -> ClosedLedger:
+        """Close the file as `close` does, and keep other processes out.
+
+        The lock goes with what is returned; where this raises LedgerError, nobody has it any more.
+        """
+        try:
+            self._close()
+        except BaseException:
+            self._lock.release()
+            raise
+        return ClosedLedger(self.path, self._lock)
+
+    def _close(self) -> None:
         with contextlib.suppress(LedgerError):  # the last try tells
             self.settle()
         self._writer.kill()
@@ -156,7 +174,6 @@ class Journal:
             if self._account:
                 self._account.close()
             give_back(self.path)
-            self._lock.release()
 
     def discard(self) -> None:
         """Let go of the file, whatever waits; for an end that never came to ``close``."""
@@ -188,6 +205,7 @@ class Journal:
                 f"room again, run: python -m kiosk_locust.rescue {where} {self.path}"
             ) from error
         self.failure = None
+        self._durable = self._said
 
     def _say(self, sql: str, *values: Value) -> None:
         pending = self._pending
@@ -258,6 +276,40 @@ class Journal:
         except Exception as error:  # noqa: BLE001
             return error
         return None
+
+
+class ClosedLedger:
+    """A ledger that is complete but for single facts, which this process keeps others out of.
+
+    Its file stands alone: there is nothing beside it, and no sign of life is written to it.
+    """
+
+    def __init__(self, path: Path, lock: Lock) -> None:
+        self.path = path
+        self._lock = lock
+
+    def set_meta(self, **values: str) -> None:
+        """Set facts about the run, durably, in one transaction; raises LedgerError.
+
+        Who reads the ledger meanwhile is waited for, for 5 s; other greenlets go on.
+        """
+        try:
+            in_thread(lambda: self._write([Write(META, fact) for fact in values.items()]))
+        except sqlite3.Error as error:
+            raise LedgerError(f"the ledger {self.path} cannot be written: {error}") from error
+
+    def _write(self, group: list[Write]) -> None:
+        uri = f"{self.path.absolute().as_uri()}?mode=rw"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:
+            db.execute("PRAGMA synchronous = FULL")
+            write(db, group)
+
+    def settle(self) -> None:
+        """All that was said is on the disk."""
+
+    def release(self) -> None:
+        """Let other processes have it; harmless if that was done before."""
+        self._lock.release()
 
 
 def _fetch(

@@ -12,15 +12,15 @@ from kiosk_locust.quality.advice import findings
 from kiosk_locust.quality.judgement import Judgement, judgement
 from kiosk_locust.quality.processes import Generator
 from kiosk_locust.quality.thresholds import Row, evaluate
+from kiosk_locust.reading import Facts
 from kiosk_locust.reckoning import Reckoning
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is kept in the ledger; ``generator`` has earlier sessions of the run, too."""
+    """The judgement that is kept in the ledger, and what became of each threshold."""
 
     judgement: Judgement
-    generator: Generator
     rows: tuple[Row, ...] = ()
 
 
@@ -29,18 +29,17 @@ def judge(
 ) -> Judged:
     """Judge the whole run by its ledger's reckoning.
 
-    Of a run that was ``aborted`` by a missed threshold, the tickets left open are no doubt. Takes
-    a minute for a million jobs, if nobody had worked out their times before: call it from a
-    thread. Raises LedgerError.
+    ``generator`` has what the processes of all sessions saw (`whole`). Of a run that was
+    ``aborted`` by a missed threshold, the tickets left open are no doubt. Takes a minute for a
+    million jobs, if nobody had worked out their times before: call it from a thread. Raises
+    LedgerError.
     """
     thresholds = trust.thresholds
     with reckoning:
         run, summary = reckoning.run, reckoning.summary()
         found = measured(reckoning.db, run, thresholds, times=reckoning.times, summary=summary)
         sound = add_evidence(reckoning.db, run, found.facts, summary.trimmed.jobs)
-    session = run.sessions[-1].number if run.sessions else 1
-    whole = replace(generator, session=session).after(run.earlier_generator)
-    known = replace(whole.in_facts(sound), can_resume=not run.embedded)
+    known = replace(generator.in_facts(sound), can_resume=not run.embedded)
     if aborted:
         known = replace(known, undecided=None)
     rows = evaluate(thresholds, found.figures)
@@ -53,4 +52,10 @@ def judge(
         interrupted=summary.pauses.text,
         findings=findings(known),
     )
-    return Judged(made, whole, rows)
+    return Judged(made, rows)
+
+
+def whole(run: Facts, generator: Generator) -> Generator:
+    """What the last session's processes saw, with what those of earlier ones had seen."""
+    session = run.sessions[-1].number if run.sessions else 1
+    return replace(generator, session=session).after(run.earlier_generator)

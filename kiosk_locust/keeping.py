@@ -62,7 +62,9 @@ class Keeping:
         files = options.files
         if files.upload_results:
             address = Address.parse(files.storage_bucket)
-            self.archive = Archive(bucket, address, public=files.public_results, calls=self._calls)
+            self.archive = Archive(
+                bucket, address, public=files.public_results, calls=self._calls, holds_locks=True
+            )
         return options
 
     def begin(self, run: Run, name: str) -> None:

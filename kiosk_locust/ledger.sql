@@ -7,6 +7,7 @@ CREATE TABLE meta (
                               -- input_remarks (JSON: what was said of files), started_at, time_zero, ended_at,
                               -- ended_by, finished, alive_at, sendable_s, simulated_elsewhere,
                               -- earlier_results, cost, judgement, generator, earlier_generator, page (JSON),
+                              -- finish, finish_after (JSON: which steps of the run's end are complete),
                               -- and of each worker its clock's skew (JSON);
                               -- send_account (the token of an account of what is sent), and of workers
     value TEXT NOT NULL

@@ -56,7 +56,8 @@ def reopen(path: Path, *, migrating: bool = False) -> tuple[Lock, sqlite3.Connec
     """Open a ledger that is there, locked and looked over; raises LedgerError.
 
     What a process that died had not yet committed is not in it; SQLite sees to that.
-    ``migrating`` makes an older one a ledger of today, all of it or nothing.
+    ``migrating`` lets it be written to, and makes an older one a ledger of today, all of it or
+    nothing; without it, the file stays as it is.
     """
     try:
         lock = Lock(path)
@@ -66,7 +67,8 @@ def reopen(path: Path, *, migrating: bool = False) -> tuple[Lock, sqlite3.Connec
     try:
         connection = _connect(path)
         version = _check(path, connection)
-        _keep_durable(connection)  # it writes to the file, which must be a ledger
+        if migrating:
+            _keep_durable(connection)  # it writes to the file, which must be a ledger
         if migrating and version != schema.VERSION:
             _migrate(path, connection, version)
         guarded.unlimited(connection)  # a run may go on for days

@@ -51,7 +51,7 @@ from kiosk_locust import (
 from kiosk_locust.active import ActiveRun
 from kiosk_locust.breaker import BREAKER
 from kiosk_locust.console import plain_console, say
-from kiosk_locust.cost.credentials import secrets
+from kiosk_locust.cost.credentials import Secrets, secrets
 from kiosk_locust.dispatch import AtOnceDispatcher
 from kiosk_locust.endings import ending
 from kiosk_locust.errors import (
@@ -71,7 +71,7 @@ from kiosk_locust.options import Options, draft, resolve
 from kiosk_locust.patience import PatientMaster
 from kiosk_locust.preflight import check_host
 from kiosk_locust.record import JobRequest
-from kiosk_locust.resuming import Finished, Resumption
+from kiosk_locust.resuming import Finished, Resumption, Unfinished
 from kiosk_locust.scraped import Scraped
 from kiosk_locust.settings.env_file import DOTENV, lookalikes, parse_dotenv
 from kiosk_locust.settings.secret_files import read_secrets
@@ -263,12 +263,7 @@ class Plugin:
         not where a run is to be resumed.
         """
         self._check_files()
-        found = resuming.find(self._given)
-        if isinstance(found, Finished):
-            sys.exit(finished.tell(found, self._console))
-        self._resumption = found
-        if found is None:
-            self._given = resuming.new_name(self._given)
+        self._find_run()
         starts = self._headless or self._parsed.autostart
         self._is_starting = starts  # until Locust says so itself, a moment from now
         if starts or resuming.is_asked_for(self._given):
@@ -331,6 +326,40 @@ class Plugin:
 
         locust_patches.before_page_starts(web_ui, check)
         return login.add(web_ui, login.credentials(self._secret_sources))
+
+    def _find_run(self) -> None:
+        """Look for the run to go on with; one that has no job left ends the process here."""
+        found = resuming.find(self._given)
+        if isinstance(found, (Finished, Unfinished)):
+            sys.exit(self._has_no_job_left(found))
+        self._resumption = found
+        if found is None:
+            self._given = resuming.new_name(self._given)
+
+    def _logins_for(self, options: Options, given: Layers) -> Secrets:
+        """The logins, each for its server; tells which are withheld, and a bucket that is left."""
+        known = logins.bound(self._secrets, given, os.environ)
+        bucket = self._resumption.left_bucket(options) if self._resumption else ""
+        for line in filter(None, (*logins.withheld(known, options.grafana), bucket)):
+            logger.warning("%s", line)
+        return known
+
+    def _has_no_job_left(self, found: Finished | Unfinished) -> int:
+        """Tell the exit code of a run, once its finish lacks nothing; raises as `register`."""
+        if isinstance(found, Finished):
+            return finished.tell(found, self._console).code
+        self._resumption = found.resumption
+        options = self._resolve(self._given, tell=False)
+        self._open_log(options)
+
+        def on_signal(hurry: Callable[[], None]) -> None:
+            if not self._is_library:  # a program's signals are its own
+                Signals(hurry, hurry).install()
+
+        known = self._logins_for(options, self._given)
+        verdict = finished.make_up(found, options, self._console, known, on_hurry=on_signal)
+        self._log_line(verdict.line)
+        return verdict.code
 
     def _check_files(self) -> None:
         """Raise OptionsError for lines of files that give no setting, which no form can mend.
@@ -490,10 +519,7 @@ class Plugin:
         keep_jobs(self._environment)
         check_tasks(self._environment)
         self._open_log(options)
-        known = logins.bound(self._secrets, given, os.environ)
-        bucket = self._resumption.left_bucket(options) if self._resumption else ""
-        for line in filter(None, (*logins.withheld(known, options.grafana), bucket)):
-            logger.warning("%s", line)
+        known = self._logins_for(options, given)
         active = ActiveRun(
             options,
             self._environment,

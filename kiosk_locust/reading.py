@@ -15,6 +15,7 @@ from kiosk_locust import definitions, guarded, schema
 from kiosk_locust.absent import why_absent
 from kiosk_locust.cost.stored import RunCost
 from kiosk_locust.errors import LedgerError
+from kiosk_locust.finish_record import FinishRecord
 from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.inputs.remarks import Tally
 from kiosk_locust.mix import Mix
@@ -38,7 +39,7 @@ class Facts:
     host: str
     versions: Mapping[str, str]  # of the programs that made the run
     simulated: bool  # embedded, or by address
-    finished: bool
+    finished: bool  # every ticket was closed by what the Kiosk did, and the run was judged
     ended_by: str
     started_at: float | None
     time_zero: float | None
@@ -55,6 +56,7 @@ class Facts:
     definitions_version: int | None = None  # of what the ledger keeps; None: from before them
     embedded: bool = False  # on a simulated Kiosk that ended with the run's process
     earlier_results: tuple[str, ...] = ()  # names that files had before the run was resumed
+    finish: FinishRecord | None = None  # None: not begun, or by an older version
 
     @property
     def cycles(self) -> int:
@@ -154,6 +156,7 @@ def facts(db: sqlite3.Connection) -> Facts:
 
 def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
     options = _object(meta, "options")
+    worked = sessions(db, _moment(meta.get("alive_at")))
     return Facts(
         run_id=_part_of_a_name(meta.get("run_id", "")),
         run_name=_part_of_a_name(meta.get("run_name", "")),
@@ -171,7 +174,7 @@ def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
             for name, value in options.items()
             if not any(word in name.lower() for word in _SECRET)
         },
-        sessions=sessions(db, _moment(meta.get("alive_at"))),
+        sessions=worked,
         workers={
             key.removeprefix(WORKER_KEY): _object(meta, key)
             for key in sorted(meta)
@@ -185,6 +188,7 @@ def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
         inputs=Tally.from_text(meta.get("input_remarks", "")),
         definitions_version=definitions.of_text(meta.get(definitions.KEY)),
         earlier_results=tuple(map(str, json.loads(meta.get("earlier_results") or "[]"))),
+        finish=FinishRecord.from_meta(meta, worked[-1].number if worked else 1),
     )
 
 

@@ -80,7 +80,8 @@ _SETTLED_BY_NUMBER = f"""SELECT id % ?1, count(*) FROM tickets WHERE id >= 0 AND
 _END_LAST_SESSION = "UPDATE sessions SET ended_at = ?, ended_by = ? WHERE ended_at IS NULL"
 #: What was found at the end of the session before; should this one die, it would be a lie.
 _FORGET_END = """DELETE FROM meta
-    WHERE key IN ('ended_at', 'ended_by', 'sendable_s', 'cost', 'judgement', 'page')"""
+    WHERE key IN ('ended_at', 'ended_by', 'sendable_s', 'cost', 'judgement', 'page', 'finish',
+        'finish_after')"""
 #: What its processes saw of themselves counts in this session's judgement.
 _SET_ASIDE = "UPDATE OR REPLACE meta SET key = 'earlier_generator' WHERE key = 'generator'"
 _ADOPTED = f"""SELECT tickets.*, requests.body FROM tickets

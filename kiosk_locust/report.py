@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
-import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from kiosk_locust import diskroom
 from kiosk_locust.errors import KioskLocustError
+from kiosk_locust.part_files import whole_file
 from kiosk_locust.web import assets, imported, past
 from kiosk_locust.web.picture import Picture
 
@@ -55,15 +55,11 @@ def write(picture: Picture, path: Path) -> Path:
 
     It can be made again of the ledger at any time, so it leaves some room to others.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     data = render(picture).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
     diskroom.require(path.parent, diskroom.REPORT, len(data))
-    try:
+    with whole_file(path) as part:
         part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

@@ -10,7 +10,6 @@ import contextlib
 import glob
 import json
 import logging
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from kiosk_locust import definitions, names
 from kiosk_locust.cost.figures import UNKNOWN
 from kiosk_locust.jobdata import jobs
 from kiosk_locust.jsontext import dumps
+from kiosk_locust.part_files import whole_file
 from kiosk_locust.reading import Facts, facts, opened
 from kiosk_locust.reckoning import Reckoning
 from kiosk_locust.sessions import gaps, spans
@@ -141,16 +141,8 @@ def _write(found: Reckoning, out_dir: Path, cycle: int | None) -> Path:
     head = _head(db, run, summary, delay_s, cycle)
     head["clocks"] = found.times.clocks.as_json()
     path = out_dir / _name(run, summary.tickets, delay_s, cycle)
-    out_dir.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb", buffering=_BUFFER) as file:
-            _stream(file, head, jobs(db, run, cycle))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as part, part.open("wb", buffering=_BUFFER) as file:
+        _stream(file, head, jobs(db, run, cycle))
     return path
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from kiosk_locust import moved, names, opening, restoring
 from kiosk_locust.errors import LedgerError, Mistake, OptionsError
 from kiosk_locust.excerpt import excerpt
+from kiosk_locust.finish_record import FinishRecord
 from kiosk_locust.inputs.again import Planned
 from kiosk_locust.options import Options, Resolved, options_as_json
 from kiosk_locust.reading import Facts, facts, inputs, opened
@@ -118,15 +119,28 @@ def place_of(path: Path) -> str:
     return f"the ledger {path}"
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A run that has no job left, and whose finish is not complete; its jobs by outcome.
+
+    ``record`` has the steps that are complete, without those whose files are gone.
+    """
+
+    resumption: Resumption
+    outcomes: Counter[Outcome]
+    record: FinishRecord
+
+
 def is_asked_for(given: Layers) -> bool:
     """Whether a run is to be resumed, be it there or not."""
     return bool(given.get("resume") or given.get("resume_or_start"))
 
 
-def find(given: Layers) -> Resumption | Finished | None:
+def find(given: Layers) -> Resumption | Unfinished | Finished | None:
     """What --resume or --resume-or-start name; None where neither does, or nothing is there yet.
 
-    Finished only for --resume-or-start. Raises OptionsError for settings that contradict each
+    Finished only for --resume-or-start; Unfinished of a run that was ended by a missed threshold
+    likewise, since --resume goes on with it. Raises OptionsError for settings that contradict each
     other, and LedgerError where the run cannot be resumed.
     """
     resume, or_start = given.get("resume"), given.get("resume_or_start")
@@ -144,7 +158,7 @@ def find(given: Layers) -> Resumption | Finished | None:
         if or_start:
             return None
         raise LedgerError(f"{named.shown}: there is no ledger {path}{_others(folder)}")
-    return _judge(path, finished_is_well=resume is None, generation=generation)
+    return _judge(path, given, is_or_start=resume is None, generation=generation)
 
 
 def new_name(given: Layers) -> Layers:
@@ -167,7 +181,9 @@ def for_new_runs(given: Layers, resumed: Resumption | None) -> Layers:
     return given.over(planned.layer(resumed.run.options, resumed.place))
 
 
-def _judge(path: Path, *, finished_is_well: bool, generation: int = 0) -> Resumption | Finished:
+def _judge(
+    path: Path, given: Layers, *, is_or_start: bool, generation: int = 0
+) -> Resumption | Unfinished | Finished:
     """Look a ledger over without changing it."""
     lock, connection = opening.reopen(path)  # its file is looked over, a torn end is mended
     opening.leave(connection)
@@ -175,28 +191,66 @@ def _judge(path: Path, *, finished_is_well: bool, generation: int = 0) -> Resump
     look_over(path)
     with opened(path) as db:
         run = facts(db)
-        counted = db.execute(
-            "SELECT outcome, count(*) FROM tickets GROUP BY 1 HAVING outcome <> ''"
-        )
-        outcomes = Counter({Outcome(outcome): number for outcome, number in counted})
+        tickets = db.execute("SELECT outcome, count(*) FROM tickets GROUP BY 1").fetchall()
         with foreign(path):
             files = inputs(db)
             uploads = Planned(place_of(path), files, inputs_left(db, len(files), run.options))
         results = moved.count(db, {"cycle": None}, is_downloading=run.is_downloading)
-    if run.finished and finished_is_well:
-        return Finished(path, run, outcomes, results.results_missing)
-    if run.finished:
+    outcomes = Counter({Outcome(outcome): number for outcome, number in tickets if outcome})
+    has_open = any(not outcome for outcome, _ in tickets)
+    resumption = Resumption(path, run, uploads, generation)
+    if run.finished and not is_or_start and _is_complete(run, run.finish):
         raise LedgerError(
             f"the run in {path} is finished: nothing is left to resume; start a new one, or say"
             f" --resume-or-start {run.run_name} to be told its exit code"
         )
+    with foreign(path):
+        is_over = run.finished or (not has_open and _is_over(run, outcomes, is_or_start))
+    if is_over:
+        record = _record(run, given, path)
+        if record is None or (run.finished and _is_complete(run, record)):
+            return Finished(path, run, outcomes, results.results_missing)
+        return Unfinished(resumption, outcomes, record)
     if run.embedded:
         raise LedgerError(
             f"the run in {path} cannot be resumed: it ran on an embedded simulated Kiosk, which"
             " ended with its process; start a new run (python -m kiosk_locust.simulator runs one"
             " that stays)"
         )
-    return Resumption(path, run, uploads, generation)
+    return resumption
+
+
+def _is_over(run: Facts, outcomes: Counter[Outcome], is_or_start: bool) -> bool:  # noqa: FBT001
+    """Whether a run without an open ticket has no job left, though it was not judged.
+
+    One that a missed threshold ended has not, once its process has come to its own end.
+    """
+    if run.finish is not None and run.finish.aborted:
+        return is_or_start and "tell_listeners" not in run.finish.steps
+    if not outcomes or not all(outcome.is_the_kiosks for outcome in outcomes):
+        return False
+    planned_jobs = int(run.options.get("count", 0)) * run.cycles
+    return outcomes.total() == planned_jobs or (run.finish is not None and run.finish.is_over)
+
+
+def _is_complete(run: Facts, record: FinishRecord | None) -> bool:
+    """Whether nothing of its finish is missing; older versions kept a judgement alone."""
+    return run.judgement is not None if record is None else not record.missing
+
+
+def _record(run: Facts, given: Layers, path: Path) -> FinishRecord | None:
+    """What of the finish is complete; None for a run that an older version has finished."""
+    if run.finish is None:
+        if run.finished and run.judgement is not None:
+            return None
+        return FinishRecord(run.sessions[-1].number if run.sessions else 1, is_over=True)
+    record = run.finish.without_lost(path.parent)
+    if run.judgement is None:  # whatever it says
+        record = dataclasses.replace(record, steps=record.steps - {"judge", "decide"})
+    junit_xml = given.text("junit_xml")
+    if junit_xml and not parsing.path(junit_xml).is_file():
+        record = dataclasses.replace(record, steps=record.steps - {"write_junit"})
+    return record
 
 
 def _output_dir(given: Layers) -> Path:

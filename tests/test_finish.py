@@ -7,19 +7,20 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
+from gevent.event import Event
 
 from kiosk_locust import judging
 from kiosk_locust.cost.stored import RunCost
-from kiosk_locust.costing import Costing, Ended
-from kiosk_locust.finish import Finish
+from kiosk_locust.costing import Ended
+from kiosk_locust.finish import STEPS, ClosedRun, Finish
 from kiosk_locust.ledger import Ledger
-from kiosk_locust.options import TrustOptions
+from kiosk_locust.options import Options, TrustOptions
 from kiosk_locust.reading import facts, opened
 from kiosk_locust.record import Outcome
-from kiosk_locust.run import ALL_CLOSED, Run
+from kiosk_locust.run import ALL_CLOSED
 from kiosk_locust.web import told
 from tests.clocks import ManualClock
 
@@ -34,7 +35,7 @@ class Asked:
         self.ended: list[Ended] = []
         self.hurries: list[float] = []
 
-    def hurry(self, limit_s: float) -> None:
+    def hurry(self, limit_s: float = 8.0) -> None:
         self.hurries.append(limit_s)
 
     def ask(self, ended: Ended) -> RunCost | None:
@@ -47,19 +48,15 @@ class Asked:
 def finished(folder: Path, asked: Asked, ended_by: str = ALL_CLOSED, **meta: str) -> Finish:
     ledger = Ledger.create(folder / "run.db", META | {"started_at": "900.0"} | meta)
     ledger.begin_session(1, 900.0)
-    outcomes = Counter({Outcome.DONE: 2})
-    options = SimpleNamespace(trust=TrustOptions())
-    run: Any = SimpleNamespace(
-        ended_by=ended_by,
-        outcomes=outcomes,
-        finished=True,
-        trouble="",
-        options=options,
-        never_leased=0,
+    run = ClosedRun(
+        cast(Options, SimpleNamespace(trust=TrustOptions())),
+        Counter({Outcome.DONE: 2}),
+        ended_by,
+        is_over=True,
+        given_up=Event(),
     )
-    clock = ManualClock(1000.0)
-    finish = Finish(cast(Run, run), ledger, folder, clock, costing=cast(Costing, asked))
-    finish.carry_out(finish.steps)
+    finish = Finish(run, ledger, folder, ManualClock(1000.0), asks_cost=asked)
+    finish.carry_out(STEPS)
     return finish
 
 

@@ -6,27 +6,32 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import gevent
 from gevent.event import Event
 
+from kiosk_locust import end_screen
 from kiosk_locust.archive import Archive, Archived
-from kiosk_locust.finish import Finish
+from kiosk_locust.finish import STEPS, ClosedRun, Finish
 from kiosk_locust.ledger import Ledger
-from kiosk_locust.options import TrustOptions
+from kiosk_locust.options import Options, TrustOptions
 from kiosk_locust.record import Outcome
-from kiosk_locust.run import ALL_CLOSED, Run
+from kiosk_locust.run import ALL_CLOSED
 from tests.clocks import ManualClock
 
 
 class Keeping:
     """An archive that does as it is told with the files."""
 
+    url = "a bucket"
     unheard_s = 0.0
 
     def __init__(self, keep: Callable[[list[Path]], Archived]) -> None:
-        self.keep = keep
+        self._keep = keep
+
+    def keep(self, files: Iterable[Path]) -> Archived:
+        return self._keep(list(files))
 
     def drop(self, file_names: Iterable[str]) -> None:
         """There is nothing of an earlier end."""
@@ -40,22 +45,21 @@ def finished(
 ) -> Finish:
     ledger = Ledger.create(folder / "a-run.db", {"run_id": "1", "run_name": "a-run"})
     ledger.begin_session(1, 900.0)
-    run: Any = SimpleNamespace(
-        ended_by=ALL_CLOSED,
-        outcomes=Counter({Outcome.DONE: 2}),
-        finished=True,
-        trouble="",
+    run = ClosedRun(
+        cast(Options, SimpleNamespace(trust=TrustOptions())),
+        Counter({Outcome.DONE: 2}),
+        ALL_CLOSED,
+        is_over=True,
         given_up=given_up or Event(),
-        options=SimpleNamespace(trust=TrustOptions()),
     )
-    archive = keep if isinstance(keep, Archive) else cast(Archive, Keeping(keep))
-    finish = Finish(cast(Run, run), ledger, folder, ManualClock(1000.0), archive=archive)
-    finish.carry_out(finish.steps)
+    keeps_files = keep if isinstance(keep, Archive) else Keeping(keep)
+    finish = Finish(run, ledger, folder, ManualClock(1000.0), keeps_files=keeps_files)
+    finish.carry_out(STEPS)
     return finish
 
 
 def advice(finish: Finish) -> str:
-    return "\n".join(finish.advice("a-run", simulated=False))
+    return "\n".join(end_screen.advice(finish, "a-run", simulated=False))
 
 
 def test_ledger_results_and_report_are_given_to_the_archive_once_they_are_written(

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kiosk_locust import units
-from kiosk_locust.quality.grammar import Threshold
+from kiosk_locust.quality.grammar import Threshold, parse
 from kiosk_locust.quality.quantities import FAILURES
 from kiosk_locust.quality.rules import RULES, Reason, Validity
 from kiosk_locust.quality.thresholds import Result, Row
@@ -146,6 +146,22 @@ def judgement(
         validity.unjudged,
         tuple(_row(row) for row in rows),
         (*of_pauses, *of_batch, *findings),
+    )
+
+
+def rows(found: Judgement, thresholds: Iterable[Threshold]) -> tuple[Row, ...]:
+    """The rows of a judgement again; ``thresholds`` are the run's, which know their sources."""
+    known = {threshold.text: threshold for threshold in thresholds}
+    return tuple(
+        Row(
+            known.get(each.threshold) or parse(each.threshold, "the ledger"),
+            each.result,
+            each.is_close,
+            each.wanted,
+            each.measured,
+            each.note,
+        )
+        for each in found.thresholds
     )
 
 

@@ -48,7 +48,8 @@ def _found(folder: Path) -> Iterator[Listed]:
             continue
         state = "finished" if run.finished else "not ended"
         if run.ended_at is not None and not run.finished:
-            state = "interrupted"
+            is_over = run.finish is not None and run.finish.is_over
+            state = "not yet judged" if is_over else "interrupted"
         yield Listed(path.stem, run.started_at, state, run.simulated)
 
 

@@ -25,7 +25,7 @@ from kiosk_locust.sessions import gaps, interrupted
 from kiosk_locust.soundness import check_pages, foreign
 from kiosk_locust.summary import Summary
 from kiosk_locust.times import cuts
-from kiosk_locust.verdict import ABORTED, exit_code
+from kiosk_locust.verdict import ABORTED, Verdict, exit_code
 from kiosk_locust.web import files, told
 from kiosk_locust.web.picture import (
     MOST_FAILURES,
@@ -78,7 +78,7 @@ def _picture(
     db: sqlite3.Connection, ledger: Path, run: Facts, found: Told, verdict: str
 ) -> Picture:
     meta = texts_of(db)
-    state = _state(run, _number(meta.get("alive_at")))
+    state = _state(run, _number(meta.get("alive_at")), is_written=bool(verdict))
     statuses: dict[str, int] = dict(db.execute(_STATUSES).fetchall())
     is_on = state == "running"
     summary, begun_at = found.summary, found.begun_at
@@ -147,11 +147,16 @@ def _outcomes(summary: Summary) -> dict[str, int]:
     return {name: number for name, number in counts.items() if number}
 
 
-def _state(run: Facts, alive_at: float | None) -> State:
-    if run.ended_at is not None:
-        return "finished" if run.finished else "interrupted"
+def _state(run: Facts, alive_at: float | None, *, is_written: bool) -> State:
+    """``is_written``: by the run's own end, which tells what it came to."""
     is_alive = alive_at is not None and abs(time.time() - alive_at) < ALIVE_S
-    return "running" if is_alive else "died"
+    if run.ended_at is None:
+        return "running" if is_alive else "died"
+    if run.finished:
+        return "finished"
+    if run.finish is None or not run.finish.is_over or is_written:
+        return "interrupted"
+    return "ending" if is_alive else "died"
 
 
 def _total(run: Facts, closed: int, *, is_on: bool) -> int | None:
@@ -162,6 +167,11 @@ def _total(run: Facts, closed: int, *, is_on: bool) -> int | None:
 
 
 def _verdict(run: Facts, told: Summary) -> str:
+    if run.finish is not None:
+        if run.finish.exit_code is not None:
+            return Verdict(run.finish.exit_code, run.finish.why).line
+        if run.finish.is_over and not run.finished:
+            return ""  # it is still to be judged
     counts = {Outcome(name): number for name, number in told.outcomes.items() if number}
     trouble = "" if run.finished or not run.ended_by else f"interrupted by {run.ended_by}"
     aborted = run.ended_by == ABORTED

@@ -136,7 +136,7 @@ def test_a_damaged_ledger_is_resumed_or_refused(data: bytes) -> None:
         path = Path(folder, "run.db")
         path.write_bytes(data)
         with refused_by(LedgerError):
-            resuming._judge(path, finished_is_well=True)
+            resuming._judge(path, make_layers(), is_or_start=True)
 
 
 @fuzz_files
@@ -186,7 +186,7 @@ def test_a_ledger_with_strange_cells_is_shown_or_refused(
 
 META = [
     *("options", "versions", "started_at", "time_zero", "ended_at", "alive_at", "cost"),
-    *("judgement", "generator", "worker:a", "simulated", "finished", "run_name", "host"),
+    *("judgement", "generator", "worker:a", "simulated", "finished", "run_name", "host", "finish"),
 ]
 
 
