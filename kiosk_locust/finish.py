@@ -30,7 +30,7 @@ from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.quality import junit
 from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.quality.processes import Generator
-from kiosk_locust.quality.thresholds import Row
+from kiosk_locust.quality.thresholds import Miss, Row
 from kiosk_locust.reading import facts, opened
 from kiosk_locust.realthread import in_thread
 from kiosk_locust.reckoning import Reckoning
@@ -100,7 +100,7 @@ class Finish:
         checkpoints: Checkpoints | None = None,
         look: Callable[[float], Queues] | None = None,
         generator: Callable[[], Generator] | None = None,
-        aborted: str = "",
+        aborted: Miss | None = None,
     ) -> None:
         self.run = run
         self.files = [ledger.path]
@@ -174,7 +174,7 @@ class Finish:
             finished=True,
             trouble="; ".join(self.problems),
             judgement=self.judgement,
-            aborted=self._aborted,
+            aborted=str(self._aborted or ""),
             results_missing=summary.moved.results_missing if summary else 0,
             never_begun=summary.never_begun if summary else self.run.never_leased,
             interrupted=summary.pauses.text if summary else "",

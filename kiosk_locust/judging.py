@@ -11,7 +11,7 @@ from kiosk_locust.quality import rules
 from kiosk_locust.quality.advice import findings
 from kiosk_locust.quality.judgement import Judgement, judgement
 from kiosk_locust.quality.processes import Generator
-from kiosk_locust.quality.thresholds import Row, evaluate
+from kiosk_locust.quality.thresholds import Miss, Row, evaluate
 from kiosk_locust.reckoning import Reckoning
 
 
@@ -25,7 +25,7 @@ class Judged:
 
 
 def judge(
-    reckoning: Reckoning, trust: TrustOptions, generator: Generator, aborted: str = ""
+    reckoning: Reckoning, trust: TrustOptions, generator: Generator, aborted: Miss | None = None
 ) -> Judged:
     """Judge the whole run by its ledger's reckoning.
 
@@ -43,7 +43,7 @@ def judge(
     known = replace(whole.in_facts(sound), can_resume=not run.embedded)
     if aborted:
         known = replace(known, undecided=None)
-    rows = evaluate(thresholds, found.figures)
+    rows = evaluate(thresholds, found.figures, aborted)
     validity = rules.judge(known, trust.limits)
     made = judgement(
         validity,

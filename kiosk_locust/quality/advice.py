@@ -75,7 +75,7 @@ def percent(value: float | None) -> str:
 
 def waited_share(facts: Facts) -> float:
     """The share of tickets that waited for a free user; 0 where it is not known."""
-    return (facts.waited_for_user or 0) / facts.tickets if facts.tickets else 0.0
+    return (facts.waited_for_user or 0) / facts.begun if facts.begun else 0.0
 
 
 def outage(causes: Causes) -> str:
@@ -145,7 +145,7 @@ def late(facts: Facts, limit: float) -> str:
 def waited(facts: Facts, limit: float) -> str:
     """On tickets that waited for a user."""
     return (
-        f"{facts.waited_for_user or 0:,} of {units.count(facts.tickets, 'ticket')} waited for a"
+        f"{facts.waited_for_user or 0:,} of {units.count(facts.begun, 'ticket')} waited for a"
         f" free user, more than {percent(limit)}: they were not submitted when they were due."
         f" {late_waiting(facts)}"
     )

@@ -84,3 +84,9 @@ class Facts:
     simulator_cpu_share: float | None = None
     can_resume: bool = True  # False of a run whose simulated Kiosk ended with it
     causes: Causes = field(default_factory=Causes)
+
+    @property
+    def begun(self) -> int:
+        """The tickets that the run's end did not come before."""
+        ends = self.causes.open_ends
+        return self.tickets - (ends.never_begun if ends else 0)
