@@ -131,7 +131,7 @@ def evaluate(
 
     A figure that is missing or has no value is "not measurable", which is neither met nor
     missed. So is a sum of which a part is not known, unless the known part alone decides.
-    ``ended_by``: the miss that ended the run stays one, whatever the jobs in flight then made of it.
+    ``ended_by``: the miss that ended the run stays one, whatever jobs in flight made of it.
     """
     rows = (_row(each, figures.get(each.measure)) for each in thresholds)
     return tuple(_ending(row, ended_by) if ended_by else row for row in rows)

@@ -16,7 +16,8 @@ class Totals:
     """What a run, or a part of it, came to; None is not known.
 
     ``outcomes`` has the tickets by outcome, ``unended`` how many submitted jobs were not seen to
-    end; ``never_begun`` of the unfinished tickets had nothing sent. Rates are a second, costs US dollars; ``no_cost`` says why there is no cost.
+    end; ``never_begun`` of the unfinished tickets had nothing sent. Rates are a second, costs US
+    dollars; ``no_cost`` says why there is no cost.
     """
 
     outcomes: Mapping[str, int]
