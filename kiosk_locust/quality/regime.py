@@ -32,8 +32,8 @@ class Regime:
     Over the window, ``in_system`` is the mean number of jobs in the Kiosk (L),
     ``arrivals_per_s`` their rate (lambda; n arrivals have n - 1 gaps between them) and ``stay_s``
     their mean duration (W), ``growth`` the share of the jobs that came in and piled up: what the
-    number in the system grew by, by its slope, over the jobs. None where there was nothing to measure. ``kind`` is ``unknown`` of
-    fewer than FEWEST_JOBS jobs.
+    number in the system grew by, by its slope, over the jobs. None where there was nothing to
+    measure. ``kind`` is ``unknown`` of fewer than FEWEST_JOBS jobs.
     """
 
     kind: Literal["batch", "steady", "unknown"]
@@ -42,6 +42,7 @@ class Regime:
     stay_s: float | None
     growth: float | None
     why: str
+
 
 @dataclass(frozen=True, slots=True)
 class Flow:
