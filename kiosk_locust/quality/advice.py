@@ -21,6 +21,8 @@ STALL_S = 1.0
 LATE_LOOP_S = 0.1
 #: Waits for a socket that explain late uploads.
 SOCKET_WAIT_S = 0.25
+#: Polls that are closer than this (s) are hardly answered before the next one is due.
+SHORT_INTERVAL_S = 0.1
 _MASTER, _ALONE = "master", "run"  # names of processes, before " of session 1"
 _FRONTEND = "See the Kiosk's frontend and what stands before it"
 
@@ -271,7 +273,7 @@ def offset(facts: Facts, limit: float) -> str:
 def clock_error(facts: Facts, limit: float) -> str:
     """On durations that are known too roughly."""
     causes = facts.causes
-    fix = "Poll more often (UPDATE_INTERVAL)"
+    fix = _late_polls(facts)
     if causes.paused_s and causes.paused_s >= (facts.clock_error_s or 0.0):
         fix = f"Nobody polled for {units.seconds(causes.paused_s)} between the run's sessions"
     elif said := outage(causes):
@@ -281,6 +283,29 @@ def clock_error(facts: Facts, limit: float) -> str:
     return (
         f"durations mix clocks that are known to {units.seconds(facts.clock_error_s)} only, more"
         f" than {limit:g} poll intervals. {fix}"
+    )
+
+
+def _late_polls(facts: Facts) -> str:
+    """The fix of ends that were bounded worse than by a poll each interval.
+
+    It is never to poll more often: the error is judged in intervals, and polls that come as they
+    are planned bound it to about one.
+    """
+    interval_s = facts.poll_interval_s or 0.0
+    if 0 < interval_s < SHORT_INTERVAL_S:
+        return (
+            f"Polls {units.seconds(interval_s)} apart are closer than a poll and its answer take:"
+            f" set UPDATE_INTERVAL to {SHORT_INTERVAL_S:g} s or more"
+        )
+    if (facts.loop_delay_p99_s or 0.0) > LATE_LOOP_S:
+        return (
+            "Polls came late, as the event loop did: take long work out of the locustfile, or use"
+            " more processes (--processes)"
+        )
+    return (
+        "Polls came later than UPDATE_INTERVAL has them: see why the Kiosk's answers take long, or"
+        " set a longer UPDATE_INTERVAL, which asks for less"
     )
 
 
