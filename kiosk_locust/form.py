@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Response, jsonify, request
+from flask import Response, g, jsonify, request
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, Runner
 from locust.web import WebUI
 
 from kiosk_locust.errors import KioskLocustError
 
 Check = Callable[[dict[str, str]], None]
+#: So long an answer waits for the start that it asked for, in seconds: a Kiosk that does not answer
+#: was found out by the check before.
+START_S = 20.0
 
 
-def check_before_start(web_ui: WebUI, runner: Runner, check: Check) -> None:
+def check_before_start(
+    web_ui: WebUI, runner: Runner, check: Check, refusal: Callable[[float], str]
+) -> None:
     """Let ``check`` refuse a posted form, by raising what it likes, before Locust takes it over.
 
-    Whoever clicked sees all mistakes at once. The same form edits the number of users of a
-    test that is on; then nothing else of it counts.
+    What only the start itself finds out is answered, too: ``refusal`` waits up to some seconds for
+    the start, and says why there was none. Whoever clicked sees all mistakes at once. The same
+    form edits the number of users of a test that is on; then nothing else of it counts.
     """
 
     def answer() -> Response | None:
@@ -29,6 +35,7 @@ def check_before_start(web_ui: WebUI, runner: Runner, check: Check) -> None:
         if not request.form.get("run_time", "").strip():
             # Locust sets no timer then, but would keep what the form before said in its options.
             vars(web_ui.environment.parsed_options)["run_time"] = ""
+        g.kiosk_start = True
         return None
 
     # Behind the login, where there is one: the answer tells about this machine's settings.
@@ -41,5 +48,12 @@ def check_before_start(web_ui: WebUI, runner: Runner, check: Check) -> None:
         answered: Response | None = guarded()
         return answered
 
+    def after_request(answered: Response) -> Response:
+        if not g.pop("kiosk_start", False) or not (why := refusal(START_S)):
+            return answered
+        host = web_ui.environment.host
+        return jsonify({"success": False, "message": why, "host": host})
+
     if web_ui.app is not None:
         web_ui.app.before_request(before_request)
+        web_ui.app.after_request(after_request)

@@ -123,6 +123,7 @@ def _is_one_of_several() -> bool:
 def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
     """Locust makes a parser at its start, and one more each time somebody opens its page."""
     commandline.add_options(parser, _shown or None)
+    commandline.explain_errors(parser, sys.argv[1:])
 
 
 def _on_init(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:
@@ -190,7 +191,10 @@ def _register_single(environment: Environment) -> None:
 
 
 def _refuse(error: KioskLocustError | str) -> None:
-    sys.stderr.write(f"{error}\n")
+    """Leave with exit code 2; the last line says so, with the error where it is of one line."""
+    first, *more = str(error).splitlines() or [_NOT_CARRIED_OUT]
+    told = f"{error}\n" if more else ""
+    sys.stderr.write(f"{told}{Verdict(2, first.rstrip(':')).line}\n")
     sys.exit(2)
 
 
@@ -231,6 +235,7 @@ class Plugin:
         self._active: ActiveRun | None = None
         self._is_starting = False
         self._refusal = ""  # why the last run did not start
+        self._start_over = Event()  # Locust's test has begun, or was refused
         self._site: Site | None = None
         self._scraped = Scraped()
         self._scans = Scans()
@@ -291,7 +296,9 @@ class Plugin:
         self._runner.on_end_called = self._on_end_called
         if self._web_ui is not None:
             port.check(self._web_ui)
-            form.check_before_start(self._web_ui, self._runner, self._check_form)
+            form.check_before_start(
+                self._web_ui, self._runner, self._check_form, self._start_refusal
+            )
             self._site = Site(options.output_dir, self._open_page())
             self._site.add_to(self._web_ui)
             if options.outside.metrics:
@@ -418,6 +425,18 @@ class Plugin:
         picks = self._web_ui is not None and self._web_ui.userclass_picker_is_active
         # Which classes were picked, Locust knows only once it has started.
         check_host(options, [] if picks else self._first(options))
+        self._refusal = ""
+        self._start_over.clear()
+
+    def _start_refusal(self, within_s: float) -> str:
+        """Why the start that the form asked for was refused, once that is known; empty: it was not.
+
+        Without a worker, Locust's master begins no test, and says so itself.
+        """
+        starting = self._web_ui._swarm_greenlet if self._web_ui is not None else None
+        waited = [self._start_over, *([] if starting is None else [starting])]
+        gevent.wait(waited, within_s, 1)
+        return self._refusal if self._start_over.is_set() else ""
 
     # -- a run
 
@@ -439,6 +458,7 @@ class Plugin:
             raise StopTest(self._refusal) from None
         finally:
             self._is_starting = False
+            self._start_over.set()
 
     def _start(self) -> None:
         if self._active is not None and self._ending is not None:
