@@ -294,6 +294,7 @@ class Plugin:
         locust_patches.listen_last(hooks.quitting, self._if_mine(self._on_last_of_quitting))
         hooks.quit.add_listener(self._on_quit)
         self._runner.on_end_called = self._on_end_called
+        self._tell_of_wait(starts=starts)
         if self._web_ui is not None:
             port.check(self._web_ui)
             form.check_before_start(
@@ -313,6 +314,12 @@ class Plugin:
             hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)
         # Locust sets its timer for -t next, by a time that gevent read before all the imports.
         hub.loop.update_now()
+
+    def _tell_of_wait(self, *, starts: bool) -> None:
+        """Have a master that waits for workers without a limit say how to set one."""
+        is_bound = bool(self._parsed.expect_workers_max_wait)
+        if starts and not is_bound and isinstance(self._runner, PatientMaster):
+            self._runner.tell_of_wait(self._parsed.expect_workers)
 
     def _check_files(self) -> None:
         """Raise OptionsError for lines of files that give no setting, which no form can mend.
