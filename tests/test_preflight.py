@@ -402,7 +402,7 @@ def test_a_pool_too_small_for_the_polls_to_come_is_told_of_with_the_cure() -> No
     assert "CONCURRENT_REQUESTS_PER_HOST is 64" in warning
 
 
-@pytest.mark.parametrize("status", [408, 429, 503])
+@pytest.mark.parametrize("status", [429, 503])
 def test_before_the_first_job_no_cure_is_a_setting_of_the_run(status: int) -> None:
     with (
         RawServer(answering(json_answer({}, status))) as server,
