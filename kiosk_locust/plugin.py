@@ -88,6 +88,7 @@ logger = logging.getLogger(__name__)
 
 #: So long is left of a wait for workers that somebody ends; 0 would be no end.
 _AT_ONCE_S = 1e-9
+_SPAWNING = "spawning_greenlet"  # of a runner without workers
 _NOT_CARRIED_OUT = "the run could not be carried out"
 
 _attached: list[dict[str, str]] = []  # what stood in .env, once attached
@@ -438,11 +439,20 @@ class Plugin:
     def _start_refusal(self, within_s: float) -> str:
         """Why the start that the form asked for was refused, once that is known; empty: it was not.
 
-        Without a worker, Locust's master begins no test, and says so itself.
+        Locust 2.47 begins a test in the greenlet that the form's answer spawns, or in one that this
+        one spawns. Without a worker, its master begins none, and says so itself.
         """
-        starting = self._web_ui._swarm_greenlet if self._web_ui is not None else None
-        waited = [self._start_over, *([] if starting is None else [starting])]
-        gevent.wait(waited, within_s, 1)
+        limit = gevent.Timeout.start_new(within_s)
+        try:
+            for owner, name in ((self._web_ui, "_swarm_greenlet"), (self._runner, _SPAWNING)):
+                starting = getattr(owner, name, None)
+                if starting is not None and not self._start_over.is_set():
+                    gevent.wait([self._start_over, starting], count=1)
+        except gevent.Timeout as over:
+            if over is not limit:
+                raise
+        finally:
+            limit.close()
         return self._refusal if self._start_over.is_set() else ""
 
     # -- a run

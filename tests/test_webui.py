@@ -411,8 +411,10 @@ def test_a_job_type_that_a_simulated_kiosk_does_not_know_is_told_to_who_clicked(
     assert answer["success"] is False
     assert "JOB_TYPE 'Segmentation'" in answer["message"]
     assert "segmentation" in answer["message"]
+    assert web.get("/stats/requests").json()["state"] == "stopped"  # kept by Locust for 2 s
     assert web.submit(3, run_name="right")["success"]
-    assert web.written("right") == {"done": 3}
+    assert web.get("/stats/requests").json()["state"] in ("spawning", "running")
+    assert web.written("simulated_right") == {"done": 3}
     rows = web.get("/stats/requests").json()["extended_stats"][0]["data"]
     assert "did not start" not in str(rows)
     web.signal(signal.SIGINT)
