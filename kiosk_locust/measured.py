@@ -153,6 +153,7 @@ def _facts(
     return rules.Facts(
         is_open=run.is_open,
         tickets=summary.tickets,
+        is_open_ended=run.options.get("count") == 0,
         submission_lag_p99_s=summary.percentiles_s["submission_lag"].p99,
         waited_for_user=summary.waited_for_user,
         rate_wanted_per_s=summary.rate_wanted_per_s,

@@ -247,10 +247,11 @@ def few(facts: Facts, limit: float) -> str:
     ]
     least = min((backing.jobs for backing in short), default=0)
     most = max((needed(backing.percent) for backing in short), default=0)
-    fix = "Raise COUNT, or use a lower percentile"
+    more = "let the run go on for longer (-t)" if facts.is_open_ended else "raise COUNT"
+    fix = f"{_sentence(more)}, or use a lower percentile"
     if facts.causes.cut_jobs and least + facts.causes.cut_jobs >= most:
         cut = units.count(facts.causes.cut_jobs, "job")
-        fix = f"Warm-up and cool-down left out {cut}: raise COUNT, or shorten them"
+        fix = f"Warm-up and cool-down left out {cut}: {more}, or shorten them"
     elif facts.tickets - facts.causes.cut_jobs >= most:
         jobs = units.count(facts.tickets, "job")
         fix = f"Only {least:,} of {jobs} have such a value: see how the others ended"

@@ -155,6 +155,17 @@ CASES = [
     ),
     Case(
         "few-jobs",
+        "an open-ended run was too short",
+        {
+            "percentiles": (Backing("job.p99", 99, 100),),
+            "tickets": 100,
+            "is_open_ended": True,
+        },
+        "Let the run go on for longer",
+        "COUNT",
+    ),
+    Case(
+        "few-jobs",
         "warm-up cuts too many",
         {"percentiles": (Backing("job.p99", 99, 300),), "causes": Causes(cut_jobs=200)},
         "Warm-up and cool-down left out 200 jobs",
