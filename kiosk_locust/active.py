@@ -52,6 +52,7 @@ from kiosk_locust.patience import PatientMaster
 from kiosk_locust.preflight import warn_of_pool
 from kiosk_locust.quality.judgement import Judgement
 from kiosk_locust.quality.processes import Generator
+from kiosk_locust.quality.thresholds import Miss
 from kiosk_locust.record import JobRequest, Outcome
 from kiosk_locust.recorder import Recorder
 from kiosk_locust.requestevent import tell_of_request
@@ -112,7 +113,7 @@ class ActiveRun:
         self._started_at = self._clock.now()
         is_master = isinstance(environment.runner, PatientMaster)
         self.generator = GeneratorWatch(options, self._clock, "master" if is_master else "run")
-        self.aborted = ""  # the threshold that was missed, where that ended the run
+        self.aborted: Miss | None = None  # the threshold whose miss ended the run
         self._run_ledger = RunLedger(
             options,
             resumed,
@@ -323,7 +324,7 @@ class ActiveRun:
         self._detachers.append(gate.stop)
         return gate
 
-    def _on_miss(self, missed: str) -> None:
+    def _on_miss(self, missed: Miss) -> None:
         logger.error("%s ends the run: %s", ABORTED, missed)
         self.aborted = missed
         self._on_end()
@@ -408,7 +409,7 @@ class ActiveRun:
             self._metrics.on_never_leased(Outcome.UNFINISHED, unfinished)
         self._detach()  # a run that is started while this one writes is none of its business
         finish = self._finish = finishing.Finish(
-            finishing.ClosedRun.of(self.run, self.aborted),
+            finishing.ClosedRun.of(self.run, str(self.aborted or "")),
             self._ledger,
             self.options.output_dir,
             self._clock,

@@ -15,7 +15,7 @@ from kiosk_locust.formcheck import tell_unseen
 from kiosk_locust.inputs.kinds import array_in_zip, images_in_zip
 from kiosk_locust.options import Options
 from kiosk_locust.record import JobRequest
-from kiosk_locust.telling import telling
+from kiosk_locust.waiting import reminding
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def open_for(options: Options, requests: Iterable[JobRequest]) -> Bucket | None:
     address = Address.parse(files.storage_bucket)
     bucket, results = None, address.results("")
     try:
-        with telling(f"asking whether {files.storage_bucket} can be used"):
+        with reminding(f"asking whether {files.storage_bucket} can be used"):
             bucket = open_bucket(address)
             bucket.check(reading=min(wanted, default=""), writing=results if writes else "")
             if files.checkpoint_s > 0:

@@ -33,8 +33,8 @@ from kiosk_locust.record import Ticket
 from kiosk_locust.settings.env_file import DOTENV, lookalikes, parse_dotenv
 from kiosk_locust.settings.secret_files import read_secrets
 from kiosk_locust.settings.sources import locusts_own
-from kiosk_locust.telling import telling
 from kiosk_locust.user import request_from
+from kiosk_locust.waiting import reminding
 
 USAGE = "usage: python -m kiosk_locust check [SETTINGS, as locust takes them]\n"
 
@@ -148,7 +148,7 @@ def _cost(options: Options, known: Secrets) -> Answer:
     asked = Asked(source, known, SystemClock())
     asking = gevent.spawn(_found, asked)
     try:
-        with telling(f"asking {asked}, for {FIRST_ANSWER_S:g} s at most"):
+        with reminding(f"asking {asked}, for {FIRST_ANSWER_S:g} s at most"):
             asking.join(FIRST_ANSWER_S)
         if not asking.dead:
             raise PreflightError(unanswered(asked, FIRST_ANSWER_S))

@@ -11,7 +11,8 @@ import argparse
 import glob
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from itertools import pairwise
+from typing import Any, NoReturn
 
 from locust.argument_parser import DEFAULT_CONFIG_FILES, LocustArgumentParser, get_parser
 
@@ -29,6 +30,7 @@ from kiosk_locust.settings.sources import (
     form_text,
 )
 from kiosk_locust.settings.table import SETTINGS, Setting
+from kiosk_locust.verdict import Verdict
 
 GROUP = "Kiosk options"
 
@@ -105,6 +107,34 @@ def add_options(parser: LocustArgumentParser, shown: Mapping[str, str] | None = 
             action.include_in_web_ui = setting.in_form
             if setting.choices:
                 action.choices = _Suggested(setting.choices)
+
+
+def explain_errors(parser: LocustArgumentParser, argv: Sequence[str]) -> None:
+    """Have the parser's refusals name the configuration file and line that they come from.
+
+    Locust 2.47 reads a key of a file as an argument, and says no more of it than that it is
+    unrecognized. The last line has the exit code, as after every other end.
+    """
+    refuse: Callable[[str], NoReturn] = parser.error
+    leave: Callable[[int, str | None], NoReturn] = parser.exit
+
+    def leaving(status: int = 0, message: str | None = None) -> NoReturn:
+        last = Verdict(2, "the command line or a configuration file is not understood").line
+        leave(status, f"{message or ''}{last}\n" if status else message)
+
+    def error(message: str) -> NoReturn:
+        files = _config_files(_config_of(argv), parser._option_string_actions)
+        remarks = [str(each) for file in files for each in (*file.mistakes, *file.notices)]
+        parser.exit = leaving
+        refuse("\n".join([message, *remarks]))
+
+    parser.error = error  # type: ignore[method-assign]
+
+
+def _config_of(argv: Sequence[str]) -> str | None:
+    """The file of ``--config``, where it is on the command line."""
+    words = [part for word in argv for part in word.split("=", 1)]
+    return next((value for flag, value in pairwise(words) if flag == "--config"), None)
 
 
 def _argument(setting: Setting, shown: Mapping[str, str] | None) -> dict[str, Any]:

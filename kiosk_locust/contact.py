@@ -18,6 +18,7 @@ from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.options import Options
 from kiosk_locust.preflight import check_kiosk, find_base_url
 from kiosk_locust.record import JobRequest
+from kiosk_locust.waiting import announcing
 
 logger = logging.getLogger(__name__)
 
@@ -54,9 +55,14 @@ class Contact:
         self._closers.append(transport.close)
         self.kiosk = Kiosk(transport, self.calls)
         wanted = {(r.job_type, r.model_name, r.model_version) for r in requests}
-        for job_type, model, version in sorted(wanted):
-            for warning in check_kiosk(self.kiosk, job_type, model, version):
-                logger.warning("%s", warning)
+        limit_s = self._options.request_timeout_s
+        with announcing(
+            f"waiting for the Kiosk's job types and models from {self.host}, at most {limit_s:g} s"
+            " a request (REQUEST_TIMEOUT)"
+        ):
+            for job_type, model, version in sorted(wanted):
+                for warning in check_kiosk(self.kiosk, job_type, model, version):
+                    logger.warning("%s", warning)
         if not wanted:
             with contextlib.suppress(KioskError):  # the first job tells more
                 self.kiosk.health()
@@ -85,4 +91,8 @@ class Contact:
             return self.embedded.start()
         host = self._options.host or ""
         proxies.warn_of_unused(host)
-        return find_base_url(host, request_timeout_s=self._options.request_timeout_s)
+        limit_s = self._options.request_timeout_s
+        with announcing(
+            f"waiting for an answer from {host}, at most {limit_s:g} s (REQUEST_TIMEOUT)"
+        ):
+            return find_base_url(host, request_timeout_s=limit_s)

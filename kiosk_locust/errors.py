@@ -230,6 +230,10 @@ class KioskError(KioskLocustError):
 
     timing: Timing | None = None  # set by the transport and the client
 
+    def __repr__(self) -> str:
+        """Its words alone: Locust's report of errors shows them so."""
+        return str(self)
+
 
 class Unreachable(KioskError):
     """The request was surely not sent, so repeating it is safe."""

@@ -50,10 +50,10 @@ from kiosk_locust.reckoning import Reckoning
 from kiosk_locust.record import Outcome
 from kiosk_locust.run import ALL_CLOSED, Run
 from kiosk_locust.summary import Summary
-from kiosk_locust.telling import telling
 from kiosk_locust.times import ends
 from kiosk_locust.transfers.movers import results_folder
 from kiosk_locust.verdict import Verdict, exit_code
+from kiosk_locust.waiting import reminding
 from kiosk_locust.web import past, told
 from kiosk_locust.web.picture import Picture
 from kiosk_locust.web.told import Told
@@ -320,7 +320,7 @@ class Finish:
         if self._bucket_is_mute:  # it did not take the one before
             within_s = min(within_s, NEXT_CHECKPOINT_S)
         mute_s = min(MUTE_S, within_s)
-        with telling("the last checkpoint goes to the bucket"):
+        with reminding("the last checkpoint goes to the bucket"):
             is_kept = self.checkpoints.last(within_s, self.run.given_up, mute_s)
         self._bucket_is_mute = self.checkpoints.has_timed_out
         return is_kept
@@ -580,7 +580,7 @@ def upload(finish: Finish) -> bool:
     if finish.keeps_files is None:
         return True
     uploading = gevent.spawn(_keep, finish, finish.keeps_files)
-    with telling("the run's files go to the bucket (Ctrl-C leaves them here alone)"):
+    with reminding("the run's files go to the bucket (Ctrl-C leaves them here alone)"):
         _await(uploading, finish.keeps_files, finish.mute_s, finish.run.given_up)
     if uploading.successful():
         finish.archived = uploading.value

@@ -23,6 +23,9 @@ from kiosk_locust.excerpt import excerpt
 from kiosk_locust.user import KioskUser
 
 Check = Callable[[dict[str, str]], None]
+#: So long an answer waits for the start that it asked for, in seconds: a Kiosk that does not answer
+#: was found out by the check before.
+START_S = 20.0
 
 #: What Locust's page is told, by the field that its form makes of it.
 _LOCUSTS_FIELDS: Mapping[str, str] = {
@@ -45,16 +48,24 @@ class StartForm:
 
     ``check`` refuses a form by raising what it likes, before Locust takes it over; whoever clicked
     sees all mistakes at once. ``is_starting`` tells that a run begins, which no post may disturb.
+    What only the start itself finds out is answered, too: ``refusal`` waits up to some seconds for
+    the start, and says why there was none.
     """
 
     def __init__(
-        self, web_ui: WebUI, runner: Runner, check: Check, is_starting: Callable[[], bool]
+        self,
+        web_ui: WebUI,
+        runner: Runner,
+        check: Check,
+        is_starting: Callable[[], bool],
+        refusal: Callable[[float], str],
     ) -> None:
         self._web_ui = web_ui
         self._environment = web_ui.environment
         self._runner = runner
         self._check = check
         self._is_starting = is_starting
+        self._start_refusal = refusal
         self._is_checking = False
         self._is_posted = False  # a form was taken over, and its run has not begun
         self._operators = _OperatorsValues(web_ui.environment)
@@ -83,12 +94,16 @@ class StartForm:
         return answered
 
     def _after_request(self, answer: Response) -> Response:
-        """Forget a form that Locust itself has refused."""
-        said = answer.get_json(silent=True) if g.get(_ACCEPTED) else {"success": True}
+        """Forget a form that Locust itself has refused; tell why a start was refused."""
+        if not g.pop(_ACCEPTED, False):
+            return answer
+        said = answer.get_json(silent=True)
         if not (isinstance(said, dict) and said.get("success")):
             self._is_posted = False
             self._operators.restore()
-        return answer
+            return answer
+        why = self._start_refusal(START_S)
+        return self._refusal(why) if why else answer
 
     def _on_swarm(self) -> Response | None:
         if unknown := set(request.form) - self._fields:

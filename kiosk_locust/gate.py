@@ -10,12 +10,12 @@ from typing import Any
 import gevent
 
 from kiosk_locust.clock import Clock
-from kiosk_locust.measures import measure, since_due_s, stages
+from kiosk_locust.measures import is_never_begun, measure, since_due_s, stages
 from kiosk_locust.quality.confidence import needed
 from kiosk_locust.quality.figures import Figure
 from kiosk_locust.quality.grammar import Threshold
 from kiosk_locust.quality.quantities import OUTCOMES
-from kiosk_locust.quality.thresholds import Result, evaluate
+from kiosk_locust.quality.thresholds import Miss, Result, evaluate
 from kiosk_locust.record import AttemptResult, Outcome, Record
 from kiosk_locust.watch import Waits
 
@@ -39,7 +39,7 @@ class Gate:
         thresholds: Sequence[Threshold],
         after_s: float,
         clock: Clock,
-        on_miss: Callable[[str], None],
+        on_miss: Callable[[Miss], None],
     ) -> None:
         self._thresholds = tuple(thresholds)
         self._after_s = after_s
@@ -75,6 +75,8 @@ class Gate:
         """A ticket is closed."""
         for starts in self._open.values():
             starts.pop(record.ticket.id, None)
+        if is_never_begun(record):
+            return
         found = measure(record)
         self._outcomes[record.outcome or Outcome.ERROR] += 1
         self._images_done += found.images_done
@@ -88,15 +90,15 @@ class Gate:
             for time_s in times:
                 self._add(stage, time_s)
 
-    def missed(self) -> str:
-        """The first threshold that is missed by now, with what was measured; empty: none is."""
+    def missed(self) -> Miss | None:
+        """The first threshold that is missed by now, with what was measured."""
         now = self._clock.now()
         if now - self._started_at < self._after_s:
-            return ""
+            return None
         for row in evaluate(self._thresholds, self._figures(now)):
             if row.result is Result.MISS:
-                return f"{row.threshold.text} is missed: measured {row.measured}"
-        return ""
+                return Miss(row.threshold, row.measured)
+        return None
 
     def _figures(self, now: float) -> dict[str, Figure]:
         tickets = sum(self._outcomes.values())

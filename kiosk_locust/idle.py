@@ -21,7 +21,7 @@ from kiosk_locust.cost.prometheus import Prometheus
 from kiosk_locust.cost.source import Asked, Source, default_source
 from kiosk_locust.errors import KioskLocustError, PreflightError
 from kiosk_locust.options import Options
-from kiosk_locust.telling import telling
+from kiosk_locust.waiting import reminding
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class Looker:
             return
 
         def look() -> Queues:
-            with telling(f"asking for the Kiosk's queues, for {LIMIT_S:g} s at most", TELL_S):
+            with reminding(f"asking for the Kiosk's queues, for {LIMIT_S:g} s at most", TELL_S):
                 return self.queues(LIMIT_S)
 
         insist(look, require, self._clock, resumes=resumes, is_ended=is_ended)

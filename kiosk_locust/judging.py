@@ -11,7 +11,7 @@ from kiosk_locust.quality import rules
 from kiosk_locust.quality.advice import findings
 from kiosk_locust.quality.judgement import Judgement, judgement
 from kiosk_locust.quality.processes import Generator
-from kiosk_locust.quality.thresholds import Row, evaluate
+from kiosk_locust.quality.thresholds import Miss, Row, evaluate
 from kiosk_locust.reading import Facts
 from kiosk_locust.reckoning import Reckoning
 
@@ -42,7 +42,7 @@ def judge(
     known = replace(generator.in_facts(sound), can_resume=not run.embedded)
     if aborted:
         known = replace(known, undecided=None)
-    rows = evaluate(thresholds, found.figures)
+    rows = evaluate(thresholds, found.figures, Miss.of(aborted, thresholds))
     validity = rules.judge(known, trust.limits)
     made = judgement(
         validity,

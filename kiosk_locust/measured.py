@@ -58,7 +58,8 @@ def measured(
     """
     times = times or gather(db, run)
     summary = summary or summarise_open(db, run, cycle, times)
-    figures = totals.figures(_totals(db, summary, cycle))
+    is_open_ended = run.options.get("count") == 0
+    figures = totals.figures(_totals(db, summary, cycle, is_open_ended=is_open_ended))
     figures |= _costs(run)
     backing: list[rules.Backing] = []
     known: dict[str, Latency] = {}
@@ -94,13 +95,17 @@ def _latency(db: sqlite3.Connection, name: str, cycle: int | None) -> Latency:
     return Latency([Lives(values) for values in by_cycle.values()])
 
 
-def _totals(db: sqlite3.Connection, summary: Summary, cycle: int | None) -> Totals:
+def _totals(
+    db: sqlite3.Connection, summary: Summary, cycle: int | None, *, is_open_ended: bool
+) -> Totals:
     (unended,) = db.execute(
         "SELECT count(*) FROM temp.times WHERE ended = 0 AND (:cycle IS NULL OR cycle = :cycle)",
         {"cycle": cycle},
     ).fetchone()
     return Totals(
         outcomes=summary.outcomes,
+        never_begun=summary.never_begun,
+        is_open_ended=is_open_ended,
         unended=unended,
         images_done=summary.images_done,
         images_failed=summary.images_failed,
@@ -148,6 +153,7 @@ def _facts(
     return rules.Facts(
         is_open=run.is_open,
         tickets=summary.tickets,
+        is_open_ended=run.options.get("count") == 0,
         submission_lag_p99_s=summary.percentiles_s["submission_lag"].p99,
         waited_for_user=summary.waited_for_user,
         rate_wanted_per_s=summary.rate_wanted_per_s,

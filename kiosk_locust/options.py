@@ -14,6 +14,7 @@ from kiosk_locust.inputs.again import Planned
 from kiosk_locust.inputs.file import Kind
 from kiosk_locust.inputs.remarks import Doubt, Skipped
 from kiosk_locust.inputs.scanning import Find, scan
+from kiosk_locust.quality.advice import SHORT_INTERVAL_S
 from kiosk_locust.settings import confined, parsing
 from kiosk_locust.settings.cost import CostOptions, cost
 from kiosk_locust.settings.files import FilesOptions, files
@@ -50,6 +51,8 @@ __all__ = [
 
 #: UPDATE_INTERVAL of a run on the simulated Kiosk that it starts, unless the user sets one.
 SIMULATED_UPDATE_INTERVAL_S = 1.0
+#: Polls that are closer than this (s) draw a notice.
+LEAST_INTERVAL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +264,13 @@ _log_level = parsing.choice("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 def _update_interval_s(check: Checker, *, simulated: bool) -> float:
     """The poll interval; a simulated Kiosk of our own may be asked each second."""
     wanted_s = check.take("update_interval", parsing.seconds_above_0, 1.0)
-    is_left_open = simulated and check.layers.get("update_interval") is None
+    given = check.layers.get("update_interval")
+    is_left_open = simulated and given is None
+    if given is not None and wanted_s < LEAST_INTERVAL_S:
+        check.notice(
+            f"{given.shown}: polls so close are not answered before the next one is due, and the"
+            f" run's durations may be INVALID for it; {SHORT_INTERVAL_S:g} s or more is better"
+        )
     return SIMULATED_UPDATE_INTERVAL_S if is_left_open else wanted_s
 
 

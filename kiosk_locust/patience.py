@@ -17,6 +17,7 @@ from gevent import getcurrent
 from locust.exception import StopTest
 from locust.rpc import Message
 from locust.runners import (
+    STATE_INIT,
     STATE_RUNNING,
     STATE_SPAWNING,
     STATE_STOPPED,
@@ -24,6 +25,7 @@ from locust.runners import (
     MasterRunner,
 )
 
+from kiosk_locust import units
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import RelayError, WorkerError
 from kiosk_locust.locust_patches import SafeEnd
@@ -34,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 #: How often we look which workers there are.
 LOOK_S = 0.1
+#: So long workers may take to come, before a word on the wait for them.
+WORKERS_S = 15.0
 
 
 class PatientMaster(SafeEnd, MasterRunner):
@@ -50,6 +54,25 @@ class PatientMaster(SafeEnd, MasterRunner):
         runner.__class__ = PatientMaster
         assert isinstance(runner, PatientMaster)  # noqa: S101  what was just set
         return runner
+
+    def tell_of_wait(self, expected: int) -> None:
+        """Say once which option bounds the wait for ``expected`` workers, if it takes long.
+
+        Locust 2.47 logs a line a second meanwhile, without an end, and names none.
+        """
+        gevent.spawn_later(WORKERS_S, self._tell_of_wait, expected)
+
+    def _tell_of_wait(self, expected: int) -> None:
+        ready = len(self.clients.ready)
+        if self.state == STATE_INIT and ready < expected:
+            logger.warning(
+                "the run waits for %s, of which %d came within %g s: see the others' logs, or end"
+                " this by Ctrl-C; --expect-workers-max-wait <seconds> bounds the wait, which has no"
+                " limit now",
+                units.count(expected, "worker"),
+                ready,
+                WORKERS_S,
+            )
 
     def serve(self, run: MasterRun, clock: Clock) -> None:
         """Have workers' messages reach ``run``, and keep it supplied with workers while it is on.

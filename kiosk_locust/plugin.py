@@ -93,6 +93,7 @@ logger = logging.getLogger(__name__)
 
 #: So long is left of a wait for workers that somebody ends; 0 would be no end.
 _AT_ONCE_S = 1e-9
+_SPAWNING = "spawning_greenlet"  # of a runner without workers
 _NOT_CARRIED_OUT = "the run could not be carried out"
 
 _attached: list[dict[str, str]] = []  # what stood in .env, once attached
@@ -128,6 +129,7 @@ def _is_one_of_several() -> bool:
 def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
     """Locust makes a parser at its start, and one more each time somebody opens its page."""
     commandline.add_options(parser, _shown or None)
+    commandline.explain_errors(parser, sys.argv[1:])
 
 
 def _on_init(environment: Environment, web_ui: WebUI | None = None, **_: Any) -> None:
@@ -196,7 +198,10 @@ def _register_single(environment: Environment) -> None:
 
 
 def _refuse(error: KioskLocustError | str) -> None:
-    sys.stderr.write(f"{error}\n")
+    """Leave with exit code 2; the last line says so, with the error where it is of one line."""
+    first, *more = str(error).splitlines() or [_NOT_CARRIED_OUT]
+    told = f"{error}\n" if more else ""
+    sys.stderr.write(f"{told}{Verdict(2, first.rstrip(':')).line}\n")
     sys.exit(2)
 
 
@@ -239,6 +244,7 @@ class Plugin:
         self._active: ActiveRun | None = None
         self._is_starting = False
         self._refusal = ""  # why the last run did not start
+        self._start_over = Event()  # Locust's test has begun, or was refused
         self._site: Site | None = None
         self._form: StartForm | None = None
         self._scraped = Scraped()
@@ -293,11 +299,16 @@ class Plugin:
         locust_patches.listen_last(hooks.quitting, self._if_mine(self._on_last_of_quitting))
         hooks.quit.add_listener(self._on_quit)
         self._runner.on_end_called = self._on_end_called
+        self._tell_of_wait(starts=starts)
         if self._web_ui is not None:
             port.check(self._web_ui)
             quoting.set_on(False)
             self._form = StartForm(
-                self._web_ui, self._runner, self._check_form, lambda: self._is_starting
+                self._web_ui,
+                self._runner,
+                self._check_form,
+                lambda: self._is_starting,
+                self._start_refusal,
             )
             self._site = Site(options.output_dir, self._open_page())
             self._site.add_to(self._web_ui, options.outside.allowed_hosts)
@@ -360,6 +371,12 @@ class Plugin:
         verdict = finished.make_up(found, options, self._console, known, on_hurry=on_signal)
         self._log_line(verdict.line)
         return verdict.code
+
+    def _tell_of_wait(self, *, starts: bool) -> None:
+        """Have a master that waits for workers without a limit say how to set one."""
+        is_bound = bool(self._parsed.expect_workers_max_wait)
+        if starts and not is_bound and isinstance(self._runner, PatientMaster):
+            self._runner.tell_of_wait(self._parsed.expect_workers)
 
     def _check_files(self) -> None:
         """Raise OptionsError for lines of files that give no setting, which no form can mend.
@@ -476,6 +493,27 @@ class Plugin:
         picks = self._web_ui is not None and self._web_ui.userclass_picker_is_active
         # Which classes were picked, Locust knows only once it has started.
         check_host(options, [] if picks else self._first(options))
+        self._refusal = ""
+        self._start_over.clear()
+
+    def _start_refusal(self, within_s: float) -> str:
+        """Why the start that the form asked for was refused, once that is known; empty: it was not.
+
+        Locust 2.47 begins a test in the greenlet that the form's answer spawns, or in one that this
+        one spawns. Without a worker, its master begins none, and says so itself.
+        """
+        limit = gevent.Timeout.start_new(within_s)
+        try:
+            for owner, name in ((self._web_ui, "_swarm_greenlet"), (self._runner, _SPAWNING)):
+                starting = getattr(owner, name, None)
+                if starting is not None and not self._start_over.is_set():
+                    gevent.wait([self._start_over, starting], count=1)
+        except gevent.Timeout as over:
+            if over is not limit:
+                raise
+        finally:
+            limit.close()
+        return self._refusal if self._start_over.is_set() else ""
 
     # -- a run
 
@@ -498,6 +536,7 @@ class Plugin:
             raise StopTest(self._refusal) from None
         finally:
             self._is_starting = False
+            self._start_over.set()
 
     def _start(self) -> None:
         if self._active is not None and self._ending is not None:

@@ -40,6 +40,14 @@ ASK_S = 4.0  # of somebody who waits at a form
 NAMES_SHOWN = 20
 POOL_SHARE = 0.8  # busier than this on average, a pool makes many requests wait
 
+#: Nothing of the run was sent yet, so that its own settings are no cure.
+_BEFORE_THE_START = {
+    429: "; this run has sent no job yet: see who else does, and the limit of what stands before"
+    " the Kiosk (ingress)",
+    503: "; look at the frontend's pods (kubectl get pods), and at what stands before them"
+    " (ingress)",
+}
+
 T = TypeVar("T")
 
 
@@ -258,13 +266,16 @@ def _preflight_error(error: KioskError) -> PreflightError:
         what = "API_HOST does not seem to be a Kiosk (a login page or an ingress answers so)"
     elif isinstance(error, Busy):
         what = "the Kiosk, or what stands before it, is too busy to start a run"
+        if error.status == 503:
+            what = "nothing runs behind the Kiosk's ingress, or it is too busy to start a run"
     elif isinstance(error, ServerFault):
         what = "the Kiosk has a fault"
     elif isinstance(error, Redirected):
         what = "the Kiosk lives elsewhere"
     elif isinstance(error, Refused):
         what = "API_HOST does not serve the Kiosk's API there"
-    return PreflightError(f"{what}: {error}")
+    cure = _BEFORE_THE_START.get(error.status, "") if isinstance(error, Busy) else ""
+    return PreflightError(f"{what}: {error}{cure}")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -130,7 +130,8 @@ def _exit_code(
         return Verdict(1, "; ".join(part for part in (failures, missed) if part))
     if accepted := _told(counts, FAILURES, total):
         return Verdict(0, f"{accepted}, as thresholds allow")
-    return Verdict(0, "1 job is done" if total == 1 else f"all {total:,} jobs are done")
+    every = {1: "1 job is done", 2: "both jobs are done"}
+    return Verdict(0, every.get(total, f"all {total:,} jobs are done"))
 
 
 def _doubt(judgement: Judgement) -> str:
@@ -159,5 +160,7 @@ def _told(
         if said in (_SAID[Outcome.REJECTED], _NEVER_BEGUN):
             verb = "was " if number == 1 else "were "
         many = f"{number:,} of {units.count(total, 'job')}" if position == 0 else f"{number:,}"
+        if total == 1:
+            many = "the only job"
         told.append(f"{many} {verb}{said}")
     return " and ".join(filter(None, (", ".join(told[:-1]), told[-1])))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from kiosk_locust.cost.stored import Priced, RunCost
@@ -73,7 +74,7 @@ def test_outcomes_and_images_are_counted(tmp_path: Path) -> None:
 def test_every_figure_of_time_and_rate_has_its_unit(tmp_path: Path) -> None:
     found = shown(tmp_path, *(submitted(T0 + i / 4) for i in range(21)))
     assert row_of(found, "makespan")[1] == "10.0 s, first due time to last end"
-    assert row_of(found, "throughput")[1] == "2.1 jobs/s, 2.1 images/s"
+    assert row_of(found, "throughput")[1] == "2.1 jobs/s, 2.1 images/s (7,560 images/h)"
     assert row_of(found, "arrivals")[1] == "wanted: 4 jobs/s, achieved: 4 jobs/s"
     assert row_of(found, "download") == [
         "download",
@@ -129,11 +130,19 @@ def test_every_measure_of_the_summary_has_a_label(tmp_path: Path) -> None:
     assert set(closing.LABELS) == set(summary.percentiles_s)
 
 
-def priced(*, at_least: bool = False, usd: float | None = 12.5, longer: float = 0.0) -> RunCost:
+def priced(
+    *,
+    at_least: bool = False,
+    usd: float | None = 12.5,
+    longer: float = 0.0,
+    network_usd: float | None = None,
+    stored_bytes: float | None = None,
+) -> RunCost:
     run = {
         "window": {"start_at": T0, "end_at": T0 + 60},
         "name": "run",
         "meaning": "all nodes",
+        "network_usd": network_usd,
         "total_usd": usd,
         "usd_per_job": 0.025,
         "usd_per_image": 0.00025,
@@ -147,6 +156,7 @@ def priced(*, at_least: bool = False, usd: float | None = 12.5, longer: float = 
         "run": run,
         "fully_loaded": whole,
         "marginal": None,
+        "work": {"stored_bytes": stored_bytes},
         "sources": ["a table (2026-07-30)"],
         "reasons": ["2 nodes have no labels: say --node-type"] if at_least else [],
         "notes": ["--node-type gpu=n1-highmem-2 matches no node"],
@@ -160,6 +170,18 @@ def test_a_cost_is_told_for_the_run_and_its_images_with_the_prices_date(tmp_path
     assert row_of(found, "cost")[1] == told
     assert row_of(found, "prices")[1] == "a table (2026-07-30)"
     assert "fully loaded" not in found
+
+
+@pytest.mark.parametrize(
+    ("stored", "sizes"), [(None, "assumed 1.5 MB an image"), (2e6, "the bytes that were uploaded")]
+)
+def test_the_part_of_a_cost_that_is_the_buckets_is_told_with_the_sizes_it_goes_by(
+    stored: float | None, sizes: str, tmp_path: Path
+) -> None:
+    cost = priced(usd=0.0149, network_usd=0.0027, stored_bytes=stored)
+    found = " ".join(shown(tmp_path, Row(), cost=cost).split())
+    assert "of it $0.00270 (18%) for the bucket's requests and storage" in found
+    assert sizes in found
 
 
 def test_what_was_assumed_or_said_in_vain_is_told_with_the_cost(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from kiosk_locust.errors import OptionsError
+from kiosk_locust.options import Options, resolve
 from kiosk_locust.settings.env_file import lookalikes, parse_dotenv, read_dotenv
+from kiosk_locust.settings.sources import Layers, environment_layers
 from tests.real import run_locust
 from tests.test_check import check
 
@@ -95,6 +98,32 @@ def test_a_name_that_is_merely_near_is_a_question() -> None:
         "update_interval in the environment is no setting: did you mean UPDATE_INTERVAL?",
         "UPDATE_INTERVALL in .env is no setting: did you mean UPDATE_INTERVAL?",
     ]
+
+
+def test_the_name_of_one_of_locusts_own_settings_is_a_question() -> None:
+    assert lookalikes({"USERS": "3"}, {}) == [
+        "USERS in .env is no setting: did you mean LOCUST_USERS?"
+    ]
+
+
+@pytest.mark.parametrize("name", ["API_HOTS", "API_HOSTS", "LOCUST_HOTS"])
+def test_a_slip_in_the_name_of_the_host_starts_no_simulated_kiosk(name: str) -> None:
+    with pytest.raises(OptionsError, match=f"{name} in .env.*speaks of a real Kiosk"):
+        _resolved({name: URL})
+
+
+def test_a_slip_beside_the_right_name_is_a_question_alone() -> None:
+    assert _resolved({"API_HOTS": URL, "API_HOST": URL, "FILE": "a.png"}).host == URL
+
+
+def test_a_slip_with_simulate_is_a_question_alone() -> None:
+    assert _resolved({"API_HOTS": URL, "SIMULATE": "true"}).host is None
+
+
+def _resolved(dotenv: dict[str, str]) -> Options:
+    layers, signs = environment_layers({}, dotenv)
+    given = Layers(layers, signs)
+    return resolve(given, class_host=None, headless=True, rng=random.Random(1)).options
 
 
 def test_check_refuses_it_with_every_other_mistake(tmp_path: Path) -> None:

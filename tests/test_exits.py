@@ -156,11 +156,11 @@ def test_an_option_of_a_library_that_sets_the_code_has_the_last_line(
         LOG_ENABLED="true",
         LOG_FILE="log.txt",
     ).finish()
-    said = "exit code 3: set by a listener, or by an option of Locust's; of the run alone, 0: all "
+    said = "exit code 3: set by a listener, or by an option of Locust's; of the run alone, 0: "
     assert finished.code == 3, finished.output
-    assert last_line(finished) == f"{said}2 jobs are done"
+    assert last_line(finished) == f"{said}both jobs are done"
     assert finished.output.count("exit code ") == 1 + finished.output.count("(exit code ")
-    assert f"{said}2 jobs are done" in (tmp_path / "log.txt").read_text().splitlines()[-1]
+    assert f"{said}both jobs are done" in (tmp_path / "log.txt").read_text().splitlines()[-1]
 
 
 @pytest.mark.parametrize(("way", "code"), [("code 0", 0), ("code -1", 255), ("code 256", 0)])
@@ -180,7 +180,7 @@ def test_a_check_that_breaks_while_locust_ends_is_no_passed_check(
     finished = left_by(tmp_path, "quitting raises", "-u", "2", host=kiosk.url)
     assert finished.code == 2, finished.output
     assert last_line(finished).startswith("exit code 2: a listener raised while Locust ended (")
-    assert last_line(finished).endswith("of the run alone, 0: all 2 jobs are done")
+    assert last_line(finished).endswith("of the run alone, 0: both jobs are done")
 
 
 @pytest.mark.parametrize("option", ["--html", "--json-file"])
@@ -192,7 +192,7 @@ def test_a_file_of_locusts_that_cannot_be_written_costs_no_closing_screen(
     assert finished.code == 2, finished.output
     assert "\nwritten: results/" in finished.output
     assert last_line(finished).startswith("exit code 2: ")
-    assert last_line(finished).endswith("of the run alone, 0: all 2 jobs are done")
+    assert last_line(finished).endswith("of the run alone, 0: both jobs are done")
 
 
 def test_a_run_of_the_page_that_another_overrules_says_so_at_the_end(
@@ -209,6 +209,6 @@ def test_a_run_of_the_page_that_another_overrules_says_so_at_the_end(
     )
     assert finished.code == 5, finished.output
     assert last_line(finished) == (
-        "exit code 5: set by a listener, or by an option of Locust's; of the run alone, 0: all 2"
+        "exit code 5: set by a listener, or by an option of Locust's; of the run alone, 0: both"
         " jobs are done"
     )

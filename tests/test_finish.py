@@ -128,5 +128,5 @@ def test_the_last_line_says_how_many_results_are_missing(tmp_path: Path) -> None
     assert finish.summary is not None
     moved = replace(finish.summary.moved, results_missing=2)
     finish.summary = replace(finish.summary, moved=moved)
-    line = "exit code 0: all 2 jobs are done; 2 results could not be downloaded"
+    line = "exit code 0: both jobs are done; 2 results could not be downloaded"
     assert finish.verdict().line == line

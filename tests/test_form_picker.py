@@ -51,7 +51,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
     def refuse(_posted: dict[str, str]) -> None:
         raise OptionsError([])
 
-    StartForm(web_ui, runner, refuse, lambda: False)
+    StartForm(web_ui, runner, refuse, lambda: False, lambda _within_s: "")
     before = dict(vars(Mesmer))
     yield client(web_ui)
     for name in vars(Mesmer).keys() - before.keys():

@@ -193,7 +193,7 @@ def test_a_run_whose_prometheus_refuses_with_brackets_has_its_closing_screen(
     with refusing_with(said) as prometheus, simulator() as kiosk:
         found = run_locust(folder, "-u", "2", host=kiosk.url, PROMETHEUS_URL=prometheus)
     assert (found.code, said in found.output) == (0, True), found.output
-    assert found.output.rstrip().endswith("exit code 0: all 2 jobs are done")
+    assert found.output.rstrip().endswith("exit code 0: both jobs are done")
 
 
 def command(folder: Path, *words: str, **environment: str) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import gevent
 import pytest
 
-from kiosk_locust import check, idle, telling
+from kiosk_locust import check, idle, waiting
 from kiosk_locust.bucket import gcs
 from kiosk_locust.bucket_preflight import open_for
 from kiosk_locust.clock import SystemClock
@@ -95,7 +95,7 @@ def test_check_gives_up_a_mute_grafana_with_words(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(check, "FIRST_ANSWER_S", 2.0)
-    monkeypatch.setattr(telling, "TELL_S", 1.0)
+    monkeypatch.setattr(waiting, "AGAIN_S", 1.0)
     with RawServer(hanging) as server:
         options = make_options(host="http://kiosk", grafana=GrafanaOptions(server.url))
         began = time.monotonic()
@@ -111,7 +111,7 @@ def test_a_mute_bucket_is_waited_for_with_words_and_refused(
     caplog.set_level(logging.WARNING)
     monkeypatch.setattr(gcs, "_ASK_TIMEOUT_S", (5.0, 2.0))
     monkeypatch.setattr(gcs, "BRIEF_PATIENCE_S", 1.0)
-    monkeypatch.setattr(telling, "TELL_S", 1.0)
+    monkeypatch.setattr(waiting, "AGAIN_S", 1.0)
     with RawServer(hanging) as server:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
         options: Options = make_options(

@@ -201,7 +201,8 @@ def test_without_a_model_nobody_asks_for_models() -> None:
         (answering(html_answer(401)), "does not serve.*401.*wants a login"),
         (answering(json_answer({"message": "Redis"}, 500)), "has a fault.*500.*Redis.*log"),
         (answering(html_answer(502, "Bad Gateway")), "has a fault.*502.*Bad Gateway"),
-        (answering(json_answer({}, 429)), "too busy to start.*429"),
+        (answering(json_answer({}, 429)), "too busy to start.*429.*see who else does"),
+        (answering(json_answer({}, 503)), "nothing runs behind.*503.*look at the frontend's pods"),
         (answering(raw_answer(302, Location="https://h/login")), "lives elsewhere.*https://h/lo"),
         (closing_after(b""), "does not answer.*was closed"),
         (resetting_after_request, "does not answer.*the connection broke"),
@@ -399,3 +400,14 @@ def test_a_pool_too_small_for_the_polls_to_come_is_told_of_with_the_cure() -> No
     warning = pool_warning(options, read_s=0.05)  # 100 of 64
     assert "about 100 sockets" in warning
     assert "CONCURRENT_REQUESTS_PER_HOST is 64" in warning
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_before_the_first_job_no_cure_is_a_setting_of_the_run(status: int) -> None:
+    with (
+        RawServer(answering(json_answer({}, status))) as server,
+        pytest.raises(PreflightError) as caught,
+    ):
+        find_base_url(server.url, patience_s=0.0)
+    assert "UPDATE_INTERVAL" not in str(caught.value)
+    assert "fewer jobs" not in str(caught.value)

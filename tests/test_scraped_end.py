@@ -193,7 +193,7 @@ def test_sigterm_ends_the_wait_for_scrapes_and_changes_no_exit_code(tmp_path: Pa
         run.signal(signal.SIGTERM)
         finished = run.finish(10)
     assert finished.code == 0, finished.output
-    assert last_line(finished) == "exit code 0: all 2 jobs are done"
+    assert last_line(finished) == "exit code 0: both jobs are done"
 
 
 def test_prometheus_itself_reads_every_figure_of_openmetrics(tmp_path: Path) -> None:

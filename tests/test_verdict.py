@@ -16,6 +16,8 @@ from kiosk_locust.verdict import FAILURES, OPEN_ENDS, exit_code
     [
         ({Outcome.DONE: 100}, True, "", "exit code 0: all 100 jobs are done"),
         ({Outcome.DONE: 1}, True, "", "exit code 0: 1 job is done"),
+        ({Outcome.DONE: 2}, True, "", "exit code 0: both jobs are done"),
+        ({Outcome.FAILED: 1}, True, "", "exit code 1: the only job failed"),
         (
             {Outcome.DONE: 97, Outcome.FAILED: 3},
             True,

@@ -390,8 +390,9 @@ def test_a_kiosk_that_cannot_be_used_is_told_to_who_clicked_and_leaves_the_ui_us
 
 def test_a_run_that_cannot_start_for_another_reason_is_told_on_the_pages(tmp_path: Path) -> None:
     web = WebUi(tmp_path, KIOSK_SIMULATOR_ARGS="--no-such-argument")
-    web.start("none", users=3)
-    wait_until(lambda: "the run cannot start" in web.output, what="the refusal")
+    answer = web.submit(3, run_name="none")
+    assert answer["success"] is False
+    assert "The simulated Kiosk ended" in answer["message"]
     wait_until(lambda: web.get("/kiosk/data.json").json()["refusal"], what="the page's refusal")
     assert "The simulated Kiosk ended" in web.get("/kiosk/data.json").json()["refusal"]
     rows = web.get("/stats/requests").json()["extended_stats"][0]["data"]
@@ -399,6 +400,25 @@ def test_a_run_that_cannot_start_for_another_reason_is_told_on_the_pages(tmp_pat
     assert rows
     web.signal(signal.SIGINT)
     web.finish()
+
+
+@pytest.mark.proof
+def test_a_job_type_that_a_simulated_kiosk_does_not_know_is_told_to_who_clicked(
+    tmp_path: Path,
+) -> None:
+    web = WebUi(tmp_path)
+    answer = web.submit(3, run_name="wrong", job_type="Segmentation")
+    assert answer["success"] is False
+    assert "JOB_TYPE 'Segmentation'" in answer["message"]
+    assert "segmentation" in answer["message"]
+    assert web.get("/stats/requests").json()["state"] == "stopped"  # kept by Locust for 2 s
+    assert web.submit(3, run_name="right")["success"]
+    assert web.get("/stats/requests").json()["state"] in ("spawning", "running")
+    assert web.written("simulated_right") == {"done": 3}
+    rows = web.get("/stats/requests").json()["extended_stats"][0]["data"]
+    assert "did not start" not in str(rows)
+    web.signal(signal.SIGINT)
+    assert web.finish().code == 0
 
 
 # -- the process

@@ -19,13 +19,12 @@ LOOKED_AT_BYTES = 8 * 1024
 
 _DECODE = json.JSONDecoder().decode
 
-_TOO_BUSY = "it is too busy now; fewer jobs at once or a longer UPDATE_INTERVAL spare it"
 #: What was not processed and may be sent again (RFC 9110, 15.5.9 and 15.6.4; RFC 6585, 4).
 _NOT_NOW = {
     408: "the request did not reach it whole in time; look at the network to what stands before"
     " the Kiosk",
-    429: _TOO_BUSY,
-    503: _TOO_BUSY,
+    429: "it was sent too many requests",
+    503: "nothing serves it now, or it is too busy",
 }
 
 _NOWHERE = "a place that is not said"

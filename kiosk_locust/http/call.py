@@ -88,8 +88,9 @@ class Call:
                 f"no connection {within or 'was made'}; is API_HOST right, and does a firewall"
                 " swallow what is sent there?",
             )
+        done = "" if self.method == "GET" else " and may have been processed"
         error = NoAnswer(
-            f"{self.where} was sent and may have been processed, but {why}; look at the"
+            f"{self.where} was sent{done}, but {why}; look at the"
             " Kiosk's frontend (and its Redis) and at what stands before it",
             sent_whole=self.whole_at is not None,
         )

@@ -7,7 +7,6 @@ and files that were cut off. Whether every pixel can be decoded is the Kiosk's t
 from __future__ import annotations
 
 import errno
-import io
 import lzma
 import os
 import struct
@@ -18,21 +17,19 @@ from pathlib import Path, PurePath
 from typing import BinaryIO, NamedTuple
 
 from kiosk_locust.consumer.archive import SEPARATOR, child_name, children
-from kiosk_locust.consumer.arrays import JPEG, PNG, TIFFS, Array, array_of, look_at_tiff
-from kiosk_locust.consumer.jpeg import jpeg_verdict
+from kiosk_locust.consumer.arrays import JPEG, PNG, TIFFS, Array, look_at_tiff
 from kiosk_locust.consumer.others import (
     GIFS,
     JPEG2000S,
-    bmp_verdict,
     is_bmp,
     is_pnm,
     is_webp,
-    webp_verdict,
 )
-from kiosk_locust.consumer.png import png_verdict
+from kiosk_locust.consumer.reading import read
 from kiosk_locust.consumer.tracks import TRACKS, is_track_file, track_verdict
-from kiosk_locust.consumer.verdict import WHOLE, Verdict
+from kiosk_locust.consumer.verdict import Verdict
 from kiosk_locust.inputs.file import BY_NAME, Kind, name_for
+from kiosk_locust.inputs.members import Members, look_at_members
 from kiosk_locust.inputs.packing import shown_name, unpack_fault
 
 ZIP, EMPTY_ZIP = b"PK\x03\x04", b"PK\x05\x06"
@@ -41,9 +38,8 @@ _BEGIN_BYTES = 18
 MOST_LOOKED_INTO = 10_000
 #: The same of a ZIP that is no file here, where each look is a request.
 MOST_ASKED_FOR = 100
-#: The arrays of so many of them are predicted, if they are no larger than so many bytes; others
-#: than images are passed over up to a number.
-MOST_ARRAYS, MOST_UNPACKED_BYTES, MOST_PASSED_OVER = 8, 64 * 1024 * 1024, 64
+#: Where no file in a ZIP is called like an image, so many of them are read as images.
+MOST_PASSED_OVER = 64
 #: What reading a damaged ZIP raises.
 _DAMAGE = (zipfile.BadZipFile, struct.error, EOFError, ValueError, zlib.error, lzma.LZMAError)
 
@@ -98,17 +94,8 @@ def _image(kind: Kind, file: BinaryIO, size: int, name: str) -> tuple[Array | No
             return array, verdict
         case Kind.TRACK:
             return None, track_verdict(file, size)
-        case Kind.JPEG:
-            verdict = jpeg_verdict(file, size)
-        case Kind.PNG:
-            verdict = png_verdict(file, size)
-        case Kind.BMP:
-            verdict = bmp_verdict(file, size)
-        case Kind.WEBP:
-            verdict = webp_verdict(file, size)
         case _:
-            verdict = WHOLE
-    return array_of(file, size, name_for(name, kind)), verdict
+            return read(file, size, name_for(name, kind))
 
 
 def by_name(name: str) -> Look | None:
@@ -124,26 +111,18 @@ def array_in_zip(file: BinaryIO) -> Array | None:
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            return _array_in(archive)
-    except (*_DAMAGE, OSError):
-        return None
-
-
-def _array_in(archive: zipfile.ZipFile) -> Array | None:
-    arrays: list[Array] = []
-    try:
-        for member in _likeliest(children(archive))[: MOST_ARRAYS + MOST_PASSED_OVER]:
-            if member.file_size > MOST_UNPACKED_BYTES or len(arrays) == MOST_ARRAYS:
-                break
-            with archive.open(member) as packed:
-                # A skeleton is read here and there, and packed data from their beginning only.
-                content = io.BytesIO(packed.read(member.file_size))
-            array = array_of(content, member.file_size, child_name(member))
-            if array is not None:
-                arrays.append(array)
+            return _members(archive).array
     except (*_DAMAGE, OSError, NotImplementedError, RuntimeError):
         return None
-    return arrays[0] if len({array.axes for array in arrays}) == 1 else None
+
+
+def _members(archive: zipfile.ZipFile) -> Members:
+    everything = list(children(archive))
+    images = [member for member in everything if _is_called_like_an_image(member)]
+    others = [member for member in everything if not _is_called_like_an_image(member)]
+    if not images:  # those that are called otherwise may be images all the same
+        images, others = others[:MOST_PASSED_OVER], []
+    return look_at_members(archive, images, others)
 
 
 def images_in_zip(file: BinaryIO) -> int | None:
@@ -182,8 +161,9 @@ def _look_into(file: BinaryIO, *, arrays: bool = True, most: int = 0) -> Look:
         with zipfile.ZipFile(file) as archive:
             members = _children(archive)
             doubt = _doubt_of_images(archive, members, most or MOST_LOOKED_INTO)
-            array = _array_in(archive) if arrays else None
-            return Look(Kind.ZIP, len(members), array, doubt)
+            found = _members(archive) if arrays else Members()
+            doubts = "; it ".join(filter(None, (doubt, *found.doubts)))
+            return Look(Kind.ZIP, len(members), found.array, doubts)
     except _DAMAGE as error:
         raise NoInput(f"is a ZIP that was cut off or is damaged ({error})") from None
     except OSError as error:

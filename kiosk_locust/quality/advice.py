@@ -21,6 +21,8 @@ STALL_S = 1.0
 LATE_LOOP_S = 0.1
 #: Waits for a socket that explain late uploads.
 SOCKET_WAIT_S = 0.25
+#: Polls that are closer than this (s) are hardly answered before the next one is due.
+SHORT_INTERVAL_S = 0.1
 _MASTER, _ALONE = "master", "run"  # names of processes, before " of session 1"
 _FRONTEND = "See the Kiosk's frontend and what stands before it"
 
@@ -75,7 +77,7 @@ def percent(value: float | None) -> str:
 
 def waited_share(facts: Facts) -> float:
     """The share of tickets that waited for a free user; 0 where it is not known."""
-    return (facts.waited_for_user or 0) / facts.tickets if facts.tickets else 0.0
+    return (facts.waited_for_user or 0) / facts.begun if facts.begun else 0.0
 
 
 def outage(causes: Causes) -> str:
@@ -145,7 +147,7 @@ def late(facts: Facts, limit: float) -> str:
 def waited(facts: Facts, limit: float) -> str:
     """On tickets that waited for a user."""
     return (
-        f"{facts.waited_for_user or 0:,} of {units.count(facts.tickets, 'ticket')} waited for a"
+        f"{facts.waited_for_user or 0:,} of {units.count(facts.begun, 'ticket')} waited for a"
         f" free user, more than {percent(limit)}: they were not submitted when they were due."
         f" {late_waiting(facts)}"
     )
@@ -245,10 +247,11 @@ def few(facts: Facts, limit: float) -> str:
     ]
     least = min((backing.jobs for backing in short), default=0)
     most = max((needed(backing.percent) for backing in short), default=0)
-    fix = "Raise COUNT, or use a lower percentile"
+    more = "let the run go on for longer (-t)" if facts.is_open_ended else "raise COUNT"
+    fix = f"{_sentence(more)}, or use a lower percentile"
     if facts.causes.cut_jobs and least + facts.causes.cut_jobs >= most:
         cut = units.count(facts.causes.cut_jobs, "job")
-        fix = f"Warm-up and cool-down left out {cut}: raise COUNT, or shorten them"
+        fix = f"Warm-up and cool-down left out {cut}: {more}, or shorten them"
     elif facts.tickets - facts.causes.cut_jobs >= most:
         jobs = units.count(facts.tickets, "job")
         fix = f"Only {least:,} of {jobs} have such a value: see how the others ended"
@@ -271,7 +274,7 @@ def offset(facts: Facts, limit: float) -> str:
 def clock_error(facts: Facts, limit: float) -> str:
     """On durations that are known too roughly."""
     causes = facts.causes
-    fix = "Poll more often (UPDATE_INTERVAL)"
+    fix = _late_polls(facts)
     if causes.paused_s and causes.paused_s >= (facts.clock_error_s or 0.0):
         fix = f"Nobody polled for {units.seconds(causes.paused_s)} between the run's sessions"
     elif said := outage(causes):
@@ -281,6 +284,29 @@ def clock_error(facts: Facts, limit: float) -> str:
     return (
         f"durations mix clocks that are known to {units.seconds(facts.clock_error_s)} only, more"
         f" than {limit:g} poll intervals. {fix}"
+    )
+
+
+def _late_polls(facts: Facts) -> str:
+    """The fix of ends that were bounded worse than by a poll each interval.
+
+    It is never to poll more often: the error is judged in intervals, and polls that come as they
+    are planned bound it to about one.
+    """
+    interval_s = facts.poll_interval_s or 0.0
+    if 0 < interval_s < SHORT_INTERVAL_S:
+        return (
+            f"Polls {units.seconds(interval_s)} apart are closer than a poll and its answer take:"
+            f" set UPDATE_INTERVAL to {SHORT_INTERVAL_S:g} s or more"
+        )
+    if (facts.loop_delay_p99_s or 0.0) > LATE_LOOP_S:
+        return (
+            "Polls came late, as the event loop did: take long work out of the locustfile, or use"
+            " more processes (--processes)"
+        )
+    return (
+        "Polls came later than UPDATE_INTERVAL has them: see why the Kiosk's answers take long, or"
+        " set a longer UPDATE_INTERVAL, which asks for less"
     )
 
 

@@ -82,5 +82,12 @@ class Facts:
     master_reply_p99_s: float | None = None
     silence_s: float | None = None  # the longest time without an answer while some were awaited
     simulator_cpu_share: float | None = None
+    is_open_ended: bool = False  # nobody said how many jobs there were to be (COUNT is 0)
     can_resume: bool = True  # False of a run whose simulated Kiosk ended with it
     causes: Causes = field(default_factory=Causes)
+
+    @property
+    def begun(self) -> int:
+        """The tickets that the run's end did not come before."""
+        ends = self.causes.open_ends
+        return self.tickets - (ends.never_begun if ends else 0)

@@ -30,10 +30,10 @@ class Regime:
     """What a run was, and by which figures.
 
     Over the window, ``in_system`` is the mean number of jobs in the Kiosk (L),
-    ``arrivals_per_s`` their rate (lambda) and ``stay_s`` their mean duration (W), ``growth``
-    the slope of the number in the system over the arrival rate: the share of the jobs that
-    came in and piled up. None where there was nothing to measure. ``kind`` is ``unknown`` of
-    fewer than FEWEST_JOBS jobs.
+    ``arrivals_per_s`` their rate (lambda; n arrivals have n - 1 gaps between them) and ``stay_s``
+    their mean duration (W), ``growth`` the share of the jobs that came in and piled up: what the
+    number in the system grew by, by its slope, over the jobs. None where there was nothing to
+    measure. ``kind`` is ``unknown`` of fewer than FEWEST_JOBS jobs.
     """
 
     kind: Literal["batch", "steady", "unknown"]
@@ -42,13 +42,6 @@ class Regime:
     stay_s: float | None
     growth: float | None
     why: str
-
-    @property
-    def littles_error(self) -> float | None:
-        """L / (lambda * W) - 1; 0 where Little's law holds over the window."""
-        if self.in_system is None or not self.arrivals_per_s or not self.stay_s:
-            return None
-        return self.in_system / (self.arrivals_per_s * self.stay_s) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +112,17 @@ def judged(flows: Sequence[Flow], cycles: int | None = None) -> Regime:
         return Regime("batch", None, None, None, None, "all jobs were submitted at once")
     if not arrivals or stayed_s <= 0:
         return Regime("batch", None, None, None, None, "no job was in the system")
-    rate = arrivals / span_s
+    rate = sum(max(0, each.arrivals - 1) for each in flows if each.span_s) / span_s
     growth = sum(each.piled_up for each in flows) / arrivals
     inside_s = sum(each.inside_s for each in flows)
     found = Regime("steady", inside_s / span_s, rate, stayed_s / arrivals, growth, "")
-    return _judged(found, len(flows) if cycles is None else cycles)
+    # L / (lambda * W) - 1, with the arrivals that W is the mean of: they and the window cancel out.
+    error = inside_s / stayed_s - 1
+    return _judged(found, error, len(flows) if cycles is None else cycles)
 
 
-def _judged(found: Regime, cycles: int) -> Regime:
-    error, growth = found.littles_error or 0.0, found.growth or 0.0
+def _judged(found: Regime, error: float, cycles: int) -> Regime:
+    growth = found.growth or 0.0
     kind: Literal["batch", "steady", "unknown"] = "batch"
     if abs(growth) > TOLERANCE:
         what = "came in and piled up" if growth > 0 else "were worked off from a pile"

@@ -92,15 +92,15 @@ def _open_only(value: Callable[[Facts], float | None]) -> Callable[[Facts], floa
     return lambda facts: value(facts) if facts.is_open else None
 
 
-def _share(count: int | None, facts: Facts) -> float | None:
-    return None if count is None or not facts.tickets else count / facts.tickets
+def _share(count: int | None, of: int) -> float | None:
+    return None if count is None or not of else count / of
 
 
 def _rate_error(facts: Facts) -> float | None:
     if not facts.rate_wanted_per_s or facts.rate_achieved_per_s is None:
         return None
     wanted, achieved = facts.rate_wanted_per_s, facts.rate_achieved_per_s
-    if achieved and abs(1 / achieved - 1 / wanted) * max(0, facts.tickets - 1) <= SLACK_S:
+    if achieved and abs(1 / achieved - 1 / wanted) * max(0, facts.begun - 1) <= SLACK_S:
         return 0.0
     return abs(achieved / wanted - 1)
 
@@ -122,7 +122,7 @@ RULES = (
     Rule(
         "waited-for-user", "--max-waited-for-user", 0.01, "share",
         "tickets that waited for a free user (open workload)",
-        _open_only(lambda f: _share(f.waited_for_user, f)), advice.waited,
+        _open_only(lambda f: _share(f.waited_for_user, f.begun)), advice.waited,
     ),
     Rule(
         "submission-lag", "--max-submission-lag", 0.5, "s",
@@ -148,7 +148,7 @@ RULES = (
     Rule(
         "undecided", "--max-undecided", 0.01, "share",
         "jobs without an end by the Kiosk",
-        lambda f: _share(f.undecided, f), advice.undecided,
+        lambda f: _share(f.undecided, f.tickets), advice.undecided,
     ),
     Rule(
         "few-jobs", "--max-missing-jobs", 1.0, "ratio",

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -52,6 +52,29 @@ class Row:
     def verdict(self) -> str:
         """``pass``, ``miss, too close to call``, ``not measurable``."""
         return f"{self.result.value}, too close to call" if self.is_close else self.result.value
+
+
+_IS_MISSED = " is missed: measured "
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A threshold that was missed while the run went on, and ended it; ``measured`` by then."""
+
+    threshold: Threshold
+    measured: str
+
+    def __str__(self) -> str:
+        return f"{self.threshold.text}{_IS_MISSED}{self.measured}"
+
+    @classmethod
+    def of(cls, text: str, thresholds: Iterable[Threshold]) -> Miss | None:
+        """The miss whose ``str`` is ``text``; None if it is of none of ``thresholds``."""
+        for threshold in thresholds:
+            head = f"{threshold.text}{_IS_MISSED}"
+            if text.startswith(head):
+                return cls(threshold, text.removeprefix(head))
+        return None
 
 
 def read(
@@ -120,13 +143,27 @@ def _items(path: Path) -> list[tuple[str, str]]:
     return [(text, f"{path} {_TABLE}, item {n}") for n, text in enumerate(items, 1)]
 
 
-def evaluate(thresholds: Iterable[Threshold], figures: Mapping[str, Figure]) -> tuple[Row, ...]:
+def evaluate(
+    thresholds: Iterable[Threshold],
+    figures: Mapping[str, Figure],
+    ended_by: Miss | None = None,
+) -> tuple[Row, ...]:
     """A row for each threshold; ``figures`` are by ``Threshold.measure``.
 
     A figure that is missing or has no value is "not measurable", which is neither met nor
     missed. So is a sum of which a part is not known, unless the known part alone decides.
+    ``ended_by``: the miss that ended the run stays one, whatever jobs in flight made of it.
     """
-    return tuple(_row(each, figures.get(each.measure)) for each in thresholds)
+    rows = (_row(each, figures.get(each.measure)) for each in thresholds)
+    return tuple(_ending(row, ended_by) if ended_by else row for row in rows)
+
+
+def _ending(row: Row, miss: Miss) -> Row:
+    """The row of the threshold that ended the run, as a miss; any other as it is."""
+    if row.threshold != miss.threshold:
+        return row
+    note = "; ".join(filter(None, (f"it ended the run, with {miss.measured} by then", row.note)))
+    return replace(row, result=Result.MISS, is_close=False, note=note)
 
 
 def _row(threshold: Threshold, figure: Figure | None) -> Row:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kiosk_locust import units
 from kiosk_locust.quality.figures import Figure, unmeasured
 from kiosk_locust.quality.quantities import OUTCOMES
+from kiosk_locust.record import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +16,8 @@ class Totals:
     """What a run, or a part of it, came to; None is not known.
 
     ``outcomes`` has the tickets by outcome, ``unended`` how many submitted jobs were not seen to
-    end. Rates are a second, costs US dollars; ``no_cost`` says why there is no cost.
+    end; ``never_begun`` of the unfinished tickets had nothing sent. Rates are a second, costs US
+    dollars; ``no_cost`` says why there is no cost.
     """
 
     outcomes: Mapping[str, int]
@@ -29,20 +32,27 @@ class Totals:
     no_plateau: str = "there is no plateau"
     cost_usd: float | None = None
     no_cost: str = "the nodes' costs are not known"
+    never_begun: int = 0
+    is_open_ended: bool = False  # nobody said how many jobs there were to be
 
 
 def figures(totals: Totals) -> dict[str, Figure]:
     """By ``Threshold.measure``: every measure but percentiles.
 
-    A makespan with jobs that did not end is "at least" what was seen of it.
+    Shares are of the jobs that were begun, since nobody knows of the others how they had ended; the
+    share of ``unfinished`` ones is of all tickets. A makespan with jobs that did not end, or of a
+    plan of which some were never begun, is "at least" what was seen of it.
     """
     tickets = sum(totals.outcomes.values())
+    of = dict.fromkeys(OUTCOMES, tickets - totals.never_begun)
+    of[Outcome.UNFINISHED.value] = tickets
+    no_job = "no job was begun" if tickets else "there was no ticket"
     images = totals.images_done + totals.images_failed
     counts = {name: totals.outcomes.get(name, 0) for name in OUTCOMES}
     useful = counts["done"] + counts["partial"]
     none_ended = "too few jobs ended, or all at once"
     return {
-        **{name: _ratio(count, tickets, "there was no ticket") for name, count in counts.items()},
+        **{name: _ratio(count, of[name], no_job) for name, count in counts.items()},
         **{f"{name}.jobs": Figure(float(count)) for name, count in counts.items()},
         "images_failed": _ratio(totals.images_failed, images, "no image was seen to end"),
         "makespan": _makespan(totals),
@@ -59,8 +69,10 @@ def figures(totals: Totals) -> dict[str, Figure]:
 def _makespan(totals: Totals) -> Figure:
     if totals.makespan_s is None:
         return unmeasured("no job was seen to end")
-    why = f"{totals.unended:,} jobs did not end" if totals.unended else ""
-    return Figure(totals.makespan_s, is_least=totals.unended > 0, why=why)
+    never_begun = 0 if totals.is_open_ended else totals.never_begun
+    left = {"did not end": totals.unended, "never begun": never_begun}
+    said = [f"{units.count(number, 'job')} {what}" for what, number in left.items() if number]
+    return Figure(totals.makespan_s, is_least=bool(said), why=", ".join(said))
 
 
 def _cost(totals: Totals, count: int, why: str) -> Figure:

@@ -178,11 +178,19 @@ def _pace(summary: Summary) -> Iterator[tuple[str, str]]:
         without = _rates(pauses.jobs_per_s, pauses.images_per_s) or "-"
         rates += f"; {without} without pauses"
     if rates:
-        yield "throughput", rates
+        yield "throughput", f"{rates}{_an_hour(summary.images_per_s)}"
     if summary.regime.kind != "unknown":
         yield "plateau", summary.plateau.text.replace("no plateau", "none", 1)
     for line in pauses.lines:
         yield "pause", line
+
+
+def _an_hour(images_per_s: float | None) -> str:
+    """The same images by the hour, in which laboratories reckon."""
+    if images_per_s is None:
+        return ""
+    number = images_per_s * 3600
+    return f" ({number:,.0f} images/h)" if number >= 99.5 else f" ({number:.3g} images/h)"
 
 
 def _rates(jobs_per_s: float | None, images_per_s: float | None) -> str:
@@ -248,6 +256,8 @@ def _cost(cost: RunCost) -> Iterator[tuple[str, str]]:
         ]
         told = [f"{at_least}{units.usd(usd)} {what}" for usd, what in shares if usd is not None]
         yield "cost", ", ".join([f"{at_least}{units.usd(run['total_usd'])}", *told])
+        if of_bucket := _of_bucket(estimate, run):
+            yield "", of_bucket
     for name in ("fully_loaded", "marginal"):
         found = estimate[name]
         is_longer = found is not None and found["window"] != run["window"]
@@ -260,6 +270,20 @@ def _cost(cost: RunCost) -> Iterator[tuple[str, str]]:
         yield "at least", reason
     for note in estimate["notes"]:
         yield "cost note", note
+
+
+def _of_bucket(estimate: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    """How much of the cost no node is asked for; empty where that is nothing."""
+    usd, total_usd = run.get("network_usd"), run["total_usd"]
+    if not usd:
+        return ""
+    share = f" ({usd / total_usd:.0%})" if total_usd else ""
+    stored = (estimate.get("work") or {}).get("stored_bytes")
+    sizes = "assumed 1.5 MB an image" if stored is None else "by the bytes that were uploaded"
+    return (
+        f"of it {units.usd(usd)}{share} for the bucket's requests and storage, by list prices and"
+        f" {sizes}"
+    )
 
 
 def _percentiles(summary: Summary) -> PlainTable:

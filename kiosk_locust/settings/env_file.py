@@ -27,6 +27,8 @@ NAMES = (
 )
 #: Names of Locust's own settings begin so.
 LOCUST = "LOCUST_"
+#: What names the Kiosk that is measured: a slip here would have the simulated one measured.
+_HOSTS = ("API_HOST", f"{LOCUST}HOST")
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _BEGINNING = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_-]*)")
@@ -118,7 +120,20 @@ def lookalikes(dotenv: Mapping[str, str], environ: Mapping[str, str]) -> list[st
         for name in environ
         if "_" in name and (meant := _meant(name)) in NAMES and meant not in environ
     ]
-    near = {name: nearest(name, NAMES) for name in dotenv if name not in NAMES}
-    return lines + [
-        f"{name} in .env is no setting: did you mean {one}?" for name, one in near.items() if one
-    ]
+    near = {name: meant for name in dotenv if (meant := _near(name))}
+    return lines + [f"{name} in .env is no setting: did you mean {near[name]}?" for name in near]
+
+
+def hosts_meant(dotenv: Mapping[str, str]) -> list[str]:
+    """The names in ``.env`` that are no settings, but almost one that names the Kiosk's host."""
+    return [name for name, value in dotenv.items() if value and _near(name) in _HOSTS]
+
+
+def _near(name: str) -> str:
+    """The setting that a name which is none may mean; empty for none."""
+    if name in NAMES:
+        return ""
+    near = nearest(name, NAMES)
+    if not near and LOCUST + name in NAMES and f"{LOCUST}{name}" not in _HOSTS:
+        return LOCUST + name  # USERS: Locust's own are called so
+    return near

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from kiosk_locust.errors import Mistake
-from kiosk_locust.settings.env_file import DOTENV, LOCUST
+from kiosk_locust.settings.env_file import DOTENV, LOCUST, hosts_meant
 from kiosk_locust.settings.table import SETTINGS
 
 CLUSTER_SIGN = "KUBERNETES_SERVICE_HOST"
@@ -151,6 +151,7 @@ def environment_layers(
     signs = []
     if environ.get(CLUSTER_SIGN):
         signs.append(Given(environ[CLUSTER_SIGN], CLUSTER_SIGN, "the environment"))
+    signs += [Given(dotenv[name], name, DOTENV) for name in hosts_meant(dotenv)]
     return (above, below), tuple(signs)
 
 

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple
 
 from kiosk_locust.consumer.archive import child_name, children
-from kiosk_locust.consumer.arrays import JPEG, PNG, TIFFS, Array, array_of, is_for_tifffile
-from kiosk_locust.consumer.tracks import TRACKS
+from kiosk_locust.consumer.arrays import Array, is_for_tifffile
+from kiosk_locust.consumer.reading import NO_IMAGE, NO_TIFF, read
 
 #: So many files are remembered: a benchmark names one again and again.
 REMEMBERED = 256
 #: Larger members of a ZIP are taken for readable.
 MOST_UNPACKED_BYTES = 64 * 1024 * 1024
-_OTHERS_OF_PILLOW = (b"GIF8", b"BM", b"RIFF", b"\0\0\0\x0cjP")
+BAD_IMAGE = "ValueError: cannot identify image file, tried tifffile, PIL, imageio"
 
 
 class Image(NamedTuple):
     """A file that a consumer reads as an image, or fails to."""
 
     name: str
-    is_readable: bool
-    array: Array | None  # None: not known
+    error: str = ""  # the exception of its reader; empty: it is readable
+    array: Array | None = None  # None: not known
 
 
 class Contents(NamedTuple):
@@ -70,19 +71,23 @@ def _children(path: Path) -> tuple[Image, ...]:
         for member in children(archive):
             name = child_name(member)
             if member.file_size > MOST_UNPACKED_BYTES:
-                found.append(Image(name, is_readable=True, array=None))
+                found.append(Image(name))
                 continue
-            with archive.open(member) as content:
-                found.append(_image(cast("BinaryIO", content), member.file_size, name))
+            found.append(_image(io.BytesIO(archive.read(member)), member.file_size, name))
     return tuple(found)
 
 
 def _image(file: BinaryIO, size: int, name: str) -> Image:
-    if name.lower().endswith(TRACKS):
-        return Image(name, is_readable=True, array=None)
-    file.seek(0)
-    begin = file.read(12)
-    known = TIFFS if is_for_tifffile(name) else (*TIFFS, PNG, JPEG, *_OTHERS_OF_PILLOW)
-    if not begin.startswith(known):
-        return Image(name, is_readable=False, array=None)
-    return Image(name, is_readable=True, array=array_of(file, size, name))
+    array, verdict = read(file, size, name)
+    return Image(name, _error(verdict.fault, name), None if verdict.fault else array)
+
+
+def _error(fault: str, name: str) -> str:
+    """The exception of the library that fails on a file; empty: it reads it."""
+    if not fault:
+        return ""
+    if fault in (NO_IMAGE.fault, NO_TIFF.fault):
+        return BAD_IMAGE
+    if is_for_tifffile(name):
+        return f"ValueError: failed to read the bytes of an image (it {fault})"
+    return f"OSError: image file is truncated (it {fault})"

@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kiosk_locust.consumer.forms import Failure, Form, failure
-from kiosk_locust.simulator.contents import Image
+from kiosk_locust.simulator.contents import BAD_IMAGE, Image
 from kiosk_locust.simulator.draws import duration
 from kiosk_locust.simulator.settings import ClusterSettings
 from kiosk_locust.simulator.stamps import consumer_time, frontend_time, seconds
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 STAGES = ("started", "pre-processing", "predicting", "post-processing", "saving-results")
 #: What a consumer writes on its way; a hash keeps it when the consumer dies.
 TIMINGS = ("download_time", "prediction_time", "predict_retries", "postprocess_time")
-BAD_IMAGE = "ValueError: cannot identify image file, tried tifffile, PIL, imageio"
 
 
 class Attempt(NamedTuple):
@@ -94,8 +93,8 @@ def plan_attempt(
 
 def _failure(form: Submission, image: Image | None) -> Failure | None:
     """How the consumer must fail, by the form and the file."""
-    if image is not None and not image.is_readable:
-        return Failure("started", BAD_IMAGE)
+    if image is not None and image.error:
+        return Failure("started", image.error)
     return failure(
         Form(
             form.job_type,

@@ -53,6 +53,10 @@ def add(web_ui: WebUI, source: Source) -> None:
         if is_asked and answer.is_json:  # not the page of a login
             told = answer.get_json()
             told["extended_stats"] = [{"key": KEY, "data": rows(source)}]
+            if (runner := web_ui.environment.runner) is not None and "state" in told:
+                # Locust 2.47 gives an answer of up to 2 s ago, and its page asks no more once it
+                # reads "stopped": after a new start it would show the old run for ever.
+                told["state"] = runner.state
             answer.set_data(json.dumps(told))
         return answer
 

@@ -65,7 +65,19 @@ def test_jobs_of_equal_length_that_overlap_evenly_are_steady() -> None:
     found = classify(stays, 20.0, 199.0, 202.0)
     assert found.kind == "steady"
     assert found.in_system == pytest.approx(20.0, rel=0.01)
-    assert found.littles_error == pytest.approx(0.0, abs=0.01)
+    assert (found.stay_s, found.arrivals_per_s) == pytest.approx((2.0, 10.0), rel=0.001)
+
+
+def test_n_arrivals_have_one_gap_less() -> None:
+    stays = [Stay(n * 0.2, n * 0.2 + 1.0) for n in range(80)]
+    assert classify(stays, 0.0, 79 * 0.2, 17.0).arrivals_per_s == pytest.approx(5.0)
+
+
+def test_cycles_have_their_gaps_each() -> None:
+    stays = [Stay(n * 0.2, n * 0.2 + 1.0) for n in range(80)]
+    later = [Stay(stay.submitted_at + 1000, (stay.ended_at or 0) + 1000) for stay in stays]
+    both = [flow(stays, 0.0, 79 * 0.2, 17.0), flow(later, 1000.0, 1000 + 79 * 0.2, 1017.0)]
+    assert judged(both).arrivals_per_s == pytest.approx(5.0)
 
 
 def test_a_job_that_did_not_end_stays_until_the_run_was_over() -> None:
@@ -82,7 +94,7 @@ def test_so_few_jobs_are_neither_a_batch_nor_steady(count: int) -> None:
 
 
 def test_without_jobs_there_are_no_figures() -> None:
-    assert classify([], 0.0, 10.0, 10.0).littles_error is None
+    assert classify([], 0.0, 10.0, 10.0).arrivals_per_s is None
 
 
 def evenly(start: float, stay_s: float = 2.0, growing_s: float = 0.0) -> Flow:

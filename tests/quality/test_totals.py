@@ -31,6 +31,32 @@ def test_shares_are_of_all_tickets_and_of_all_images() -> None:
     assert value("images_failed") == 0.07
 
 
+def test_shares_are_of_the_jobs_that_were_begun() -> None:
+    aborted = replace(RUN, outcomes={"done": 83, "failed": 19, "unfinished": 98}, never_begun=98)
+    assert value("failed", aborted) == 19 / 102
+    assert value("done", aborted) == 83 / 102
+
+
+def test_the_unfinished_are_a_share_of_all_tickets() -> None:
+    aborted = replace(RUN, outcomes={"done": 2, "unfinished": 98}, never_begun=98)
+    assert value("unfinished", aborted) == 0.98
+
+
+def test_a_share_of_no_job_that_was_begun_is_not_known() -> None:
+    none = figures(replace(RUN, outcomes={"unfinished": 9}, never_begun=9))
+    assert (none["failed"].value, none["failed"].why) == (None, "no job was begun")
+
+
+def test_a_makespan_that_jobs_are_missing_from_is_a_least_one() -> None:
+    (row,) = evaluate([parse("makespan < 1h")], figures(replace(RUN, never_begun=98)))
+    assert (row.verdict, row.note) == ("miss", "98 jobs never begun")
+
+
+def test_a_makespan_of_an_open_ended_run_misses_no_job() -> None:
+    found = figures(replace(RUN, never_begun=1, is_open_ended=True))["makespan"]
+    assert (found.value, found.is_least) == (200.0, False)
+
+
 def test_a_cost_per_image_is_per_good_image() -> None:
     assert value("cost.per_image") == 2.79 / 9300
     assert value("cost.per_job") == 2.79 / 95

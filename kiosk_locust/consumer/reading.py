@@ -1,0 +1,71 @@
+"""What a consumer's reader makes of a file under exactly the name that the consumer sees.
+
+After ``get_image`` in ``utils.py`` of kiosk-redis-consumer 0.17.2: tifffile reads what is called
+``.tif`` or ``.tiff``, Pillow all else. A member of a ZIP keeps its name, so that the reader by that
+name counts, whatever the content is.
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from kiosk_locust.consumer.arrays import (
+    JPEG,
+    PNG,
+    TIFFS,
+    Array,
+    array_of,
+    is_for_tifffile,
+    look_at_tiff,
+)
+from kiosk_locust.consumer.jpeg import jpeg_verdict
+from kiosk_locust.consumer.others import (
+    GIFS,
+    JPEG2000S,
+    bmp_verdict,
+    is_bmp,
+    is_pnm,
+    is_webp,
+    webp_verdict,
+)
+from kiosk_locust.consumer.png import png_verdict
+from kiosk_locust.consumer.tracks import TRACKS, is_track_file, track_verdict
+from kiosk_locust.consumer.verdict import WHOLE, Verdict
+
+#: So many bytes tell what an image is.
+BEGIN_BYTES = 18
+NO_IMAGE = Verdict("is no image")
+NO_TIFF = Verdict("is no TIFF, as which the Kiosk reads it by its name")
+
+
+def is_image(begin: bytes) -> bool:
+    """Whether a file that begins so, with BEGIN_BYTES bytes, is one of the images known here."""
+    magics = (PNG, JPEG, *TIFFS, *GIFS, *JPEG2000S)
+    return begin.startswith(magics) or is_webp(begin) or is_bmp(begin) or is_pnm(begin)
+
+
+def read(file: BinaryIO, size: int, name: str) -> tuple[Array | None, Verdict]:
+    """The array of a file of ``size`` bytes, and what speaks against it for its reader.
+
+    The array is None where it is not known; ``file`` can be sought in.
+    """
+    file.seek(0)
+    begin = file.read(BEGIN_BYTES)
+    if name.lower().endswith(TRACKS):
+        known = is_track_file(file)
+        return None, track_verdict(file, size) if known else Verdict("is no track file")
+    if begin.startswith(TIFFS):
+        return look_at_tiff(file, size, name)
+    if is_for_tifffile(name):
+        return None, NO_TIFF if is_image(begin) else NO_IMAGE
+    if begin.startswith(JPEG):
+        verdict = jpeg_verdict(file, size)
+    elif begin.startswith(PNG):
+        verdict = png_verdict(file, size)
+    elif is_bmp(begin):
+        verdict = bmp_verdict(file, size)
+    elif is_webp(begin):
+        verdict = webp_verdict(file, size)
+    else:
+        verdict = WHOLE if is_image(begin) else NO_IMAGE
+    return array_of(file, size, name), verdict
