@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 from locust.argument_parser import default_args_dict
+from PIL import Image
 
 from kiosk_locust.settings.table import SETTINGS
 from tests.real import Simulator, simulator, wait_until
@@ -63,7 +64,7 @@ class Place:
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("form")
     (folder / "shared").mkdir()
-    (folder / "shared" / "image.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"x" * 64)
+    Image.new("L", (8, 8)).save(folder / "shared" / "image.png")
     (folder / "shared" / "words.txt").write_text(f"1\n{CANARY}\n")
     (folder / "secret.txt").write_text(f"{CANARY}\n")
     (folder / "shared" / "link.txt").symlink_to(folder / "secret.txt")
