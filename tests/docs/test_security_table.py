@@ -18,7 +18,7 @@ _TEST = re.compile(r"`([\w/]+\.py)::(\w+)`")
 def table() -> dict[str, str]:
     """The cells by row and column, such as A1."""
     lines = [line for line in _PART.splitlines() if line.startswith("| **")]
-    found = {}
+    found: dict[str, str] = {}
     for line in lines:
         who, *cells = (cell.strip() for cell in line.strip("|").split("|"))
         row = who[2]
