@@ -168,7 +168,7 @@ def draft(
     check = Checker(layers)
     where_to_ask = grafana(check)
     kiosk = target(check, class_host, file_is_local=is_uploading(check))
-    moved = transfers(check, kiosk.file, find, planned)
+    moved = transfers(check, kiosk, find, planned)
     one_each = moved.options.mode == "upload"
     files_found = len(moved.options.inputs) if one_each else None
     plan_ = plan(check, headless=headless, rng=rng, files=files_found)

@@ -110,3 +110,46 @@ def test_a_threshold_that_was_typed_is_told_in_full() -> None:
     with pytest.raises(OptionsError) as caught:
         thresholds.read(["canary < 1s"])
     assert "canary" in caught.value.public
+
+
+# -- to a Kiosk that the form names
+
+OURS, THEIRS = {"API_HOST": "http://ours.example"}, "http://theirs.example"
+
+
+def sent(host: str, **env: str) -> list[str]:
+    """The mistakes of a start that uploads the operator's FILE to the host in the form."""
+    given = {"FILE": "ours", "MODE": "upload", "INPUT_CHECKS": "none", **env}
+    return mistakes(form={"host": host}, env=given)
+
+
+def test_the_operators_files_go_to_no_kiosk_that_the_form_names_instead_of_theirs() -> None:
+    (mistake,) = sent(THEIRS, **OURS)
+    assert "goes to http://ours.example alone" in mistake
+    assert "not to http://theirs.example" in mistake
+    assert "--form-files DIR (FORM_FILES)" in mistake
+
+
+def test_a_file_that_the_form_names_below_theirs_goes_there_neither() -> None:
+    env = {"FILE": "ours", "INPUT_CHECKS": "none", **OURS}
+    form = {"mode": "upload", "file": "ours/a", "host": THEIRS}
+    (mistake,) = mistakes(form=form, env=env)
+    assert "goes to http://ours.example alone" in mistake
+
+
+def test_they_go_to_the_kiosk_that_the_operator_named_however_it_is_spelt() -> None:
+    assert sent("ours.example", **OURS) == []
+
+
+def test_form_files_allows_it() -> None:
+    assert sent(THEIRS, FORM_FILES="ours", **OURS) == []
+    (mistake,) = sent(THEIRS, FORM_FILES="other", **OURS)
+    assert "goes to http://ours.example alone" in mistake
+
+
+def test_an_operator_who_names_no_kiosk_leaves_that_to_the_form() -> None:
+    assert sent(THEIRS) == []
+
+
+def test_what_goes_to_the_operators_bucket_goes_to_no_other_place() -> None:
+    assert sent(THEIRS, UPLOAD_VIA="bucket", STORAGE_BUCKET="gs://ours", **OURS) == []

@@ -2,6 +2,7 @@
 
 These are FORM_FILES, and FILE as flags, environment or configuration files give it. Nothing else
 is looked at, so that the answer to a path elsewhere does not tell whether there is such a file.
+To a Kiosk that the form names instead of theirs, files go from below FORM_FILES alone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ ADVICE = (
     " one with --form-files DIR (FORM_FILES)"
 )
 
+ANOTHERS_ADVICE = (
+    "goes to {ours} alone, which whoever started this process named, and not to {theirs}: they"
+    " may name its folder with --form-files DIR (FORM_FILES)"
+)
+
 
 def is_allowed(given: Given, layers: Layers) -> bool:
     """Whether a path that was ``given`` may be looked at; links in it are followed first."""
@@ -24,6 +30,13 @@ def is_allowed(given: Given, layers: Layers) -> bool:
         return True
     path = _resolved(given.text)
     return path is not None and any(path.is_relative_to(root) for root in roots(layers))
+
+
+def may_go_to_another(text: str, layers: Layers) -> bool:
+    """Whether a file may be uploaded to a Kiosk that a form named instead of the operator's."""
+    path = _resolved(text)
+    folders = layers.operators.text("form_files").split(",")
+    return path is not None and any(map(path.is_relative_to, filter(None, map(_resolved, folders))))
 
 
 def roots(layers: Layers) -> Iterator[Path]:

@@ -16,11 +16,21 @@ SIGNS = ("storage_bucket", "grafana_host", "prometheus_url")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The Kiosk, and what each job works on; ``host`` is None for the simulated Kiosk."""
+    """The Kiosk, and what each job works on; ``host`` is None for the simulated Kiosk.
+
+    ``operators_host`` is the one that whoever started the process named, and not a form or a
+    ledger; empty where they named none.
+    """
 
     host: str | None
     simulate: bool
     file: str
+    operators_host: str = ""
+
+    @property
+    def is_operators(self) -> bool:
+        """Whether jobs go where whoever started the process said, or to the simulated Kiosk."""
+        return self.host is None or self.host == self.operators_host
 
 
 def target(check: Checker, class_host: str | None, *, file_is_local: bool = False) -> Target:
@@ -43,7 +53,8 @@ def target(check: Checker, class_host: str | None, *, file_is_local: bool = Fals
         file = check.take_if_given("file", parsing.plain) or ""
     else:
         file = _file(check, is_real=given is not None)
-    return Target(host, simulate, file)
+    operators = _host_given(Checker(check.layers.operators), class_host)
+    return Target(host, simulate, file, masked(_plain(operators)) if operators else "")
 
 
 def _host_given(check: Checker, class_host: str | None) -> Given | None:

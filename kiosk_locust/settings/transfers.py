@@ -16,6 +16,7 @@ from kiosk_locust.settings import confined, parsing
 from kiosk_locust.settings.folders import is_near
 from kiosk_locust.settings.sources import Given
 from kiosk_locust.settings.table import SETTINGS
+from kiosk_locust.settings.target import Target
 from kiosk_locust.settings.validation import Checker
 
 Mode = Literal["benchmark", "upload"]
@@ -44,6 +45,7 @@ class TransferOptions:
     download_hosts: str = ""  # with commas; downloads may come from these wherever they are
     input_checks: str = Checks.LENIENT.value  # a value of Checks
     follow_symlinks: bool = False
+    any_bucket: bool = True  # gs:// results may come from others than STORAGE_BUCKET as well
 
     def input_of(self, number: int) -> InputFile:
         """The file that a cycle's ticket ``number`` uploads."""
@@ -65,6 +67,7 @@ class TransferOptions:
             "download_hosts": self.download_hosts,
             "input_checks": self.input_checks,
             "follow_symlinks": self.follow_symlinks,
+            "any_bucket": self.any_bucket,
         }
 
     @classmethod
@@ -93,12 +96,15 @@ def is_uploading(check: Checker) -> bool:
         return False
 
 
-def transfers(check: Checker, file: str, find: Find, planned: Planned | None = None) -> Transfers:
-    """The options of transfers; notes mistakes.
+def transfers(
+    check: Checker, kiosk: Target, find: Find, planned: Planned | None = None
+) -> Transfers:
+    """The options of transfers to and from ``kiosk``; notes mistakes.
 
-    ``file`` is FILE as it was given, and ``find`` looks for what is there; ``planned`` are the
-    files of a plan that is there already: no others are looked for.
+    ``find`` looks for what is there; ``planned`` are the files of a plan that is there already:
+    no others are looked for.
     """
+    file = kiosk.file
     mode = cast("Mode", check.take("mode", parsing.choice("benchmark", "upload"), "benchmark"))
     upload = check.take("upload", parsing.boolean, otherwise=False) or mode == "upload"
     via = check.take("upload_via", parsing.choice("frontend", "bucket"), "frontend")
@@ -107,7 +113,7 @@ def transfers(check: Checker, file: str, find: Find, planned: Planned | None = N
     checks = check.take("input_checks", parsing.choice(*Checks), Checks.LENIENT.value)
     rules = Rules(Checks(checks), check.take("follow_symlinks", parsing.boolean, otherwise=False))
     found = Found("")
-    if upload:
+    if upload and (via == "bucket" or _may_go_there(check, kiosk)):
         if planned is None:
             found = _find(check, file, mode, lambda path: find(path, rules))
         else:
@@ -123,6 +129,7 @@ def transfers(check: Checker, file: str, find: Find, planned: Planned | None = N
         download_hosts=check.take("download_hosts", parsing.host_names, ""),
         input_checks=rules.checks.value,
         follow_symlinks=rules.follow_symlinks,
+        any_bucket=kiosk.is_operators,
     )
     shown = str(_path(file)) if upload and file else file
     return Transfers(options, shown, found.skipped, found.doubts)
@@ -142,6 +149,18 @@ def texts(planned: Mapping[str, Any]) -> dict[str, str]:
         "follow_symlinks": "follow_symlinks",
     }
     return {name: str(found[field]) for name, field in named.items() if field in found}
+
+
+def _may_go_there(check: Checker, kiosk: Target) -> bool:
+    """Whether FILE may go to a Kiosk of the form's, where the operator named another; or notes."""
+    given, ours = check.layers.get("file"), kiosk.operators_host
+    if given is None or not ours or kiosk.is_operators:
+        return True
+    if confined.may_go_to_another(given.text, check.layers):
+        return True
+    check.failed.add("file")
+    check.refuse(given, confined.ANOTHERS_ADVICE.format(ours=ours, theirs=kiosk.host))
+    return False
 
 
 def _download(check: Checker, mode: Mode) -> bool:

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -43,8 +43,9 @@ ENDED_FIRST = "the run ended before it was there"
 class Downloads:
     """Fetches into ``folder``, ``at_once`` at a time, from hosts within ``reach``.
 
-    None may stand still for ``timeout_s``. While none arrives they are tried for ``patience_s``,
-    and a few times in any case.
+    With ``buckets``, gs:// addresses are of those alone, by their names: they are read with this
+    machine's login. None may stand still for ``timeout_s``. While none arrives they are tried for
+    ``patience_s``, and a few times in any case.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Downloads:
         rng: random.Random,
         patience_s: float = PATIENCE_S,
         calls: CallFailures | None = None,
+        buckets: Collection[str] | None = None,
     ) -> None:
         self._calls = calls or CallFailures(clock)
         self._folder = folder
@@ -69,6 +71,7 @@ class Downloads:
         self._at_once = at_once
         self._waiting: deque[Record] = deque()
         self._buckets: dict[str, Bucket] = {}
+        self._allowed = buckets
         self._pool = Group()
         self._working = 0  # greenlets that fetch one after the other
         self._failing_since: float | None = None  # the first failure since something arrived
@@ -188,6 +191,12 @@ class Downloads:
         return Fetch(self._http, url, path, timeout_s=self._timeout_s)
 
     def _bucket(self, address: Address) -> Bucket:
+        if self._allowed is not None and address.name not in self._allowed:
+            raise DownloadError(
+                f"{address.url} is read with this machine's login only for a Kiosk that whoever"
+                " started the process named: set API_HOST, or STORAGE_BUCKET to that bucket",
+                may_pass=False,
+            )
         try:
             return self._buckets.setdefault(address.name, open_bucket(address))
         except BucketError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk_locust import units
-from kiosk_locust.bucket import Bucket, open_bucket
+from kiosk_locust.bucket import Address, Bucket, open_bucket
 from kiosk_locust.calls.failures import CallFailures
 from kiosk_locust.clock import Clock
 from kiosk_locust.delivery import Uploader
@@ -77,8 +77,14 @@ def movers(
             clock=clock,
             rng=rng,
             calls=calls,
+            buckets=None if moved.any_bucket else [_name(options.files.storage_bucket)],
         )
     return Movers(uploader, downloads, bucket)
+
+
+def _name(bucket: str) -> str:
+    """The name of STORAGE_BUCKET; empty where there is none, or a folder stands in for it."""
+    return Address.parse(bucket).name if bucket else ""
 
 
 def results_folder(output_dir: Path, run_name: str) -> Path:
