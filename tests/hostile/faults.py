@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
-from kiosk_locust.errors import BadAnswer, KioskError, NoAnswer, Unreachable
+from kiosk_locust.errors import BadAnswer, KioskError, NoAnswer, TooLarge, Unreachable
 from tests.servers import Behaviour, Connection, raw_answer
 
 #: What Retry-After asks for, in seconds.
@@ -132,7 +132,7 @@ FAULTS = (
         content_type=_HTML,
     ),
     _answers("invalid UTF-8", arrives=True, status=200, body=b'{"message": "\xff\xfe"}'),
-    Fault("100 MB body", arrives=True, errors=(BadAnswer,), play=_pour),
+    Fault("100 MB body", arrives=True, errors=(TooLarge,), play=_pour),
     Fault("gzip bomb", arrives=True, errors=(BadAnswer,), play=_bomb),
     _answers("wrong content type", arrives=True, status=200, body=None, content_type="text/plain"),
 )
