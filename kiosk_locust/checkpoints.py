@@ -49,7 +49,7 @@ REST = 4
 
 
 class SettledLedger(Protocol):
-    """What checkpoints need of a ledger, be it still written to or not."""
+    """The part of a ledger that checkpoints use, whether it is open or closed."""
 
     @property
     def path(self) -> Path:
@@ -330,5 +330,5 @@ class Checkpoints:
 
 
 def _bytes_of(ledger: Path) -> int:
-    """What a copy of it takes; it is compressed to a fifth beside that."""
+    """Bytes of disk for a checkpoint: a copy of the ledger, and a fifth of it compressed."""
     return int(1.2 * ledger.stat().st_size)

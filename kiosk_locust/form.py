@@ -141,7 +141,7 @@ class StartForm:
 
     @cached_property
     def _arguments(self) -> Mapping[str, Any]:
-        """What Locust tells its page; made once, since that takes longer than jobs should wait."""
+        """Template arguments of Locust's page; made once, since jobs would wait for it."""
         self._web_ui.update_template_args()
         return self._web_ui.template_args
 
@@ -164,7 +164,7 @@ class StartForm:
 
 
 class _OperatorsValues:
-    """What Locust's options were before anybody posted a form."""
+    """Locust's options as they were before anybody posted a form."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment

@@ -247,8 +247,8 @@ class Journal:
         self._room_seen_at = now
         self._lack_of_room = self._thread.apply(diskroom.lack_of, (self.path.parent, diskroom.JOBS))
         if self._lack_of_room:
-            told = f"no more jobs are submitted: {self._lack_of_room} (OUTPUT_DIR)"
-            gevent.spawn(self._on_failure, LedgerError(told))
+            message = f"no more jobs are submitted: {self._lack_of_room} (OUTPUT_DIR)"
+            gevent.spawn(self._on_failure, LedgerError(message))
 
     def _linger(self) -> None:
         """Wait for more news; less long where a job waits for them."""

@@ -56,6 +56,6 @@ def judge(
 
 
 def whole(run: Facts, generator: Generator) -> Generator:
-    """What the last session's processes saw, with what those of earlier ones had seen."""
+    """Merge the figures of the last session's processes with those of earlier sessions."""
     session = run.sessions[-1].number if run.sessions else 1
     return replace(generator, session=session).after(run.earlier_generator)

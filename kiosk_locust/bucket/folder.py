@@ -78,7 +78,7 @@ class FolderBucket:
         return 0 if found is None else found.st_mtime_ns << 64 | found.st_ino
 
     def size(self, name: str) -> int:
-        """How many bytes it has; 0 if there is none."""
+        """Size of an object in bytes; 0 if there is none."""
         found = self._stat(name)
         return 0 if found is None else found.st_size
 

@@ -1,4 +1,4 @@
-"""What earlier searches saw in files, so that those which have not changed are not opened again."""
+"""A cache of what searches saw in files: those that have not changed are not opened again."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Search:
 
 
 def _seen(path: Path) -> Look | str:
-    """What the file is, or why it is no input; raises OSError."""
+    """Look at a file: its kind, or the reason why it is no input; raises OSError."""
     try:
         return look_at(path)
     except NoInput as error:

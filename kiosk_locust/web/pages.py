@@ -248,7 +248,7 @@ def _json(body: bytes) -> Response:
 
 
 def _busy(error: PageBusy) -> Response:
-    """What whoever comes one too many is told."""
+    """The answer 503 to a request beyond those that are served at once."""
     answer = Response(f"{error}; try again in {RETRY_AFTER_S} s.\n", 503, mimetype="text/plain")
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer
