@@ -41,6 +41,10 @@ REPORT = Reserve(8 * _MIB)
 class NoRoom(OSError):
     """The disk has less room than is to be left to what matters more; says what to do."""
 
+    def __str__(self) -> str:
+        """The message, without the number of the error."""
+        return str(self.strerror)
+
 
 def lack_of(folder: Path, reserve: Reserve, size: int = 0) -> str:
     """The message for a disk where ``size`` more bytes in ``folder`` would use up the reserve.
