@@ -236,8 +236,11 @@ class Checkpoints:
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        known, before = isinstance(error, (KioskLocustError, OSError, sqlite3.Error)), self._failed
-        self._failed = str(error) if known else f"a fault of kiosk_locust: {error!r}"
+        is_ours, before = (
+            isinstance(error, (KioskLocustError, OSError, sqlite3.Error)),
+            self._failed,
+        )
+        self._failed = str(error) if is_ours else f"a fault of kiosk_locust: {error!r}"
         if self._ending.is_set():
             return  # whoever waits for it tells
         if self._kept and self._clock.now() > self._kept.held_until:

@@ -148,11 +148,11 @@ class StartForm:
     @cached_property
     def _fields(self) -> frozenset[str]:
         """Every field that the form has."""
-        told = self._arguments
-        fields = {field for field, name in _LOCUSTS_FIELDS.items() if name in told}
-        if told.get("show_userclass_picker"):
+        arguments = self._arguments
+        fields = {field for field, name in _LOCUSTS_FIELDS.items() if name in arguments}
+        if arguments.get("show_userclass_picker"):
             fields |= _PICKED
-        fields |= set(told.get("extra_options") or {})
+        fields |= set(arguments.get("extra_options") or {})
         options = vars(self._environment.parsed_options)
         aliases = {alias for alias in map(_as_posted, fields) if alias not in options}
         return frozenset(fields | aliases)
@@ -172,7 +172,7 @@ class _OperatorsValues:
         self._host, self._profile = environment.host, environment.profile
         available: Any = (environment.available_user_classes or {}).values()  # Locust: users
         classes: set[type[User]] = {*available, *environment.user_classes}
-        self._hosts = {each: each.host for each in classes if issubclass(each, KioskUser)}
+        self._hosts = {one: one.host for one in classes if issubclass(one, KioskUser)}
 
     def restore(self) -> None:
         """Forget what was posted since."""
@@ -189,7 +189,7 @@ def _as_posted(name: str) -> str:
 
     It writes names in camel case, and back again. Locust knows no such option, and leaves it alone.
     """
-    camel = re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), name)
+    camel = re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
     if camel[:1] == camel[:1].upper():
         return camel
     return re.sub(r"([a-z0-9])([A-Z0-9])", r"\1_\2", camel).lower()

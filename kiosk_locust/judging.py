@@ -39,18 +39,18 @@ def judge(
         run, summary = reckoning.run, reckoning.summary()
         found = measured(reckoning.db, run, thresholds, times=reckoning.times, summary=summary)
         sound = add_evidence(reckoning.db, run, found.facts, summary.trimmed.jobs)
-    known = replace(generator.in_facts(sound), can_resume=not run.embedded)
+    facts = replace(generator.in_facts(sound), can_resume=not run.embedded)
     if aborted:
-        known = replace(known, undecided=None)
+        facts = replace(facts, undecided=None)
     rows = evaluate(thresholds, found.figures)
-    validity = rules.judge(known, trust.limits)
+    validity = rules.judge(facts, trust.limits)
     made = judgement(
         validity,
         rows,
         is_batch=found.regime.kind == "batch",
         why_batch=found.regime.why,
         interrupted=summary.pauses.text,
-        findings=findings(known),
+        findings=findings(facts),
     )
     return Judged(made, rows)
 

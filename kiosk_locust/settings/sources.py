@@ -96,7 +96,7 @@ class Layers:
 
     def without_place(self, place: str) -> Layers:
         """These layers as if that one had given nothing."""
-        return replace(self, layers=tuple(each for each in self.layers if each.place != place))
+        return replace(self, layers=tuple(one for one in self.layers if one.place != place))
 
     def over(self, lowest: Layer) -> Layers:
         """These layers above one more."""
