@@ -20,7 +20,7 @@ from typing import TypeVar
 import gevent
 from gevent.event import Event
 
-from kiosk_locust import diskroom, opening
+from kiosk_locust import diskroom, guarded, opening
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.locking import Lock
 from kiosk_locust.realthread import RealThread, in_thread
@@ -299,8 +299,7 @@ class ClosedLedger:
             raise LedgerError(f"the ledger {self.path} cannot be written: {error}") from error
 
     def _write(self, group: list[Write]) -> None:
-        uri = f"{self.path.absolute().as_uri()}?mode=rw"
-        with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:
+        with contextlib.closing(guarded.connect(self.path, "rw")) as db:
             db.execute("PRAGMA synchronous = FULL")
             write(db, group)
 

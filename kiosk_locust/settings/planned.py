@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from kiosk_locust.bucket.address import Address
 from kiosk_locust.errors import Mistake
 from kiosk_locust.settings import cost, files, grafana, parsing, transfers, trim, trust
 from kiosk_locust.settings.folders import is_near
@@ -152,13 +151,13 @@ def strange_paths(lowest: Layer, given: Layers, beside: Path) -> Iterator[Mistak
 
     ``lowest`` are the ledger's settings, ``given`` those of whoever resumes the run. A ledger may
     be of another's making; so its paths count in the working folder, and in the ledger's own,
-    ``beside``. FILE is looked at by `kiosk_locust.settings.transfers`.
+    ``beside``. FILE is looked at by `kiosk_locust.settings.transfers`; a bucket never counts.
     """
-    for name in ("prices", "junit_xml", "storage_bucket"):
+    for name in ("prices", "junit_xml"):
         theirs = lowest.get(name)
         if theirs is None or given.get(name) is not None:
             continue
-        path = _local_path(name, theirs.text)
+        path = _local_path(theirs.text)
         if path is not None and not is_near(path, beside):
             setting = SETTINGS[name]
             yield Mistake(
@@ -169,10 +168,10 @@ def strange_paths(lowest: Layer, given: Layers, beside: Path) -> Iterator[Mistak
             )
 
 
-def _local_path(name: str, text: str) -> Path | None:
+def _local_path(text: str) -> Path | None:
     """The path on this machine that a setting names; None where it names none."""
     try:
-        return Address.parse(text).folder if name == "storage_bucket" else parsing.path(text)
+        return parsing.path(text)
     except ValueError:
         return None  # a mistake, which others tell
 
