@@ -215,11 +215,11 @@ def _make_alike(ledger: Path, copy: Path) -> bool:
     checkpoint. False for a ledger of an older version: what was uploaded of it is its file.
     """
     _remove(copy)
-    with contextlib.closing(sqlite3.connect(ledger, isolation_level=None)) as db:
+    with contextlib.closing(guarded.connect(ledger, "rw")) as db:
         if not db.execute("SELECT 1 FROM meta WHERE key = ?", (finish_record.KEY,)).fetchone():
             return False
         db.execute("VACUUM INTO ?", (str(copy),))
-    with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as db:
+    with contextlib.closing(guarded.connect(copy, "rw")) as db:
         db.execute("PRAGMA synchronous = OFF")  # it is read once, and deleted
         left_out = (finish_record.AFTER_KEY, doubt.KEY)
         if db.execute("DELETE FROM meta WHERE key IN (?, ?)", left_out).rowcount:
@@ -227,7 +227,7 @@ def _make_alike(ledger: Path, copy: Path) -> bool:
             again.unlink(missing_ok=True)
             db.execute("VACUUM INTO ?", (str(again),))
             again.replace(copy)
-    with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as db:
+    with contextlib.closing(guarded.connect(copy, "rw")) as db:
         db.execute("PRAGMA synchronous = OFF")
         db.execute("PRAGMA schema_version = 1")  # SQLite counts how often a file was copied
     return True

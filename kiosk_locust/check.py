@@ -61,13 +61,13 @@ def main(arguments: list[str]) -> int:
         layers = commandline.read(arguments, os.environ, dotenv, mistakes)
         find = partial(scan, say=tell)
         resolved = resolve(layers, headless=True, rng=random.Random(), find=find)
-        known = logins.bound(secrets(sources.environment, sources.dotenv), layers, os.environ)
+        bound = logins.bound(secrets(sources.environment, sources.dotenv), layers, os.environ)
     except OptionsError as error:
         tell(f"settings: {error}")
         return 2
     for notice in resolved.notices:
         tell(f"settings: {notice}")
-    exposed = exposure.warnings(os.environ, dotenv, Path(DOTENV), known, sources.files)
+    exposed = exposure.warnings(os.environ, dotenv, Path(DOTENV), bound, sources.files)
     for line in (*lookalikes(dotenv, os.environ), *exposed):
         tell(f"settings: {line}")
     remarks: dict[str, tuple[Remark, ...]] = {
@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> int:
         if files:
             tell(f"files: {len(files):,} {what} ({in_words(reasons(files))})")
     tell("settings: no mistakes")
-    return 0 if _ask_all(resolved.options, known, tell) else 2
+    return 0 if _ask_all(resolved.options, bound, tell) else 2
 
 
 def _tell(console: Console, text: str) -> None:

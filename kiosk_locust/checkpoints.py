@@ -49,7 +49,7 @@ REST = 4
 
 
 class SettledLedger(Protocol):
-    """What checkpoints need of a ledger, be it still written to or not."""
+    """The part of a ledger that checkpoints use, whether it is open or closed."""
 
     @property
     def path(self) -> Path:
@@ -236,8 +236,11 @@ class Checkpoints:
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
-        known, before = isinstance(error, (KioskLocustError, OSError, sqlite3.Error)), self._failed
-        self._failed = str(error) if known else f"a fault of kiosk_locust: {error!r}"
+        is_ours, before = (
+            isinstance(error, (KioskLocustError, OSError, sqlite3.Error)),
+            self._failed,
+        )
+        self._failed = str(error) if is_ours else f"a fault of kiosk_locust: {error!r}"
         if self._ending.is_set():
             return  # whoever waits for it tells
         if self._kept and self._clock.now() > self._kept.held_until:
@@ -330,5 +333,5 @@ class Checkpoints:
 
 
 def _bytes_of(ledger: Path) -> int:
-    """What a copy of it takes; it is compressed to a fifth beside that."""
+    """Bytes of disk for a checkpoint: a copy of the ledger, and a fifth of it compressed."""
     return int(1.2 * ledger.stat().st_size)

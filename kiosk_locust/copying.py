@@ -107,7 +107,7 @@ def check_room(folder: Path, size: int) -> None:
 
 
 def _plain_bytes(packed: Path) -> int:
-    """How long it is when it is unpacked, as it says at its end: up to a multiple of 4 GiB."""
+    """Unpacked size in bytes, as the file's end states it (modulo 4 GiB)."""
     with packed.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 4))

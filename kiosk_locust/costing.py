@@ -228,10 +228,10 @@ class Costing:
             }
 
 
-def unanswered(asked: object, seconds: float) -> str:
-    """What is told of a server that gave no answer in time."""
+def unanswered(server: object, seconds: float) -> str:
+    """The message for a server that gave no answer in time."""
     return (
-        f"{asked} did not answer within {seconds:g} s; is it overloaded, or is there a firewall"
+        f"{server} did not answer within {seconds:g} s; is it overloaded, or is there a firewall"
         " before it?"
     )
 

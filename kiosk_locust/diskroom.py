@@ -26,7 +26,7 @@ class Reserve:
     size: int
 
     def bytes_of(self, disk_bytes: int) -> int:
-        """How many that are of a disk of that size."""
+        """The reserve in bytes on a disk of ``disk_bytes``."""
         return int(self.size * min(1.0, disk_bytes * _SHARE / _MOST))
 
 
@@ -41,27 +41,31 @@ REPORT = Reserve(8 * _MIB)
 class NoRoom(OSError):
     """The disk has less room than is to be left to what matters more; says what to do."""
 
+    def __str__(self) -> str:
+        """The message, without the number of the error."""
+        return str(self.strerror)
+
 
 def lack_of(folder: Path, reserve: Reserve, size: int = 0) -> str:
-    """What is wrong where ``size`` bytes more in ``folder`` would not leave the reserve free.
+    """The message for a disk where ``size`` more bytes in ``folder`` would use up the reserve.
 
-    Empty where they would, and where nobody knows: whoever writes learns it then. A folder that is
-    not there yet is on the disk of the one that it will be in.
+    Empty where the reserve stays free, and where the disk cannot be asked: the write itself fails
+    then. A folder that does not exist yet is on the disk of its nearest parent.
     """
-    found = folder.absolute()
-    while not found.exists() and found != found.parent:
-        found = found.parent
+    existing = folder.absolute()
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
     try:
-        disk = os.statvfs(found)
+        disk = os.statvfs(existing)
     except OSError:
         return ""
     free, wanted = disk.f_bavail * disk.f_frsize, reserve.bytes_of(disk.f_blocks * disk.f_frsize)
     if free - size >= wanted:
         return ""
-    asked = f"{size:,} bytes more would leave less than" if size else "which is less than"
+    shortage = f"{size:,} bytes more would leave less than" if size else "which is less than"
     return (
-        f"the disk of {folder} has {free:,} bytes free, {asked} the {wanted:,} bytes that are kept"
-        " for what matters more: make room, or give a folder on another disk"
+        f"the disk of {folder} has {free:,} bytes free, {shortage} the {wanted:,} bytes that are"
+        " kept for what matters more: make room, or give a folder on another disk"
     )
 
 

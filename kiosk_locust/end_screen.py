@@ -38,7 +38,7 @@ def show(
 
 
 def advice(finish: Finish, run_name: str, *, simulated: bool) -> list[str]:
-    """Where downloads are, how to go on with an interrupted run, what it left in the Kiosk."""
+    """Lines on downloads, on how to go on with an interrupted run, and on its rest in the Kiosk."""
     later = [*_skipped(finish), *_downloaded(finish, run_name), *_to_upload_later(finish)]
     if finish.run.is_over or simulated:
         return later
@@ -49,7 +49,7 @@ def advice(finish: Finish, run_name: str, *, simulated: bool) -> list[str]:
 
 
 def _leftover(finish: Finish) -> Leftover:
-    """What it left in the Kiosk; GPU nodes as far as the run's cost is known."""
+    """The run's unfinished work in the Kiosk; GPU nodes as far as the run's cost is known."""
     summary, priced = finish.summary, finish.cost.of(None) if finish.cost else None
     options = finish.run.options
     is_zip = options.file.lower().endswith(".zip")
@@ -67,7 +67,7 @@ def _leftover(finish: Finish) -> Leftover:
 
 
 def _counted_a_job(finish: Finish) -> int | None:
-    """How many images the Kiosk counted in each ZIP; None: it counted none yet."""
+    """Number of images that the Kiosk counted in each ZIP; None: it counted none yet."""
     try:
         with opened(finish.path) as db:
             return counted_a_job(db)

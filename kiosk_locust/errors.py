@@ -54,7 +54,7 @@ class KioskLocustError(Exception):
 
     @property
     def public(self) -> str:
-        """What a web page says of it, which others may read: nothing of what files hold."""
+        """The message for web pages, which others may read: it quotes no file."""
         return str(self)
 
 

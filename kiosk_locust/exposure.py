@@ -75,12 +75,12 @@ def _is_default(login: Credentials) -> bool:
 
 
 def _is_secret(name: str) -> bool:
-    """Whether a variable's value is a secret; that of one called …_FILE is a path."""
+    """Tell if a variable's value is a secret; that of one called …_FILE is a path."""
     return bool(_SECRET.search(name)) and not name.endswith("_FILE")
 
 
 def _is_mounted(path: Path) -> bool:
-    """Whether a container platform put the file there, who may read it being its decision.
+    """Tell if a container platform put the file there: who may read it is set up there.
 
     Docker mounts secrets below /run/secrets, readable by all in the container. In a volume of
     Kubernetes each file is a link through a folder called ``..data``, which belongs to root.

@@ -70,7 +70,7 @@ class Group:
 
 
 def last_line(reason: str) -> str:
-    """What a reason comes to, on one line of bounded length; see `excerpt.gist`."""
+    """The gist of a reason, on one line of bounded length; see `excerpt.gist`."""
     return excerpt(gist(reason)) or NO_REASON
 
 
@@ -81,7 +81,7 @@ def failed_images(text: str) -> Iterator[FailedImage]:
 
 
 def count(fields: Mapping[str, str]) -> int:
-    """How many images the ``failures`` of a ZIP's hash names, those left out among them."""
+    """Number of images in the ``failures`` of a ZIP's hash, those left out included."""
     left_out = fields.get(LEFT_OUT, "")
     entries = sum(1 for part in fields.get("failures", "").split("&") if part)
     return entries + (int(left_out) if left_out.isdecimal() else 0)

@@ -108,7 +108,7 @@ class ClosedRun:
 
     @property
     def is_hurried(self) -> bool:
-        """Whether a cluster is about to kill the process."""
+        """True if a cluster is about to kill the process."""
         return self.ended_by == signal.SIGTERM.name and self.ended_at is None
 
 
@@ -119,7 +119,7 @@ class AsksCost(Protocol):
         """Ask for so long at most."""
 
     def ask(self, ended: Ended) -> RunCost | None:
-        """What it cost; None where there is nobody to ask. Raises nothing."""
+        """The cost of the run; None where there is nobody to ask. Raises nothing."""
 
 
 class KeepsFiles(Protocol):
@@ -141,7 +141,7 @@ class KeepsFiles(Protocol):
 
 
 class Finish:
-    """What the steps of a run's finish go by, and what they have come to.
+    """The state of a run's finish: the inputs of its steps, and their results so far.
 
     ``ledger`` is the run's, open for writing, or closed where only later steps are missing.
     ``output_dir`` is where the run's files go; ``asks_cost``, ``keeps_files`` and ``checkpoints``
@@ -204,7 +204,7 @@ class Finish:
 
     @property
     def has_results(self) -> bool:
-        """Whether the results are written."""
+        """True once the results are written."""
         return "write_results" in self.record.files
 
     def recall(self, run: Facts) -> None:
@@ -228,7 +228,7 @@ class Finish:
                 self.complete(step.__name__)
 
     def isolated(self, work: Callable[[], T]) -> T | None:
-        """What ``work`` returns; what it raises is a problem of the run."""
+        """Return what ``work`` does; note what it raises as a problem of the run."""
         try:
             return work()
         except (KioskLocustError, OSError) as error:
@@ -263,7 +263,7 @@ class Finish:
             self.problems.append(f"interrupted by {run.ended_by}")
 
     def verdict(self, *, is_judged: bool = True) -> Verdict:
-        """How it went: by the jobs' outcomes, unless there were problems.
+        """The verdict by the jobs' outcomes, unless there were problems.
 
         There is no exit code 0 without a judgement, but where that is still to come.
         """
@@ -293,7 +293,7 @@ class Finish:
             self.ledger.settle()
 
     def reckoned(self, work: Callable[[Reckoning], T], failed: str) -> T:
-        """What ``work`` makes of the run's reckoning, in a real thread; raises LedgerError."""
+        """Apply ``work`` to the run's reckoning, in a real thread; raises LedgerError."""
         reckoning = self._reckoning = self._reckoning or Reckoning(self.path)
         try:
             return in_thread(lambda: work(reckoning))
@@ -309,7 +309,7 @@ class Finish:
 
     @property
     def mute_s(self) -> float:
-        """How long a bucket without any sign of life is waited for, in seconds."""
+        """Time in seconds after which a bucket without any sign of life is given up."""
         return MUTE_AGAIN_S if self._bucket_is_mute else MUTE_S
 
     def checkpoint(self) -> bool:
@@ -326,9 +326,9 @@ class Finish:
         return is_kept
 
 
-def _summary(found: Reckoning) -> Summary:
-    with found:
-        return found.summary()
+def _summary(reckoning: Reckoning) -> Summary:
+    with reckoning:
+        return reckoning.summary()
 
 
 #: One step: True where it is complete. What is no problem of the run, and is not complete either,
@@ -427,9 +427,9 @@ def _ends(finish: Finish) -> dict[int | None, float]:
     if finish.run.is_hurried:  # there is no time to look at each job
         return {}
 
-    def last_ends(found: Reckoning) -> dict[int | None, float]:
-        with found:
-            return ends(found.db, found.times)
+    def last_ends(reckoning: Reckoning) -> dict[int | None, float]:
+        with reckoning:
+            return ends(reckoning.db, reckoning.times)
 
     try:
         return finish.reckoned(last_ends, "when the last job ended is not known")
@@ -439,11 +439,11 @@ def _ends(finish: Finish) -> dict[int | None, float]:
 
 
 def judge(finish: Finish) -> bool:
-    """Whether the numbers count, and what became of thresholds; only now the run is finished."""
+    """Judge validity and thresholds; with that the run is finished."""
     finish.settle()
     run, seen = finish.run, finish.seen or Generator({})
     judged = finish.reckoned(
-        lambda found: judging.judge(found, run.options.trust, seen, run.aborted),
+        lambda reckoning: judging.judge(reckoning, run.options.trust, seen, run.aborted),
         "the run could not be judged",
     )
     finish.judgement = judged.judgement
@@ -458,10 +458,10 @@ def judge(finish: Finish) -> bool:
 def tell(finish: Finish) -> bool:
     """Keep in the ledger what pages tell of its jobs: to work that out takes a minute."""
 
-    def work_out(found: Reckoning) -> tuple[Told, str]:
-        with found:
-            worked_out = told.work_out(found)
-            return worked_out, worked_out.as_text(found)
+    def work_out(reckoning: Reckoning) -> tuple[Told, str]:
+        with reckoning:
+            worked_out = told.work_out(reckoning)
+            return worked_out, worked_out.as_text(reckoning)
 
     finish.told, text = finish.reckoned(work_out, "what the run's page shows was not kept")
     finish.ledger.set_meta(**{told.KEY: text})
@@ -501,7 +501,7 @@ def remove_parts(finish: Finish) -> bool:
 def write_results(finish: Finish) -> bool:
     """Results and summary, in a real thread: a million jobs take a while."""
     written = finish.reckoned(
-        lambda found: results.write_all(finish.path, finish.output_dir, found),
+        lambda reckoning: results.write_all(finish.path, finish.output_dir, reckoning),
         "the results could not be written",
     )
     finish.summary = written.summary

@@ -1,4 +1,4 @@
-"""Which steps of a run's finish are complete, as the run's ledger keeps it.
+"""The complete steps of a run's finish, as the run's ledger keeps them.
 
 The ledger has two facts. ``finish`` grows until the files of the run are uploaded; the uploaded
 copy of the ledger has it as it then is. ``finish_after`` has what comes later, and stands in no
@@ -30,7 +30,7 @@ STEPS = (*STEPS_WITH_LEDGER, *STEPS_OF_FILES, *STEPS_AFTER)
 
 @dataclass(frozen=True, slots=True)
 class FinishRecord:
-    """What the finish of a run has come to; of the session with the number ``session``."""
+    """State of a run's finish; of the session with the number ``session``."""
 
     session: int
     is_over: bool = False  # every ticket was closed by what the Kiosk did
@@ -85,28 +85,28 @@ class FinishRecord:
 
     @classmethod
     def from_meta(cls, meta: Mapping[str, str], session: int) -> FinishRecord | None:
-        """What a ledger keeps of its last session's finish, or None.
+        """Read the record of the last session's finish from a ledger's facts, or None.
 
         Raises ValueError, TypeError and KeyError for what this class did not write.
         """
-        found = json.loads(meta.get(KEY) or "null")
-        if found is None or found["session"] != session:
+        record = json.loads(meta.get(KEY) or "null")
+        if record is None or record["session"] != session:
             return None  # an older version, which does not know this fact, went on with the run
         after = json.loads(meta.get(AFTER_KEY) or "null")
         if after is None or after["session"] != session:
             after = {"steps": [], "urls": []}
-        code = found["exit_code"]
+        code = record["exit_code"]
         if code not in (None, 0, 1, 2) or isinstance(code, bool):
             raise ValueError("an exit code is none of 0, 1 and 2")
         return cls(
             session,
-            is_over=found["is_over"] is True,
-            aborted=str(found["aborted"]),
-            trouble=str(found["trouble"]),
-            steps=frozenset([*found["steps"], *after["steps"]]) & frozenset(STEPS),
-            files={step: tuple(map(_name, names)) for step, names in found["files"].items()},
+            is_over=record["is_over"] is True,
+            aborted=str(record["aborted"]),
+            trouble=str(record["trouble"]),
+            steps=frozenset([*record["steps"], *after["steps"]]) & frozenset(STEPS),
+            files={step: tuple(map(_name, names)) for step, names in record["files"].items()},
             exit_code=code,
-            why=str(found["why"]),
+            why=str(record["why"]),
             urls=tuple(map(str, after["urls"])),
         )
 

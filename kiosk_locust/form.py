@@ -156,18 +156,18 @@ class StartForm:
 
     @cached_property
     def _arguments(self) -> Mapping[str, Any]:
-        """What Locust tells its page; made once, since that takes longer than jobs should wait."""
+        """Template arguments of Locust's page; made once, since jobs would wait for it."""
         self._web_ui.update_template_args()
         return self._web_ui.template_args
 
     @cached_property
     def _fields(self) -> frozenset[str]:
         """Every field that the form has."""
-        told = self._arguments
-        fields = {field for field, name in _LOCUSTS_FIELDS.items() if name in told}
-        if told.get("show_userclass_picker"):
+        arguments = self._arguments
+        fields = {field for field, name in _LOCUSTS_FIELDS.items() if name in arguments}
+        if arguments.get("show_userclass_picker"):
             fields |= _PICKED
-        fields |= set(told.get("extra_options") or {})
+        fields |= set(arguments.get("extra_options") or {})
         options = vars(self._environment.parsed_options)
         aliases = {alias for alias in map(_as_posted, fields) if alias not in options}
         return frozenset(fields | aliases)
@@ -179,7 +179,7 @@ class StartForm:
 
 
 class _OperatorsValues:
-    """What Locust's options were before anybody posted a form."""
+    """Locust's options as they were before anybody posted a form."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -187,7 +187,7 @@ class _OperatorsValues:
         self._host, self._profile = environment.host, environment.profile
         available: Any = (environment.available_user_classes or {}).values()  # Locust: users
         classes: set[type[User]] = {*available, *environment.user_classes}
-        self._hosts = {each: each.host for each in classes if issubclass(each, KioskUser)}
+        self._hosts = {one: one.host for one in classes if issubclass(one, KioskUser)}
 
     def restore(self) -> None:
         """Forget what was posted since."""
@@ -204,7 +204,7 @@ def _as_posted(name: str) -> str:
 
     It writes names in camel case, and back again. Locust knows no such option, and leaves it alone.
     """
-    camel = re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), name)
+    camel = re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), name)
     if camel[:1] == camel[:1].upper():
         return camel
     return re.sub(r"([a-z0-9])([A-Z0-9])", r"\1_\2", camel).lower()

@@ -68,7 +68,7 @@ class Looker:
         self._asking: gevent.Greenlet | None = None
 
     def queues(self, limit_s: float = LIMIT_S, at: float | None = None) -> Queues:
-        """What is known within so many seconds, as of now or of ``at``; raises nothing."""
+        """The queues as far as known within ``limit_s``, as of now or of ``at``; raises nothing."""
         at = self._clock.now() if at is None else at
         found = Source(self._options.grafana.host, self._options.grafana.prometheus_url)
         source = found or default_source(self._environ)

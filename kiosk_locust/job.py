@@ -383,7 +383,7 @@ class Job:
         return Ending(Outcome.DONE)
 
     def _has_room(self, snapshot: Snapshot) -> bool:
-        """Whether one more change is kept."""
+        """Tell if one more change is kept."""
         count = len(self.record.changes)
         if count < MOST_CHANGES or snapshot.is_final:
             return True
@@ -407,7 +407,7 @@ class Job:
 
     @property
     def _is_zip_of_ours(self) -> bool:
-        """Whether a ZIP was submitted, whatever the Kiosk's id says."""
+        """True if a ZIP was submitted, whatever the Kiosk's id says."""
         return is_zip(self.record.request.image_name)
 
     @property

@@ -20,7 +20,7 @@ from typing import TypeVar
 import gevent
 from gevent.event import Event
 
-from kiosk_locust import diskroom, opening
+from kiosk_locust import diskroom, guarded, opening
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.locking import Lock
 from kiosk_locust.realthread import RealThread, in_thread
@@ -247,8 +247,8 @@ class Journal:
         self._room_seen_at = now
         self._lack_of_room = self._thread.apply(diskroom.lack_of, (self.path.parent, diskroom.JOBS))
         if self._lack_of_room:
-            told = f"no more jobs are submitted: {self._lack_of_room} (OUTPUT_DIR)"
-            gevent.spawn(self._on_failure, LedgerError(told))
+            message = f"no more jobs are submitted: {self._lack_of_room} (OUTPUT_DIR)"
+            gevent.spawn(self._on_failure, LedgerError(message))
 
     def _linger(self) -> None:
         """Wait for more news; less long where a job waits for them."""
@@ -299,8 +299,7 @@ class ClosedLedger:
             raise LedgerError(f"the ledger {self.path} cannot be written: {error}") from error
 
     def _write(self, group: list[Write]) -> None:
-        uri = f"{self.path.absolute().as_uri()}?mode=rw"
-        with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:
+        with contextlib.closing(guarded.connect(self.path, "rw")) as db:
             db.execute("PRAGMA synchronous = FULL")
             write(db, group)
 

@@ -39,23 +39,23 @@ def judge(
         run, summary = reckoning.run, reckoning.summary()
         found = measured(reckoning.db, run, thresholds, times=reckoning.times, summary=summary)
         sound = add_evidence(reckoning.db, run, found.facts, summary.trimmed.jobs)
-    known = replace(generator.in_facts(sound), can_resume=not run.embedded)
+    facts = replace(generator.in_facts(sound), can_resume=not run.embedded)
     if aborted:
-        known = replace(known, undecided=None)
+        facts = replace(facts, undecided=None)
     rows = evaluate(thresholds, found.figures, Miss.of(aborted, thresholds))
-    validity = rules.judge(known, trust.limits)
+    validity = rules.judge(facts, trust.limits)
     made = judgement(
         validity,
         rows,
         is_batch=found.regime.kind == "batch",
         why_batch=found.regime.why,
         interrupted=summary.pauses.text,
-        findings=findings(known),
+        findings=findings(facts),
     )
     return Judged(made, rows)
 
 
 def whole(run: Facts, generator: Generator) -> Generator:
-    """What the last session's processes saw, with what those of earlier ones had seen."""
+    """Merge the figures of the last session's processes with those of earlier sessions."""
     session = run.sessions[-1].number if run.sessions else 1
     return replace(generator, session=session).after(run.earlier_generator)

@@ -36,7 +36,7 @@ class LogFile(RotatingFileHandler):
         self._lacks_room = False
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802  its own name
-        """Whether the record would make the file too large, counted in bytes."""
+        """Tell if the record would make the file too large, counted in bytes."""
         if self.stream is None:
             self.stream = self._open()
         line_bytes = len(self.format(record).encode("utf-8", "backslashreplace")) + 1
@@ -62,8 +62,8 @@ class LogFile(RotatingFileHandler):
             )
         if not lack and self._left_out:
             left_out, self._left_out = self._left_out, 0
-            told = f"{left_out:,} lines were left out before this one, for want of room"
-            super().emit(logging.makeLogRecord(_warning(told)))
+            text = f"{left_out:,} lines were left out before this one, for want of room"
+            super().emit(logging.makeLogRecord(_warning(text)))
         return not lack
 
 

@@ -1,4 +1,4 @@
-"""Which servers a login is for: those that whoever started the process named, and no others."""
+"""Binds each login to the servers that the operator of the process named, and to no others."""
 
 from __future__ import annotations
 

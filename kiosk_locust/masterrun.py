@@ -158,7 +158,7 @@ class MasterRun(Run):
 
     @property
     def unread_messages(self) -> int:
-        """How many messages could not be read since the run was made."""
+        """Number of messages that could not be read since the run was made."""
         return UNREAD.count - self._unread_before
 
     @property

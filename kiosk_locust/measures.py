@@ -305,7 +305,7 @@ def _is_listed(snapshot: Snapshot) -> bool:
 
 
 def failed_children(snapshot: Snapshot) -> int:
-    """How many of a ZIP's images failed, from ``children:failed`` or else ``failures``.
+    """Number of a ZIP's images that failed, from ``children:failed`` or else ``failures``.
 
     At least one where only the latter would tell, and it was too large to be read.
     """

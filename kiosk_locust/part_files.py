@@ -43,7 +43,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def part_of(path: Path) -> Path:
-    """Where this process writes what becomes ``path``."""
+    """The file in which this process writes what becomes ``path``."""
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
@@ -58,8 +58,8 @@ def remove_parts(
     whole = {f"{ledger.stem}.html", f"{run_name}.html", f"{run_name}.json"}
     for folder in {folder.absolute() for folder in folders}:
         for path in _files(folder):
-            found = _PART.fullmatch(path.name)
-            if found and (found["name"] in whole or names.is_result_of(found["name"], run_id)):
+            part = _PART.fullmatch(path.name)
+            if part and (part["name"] in whole or names.is_result_of(part["name"], run_id)):
                 _remove(path)
     for path in _files(ledger.parent.absolute()):
         prefix, _, rest = path.name.partition(ledger.name)
@@ -68,8 +68,8 @@ def remove_parts(
             _remove(path)
     for other in others:
         for path in _files(other.absolute().parent):
-            found = _PART.fullmatch(path.name)
-            if found and found["name"] == other.name:
+            part = _PART.fullmatch(path.name)
+            if part and part["name"] == other.name:
                 _remove(path)
 
 

@@ -203,7 +203,7 @@ class PatientMaster(SafeEnd, MasterRunner):
 
 
 def _unpacking(listener: Callable[[str, object], None]) -> Callable[..., None]:
-    """What Locust calls; a message that is none of ours is left out, and counted."""
+    """Wrap a listener as Locust calls it; unreadable messages are left out, and counted."""
 
     def on_message(msg: Message, **_: Any) -> None:
         try:

@@ -349,11 +349,11 @@ class Plugin:
 
     def _logins_for(self, options: Options, given: Layers) -> Secrets:
         """The logins, each for its server; tells which are withheld, and a bucket that is left."""
-        known = logins.bound(self._secrets, given, os.environ)
+        bound = logins.bound(self._secrets, given, os.environ)
         bucket = self._resumption.left_bucket(options) if self._resumption else ""
-        for line in filter(None, (*logins.withheld(known, options.grafana), bucket)):
+        for line in filter(None, (*logins.withheld(bound, options.grafana), bucket)):
             logger.warning("%s", line)
-        return known
+        return bound
 
     def _has_no_job_left(self, found: Finished | Unfinished) -> int:
         """Tell the exit code of a run, once its finish lacks nothing; raises as `register`."""
@@ -367,8 +367,8 @@ class Plugin:
             if not self._is_library:  # a program's signals are its own
                 Signals(hurry, hurry).install()
 
-        known = self._logins_for(options, self._given)
-        verdict = finished.make_up(found, options, self._console, known, on_hurry=on_signal)
+        bound = self._logins_for(options, self._given)
+        verdict = finished.make_up(found, options, self._console, bound, on_hurry=on_signal)
         self._log_line(verdict.line)
         return verdict.code
 
@@ -558,7 +558,7 @@ class Plugin:
         keep_jobs(self._environment)
         check_tasks(self._environment)
         self._open_log(options)
-        known = self._logins_for(options, given)
+        bound = self._logins_for(options, given)
         active = ActiveRun(
             options,
             self._environment,
@@ -566,7 +566,7 @@ class Plugin:
             lambda: self._on_run_over(active),
             self._resumption,
             mix=mix_of(self._environment.user_classes, options),
-            secrets=known,
+            secrets=bound,
             is_ended=lambda: self._signals.first is not None,
             may_be_resumed=resuming.is_asked_for(self._given),
             tally=self._tally,

@@ -40,7 +40,7 @@ def warn_of_unused(url: str) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host, by name or address, is this machine itself; names are not looked up."""
+    """Tell if a host, by name or address, is this machine itself; names are not looked up."""
     host = host.lower()
     try:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback

@@ -1,8 +1,8 @@
-"""Whether messages quote what servers answered.
+"""Switch for quoting the answers of servers in messages.
 
-They do in a process that only its own terminal tells of. With a web UI, messages reach its pages
-(Failures, Logs, the Kiosk's own), and whoever reads these could have the process ask any server
-near it, by a host in the form: then statuses and kinds of answers are told, and no words of them.
+It is on in a process whose messages reach its own terminal alone. With a web UI, messages reach its
+pages (Failures, Logs, the Kiosk's own), and whoever reads these could have the process ask any
+server near it, by a host in the form: messages then have the status and kind of an answer alone.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _is_on = [True]
 
 
 def set_on(is_on: bool) -> None:  # noqa: FBT001  the one thing that there is to say
-    """Have answers quoted from now on, or not."""
+    """Quote answers from now on, or not."""
     _is_on[0] = is_on
 
 
 def is_on() -> bool:
-    """Whether answers are quoted in this process."""
+    """Tell if answers are quoted in this process."""
     return _is_on[0]
 
 

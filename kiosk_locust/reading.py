@@ -130,16 +130,16 @@ def inputs(db: sqlite3.Connection) -> tuple[InputFile, ...]:
 
 def texts_of(db: sqlite3.Connection) -> dict[str, str]:
     """The run's facts as texts, by their keys; raises LedgerError where they have no end."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     length = 0
     for key, value in db.execute("SELECT key, value FROM meta"):
-        found[key] = value
+        texts[key] = value
         length += len(str(value)) + _ROW
         if length > guarded.LONGEST_BYTES:
             raise LedgerError(
                 "the facts of the run are longer than those of any run: it is damaged"
             )
-    return found
+    return texts
 
 
 def facts(db: sqlite3.Connection) -> Facts:

@@ -1,4 +1,4 @@
-"""What a ledger's full disk refused: room that was kept for it, or a rescue file.
+"""Saves what a ledger's full disk refuses: in room that was kept for it, or a rescue file.
 
 While a run goes on, ``<run>.db.reserve`` takes room beside the ledger, which is given back when the
 disk has none left. So the last words of a run stay on the ledger's own disk, which in a container
@@ -136,7 +136,7 @@ def load(rescue: Path) -> list[Write]:
 def _allow(
     action: int, one: str | None, _two: str | None, file: str | None, _by: str | None
 ) -> int:
-    """What statements of a rescue file may do: change rows of the ledger's own tables."""
+    """Authorizer for a rescue file: its statements may change rows of the ledger's own tables."""
     if action in _NEEDS:
         return sqlite3.SQLITE_OK
     is_ours = action in _CHANGES and file == "main" and not (one or "").startswith("sqlite_")

@@ -45,7 +45,7 @@ class Resumption:
         return place_of(self.path)
 
     def under(self, given: Layers) -> Layers:
-        """What was given, without what the ledger alone can say, above the ledger's settings.
+        """Put the settings given, but those that only a ledger can say, above the ledger's.
 
         Raises OptionsError for a path that the ledger alone names, and that is somewhere else.
         """
@@ -115,7 +115,7 @@ class Finished:
 
 
 def place_of(path: Path) -> str:
-    """What messages call a ledger that settings come from."""
+    """The name in messages of a ledger that settings come from."""
     return f"the ledger {path}"
 
 
@@ -221,7 +221,7 @@ def _judge(
 
 
 def _is_over(run: Facts, outcomes: Counter[Outcome], is_or_start: bool) -> bool:  # noqa: FBT001
-    """Whether a run without an open ticket has no job left, though it was not judged.
+    """Tell if a run without an open ticket has no job left, though it was not judged.
 
     One that a missed threshold ended has not, once its process has come to its own end.
     """
@@ -234,12 +234,12 @@ def _is_over(run: Facts, outcomes: Counter[Outcome], is_or_start: bool) -> bool:
 
 
 def _is_complete(run: Facts, record: FinishRecord | None) -> bool:
-    """Whether nothing of its finish is missing; older versions kept a judgement alone."""
+    """Tell if nothing of its finish is missing; older versions kept a judgement alone."""
     return run.judgement is not None if record is None else not record.missing
 
 
 def _record(run: Facts, given: Layers, path: Path) -> FinishRecord | None:
-    """What of the finish is complete; None for a run that an older version has finished."""
+    """The state of a run's finish; None for a run that an older version has finished."""
     if run.finish is None:
         if run.finished and run.judgement is not None:
             return None

@@ -50,22 +50,22 @@ def schema_of(db: sqlite3.Connection, of: str = "main") -> tuple[Row, ...]:
 
 
 def has_facts(rows: tuple[Row, ...]) -> bool:
-    """Whether the table ``meta``, which is in every version, is the one that kiosk_locust makes."""
+    """Tell if the table ``meta``, which every version has, is as kiosk_locust makes it."""
     ours = [row for row in rows if row[1] == "meta"]
     return len(ours) == 1 and not _oddity(*ours[0])
 
 
 @lru_cache(maxsize=64)
 def oddity(rows: tuple[Row, ...], lackable: frozenset[str]) -> str:
-    """What in a schema is in no ledger of ours, in words; empty where there is nothing.
+    """Describe the first part of a schema that no ledger of ours has; empty: there is none.
 
     ``lackable`` are tables that a ledger of an earlier version may lack.
     """
     if len(rows) > _MOST:
         return f"it has more than {_MOST} tables and indexes"
     for row in rows:
-        if found := _oddity(*row):
-            return found
+        if fault := _oddity(*row):
+            return fault
     lacking = _tables().keys() - lackable - {str(name) for _, name, _ in rows}
     return f"it lacks the table {min(lacking)}" if lacking else ""
 
@@ -90,8 +90,8 @@ def _oddity(kind: object, name: object, sql: object) -> str:
 
 
 def _words(sql: str) -> tuple[str, ...]:
-    found = _WORD.findall(sql)
-    return tuple(word for word in found if not word.isspace() and not word.startswith("--"))
+    words = _WORD.findall(sql)
+    return tuple(word for word in words if not word.isspace() and not word.startswith("--"))
 
 
 def _table(words: tuple[str, ...]) -> _Table:

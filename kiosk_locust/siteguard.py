@@ -114,7 +114,7 @@ class SiteGuard:
         return self._app(environ, start)
 
     def _host_refusal(self, environ: WSGIEnvironment) -> tuple[str, str] | None:
-        """Why a request is refused for its Host; None if it is not. No browser sends none."""
+        """The refusal of a request for its Host, or None. Every browser sends that header."""
         host = environ.get("HTTP_HOST")
         if host is None or self._hosts.has(host):
             return None
@@ -125,7 +125,7 @@ class SiteGuard:
         )
 
     def _site_refusal(self, environ: WSGIEnvironment) -> tuple[str, str] | None:
-        """Why a request is refused for the site that asked; None if it is not."""
+        """The refusal of a request for the site that asked, or None."""
         asked_by = self._foreign_site(environ)
         if not asked_by or _is_followed_link(environ):
             return None
@@ -136,7 +136,7 @@ class SiteGuard:
         )
 
     def _foreign_site(self, environ: WSGIEnvironment) -> str:
-        """What names another site's page as the one that asked; empty where nothing does."""
+        """The other site whose page asked, as the headers name it; empty where none did."""
         site: str | None = environ.get("HTTP_SEC_FETCH_SITE")
         origin: str | None = environ.get("HTTP_ORIGIN")
         if site is not None:
@@ -168,8 +168,8 @@ class SiteGuard:
             return
         more = f" (and {self._left_out:,} requests more before it)" if self._left_out else ""
         self._told_at, self._left_out = now, 0
-        asked = excerpt(f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}")
-        logger.warning("refused %s of %s%s: %s", asked, environ.get("REMOTE_ADDR"), more, why)
+        line = excerpt(f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}")
+        logger.warning("refused %s of %s%s: %s", line, environ.get("REMOTE_ADDR"), more, why)
 
 
 def _is_followed_link(environ: WSGIEnvironment) -> bool:

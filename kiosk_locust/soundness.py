@@ -81,10 +81,10 @@ def _broken_pages(db: sqlite3.Connection) -> Iterator[str]:
             yield line
 
 
-def _refuse(path: Path, found: list[str]) -> None:
-    if found:
-        shown = "; ".join(" ".join(fault.split()) for fault in found[:FAULTS_SHOWN])
-        more = f"; and {len(found) - FAULTS_SHOWN} more" if len(found) > FAULTS_SHOWN else ""
+def _refuse(path: Path, faults: list[str]) -> None:
+    if faults:
+        shown = "; ".join(" ".join(fault.split()) for fault in faults[:FAULTS_SHOWN])
+        more = f"; and {len(faults) - FAULTS_SHOWN} more" if len(faults) > FAULTS_SHOWN else ""
         raise LedgerError(f"{path} is damaged, or no ledger: {shown}{more}")
 
 

@@ -128,7 +128,7 @@ class WorkerPlugin:
         hub.NOT_ERROR = (*hub.NOT_ERROR, Interrupted)
 
     def _hearing(self, hear: Callable[[Link, object], None]) -> Callable[..., None]:
-        """What Locust calls; a message that is none of ours is left out, and counted."""
+        """Wrap a handler as Locust calls it; unreadable messages are left out, and counted."""
 
         def on_message(msg: Message, **_: Any) -> None:
             if self._link:

@@ -59,6 +59,13 @@ def test_the_message_says_where_and_what_to_do(disk: SimpleNamespace, tmp_path: 
     assert text.endswith("make room, or give a folder on another disk")
 
 
+def test_the_message_has_no_number_of_an_error(disk: SimpleNamespace, tmp_path: Path) -> None:
+    disk.f_bavail = 1
+    with pytest.raises(NoRoom) as raised:
+        diskroom.require(tmp_path, JOBS)
+    assert str(raised.value) == lack_of(tmp_path, JOBS)
+
+
 def test_a_ledger_is_not_begun_where_its_run_would_end_at_once(
     disk: SimpleNamespace, tmp_path: Path
 ) -> None:

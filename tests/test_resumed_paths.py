@@ -79,6 +79,8 @@ class Scene:
         """What a run has that goes on with the ledger; as the plugin does it."""
         given = make_layers(cli={"--resume": str(self.path)}, env=env)
         found = resuming.find(given)
+        if isinstance(found, resuming.Unfinished):
+            found = found.resumption
         assert isinstance(found, resuming.Resumption)
         under = found.under(given)
         resolved = options.resolve(
@@ -370,6 +372,14 @@ def test_no_other_path_of_a_ledger_counts_elsewhere(scene: Scene, name: str) -> 
     assert f"{name} in the ledger {scene.path} = '{text}': is neither in the working folder" in said
     assert f"set {name} to it if that is meant" in said
     assert "nobody's" not in said
+
+
+@pytest.mark.parametrize("place", ["elsewhere", "beside"])
+def test_a_bucket_that_the_ledger_alone_names_is_never_used(scene: Scene, place: str) -> None:
+    folder = {"elsewhere": scene.elsewhere, "beside": scene.path.parent}[place]
+    files = json.loads(json.dumps(options_as_json(scene.planned())))["files"]
+    other(scene, files=files | {"storage_bucket": folder.as_uri()})
+    assert scene.resumed(FILE=str(scene.images)).options.files.storage_bucket == ""
 
 
 def test_what_is_given_again_comes_before_the_ledgers(scene: Scene) -> None:

@@ -74,13 +74,13 @@ class FolderBucket:
 
     def generation(self, name: str) -> int:
         """Which version is there: made of the file's number and time; 0 if none is."""
-        found = self._stat(name)
-        return 0 if found is None else found.st_mtime_ns << 64 | found.st_ino
+        status = self._stat(name)
+        return 0 if status is None else status.st_mtime_ns << 64 | status.st_ino
 
     def size(self, name: str) -> int:
-        """How many bytes it has; 0 if there is none."""
-        found = self._stat(name)
-        return 0 if found is None else found.st_size
+        """Size of an object in bytes; 0 if there is none."""
+        status = self._stat(name)
+        return 0 if status is None else status.st_size
 
     def _stat(self, name: str) -> os.stat_result | None:
         try:

@@ -132,7 +132,7 @@ class GoogleBucket:
         return 0 if blob is None else int(blob.generation or 0)
 
     def size(self, name: str) -> int:
-        """How many bytes it has; 0 if there is none."""
+        """Size of an object in bytes; 0 if there is none."""
         blob = self._look_up(name)
         return 0 if blob is None else int(blob.size or 0)
 

@@ -46,7 +46,7 @@ class Bucket(Protocol):
         """Which version of an object is there: a number that is never used twice; 0 if none is."""
 
     def size(self, name: str) -> int:
-        """How many bytes an object has; 0 if there is none."""
+        """Size of an object in bytes; 0 if there is none."""
 
     def replace(self, path: Path, name: str, generation: int, *, public: bool = False) -> int:
         """Upload a file over that very ``generation`` of an object, and return the new one.

@@ -137,13 +137,13 @@ def merged(troubles: Iterable[Trouble]) -> Trouble:
     )
 
 
-def _where(found: Collection[str], processes: Collection[str]) -> str:
-    """At which workers, where it is not at all of them."""
+def _where(affected: Collection[str], processes: Collection[str]) -> str:
+    """The affected workers in words; empty where all are."""
     workers = [name for name in processes if name != HERE]
-    if HERE in found or len(found) == len(workers):
+    if HERE in affected or len(affected) == len(workers):
         return ""
-    names = ", ".join(sorted(found)[:3])
-    return f" at {len(found)} of {len(workers)} workers ({names})"
+    names = ", ".join(sorted(affected)[:3])
+    return f" at {len(affected)} of {len(workers)} workers ({names})"
 
 
 def line(trouble: Trouble, now: float) -> str:

@@ -47,7 +47,7 @@ class Credentials:
         return dataclasses.replace(self, bound_to=tuple(filter(None, urls)))
 
     def may_go_to(self, url: str) -> bool:
-        """Whether ``url`` is at one of the servers that these are for."""
+        """Tell if ``url`` is at one of the servers that these are for."""
         return any(is_same_host(urlsplit(one), urlsplit(url)) for one in self.bound_to)
 
     def header_for(self, url: str) -> str:
@@ -71,7 +71,7 @@ class Secrets:
 
 
 def is_same_host(one: SplitResult, other: SplitResult) -> bool:
-    """Whether a login for ``one`` may be sent to ``other``: the same server, or its https."""
+    """Tell if a login for ``one`` may be sent to ``other``: the same server, or its https."""
     if one.hostname != other.hostname:
         return False
     try:
@@ -84,7 +84,7 @@ def is_same_host(one: SplitResult, other: SplitResult) -> bool:
 
 
 def secrets(*sources: Mapping[str, str]) -> Secrets:
-    """What the sources (the environment, ``.env``) have, bound to no server yet; the first win.
+    """The logins in the sources (the environment, ``.env``), bound to no server; first ones win.
 
     A login is a whole: a password in the environment wins over a token in ``.env``, too. Raises
     OptionsError, without the value, for what no HTTP header can carry.

@@ -32,7 +32,7 @@ class Source:
 
 
 def in_cluster(environ: Mapping[str, str]) -> bool:
-    """Whether this process is in a cluster, by what Kubernetes sets in it."""
+    """Tell if this process is in a cluster, by the variables that Kubernetes sets in it."""
     return bool(environ.get(CLUSTER_VARIABLE))
 
 

@@ -60,7 +60,7 @@ class Planned:
 
 
 def _strange_path(path: str, only: str) -> str:
-    """Why a path is not that of a file in FILE; ``only`` is FILE's name where it is one file."""
+    """Say why a path is no file in FILE; ``only`` is FILE's name where it is one file."""
     parts = PurePosixPath(path).parts
     if not parts or "\0" in path or path.startswith("/") or ".." in parts:
         return "is no path below FILE"
@@ -70,7 +70,7 @@ def _strange_path(path: str, only: str) -> str:
 
 
 def _reason(look: Looking, root: Path, planned: InputFile, rules: Rules) -> str:
-    """Why a file that is there must not be uploaded; empty: it may be."""
+    """Say why an existing file must not be uploaded; empty: it may be."""
     if not rules.follow_symlinks and _leads_out(root, planned.path):
         return "is reached by a link that leads out of the folder (FOLLOW_SYMLINKS=true takes it)"
     seen = look.at(planned.path)
@@ -83,6 +83,6 @@ def _reason(look: Looking, root: Path, planned: InputFile, rules: Rules) -> str:
 
 
 def _leads_out(root: Path, path: str) -> bool:
-    """Whether a folder on the way to a file is a link to somewhere else."""
+    """Tell if a folder on the way to a file is a link out of ``root``."""
     folder = (root / path).parent
     return not folder.resolve().is_relative_to(root.resolve())

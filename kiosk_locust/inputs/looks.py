@@ -1,4 +1,4 @@
-"""What earlier searches saw in files, so that those which have not changed are not opened again."""
+"""A cache of what searches saw in files: those that have not changed are not opened again."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Looks:
         """Begin a search."""
         return Search(self, self._known)
 
-    def keep(self, found: dict[str, tuple[int, Look | str]]) -> None:
+    def keep(self, looks: dict[str, tuple[int, Look | str]]) -> None:
         """Keep what a search saw, and nothing of the one before."""
-        self._known = found
+        self._known = looks
 
 
 class Search:
@@ -44,14 +44,14 @@ class Search:
     def look_at(self, path: Path, status: os.stat_result) -> Look:
         """See `kinds.look_at`; ``status`` is the file's. Raises NoInput and OSError."""
         name, state = os.fspath(path), _state(status)
-        known = self._known.get(name)
-        if known is None or known[0] != state:
-            known = (state, _seen(path))
+        look = self._known.get(name)
+        if look is None or look[0] != state:
+            look = (state, _seen(path))
         if self._looks.now() - max(status.st_mtime, status.st_ctime) > _SETTLED_S:
-            self._found[name] = known
-        if isinstance(known[1], str):
-            raise NoInput(known[1])
-        return known[1]
+            self._found[name] = look
+        if isinstance(look[1], str):
+            raise NoInput(look[1])
+        return look[1]
 
     def end(self) -> None:
         """Have the next search know what this one saw."""
@@ -59,7 +59,7 @@ class Search:
 
 
 def _seen(path: Path) -> Look | str:
-    """What the file is, or why it is no input; raises OSError."""
+    """Look at a file: its kind, or the reason why it is no input; raises OSError."""
     try:
         return look_at(path)
     except NoInput as error:

@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 
 def scan(path: Path, rules: Rules, say: Say = logger.info, looks: Looks | None = None) -> Found:
-    """What is at ``path``, looked for in a real thread, so that greenlets go on meanwhile.
+    """Search ``path`` in a real thread, so that greenlets go on meanwhile.
 
     See `finding.find` for ``looks``.
     """

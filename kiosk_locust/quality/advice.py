@@ -46,7 +46,7 @@ DOUBLED = {
     ),
     "worker": ("their worker was lost", "see the workers' logs"),
     "process": ("the run's process died", "end runs by Ctrl-C or SIGTERM, and see why it died"),
-    "disk": ("the run's disk was lost", "take checkpoints more often (CHECKPOINT_INTERVAL)"),
+    "disk": ("the run's disk was lost", "take checkpoints more often (CHECKPOINT)"),
     "ended": (
         "the run was ended while they were submitted",
         "give jobs in flight more time (--stop-timeout)",

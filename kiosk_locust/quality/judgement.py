@@ -149,19 +149,19 @@ def judgement(
     )
 
 
-def rows(found: Judgement, thresholds: Iterable[Threshold]) -> tuple[Row, ...]:
+def rows(judged: Judgement, thresholds: Iterable[Threshold]) -> tuple[Row, ...]:
     """The rows of a judgement again; ``thresholds`` are the run's, which know their sources."""
-    known = {threshold.text: threshold for threshold in thresholds}
+    sourced = {threshold.text: threshold for threshold in thresholds}
     return tuple(
         Row(
-            known.get(each.threshold) or parse(each.threshold, "the ledger"),
-            each.result,
-            each.is_close,
-            each.wanted,
-            each.measured,
-            each.note,
+            sourced.get(finding.threshold) or parse(finding.threshold, "the ledger"),
+            finding.result,
+            finding.is_close,
+            finding.wanted,
+            finding.measured,
+            finding.note,
         )
-        for each in found.thresholds
+        for finding in judged.thresholds
     )
 
 

@@ -105,8 +105,8 @@ def read(
         try:
             threshold = parse(text, name)
         except OptionsError as error:
-            told = "" if number < typed else _NO_THRESHOLD
-            mistakes += [dataclasses.replace(each, told=told) for each in error.mistakes]
+            public = "" if number < typed else _NO_THRESHOLD
+            mistakes += [dataclasses.replace(one, told=public) for one in error.mistakes]
         else:
             found.setdefault((threshold.measure, threshold.operator, threshold.limit), threshold)
     if mistakes:
@@ -133,9 +133,9 @@ def _items(path: Path) -> list[tuple[str, str]]:
     table = tool.get("kiosk_locust") if isinstance(tool, dict) else None
     if isinstance(table, dict) and (unknown := sorted(set(table) - {_KEY})):
         # A slip in the name must not be a gate that is always open.
-        told = f"{_KEY} = [...] is all that is read"
-        advice = f"{', '.join(unknown)}: not known here; {told}"
-        raise OptionsError([Mistake(f"{path} [tool.kiosk_locust]", "", advice, told)])
+        public = f"{_KEY} = [...] is all that is read"
+        advice = f"{', '.join(unknown)}: not known here; {public}"
+        raise OptionsError([Mistake(f"{path} [tool.kiosk_locust]", "", advice, public)])
     items = table.get(_KEY, []) if isinstance(table, dict) else []
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         advice = 'a list of texts is needed, such as ["job.p95 < 60s"]'

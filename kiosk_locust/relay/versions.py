@@ -1,4 +1,4 @@
-"""Which version of the plugin a process runs, and whether two of them understand each other.
+"""The versions of master and worker, and the refusal of a worker whose version differs.
 
 Only the same version is let in: options and messages change from version to version, and a worker
 that reads some of them wrongly is worse than one that does not take part. A checkout that was
@@ -47,13 +47,13 @@ def own() -> Version:
 
 
 def hello(asked_at: float) -> Hello:
-    """What this process says, as a worker, to its master."""
+    """The hello of this process, as a worker, to its master."""
     version = own()
     return Hello(asked_at, version.number, version.messages)
 
 
 def refusal(asked_at: float) -> Refusal:
-    """What this process says, as a master, to a worker of another version."""
+    """The refusal by this process, as a master, of a worker of another version."""
     version = own()
     return Refusal(asked_at, version.number, version.messages)
 
@@ -64,12 +64,12 @@ def of_hello(hello: Hello) -> Version:
 
 
 def refusal_at_master(worker: str, theirs: Version) -> str:
-    """What the master says of a worker of another version."""
+    """The master's log line on a worker of another version."""
     return f"worker {worker} is refused: it runs {theirs}, and this master runs {own()}; {_ADVICE}"
 
 
 def refusal_at_worker(masters: Version) -> str:
-    """What the worker says of a master of another version."""
+    """The worker's log line on a master of another version."""
     return (
         f"the master refuses this worker: it runs {masters}, and this worker runs {own()};"
         f" {_ADVICE}"

@@ -51,7 +51,7 @@ def _field_names(kind: Any) -> tuple[str, ...] | None:
 
 
 def decode(kind: type[T], data: object) -> T:
-    """What ``encode`` made of an instance of ``kind``; raises RelayError if it cannot be one.
+    """The instance of ``kind`` that ``encode`` was given; raises RelayError if there is none.
 
     Numbers that are not finite, or greater than MOST and MOST_WHOLE, are refused.
     """
@@ -71,10 +71,10 @@ def decode_any_version(kind: type[T], data: object) -> T:
     Those that are missing have their defaults.
     """
     fields = dataclasses.fields(typing.cast("Any", kind))
-    known = [*data][: len(fields)] if isinstance(data, (list, tuple)) else data
-    if isinstance(known, list):
-        known += [encode(each.default) for each in fields[len(known) :]]
-    return decode(kind, known)
+    values = [*data][: len(fields)] if isinstance(data, (list, tuple)) else data
+    if isinstance(values, list):
+        values += [encode(field.default) for field in fields[len(values) :]]
+    return decode(kind, values)
 
 
 @cache

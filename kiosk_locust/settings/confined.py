@@ -25,7 +25,7 @@ ANOTHERS_ADVICE = (
 
 
 def is_allowed(given: Given, layers: Layers) -> bool:
-    """Whether a path that was ``given`` may be looked at; links in it are followed first."""
+    """Tell if the path in ``given`` may be looked at; links in it are followed first."""
     if given.place != FORM:
         return True
     path = _resolved(given.text)

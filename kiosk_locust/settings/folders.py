@@ -1,4 +1,4 @@
-"""Where files may be, and whether they can be written: by writing, and leaving nothing behind."""
+"""Checks of places for files: near the run, and writable (by writing, leaving nothing behind)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tempfile import TemporaryFile
 
 
 def is_near(path: Path, *folders: Path) -> bool:
-    """Whether ``path`` is in the working folder or in one of ``folders``, links followed.
+    """Tell if ``path`` is in the working folder or in one of ``folders``, links followed.
 
     The root of the file system is no such folder: everything would be in it.
     """

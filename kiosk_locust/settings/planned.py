@@ -151,7 +151,7 @@ def strange_paths(lowest: Layer, given: Layers, beside: Path) -> Iterator[Mistak
 
     ``lowest`` are the ledger's settings, ``given`` those of whoever resumes the run. A ledger may
     be of another's making; so its paths count in the working folder, and in the ledger's own,
-    ``beside``. FILE is looked at by `kiosk_locust.settings.transfers`.
+    ``beside``. FILE is looked at by `kiosk_locust.settings.transfers`; a bucket never counts.
     """
     for name in ("prices", "junit_xml"):
         theirs = lowest.get(name)
@@ -169,7 +169,7 @@ def strange_paths(lowest: Layer, given: Layers, beside: Path) -> Iterator[Mistak
 
 
 def _local_path(text: str) -> Path | None:
-    """The path on this machine that ``text`` is; None where it is none."""
+    """The path on this machine that a setting names; None where it names none."""
     try:
         return parsing.path(text)
     except ValueError:

@@ -77,7 +77,7 @@ def read_secrets(environ: Mapping[str, str], dotenv: Mapping[str, str]) -> Secre
 
 
 def _places(name: str, places: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """Where a name has a value; an empty one is none."""
+    """The places in which a name has a value; an empty one is none."""
     return (place for place, source in places.items() if source.get(name))
 
 

@@ -49,7 +49,7 @@ class Layer:
 
     @property
     def is_operators(self) -> bool:
-        """Whether it was given by whoever started this process, not by a form or a ledger."""
+        """True if whoever started this process gave it, not a form or a ledger."""
         return self.place != FORM and not self.is_ledgers
 
     def get(self, name: str) -> Given | None:
@@ -91,12 +91,12 @@ class Layers:
         return replace(self, layers=tuple(layer for layer in self.layers if layer.is_operators))
 
     def only(self, name: str, place: str) -> Given | None:
-        """What one layer alone says of ``name``."""
+        """The value of ``name`` in the layer ``place`` alone."""
         return next((layer.get(name) for layer in self.layers if layer.place == place), None)
 
     def without_place(self, place: str) -> Layers:
         """These layers as if that one had given nothing."""
-        return replace(self, layers=tuple(each for each in self.layers if each.place != place))
+        return replace(self, layers=tuple(one for one in self.layers if one.place != place))
 
     def over(self, lowest: Layer) -> Layers:
         """These layers above one more."""

@@ -227,7 +227,7 @@ def _find_again(check: Checker, file: str, planned: Planned) -> Found:
 
 
 def _rules_of_who_resumes(check: Checker, place: str) -> Rules:
-    """How files are looked at: as was given beside the ledger, or else by the defaults."""
+    """Rules for looking at files: those given beside the ledger, or else the defaults."""
     layers = check.layers.without_place(place)
     checks = layers.text("input_checks").lower() or Checks.LENIENT.value
     follows = layers.text("follow_symlinks") or "false"
@@ -238,16 +238,16 @@ def _rules_of_who_resumes(check: Checker, place: str) -> Rules:
 
 
 def _hint(check: Checker) -> str:
-    """What else the ledger had, where it had less looked at."""
+    """A hint at settings of the ledger by which files were looked at less."""
     names = {"input_checks": Checks.NONE.value, "follow_symlinks": "true"}
-    told = [
+    looser = [
         f"{SETTINGS[name].env}={text}"
         for name, text in names.items()
         if check.layers.text(name).lower() == text
     ]
-    if not told:
+    if not looser:
         return ""
-    return f" (it had {' and '.join(told)}, which counts only where it is given again)"
+    return f" (it had {' and '.join(looser)}, which counts only where it is given again)"
 
 
 def _path(file: str) -> Path:

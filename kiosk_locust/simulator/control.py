@@ -84,8 +84,8 @@ def _json_only(
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == "application/json":
             return await view(request)
-        told = f"The content type must be application/json, and is {kind[:100] or 'not given'}."
-        return JSONResponse({"message": told}, 415)
+        message = f"The content type must be application/json, and is {kind[:100] or 'not given'}."
+        return JSONResponse({"message": message}, 415)
 
     return guarded
 

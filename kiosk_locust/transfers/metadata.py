@@ -1,4 +1,4 @@
-"""Where clouds keep what their machines are told, logins among it: no results come from there.
+"""Addresses of the clouds' metadata services, which hand out logins: no results come from there.
 
 Most clouds use link-local addresses, which are refused as such. The others look like those of a
 private network, and one like an address on the Internet. Sources are the pages of the clouds'
@@ -58,7 +58,7 @@ _NAMES = {
 
 
 def service_at(address: Ip) -> str:
-    """Which cloud's service is at an address; empty of any other.
+    """Name the cloud whose metadata service is at an address; empty of any other.
 
     The address is one of IPv4 where one of IPv6 stands for such a one.
     """
@@ -66,5 +66,5 @@ def service_at(address: Ip) -> str:
 
 
 def service_named(host: str) -> str:
-    """Which cloud's service a host's name (in lower case) is; empty of any other."""
+    """Name the cloud whose service has a host's name (in lower case); empty of any other."""
     return _NAMES.get(host, "")

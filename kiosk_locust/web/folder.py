@@ -59,7 +59,7 @@ def from_json(printed: bytes) -> list[Listed]:
 
 
 def signature(folder: Path) -> tuple[tuple[str, float], ...]:
-    """What is another one once a run begins or ends in a folder: its ledgers, and their times."""
+    """A value that changes once a run begins or ends in a folder: its ledgers, and their times."""
     return tuple(sorted((path.name, _written_at(path)) for path in folder.glob("*.db")))
 
 

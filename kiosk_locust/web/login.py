@@ -75,9 +75,9 @@ class _Operator(UserMixin):  # type: ignore[misc]  # flask_login has no types
 class Login:
     """The routes that log in and out; only digests of user and password are kept."""
 
-    def __init__(self, web_ui: WebUI, known: Credentials, attempts: Attempts) -> None:
+    def __init__(self, web_ui: WebUI, login: Credentials, attempts: Attempts) -> None:
         self._web_ui = web_ui
-        self._user, self._password = _digest(known.user), _digest(known.password)
+        self._user, self._password = _digest(login.user), _digest(login.password)
         self._attempts = attempts
 
     @property

@@ -129,19 +129,19 @@ class Pages:
             listed = self._runs(self._source.output_dir)
         except LedgerError as error:
             abort(500, str(error))
-        found = [(run, quote(run.name, safe=""), _local(run.started_at)) for run in listed]
-        shown = assets.templates.get_template("runs.html")
-        return shown.render(
-            runs=found, folder=str(self._source.output_dir), in_locust=self._in_locust
+        rows = [(run, quote(run.name, safe=""), _local(run.started_at)) for run in listed]
+        template = assets.templates.get_template("runs.html")
+        return template.render(
+            runs=rows, folder=str(self._source.output_dir), in_locust=self._in_locust
         )
 
     def _runs(self, path: Path) -> list[Listed]:
         """The runs in a folder, as they were a moment ago."""
-        made_at, known, listed = self._listed
-        now, found = time.monotonic(), (path, folder.signature(path))
-        if found != known or now - made_at > LIST_FRESH_S:
+        made_at, listed_state, listed = self._listed
+        now, state = time.monotonic(), (path, folder.signature(path))
+        if state != listed_state or now - made_at > LIST_FRESH_S:
             listed = folder.from_json(self._programs.runs(path))
-            self._listed = (now, found, listed)
+            self._listed = (now, state, listed)
         return listed
 
     def past(self, name: str) -> str:
@@ -176,10 +176,10 @@ class Pages:
         """One of its files, to keep; no other is given away."""
         ledger = self._ledger(name)
         try:
-            known = self._file_names(ledger)
+            file_names = self._file_names(ledger)
         except (LedgerError, OSError) as error:
             abort(422, str(error))
-        if file not in known:
+        if file not in file_names:
             abort(404, "The run has no such file.")
         return send_file((ledger.parent / file).absolute(), as_attachment=True)
 
@@ -248,7 +248,7 @@ def _json(body: bytes) -> Response:
 
 
 def _busy(error: PageBusy) -> Response:
-    """What whoever comes one too many is told."""
+    """The answer 503 to a request beyond those that are served at once."""
     answer = Response(f"{error}; try again in {RETRY_AFTER_S} s.\n", 503, mimetype="text/plain")
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer

@@ -98,7 +98,7 @@ class Reader:
 
 
 class _Output:
-    """What one process prints, for all who joined before much of it was gone."""
+    """The output of one process, for all readers who joined before its beginning was gone."""
 
     def __init__(self, key: tuple[str, Path], limit_s: float) -> None:
         self.key = key

@@ -32,6 +32,9 @@ AT_ONCE = 2 if "PYTEST_XDIST_WORKER" in os.environ else 3
 
 #: Commands that are not run, by how they begin, and why. What they name is looked at all the same.
 NOT_RUN = {
+    "locust -f locustfiles/kiosk.py --headless --resume latest --file": (
+        "tests/test_resumed_paths.py goes on with uploads, FILE being named again"
+    ),
     "git clone": "it needs a network",
     "cd": "it changes nothing",
     ". .venv/bin/activate": "the tests run in an environment already",

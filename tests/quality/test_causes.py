@@ -13,6 +13,7 @@ from kiosk_locust.quality.advice import DOUBLED, ERRORS, findings
 from kiosk_locust.quality.facts import Backing, Causes, Facts, OpenEnds
 from kiosk_locust.quality.processes import Generator, ProcessFigures
 from kiosk_locust.quality.rules import RULES, judge
+from kiosk_locust.settings.table import SETTINGS
 from tests.quality.test_rules import HEALTHY
 
 DOCS = Path(__file__).parents[2] / "docs" / "measuring.md"
@@ -318,6 +319,15 @@ def test_every_rule_has_its_causes_here_and_in_the_docs() -> None:
     documented = {(rule, cause.strip()) for rule, cause in rows}
     assert {rule for rule, _ in documented} == {rule.name for rule in RULES}
     assert documented == {(case.rule, case.cause) for case in CASES}
+
+
+def test_every_variable_that_the_advice_names_is_a_setting() -> None:
+    texts = [*(text for pair in (*DOUBLED.values(), *ERRORS.values()) for text in pair)]
+    rows = re.findall(r"^\| `[a-z-]+` \|.*$", DOCS.read_text(), re.MULTILINE)
+    variables = {word for text in (*texts, *rows) for word in re.findall(r"[A-Z]+_[A-Z_]+", text)}
+    settings = {setting.env for setting in SETTINGS.values()}
+    assert "REQUEST_TIMEOUT" in variables
+    assert variables <= settings
 
 
 #: What is no fault of the measurement: no reason, though it may be told as a finding.
