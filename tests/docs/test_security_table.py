@@ -26,7 +26,7 @@ def table() -> dict[str, str]:
     return found
 
 
-def tests_by_cell() -> dict[str, list[tuple[str, str]]]:
+def cells_tests() -> dict[str, list[tuple[str, str]]]:
     """File and name of the tests that stand under each cell."""
     found: dict[str, list[tuple[str, str]]] = {}
     for line in _PART.splitlines():
@@ -62,13 +62,13 @@ def test_every_answer_begins_with_no_only_or_yes() -> None:
 
 
 def test_every_cell_has_a_test() -> None:
-    tested = tests_by_cell()
+    tested = cells_tests()
     assert tested.keys() == table().keys()
     assert [cell for cell, tests in tested.items() if not tests] == []
 
 
 def test_every_test_that_is_named_exists() -> None:
-    named = {test for tests in tests_by_cell().values() for test in tests}
+    named = {test for tests in cells_tests().values() for test in tests}
     missing = [test for test in named if test[1] not in functions(test[0])]
     assert missing == []
     assert all(name.startswith("test_") for _, name in named)
