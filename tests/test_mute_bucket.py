@@ -61,7 +61,7 @@ def test_files_that_are_not_answered_are_given_up_and_those_before_them_are_ther
 ) -> None:
     monkeypatch.setattr(finish, "MUTE_S", 2.0)
     with RawServer(mute_after(1)) as server:
-        archive = Archive(open_at(server, monkeypatch), Address("a-bucket"))
+        archive = Archive(open_at(server, monkeypatch), Address("a-bucket"), holds_locks=True)
         began = time.monotonic()
         ended = finished(tmp_path, archive)
         took_s = time.monotonic() - began
