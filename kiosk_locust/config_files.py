@@ -140,7 +140,7 @@ def _keys(options: Options) -> set[str]:
 
 def _completed(key: str, options: Options) -> str:
     """The one long flag that begins with ``key``; raises ValueError where there is no such one."""
-    flag = "--" + key.lstrip("-")
+    flag = "--" + key.strip("-")
     if flag in options:
         return flag
     matches = [option for option in options if option.startswith(flag)]
