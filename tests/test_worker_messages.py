@@ -308,10 +308,11 @@ def test_a_worker_may_take_its_time_for_its_hello(
     assert list(watched.master.clients) == ["late"]
 
 
-def test_a_worker_without_users_is_asked_for_no_hello(
+def test_between_tests_no_worker_is_asked_for_a_hello(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_users(watched, monkeypatch, "waiting")
+    watched.master._spawned_at = frozenset({"waiting"})  # by the test before
     watched.master.state = STATE_STOPPED
     watched.looks(8)
     assert list(watched.master.clients) == ["waiting"]
