@@ -44,10 +44,12 @@ from locust.util.timespan import parse_timespan
 
 from kiosk_locust.breaker import BREAKER
 from kiosk_locust.callouts import ends_run, is_calling_out
+from kiosk_locust.errors import RelayError
 from kiosk_locust.parsing import duration
 from kiosk_locust.plainlog import PlainErrors
 from kiosk_locust.repeats import RepeatFilter
 from kiosk_locust.unread import UNREAD
+from kiosk_locust.worker_messages import check
 
 #: Loggers whose records are one for each failure of a user, a listener or a request.
 NOISY = (
@@ -308,7 +310,8 @@ def _keep_listening() -> None:
 
     In Locust 2.47 that greenlet ends at a message that cannot be unpacked, or that lacks what its
     handler takes for granted: the process goes on, and hears nobody any more. After some messages
-    it handles the one before once more. Here they are left out and counted; what is wrong with the
+    it handles the one before once more. Besides, a master stores what a message says whatever its
+    type, and other greenlets end at it. Here they are left out and counted; what is wrong with the
     connection itself stays Locust's affair.
     """
     base = zmqrpc.BaseSocket
@@ -319,7 +322,10 @@ def _keep_listening() -> None:
     @functools.wraps(original)
     def handle_message(self: MasterRunner, client_id: str, msg: Message) -> None:
         try:
+            check(client_id, msg)
             original(self, client_id, msg)
+        except RelayError as error:
+            UNREAD.note(client_id, error)
         except Exception as error:  # noqa: BLE001  whatever it was, the next one is heard
             UNREAD.note(client_id, f"{msg.type}: {error!r}")
 

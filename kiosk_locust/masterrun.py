@@ -71,6 +71,7 @@ class MasterRun(Run):
         self._woken = Event()
         self._end: MasterEnd | None = None
         self._met: set[str] = set()  # workers that have reported
+        self.greeted: set[str] = set()  # workers that said hello as this plugin does
         self._uploads: list[tuple[Record, str]] = []  # with names that are not looked at yet
         self._reused: dict[int, str] = {}  # by ticket: its last upload has a name that is not new
         self.workers: dict[str, ProcessFigures] = {}  # what each saw of itself
@@ -118,10 +119,13 @@ class MasterRun(Run):
     def on_hello(self, worker: str, data: object) -> None:
         """A worker asks to take part; raises RelayError for what is no hello."""
         received_at = self._clock.now()
+        hello = decode_any_version(Hello, data)
+        is_ours = versions.of_hello(hello) == versions.own()
+        if is_ours:
+            self.greeted.add(worker)
         if self._end is None:
             return
-        hello = decode_any_version(Hello, data)
-        if versions.of_hello(hello) != versions.own():
+        if not is_ours:
             self._refuse(worker, hello)
             return
         if self.all_closed.is_set():
@@ -155,6 +159,11 @@ class MasterRun(Run):
             if self._end.leases.is_on(worker):
                 self._note_account(worker, report.account)
         self._woken.set()
+
+    def expect_no_more_of(self, worker: str) -> None:
+        """Deal tickets without waiting for ``worker``, which is none of this plugin's."""
+        if worker not in self._met:
+            self._awaited -= 1
 
     @property
     def unread_messages(self) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import gevent
@@ -28,6 +29,7 @@ from locust.runners import (
 from kiosk_locust import units
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import RelayError, WorkerError
+from kiosk_locust.excerpt import excerpt
 from kiosk_locust.locust_patches import SafeEnd
 from kiosk_locust.masterrun import MasterRun
 from kiosk_locust.unread import UNREAD
@@ -36,8 +38,21 @@ logger = logging.getLogger(__name__)
 
 #: How often we look which workers there are.
 LOOK_S = 0.1
+#: A worker that was given users says hello at once; so many looks (15 s) it may take. They are
+#: looks, not seconds: nothing is held against it while this process itself stands still.
+HELLO_LOOKS = 150
 #: So long workers may take to come, before a word on the wait for them.
 WORKERS_S = 15.0
+
+
+@dataclass
+class _Look:
+    """The run whose workers are looked after, and what earlier looks came to."""
+
+    run: MasterRun
+    clock: Clock
+    gone_at: float | None = None  # no worker is left since then
+    silent: dict[str, int] = field(default_factory=dict)  # looks at workers without a hello
 
 
 class PatientMaster(SafeEnd, MasterRunner):
@@ -47,6 +62,7 @@ class PatientMaster(SafeEnd, MasterRunner):
     _spawned_at: frozenset[str] = frozenset()  # the workers that users were last spread over
     _stops: int = 0  # calls of `stop` that are going on
     _told_to_stop: tuple[str, ...] = ()  # Locust forgets workers while they stop
+    _refused: frozenset[str] = frozenset()  # peers that had users and never said hello
 
     @staticmethod
     def made_of(runner: MasterRunner) -> PatientMaster:
@@ -90,6 +106,13 @@ class PatientMaster(SafeEnd, MasterRunner):
         gevent.spawn(self._watch, run, clock)
 
     # -- what Locust decides by itself
+
+    def handle_message(self, client_id: str, msg: Message) -> None:
+        """Hear everybody but peers that are no workers of this plugin."""
+        if client_id not in self._refused:
+            super().handle_message(client_id, msg)
+        elif msg.type == "client_ready":
+            self.server.send_to_client(Message("quit", None, client_id))
 
     def start(self, *arguments: Any, **named: Any) -> None:
         """Spread the users over the workers that are there.
@@ -176,26 +199,70 @@ class PatientMaster(SafeEnd, MasterRunner):
     # -- while the run is on
 
     def _watch(self, run: MasterRun, clock: Clock) -> None:
-        gone_at: float | None = None
+        """Look after the workers until the run is over, whatever one look ends with."""
+        look = _Look(run, clock)
+        is_told = False
         while run.is_on:
-            run.has_workers = self.worker_count > 0
-            if run.has_workers:
-                if gone_at is not None:
-                    logger.info("a worker is back: the run goes on")
-                    gone_at = None
-                self._spread_users()
-            elif gone_at is None:
-                gone_at = clock.now()
-                _tell(run)
-            if gone_at is not None and clock.now() - gone_at >= run.options.worker_wait_s:
-                run.fail(_no_worker(run))
-                return
+            try:
+                if not self._goes_on(look):
+                    return
+            except Exception:
+                if not is_told:
+                    is_told = True
+                    logger.exception("a fault of kiosk_locust: the look at the workers is repeated")
             clock.sleep(LOOK_S)
+
+    def _goes_on(self, look: _Look) -> bool:
+        """Look once; False: no worker came back in time, and the run was told so."""
+        run, now = look.run, look.clock.now()
+        self._refuse_silent(look)
+        run.has_workers = self.worker_count > 0
+        if run.has_workers:
+            if look.gone_at is not None:
+                logger.info("a worker is back: the run goes on")
+                look.gone_at = None
+            self._spread_users()
+        elif look.gone_at is None:
+            look.gone_at = now
+            _tell(run)
+        if look.gone_at is not None and now - look.gone_at >= run.options.worker_wait_s:
+            run.fail(_no_worker(run))
+            return False
+        return True
+
+    def _refuse_silent(self, look: _Look) -> None:
+        """Take users from peers that were given some and never said hello as this plugin does."""
+        if self.state not in (STATE_SPAWNING, STATE_RUNNING):
+            look.silent.clear()
+            return
+        with_users = {w.id for w in (*self.clients.spawning, *self.clients.running)}
+        asked = (with_users | self._spawned_at) & self._active() - look.run.greeted
+        look.silent = {worker: look.silent.get(worker, 0) + 1 for worker in asked}
+        for worker in [name for name, looks in look.silent.items() if looks > HELLO_LOOKS]:
+            logger.error(
+                "worker %s is refused: it was given users and did not say hello within %g s, as a"
+                " worker with this version of kiosk_locust does; start it with the locustfile of"
+                " this master. The run goes on without it",
+                excerpt(worker),
+                HELLO_LOOKS * LOOK_S,
+            )
+            self._refused |= {worker}
+            look.run.expect_no_more_of(worker)
+            client = self.clients[worker]
+            del self.clients[worker]
+            if self._users_dispatcher is not None:
+                self._users_dispatcher.remove_worker(client)
+            self.server.send_to_client(Message("quit", None, worker))
 
     def _spread_users(self) -> None:
         if self.state == STATE_RUNNING and self._active() != self._spawned_at:
             self._users_dispatcher = None  # it would count on the workers it knows
-            self.start(self.target_user_count, self.spawn_rate)
+            try:
+                self.start(self.target_user_count, self.spawn_rate)
+            except Exception:
+                self._spawned_at = frozenset()  # the next look tries again
+                self.update_state(STATE_RUNNING)
+                raise
 
     def _active(self) -> frozenset[str]:
         clients = self.clients

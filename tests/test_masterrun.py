@@ -38,7 +38,7 @@ MAYBE = Attempt(1, 1.0, None, None, AttemptResult.MAYBE, error="worker w was los
 class Master:
     """A master's run on a ledger of its own; what it sends is kept."""
 
-    def __init__(self, folder: Path, **options: Any) -> None:
+    def __init__(self, folder: Path, workers: int = 0, **options: Any) -> None:
         clock = SystemClock()
         self.path = folder / "run.db"
         self.ledger = Ledger.create(self.path, {}, now=clock.now)
@@ -58,7 +58,7 @@ class Master:
             on_end=self.ended.set,
             mix=Mix((("Kiosk", 1),)),
         )
-        self.run.attach(self._send, {"run_id": "r"})
+        self.run.attach(self._send, {"run_id": "r"}, workers)
         self.run.start(clock.now())
 
     def _send(self, kind: str, data: Any, _worker: str) -> None:
@@ -233,6 +233,28 @@ def test_a_worker_of_another_version_that_comes_later_leaves_the_run_as_it_is(
     assert caplog.text.count("worker other is refused") == 1
     assert "the run goes on without it" in caplog.text
     assert not master.report().fenced
+    finish(master)
+
+
+def test_only_a_hello_of_this_version_is_that_of_a_worker_of_the_run(tmp_path: Path) -> None:
+    master = joined(tmp_path)
+    assert told(master, 1).grant
+    master.run.on_hello("other", encode(OLDER))
+    with pytest.raises(RelayError):
+        master.run.on_hello("stranger", "hello")
+    assert master.run.greeted == {"w"}
+    finish(master)
+
+
+def test_tickets_wait_for_a_worker_that_has_not_reported_until_none_is_expected_of_it(
+    tmp_path: Path,
+) -> None:
+    master = joined(tmp_path, workers=2)
+    assert not told(master, 1).grant
+    master.run.expect_no_more_of("w")  # it has reported
+    assert not told(master, 2).grant
+    master.run.expect_no_more_of("stranger")
+    assert told(master, 3).grant
     finish(master)
 
 
