@@ -177,14 +177,14 @@ def test_the_root_of_all_folders_is_no_working_folder(
 def test_a_path_that_leads_out_of_the_folder_is_refused(scene: Scene, path: str) -> None:
     strange = path.format(elsewhere=scene.elsewhere)
     size = (scene.elsewhere / "one.png").stat().st_size
-    scene.ledger(scene.planned(), (InputFile(strange, size, Kind.PNG, 1),) * 2)
+    scene.ledger(scene.planned(), (InputFile(strange, size, Kind.PNG, 1),))
     assert f"{strange} is no path below FILE" in scene.refusal(FILE=str(scene.images))
 
 
 def test_a_folder_that_is_a_link_to_another_is_not_gone_through(scene: Scene) -> None:
     (scene.images / "link").symlink_to(scene.elsewhere)
     size = (scene.elsewhere / "one.png").stat().st_size
-    scene.ledger(scene.planned(), (InputFile("link/one.png", size, Kind.PNG, 1),) * 2)
+    scene.ledger(scene.planned(), (InputFile("link/one.png", size, Kind.PNG, 1),))
     said = scene.refusal(FILE=str(scene.images))
     assert "link/one.png is reached by a link that leads out of the folder" in said
 
@@ -192,7 +192,7 @@ def test_a_folder_that_is_a_link_to_another_is_not_gone_through(scene: Scene) ->
 def test_a_link_is_followed_where_who_resumes_it_says_so(scene: Scene) -> None:
     (scene.images / "link").symlink_to(scene.elsewhere)
     size = (scene.elsewhere / "one.png").stat().st_size
-    files = (InputFile("link/one.png", size, Kind.PNG, 1),) * 2
+    files = (InputFile("link/one.png", size, Kind.PNG, 1),)
     scene.ledger(scene.planned(), files, follow_symlinks=True)
     given = {"FILE": str(scene.images)}
     assert "it had FOLLOW_SYMLINKS=true, which counts only where" in scene.refusal(**given)
@@ -212,7 +212,7 @@ def test_of_a_single_file_no_neighbour_is_uploaded(scene: Scene) -> None:
 def test_hidden_files_stay_where_they_are(scene: Scene) -> None:
     pictures.png(scene.images / ".hidden.png")
     size = (scene.images / ".hidden.png").stat().st_size
-    scene.ledger(scene.planned(), (InputFile(".hidden.png", size, Kind.PNG, 1),) * 2)
+    scene.ledger(scene.planned(), (InputFile(".hidden.png", size, Kind.PNG, 1),))
     assert ".hidden.png is hidden" in scene.refusal(FILE=str(scene.images))
 
 
@@ -223,7 +223,7 @@ def with_secret(scene: Scene) -> tuple[InputFile, ...]:
     """A plan that says of a text that it is an image; its tickets are two."""
     path = scene.images / "secret.png"
     path.write_text(scene.secret.read_text())
-    return (InputFile("secret.png", path.stat().st_size, Kind.PNG, 1),) * 2
+    return (InputFile("secret.png", path.stat().st_size, Kind.PNG, 1),)
 
 
 def test_what_is_no_image_is_not_uploaded_whatever_the_ledger_calls_it(scene: Scene) -> None:
