@@ -64,7 +64,13 @@ from kiosk_locust.screen.progress import Progress
 from kiosk_locust.spans import spans_if_on
 from kiosk_locust.statistics import LocustStatistics
 from kiosk_locust.tally import Tallies
-from kiosk_locust.transfers.movers import Movers, facts, movers, not_needed_of
+from kiosk_locust.transfers.movers import (
+    Movers,
+    check_results_folder,
+    facts,
+    movers,
+    not_needed_of,
+)
 from kiosk_locust.verdict import ABORTED, Verdict
 from kiosk_locust.web.live import LiveRun
 
@@ -183,6 +189,8 @@ class ActiveRun:
             raise
 
     def _open(self, requests: Iterable[JobRequest]) -> Run:
+        if self.options.transfers.download:
+            check_results_folder(self.options.output_dir, self.name)
         requests = list(requests)
         refusals = []
         for reach in (self._open_bucket, self._contact.make):  # what ails both is told at once

@@ -24,6 +24,7 @@ from kiosk_locust.errors import (
     NameTaken,
     NotPermitted,
 )
+from kiosk_locust.links import open_part
 from kiosk_locust.locking import Lock
 from kiosk_locust.part_files import part_of
 from kiosk_locust.realthread import in_thread
@@ -199,7 +200,7 @@ def _pack(ledger: Path, packed: Path, copy: Path, *, is_locked: bool) -> None:
         plain = copy if _make_alike(ledger, copy) else ledger
         with (
             plain.open("rb") as source,
-            packed.open("wb") as target,
+            open_part(packed) as target,
             gzip.GzipFile("", "wb", _SPEED, target, mtime=0) as stream,
         ):
             shutil.copyfileobj(source, stream, 1 << 20)

@@ -15,6 +15,7 @@ from kiosk_locust import guarded
 from kiosk_locust.bucket import Address
 from kiosk_locust.doubt import Mark, put_mark
 from kiosk_locust.errors import LedgerError
+from kiosk_locust.links import open_part
 
 #: Of gzip: one that costs little time; the ledger shrinks to a fifth.
 _SPEED = 1
@@ -38,6 +39,7 @@ def pack(ledger: Path, mark: Mark, packed: Path) -> None:
     """
     copy = packed.with_name(f"{packed.name}.db")
     try:
+        open_part(copy).close()  # SQLite would follow a link of that name
         with (
             contextlib.closing(guarded.connect(ledger)) as source,
             contextlib.closing(guarded.connect(copy, "rwc")) as target,
@@ -48,7 +50,7 @@ def pack(ledger: Path, mark: Mark, packed: Path) -> None:
             put_mark(target, mark)
         with (
             copy.open("rb") as plain,
-            packed.open("wb") as file,
+            open_part(packed) as file,
             gzip.GzipFile("", "wb", _SPEED, file, mtime=0) as stream,
         ):
             shutil.copyfileobj(plain, stream, 1 << 20)
@@ -67,7 +69,7 @@ def unpack(packed: Path, ledger: Path, called: str) -> None:
     most = max(LEAST_BYTES, MOST_TIMES * packed.stat().st_size)
     try:
         check_room(ledger.parent, _plain_bytes(packed))
-        with gzip.open(packed, "rb") as stream, ledger.open("wb") as file:
+        with gzip.open(packed, "rb") as stream, open_part(ledger) as file:
             is_whole = _copy(stream, file, ledger.parent, most)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         ledger.unlink(missing_ok=True)

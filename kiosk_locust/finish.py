@@ -552,8 +552,8 @@ def write_junit(finish: Finish) -> bool:
         junit.check_replaceable(path)  # it may have come since the run began
     except ValueError as error:
         raise OptionsError([Mistake("JUNIT_XML", str(path), str(error))]) from error
-    with whole_file(path) as part:
-        part.write_text(text, encoding="utf-8")
+    with whole_file(path) as file:
+        file.write(text.encode())
     finish.junit = path
     return True
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kiosk_locust import guarded, schema
 from kiosk_locust.errors import LedgerError, LedgerExistsError
+from kiosk_locust.links import leads_out
 from kiosk_locust.locking import Lock, network_type
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,11 @@ def reopen(path: Path, *, migrating: bool = False) -> tuple[Lock, sqlite3.Connec
     ``migrating`` lets it be written to, and makes an older one a ledger of today, all of it or
     nothing; without it, the file stays as it is.
     """
+    if leads_out(path):
+        raise LedgerError(
+            f"the ledger {path} is a link that leads out of its folder, and whoever can write there"
+            f" could have another file changed: name the ledger itself ({path.resolve()})"
+        )
     try:
         lock = Lock(path)
     except OSError as error:

@@ -8,8 +8,10 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from kiosk_locust import names
+from kiosk_locust.links import leads_out, open_part
 
 logger = logging.getLogger(__name__)
 
@@ -17,26 +19,26 @@ logger = logging.getLogger(__name__)
 _PART = re.compile(r"\.(?P<name>.+)\.\d+\.part")
 #: What comes after a ledger's name in that of a copy of it, with the process that makes it.
 _COPY = re.compile(
-    r"(\.gz)?\.(?P<pid>\d+)\.(part|checkpoint|found)(\.db){0,2}(-journal|-wal|-shm)?"
-    r"|\.(fetched(\.part)?|restored(-journal|-wal|-shm)?)"
+    r"(\.gz)?\.(?P<pid>\d+)\.(part|checkpoint|found|fetched|restored)(\.part|(\.db){0,2})"
+    r"(-journal|-wal|-shm)?"
+    r"|\.(fetched(\.part)?|restored(-journal|-wal|-shm)?)"  # of older versions
 )
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, buffering: int = -1) -> Iterator[BinaryIO]:
     """A file to write in the place of ``path``, which it takes once it is on the disk.
 
-    Its folder is made. Where the block raises, ``path`` stays as it was. Raises OSError.
+    Its folder is made. Where the block raises, ``path`` stays as it was. A link at ``path`` is
+    replaced, and not followed. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = part_of(path)
     try:
-        yield part
-        descriptor = os.open(part, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with open_part(part, "xb", buffering) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -74,7 +76,9 @@ def remove_parts(
 
 
 def remove_downloads(folder: Path) -> None:
-    """Delete what dead processes left half downloaded in ``folder``."""
+    """Delete what dead processes left half downloaded in ``folder``, unless it leads elsewhere."""
+    if leads_out(folder):
+        return
     for path in _files(folder):
         if path.suffix == ".part":
             _remove(path)

@@ -58,8 +58,8 @@ def write(picture: Picture, path: Path) -> Path:
     data = render(picture).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     diskroom.require(path.parent, diskroom.REPORT, len(data))
-    with whole_file(path) as part:
-        part.write_bytes(data)
+    with whole_file(path) as file:
+        file.write(data)
     return path
 
 

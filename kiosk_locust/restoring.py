@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,7 @@ def fetch_newest(given: Layers, path: Path) -> int:
     address = _address(given)
     if address is None:
         return 0
-    packed = path.with_name(f".{path.name}.fetched")
+    packed = path.with_name(f".{path.name}.{os.getpid()}.fetched")
     url = f"{address.url}/{object_name(address, path.stem)}"
     try:
         generation = _fetch(address, path, packed)
@@ -93,7 +94,7 @@ def _address(given: Layers) -> Address | None:
 
 
 def _take_newer(packed: Path, path: Path, url: str) -> None:
-    found = path.with_name(f".{path.name}.restored")
+    found = path.with_name(f".{path.name}.{os.getpid()}.restored")
     try:
         unpack(packed, found, f"the checkpoint {url}")
         there = _age(found)

@@ -141,7 +141,7 @@ def _write(found: Reckoning, out_dir: Path, cycle: int | None) -> Path:
     head = _head(db, run, summary, delay_s, cycle)
     head["clocks"] = found.times.clocks.as_json()
     path = out_dir / _name(run, summary.tickets, delay_s, cycle)
-    with whole_file(path) as part, part.open("wb", buffering=_BUFFER) as file:
+    with whole_file(path, _BUFFER) as file:
         _stream(file, head, jobs(db, run, cycle))
     return path
 

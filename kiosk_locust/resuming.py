@@ -58,7 +58,8 @@ class Resumption:
     def options(self, resolved: Resolved, given: Layers, class_host: str | None) -> Options:
         """The options of this session: the ledger's plan, and the rest as it was resolved.
 
-        Raises OptionsError for what was given and makes another plan.
+        Raises OptionsError for what was given and makes another plan, and where files of this
+        machine would go to a Kiosk, both of which the ledger alone names.
         """
         if class_host and not (given.get("host") or given.get("api_host")):
             host = Given(class_host, "host", "the user class")
@@ -70,6 +71,10 @@ class Resumption:
         now = options_as_json(resolved.options) | {"host": resolved_host}
         with foreign(self.path):
             mistakes = list(planned.contradictions(before, now, given, self.run.host, self.place))
+        if resolved.options.transfers.upload and self.planned.left:
+            mistakes += planned.strange_target(
+                resolved_host, resolved.options.file, given, self.place
+            )
         if mistakes:
             raise OptionsError(mistakes)
         plan = {field: before[field] for field in planned.PLAN if field in before}

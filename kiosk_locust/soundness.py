@@ -103,6 +103,10 @@ def _faults(db: sqlite3.Connection) -> Iterator[str]:
                 if count:
                     rows = "1 row" if count == 1 else f"{count:,} rows"
                     yield f"{rows} of {table} cannot have such a {name}"
+    (twice,) = db.execute("SELECT count(*) - count(DISTINCT path) FROM inputs").fetchone()
+    if twice:
+        rows = "1 row" if twice == 1 else f"{twice:,} rows"
+        yield f"{rows} of inputs cannot have the path of another one"
 
 
 def _wrong(table: str, name: str, kind: str, must: int) -> str:

@@ -143,9 +143,58 @@ def test_the_same_files_may_be_elsewhere_on_this_machine(scene: Scene) -> None:
 
 def test_without_file_the_ledgers_own_counts_in_the_working_folder(scene: Scene) -> None:
     scene.ledger(scene.planned())
-    resolved = scene.resumed()
+    resolved = scene.resumed(API_HOST=KIOSK)
     assert [file.path for file in resolved.options.transfers.inputs] == ["a/two.png", "one.png"]
     assert any(f"files are uploaded from {scene.images}, which" in n for n in resolved.notices)
+
+
+# -- files and the Kiosk that they go to: one of the two is given by whoever resumes the run
+
+
+def test_files_and_host_that_the_ledger_alone_names_are_refused_with_both(scene: Scene) -> None:
+    scene.ledger(scene.planned())
+    said = scene.refusal()
+    assert f"API_HOST and FILE in the ledger {scene.path} = '{KIOSK} and {scene.images}'" in said
+    assert "give API_HOST (--host) or FILE (--file) again" in said
+
+
+def test_a_host_of_the_user_class_is_none_that_the_ledger_alone_names(scene: Scene) -> None:
+    scene.ledger(scene.planned())
+    given = make_layers(cli={"--resume": str(scene.path)})
+    found = resuming.find(given)
+    assert isinstance(found, resuming.Resumption)
+    resolved = options.resolve(
+        found.under(given), headless=True, rng=random.Random(1), planned=found.planned
+    )
+    assert found.options(resolved, given, KIOSK).host == KIOSK
+
+
+def test_files_go_to_this_machine_itself_without_a_word_from_who_resumes_the_run(
+    scene: Scene,
+) -> None:
+    scene.ledger(scene.planned(API_HOST="http://127.0.0.1:8080"), host="http://127.0.0.1:8080")
+    assert scene.uploads() == both(scene.images)
+
+
+def test_a_run_that_uploads_nothing_goes_on_with_the_ledgers_file_and_host(scene: Scene) -> None:
+    scene.ledger(scene.planned(MODE="benchmark", FILE="uploads/one.png"))
+    assert scene.resumed().options.host == KIOSK
+
+
+def test_a_file_is_in_a_plan_once(scene: Scene) -> None:
+    files = scene.planned().transfers.inputs
+    scene.ledger(scene.planned(), (files[0], replace(files[0], size=files[0].size + 1)))
+    said = scene.refusal(FILE=str(scene.images))
+    assert "1 row of inputs cannot have the path of another one" in said
+
+
+@pytest.mark.parametrize("path", ["./one.png", "a//two.png", "a/./two.png"])
+def test_a_file_has_one_name_in_a_plan(scene: Scene, path: str) -> None:
+    scene.ledger(scene.planned(), (replace(scene.planned().transfers.inputs[0], path=path),))
+    assert f"{path} is no path below FILE" in scene.refusal(FILE=str(scene.images))
+
+
+# -- where the files of the plan are, once more
 
 
 def test_without_file_one_outside_of_the_working_folder_does_not_count(scene: Scene) -> None:
@@ -179,14 +228,14 @@ def test_the_root_of_all_folders_is_no_working_folder(
 def test_a_path_that_leads_out_of_the_folder_is_refused(scene: Scene, path: str) -> None:
     strange = path.format(elsewhere=scene.elsewhere)
     size = (scene.elsewhere / "one.png").stat().st_size
-    scene.ledger(scene.planned(), (InputFile(strange, size, Kind.PNG, 1),) * 2)
+    scene.ledger(scene.planned(), (InputFile(strange, size, Kind.PNG, 1),))
     assert f"{strange} is no path below FILE" in scene.refusal(FILE=str(scene.images))
 
 
 def test_a_folder_that_is_a_link_to_another_is_not_gone_through(scene: Scene) -> None:
     (scene.images / "link").symlink_to(scene.elsewhere)
     size = (scene.elsewhere / "one.png").stat().st_size
-    scene.ledger(scene.planned(), (InputFile("link/one.png", size, Kind.PNG, 1),) * 2)
+    scene.ledger(scene.planned(), (InputFile("link/one.png", size, Kind.PNG, 1),))
     said = scene.refusal(FILE=str(scene.images))
     assert "link/one.png is reached by a link that leads out of the folder" in said
 
@@ -194,11 +243,11 @@ def test_a_folder_that_is_a_link_to_another_is_not_gone_through(scene: Scene) ->
 def test_a_link_is_followed_where_who_resumes_it_says_so(scene: Scene) -> None:
     (scene.images / "link").symlink_to(scene.elsewhere)
     size = (scene.elsewhere / "one.png").stat().st_size
-    files = (InputFile("link/one.png", size, Kind.PNG, 1),) * 2
+    files = (InputFile("link/one.png", size, Kind.PNG, 1),)
     scene.ledger(scene.planned(), files, follow_symlinks=True)
     given = {"FILE": str(scene.images)}
     assert "it had FOLLOW_SYMLINKS=true, which counts only where" in scene.refusal(**given)
-    assert len(scene.uploads(**given, FOLLOW_SYMLINKS="true")) == 2
+    assert len(scene.uploads(**given, FOLLOW_SYMLINKS="true")) == 1
 
 
 def test_of_a_single_file_no_neighbour_is_uploaded(scene: Scene) -> None:
@@ -214,7 +263,7 @@ def test_of_a_single_file_no_neighbour_is_uploaded(scene: Scene) -> None:
 def test_hidden_files_stay_where_they_are(scene: Scene) -> None:
     pictures.png(scene.images / ".hidden.png")
     size = (scene.images / ".hidden.png").stat().st_size
-    scene.ledger(scene.planned(), (InputFile(".hidden.png", size, Kind.PNG, 1),) * 2)
+    scene.ledger(scene.planned(), (InputFile(".hidden.png", size, Kind.PNG, 1),))
     assert ".hidden.png is hidden" in scene.refusal(FILE=str(scene.images))
 
 
@@ -222,10 +271,10 @@ def test_hidden_files_stay_where_they_are(scene: Scene) -> None:
 
 
 def with_secret(scene: Scene) -> tuple[InputFile, ...]:
-    """A plan that says of a text that it is an image; its tickets are two."""
+    """A plan that says of a text that it is an image, which both of its tickets upload."""
     path = scene.images / "secret.png"
     path.write_text(scene.secret.read_text())
-    return (InputFile("secret.png", path.stat().st_size, Kind.PNG, 1),) * 2
+    return (InputFile("secret.png", path.stat().st_size, Kind.PNG, 1),)
 
 
 def test_what_is_no_image_is_not_uploaded_whatever_the_ledger_calls_it(scene: Scene) -> None:
@@ -239,7 +288,7 @@ def test_that_nothing_is_looked_at_counts_only_where_who_resumes_it_says_so(scen
     scene.ledger(scene.planned(), with_secret(scene), input_checks="none")
     given = {"FILE": str(scene.images)}
     assert "it had INPUT_CHECKS=none, which counts only where" in scene.refusal(**given)
-    assert len(scene.uploads(**given, INPUT_CHECKS="none")) == 2
+    assert len(scene.uploads(**given, INPUT_CHECKS="none")) == 1
 
 
 def test_a_file_of_another_kind_than_planned_is_refused(scene: Scene) -> None:

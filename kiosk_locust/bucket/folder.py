@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from kiosk_locust.bucket.streams import TURN, Turns
 from kiosk_locust.errors import BucketError, BucketMissing, NameTaken, NoSuchObject, NotPermitted
+from kiosk_locust.links import open_part
 
 _LOCKED_S = 0.01
 
@@ -58,7 +59,7 @@ class FolderBucket:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                with path.open("rb") as source, part.open("wb") as file:
+                with path.open("rb") as source, open_part(part) as file:
                     _copy(source, file)
                 os.link(part, target)  # unlike a rename, it overwrites nothing
             finally:
@@ -104,7 +105,7 @@ class FolderBucket:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                with path.open("rb") as source, part.open("wb") as file:
+                with path.open("rb") as source, open_part(part) as file:
                     _copy(source, file)
                 with _locked(target.parent):  # nobody replaces it between the look and the rename
                     if self.generation(name) != generation:
@@ -134,7 +135,7 @@ class FolderBucket:
     def get(self, name: str, path: Path) -> None:
         """Copy to ``path``; see the protocol."""
         part = path.with_name(f"{path.name}.part")
-        with self.open(name) as source, part.open("wb") as file:
+        with self.open(name) as source, open_part(part) as file:
             _copy(source, file)
         part.replace(path)
 

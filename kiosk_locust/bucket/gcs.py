@@ -35,6 +35,7 @@ from kiosk_locust.errors import (
     NoSuchObject,
     NotPermitted,
 )
+from kiosk_locust.links import open_part
 
 logger = logging.getLogger(__name__)
 
@@ -261,7 +262,7 @@ class GoogleBucket:
 
     def _fetch(self, blob: Blob, part: Path) -> None:
         """Append to ``part`` what it lacks; as long as bytes come, it goes on."""
-        with part.open("ab") as file:
+        with open_part(part, "ab") as file:
             if file.tell() > blob.size:
                 file.truncate(0)
             while (start := file.tell()) < blob.size:

@@ -61,8 +61,8 @@ class Planned:
 
 def _strange_path(path: str, only: str) -> str:
     """Say why a path is no file in FILE; ``only`` is FILE's name where it is one file."""
-    parts = PurePosixPath(path).parts
-    if not parts or "\0" in path or path.startswith("/") or ".." in parts:
+    parts = PurePosixPath(path).parts  # "a//b" and "./a/b" are second names of "a/b"
+    if "\0" in path or ".." in parts or path.startswith("/") or path != "/".join(parts):
         return "is no path below FILE"
     if only:
         return "" if path == only else f"is not FILE, {only}"

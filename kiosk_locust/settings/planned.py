@@ -10,11 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kiosk_locust.errors import Mistake
+from kiosk_locust.proxies import is_loopback
 from kiosk_locust.settings import cost, files, grafana, parsing, transfers, trim, trust
 from kiosk_locust.settings.folders import is_near
 from kiosk_locust.settings.pacing import TOLERANCE
 from kiosk_locust.settings.plan import Ramp
-from kiosk_locust.settings.sources import Given, Layer, Layers
+from kiosk_locust.settings.sources import Given, Layer, Layers, masked
 from kiosk_locust.settings.table import SETTINGS
 
 #: Settings that are read from the ledger alone: a trace's file may have changed or vanished.
@@ -144,6 +145,23 @@ def contradictions(
                 f"{place} has {_shown(field, before)}, and that cannot change while a run is "
                 f"resumed: {_CURES.get(field, 'leave it out')}, or start a new run",
             )
+
+
+def strange_target(host: str, file: str, given: Layers, place: str) -> Iterator[Mistake]:
+    """A mistake where the ledger alone says which files go out, and to which ``host``, the Kiosk.
+
+    Whoever made it would be sent files of the working folder. ``given`` are the settings of whoever
+    resumes the run; on a loopback address nothing leaves this machine.
+    """
+    if any(given.get(name) for name in ("file", "host", "api_host")):
+        return
+    if host and not is_loopback(urlsplit(host).hostname or ""):
+        yield Mistake(
+            f"API_HOST and FILE in {place}",
+            f"{masked(host)} and {file}",
+            "are named by it alone, and it may be of another's making: its files would be uploaded"
+            " to its host; if both are right, give API_HOST (--host) or FILE (--file) again",
+        )
 
 
 def strange_paths(lowest: Layer, given: Layers, beside: Path) -> Iterator[Mistake]:

@@ -24,6 +24,7 @@ from kiosk_locust.calls.trouble import Kind
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import BucketError, BucketUnreachable, DownloadError
 from kiosk_locust.excerpt import excerpt
+from kiosk_locust.links import leads_out
 from kiosk_locust.record import Download, Outcome, Record
 from kiosk_locust.retry import Backoff
 from kiosk_locust.transfers.fetching import Fetch, session
@@ -37,6 +38,10 @@ TRIES = 5
 PATIENCE_S = 60.0
 #: Downloads that are cut off at the end of a run only say so; that takes no time.
 CUT_LIMIT_S = 5.0
+LEADS_OUT = (
+    "a link that leads out of that folder: no result is written through it; delete it, or name"
+    " another folder by OUTPUT_DIR"
+)
 ENDED_FIRST = "the run ended before it was there"
 
 
@@ -177,7 +182,13 @@ class Downloads:
         return tries < TRIES or waited_s < self._patience_s
 
     def _fetch(self, url: str, path: Path) -> Callable[[], int]:
-        """What tries once, and gives the file's bytes; DownloadError for unfit addresses."""
+        """What tries once, and gives the file's bytes; DownloadError for unfit addresses.
+
+        Nor is anything written where the folder has become a link to elsewhere.
+        """
+        if leads_out(self._folder):
+            what = f"{self._folder} is {LEADS_OUT}"
+            raise DownloadError(what, may_pass=False)
         try:
             scheme = urlsplit(url).scheme
         except ValueError:

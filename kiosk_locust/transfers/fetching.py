@@ -23,6 +23,7 @@ from kiosk_locust import diskroom, headway
 from kiosk_locust.bucket.streams import Turns
 from kiosk_locust.errors import DownloadError
 from kiosk_locust.excerpt import excerpt
+from kiosk_locust.links import open_part
 from kiosk_locust.transfers.reach import NotAllowed, Reach, ReachAdapter
 
 CHUNK_BYTES = 256 * 1024
@@ -117,7 +118,7 @@ class Fetch:
         validator = answer.headers.get("ETag", "")
         self._validator = "" if validator.startswith("W/") else validator
         self._part.parent.mkdir(parents=True, exist_ok=True)
-        with self._part.open("r+b" if at else "wb") as file:
+        with open_part(self._part, "r+b" if at else "xb") as file:
             file.seek(at)
             file.truncate()
             turns = Turns()

@@ -15,13 +15,14 @@ from kiosk_locust.bucket import Address, Bucket, open_bucket
 from kiosk_locust.calls.failures import CallFailures
 from kiosk_locust.clock import Clock
 from kiosk_locust.delivery import Uploader
-from kiosk_locust.errors import InputError
+from kiosk_locust.errors import InputError, Mistake, OptionsError
 from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.kiosk import Kiosk
+from kiosk_locust.links import leads_out
 from kiosk_locust.options import Options, TransferOptions
 from kiosk_locust.realthread import in_thread
 from kiosk_locust.remains import Remains
-from kiosk_locust.transfers.downloads import Downloads
+from kiosk_locust.transfers.downloads import LEADS_OUT, Downloads
 from kiosk_locust.transfers.reach import Reach
 from kiosk_locust.transfers.uploading import BucketUploader, FrontendUploader, path_of
 
@@ -90,6 +91,14 @@ def _name(bucket: str) -> str:
 def results_folder(output_dir: Path, run_name: str) -> Path:
     """Where a run's downloads go."""
     return output_dir / f"{run_name}_results"
+
+
+def check_results_folder(output_dir: Path, run_name: str) -> None:
+    """Raise OptionsError where downloads would go through a link that leads out of OUTPUT_DIR."""
+    folder = results_folder(output_dir, run_name)
+    if leads_out(folder):
+        advice = f"has {folder.name}, {LEADS_OUT}"
+        raise OptionsError([Mistake("OUTPUT_DIR", str(output_dir), advice)])
 
 
 def gone(options: TransferOptions, numbers: Iterable[int]) -> dict[int, str]:

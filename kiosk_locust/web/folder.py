@@ -14,6 +14,7 @@ from pathlib import Path
 
 from kiosk_locust.errors import LedgerError, NewerLedgerError
 from kiosk_locust.guarded import FACTS_S
+from kiosk_locust.links import leads_out
 from kiosk_locust.names import is_marked
 from kiosk_locust.reading import facts, opened
 
@@ -37,7 +38,7 @@ def listed(folder: Path) -> list[Listed]:
 
 
 def _found(folder: Path) -> Iterator[Listed]:
-    for path in sorted(folder.glob("*.db"), key=_written_at, reverse=True)[:MOST_LISTED]:
+    for path in sorted(_ledgers(folder), key=_written_at, reverse=True)[:MOST_LISTED]:
         try:
             with opened(path, FACTS_S) as db:
                 run = facts(db)
@@ -58,14 +59,19 @@ def from_json(printed: bytes) -> list[Listed]:
     return [Listed(**run) for run in json.loads(printed)]
 
 
+def _ledgers(folder: Path) -> Iterator[Path]:
+    """The ledgers in a folder; a link out of it is none."""
+    return (path for path in folder.glob("*.db") if not leads_out(path))
+
+
 def signature(folder: Path) -> tuple[tuple[str, float], ...]:
     """A value that changes once a run begins or ends in a folder: its ledgers, and their times."""
-    return tuple(sorted((path.name, _written_at(path)) for path in folder.glob("*.db")))
+    return tuple(sorted((path.name, _written_at(path)) for path in _ledgers(folder)))
 
 
 def ledger(folder: Path, name: str) -> Path | None:
     """The ledger of the run of that name, if there is one: no other file, wherever it is."""
-    return next((path for path in folder.glob("*.db") if path.stem == name), None)
+    return next((path for path in _ledgers(folder) if path.stem == name), None)
 
 
 def _written_at(path: Path) -> float:

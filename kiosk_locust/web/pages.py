@@ -12,7 +12,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, abort, redirect, request, send_file
 
 from kiosk_locust.errors import LedgerError, PageBusy
-from kiosk_locust.web import assets, folder
+from kiosk_locust.web import assets, files, folder
 from kiosk_locust.web.folder import Listed
 from kiosk_locust.web.picture import Picture
 from kiosk_locust.web.programs import Programs
@@ -179,9 +179,10 @@ class Pages:
             file_names = self._file_names(ledger)
         except (LedgerError, OSError) as error:
             abort(422, str(error))
-        if file not in file_names:
+        path = ledger.parent / file
+        if file not in file_names or not files.is_own(path):  # it may have become a link since
             abort(404, "The run has no such file.")
-        return send_file((ledger.parent / file).absolute(), as_attachment=True)
+        return send_file(path.absolute(), as_attachment=True)
 
     def _file_names(self, ledger: Path) -> set[str]:
         """The names of a run's files, all of which are in its ledger's folder."""
