@@ -52,14 +52,14 @@ class Planned:
         look = Looking(root, rules, Looks().begin(), is_named=is_named)
         for number in self.left:
             file = self.files[number]
-            reason = _strange_path(file.path, path.name if is_named else "")
-            if not reason and os.path.lexists(root / file.path):
-                reason = _reason(look, root, file, rules)
-            if reason:
-                yield Skipped(file.path, reason)
+            why = strange_path(file.path, path.name if is_named else "")
+            if not why and os.path.lexists(root / file.path):
+                why = reason(look, root, file, rules)
+            if why:
+                yield Skipped(file.path, why)
 
 
-def _strange_path(path: str, only: str) -> str:
+def strange_path(path: str, only: str) -> str:
     """Why a path is not that of a file in FILE; ``only`` is FILE's name where it is one file."""
     parts = PurePosixPath(path).parts
     if not parts or "\0" in path or path.startswith("/") or ".." in parts:
@@ -69,7 +69,7 @@ def _strange_path(path: str, only: str) -> str:
     return "is hidden" if any(part.startswith(".") for part in parts) else ""
 
 
-def _reason(look: Looking, root: Path, planned: InputFile, rules: Rules) -> str:
+def reason(look: Looking, root: Path, planned: InputFile, rules: Rules) -> str:
     """Why a file that is there must not be uploaded; empty: it may be."""
     if not rules.follow_symlinks and _leads_out(root, planned.path):
         return "is reached by a link that leads out of the folder (FOLLOW_SYMLINKS=true takes it)"
