@@ -19,7 +19,7 @@ import pytest
 from tests.inputs import pictures
 from tests.plays import sees
 from tests.real import LOCUSTFILE, Finished, Locust, Simulator, run_locust, simulator, wait_until
-from tests.servers import free_port
+from tests.servers import processes
 from tests.test_distributed import cluster
 
 pytestmark = pytest.mark.proof  # scripts/proof runs it
@@ -220,13 +220,10 @@ def test_a_worker_that_was_given_no_folder_elsewhere_ends_the_run_and_says_what_
 def forked(folder: Path) -> Seen:
     root, good = inputs(folder, 4)
     (folder / "work").mkdir()
-    arguments = ("--mode", "upload", "--file", str(root), "--processes", "2", "--run-name", "r")
-    port = ("--master-bind-port", str(free_port()))
+    arguments = ("--mode", "upload", "--file", str(root), "--run-name", "r", *processes(2))
+    elsewhere = ("--output-dir", str(folder / "elsewhere"))
     with simulator("--folder", str(folder / "bucket")) as kiosk:
-        finished = run_locust(
-            *(folder / "work", *arguments, *port, "--output-dir", str(folder / "elsewhere")),
-            host=kiosk.url,
-        )
+        finished = run_locust(folder / "work", *arguments, *elsewhere, host=kiosk.url)
         return look_at(finished, kiosk, root, folder / "bucket", good)
 
 
