@@ -79,6 +79,7 @@ from kiosk_locust.settings.sources import (
     Given,
     Layer,
     Layers,
+    environment_layers,
     locusts_own,
 )
 from kiosk_locust.signals import Signals
@@ -139,7 +140,8 @@ def _on_init(environment: Environment, web_ui: WebUI | None = None, **_: Any) ->
     if isinstance(runner, WorkerRunner):
         if _mistakes:
             _refuse(OptionsError(_mistakes))
-        WorkerPlugin(environment, SafeWorkerRunner.made_of(runner)).register()
+        layers = _layers_of_worker(environment, runner)
+        WorkerPlugin(environment, SafeWorkerRunner.made_of(runner), layers).register()
         return
     try:
         if runner is None:
@@ -148,6 +150,18 @@ def _on_init(environment: Environment, web_ui: WebUI | None = None, **_: Any) ->
             _register(environment, web_ui)
     except (OptionsError, LedgerError) as error:
         _refuse(error)
+
+
+def _layers_of_worker(environment: Environment, runner: WorkerRunner) -> Layers:
+    """The settings of a worker's own operator, and none of its master.
+
+    Locust writes the master's options over those of a worker that is told to spawn users.
+    """
+    if not library.is_library(environment):
+        return commandline.read(sys.argv[1:], os.environ, _attached[0])
+    if runner.worker_state in (STATE_SPAWNING, STATE_RUNNING):
+        return Layers(environment_layers(os.environ, _attached[0])[0])
+    return library.read(environment, _attached[0])
 
 
 def _on_local_start(environment: Environment, user_count: int, spawn_rate: float) -> None:

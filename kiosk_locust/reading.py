@@ -158,8 +158,8 @@ def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
     options = _object(meta, "options")
     worked = sessions(db, _moment(meta.get("alive_at")))
     return Facts(
-        run_id=_part_of_a_name(meta.get("run_id", "")),
-        run_name=_part_of_a_name(meta.get("run_name", "")),
+        run_id=part_of_a_name(meta.get("run_id", "")),
+        run_name=part_of_a_name(meta.get("run_name", "")),
         host=meta.get("host", ""),
         versions=_object(meta, "versions"),
         simulated="true" in (meta.get("simulated"), meta.get("simulated_elsewhere")),
@@ -192,7 +192,7 @@ def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
     )
 
 
-def _part_of_a_name(text: str) -> str:
+def part_of_a_name(text: str) -> str:
     """Files are named so: what somebody else wrote there must not lead to another folder."""
     if text and ("\0" in text or Path(text).name != text or text == ".."):
         raise ValueError("a name leads to another folder")

@@ -8,7 +8,6 @@ import random
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +54,12 @@ from kiosk_locust.recorder import Recorder
 from kiosk_locust.relay.worker import WorkerEnd
 from kiosk_locust.remote import RemoteShare
 from kiosk_locust.requestevent import tell_of_request
+from kiosk_locust.settings.sources import Layers
 from kiosk_locust.spans import spans_if_on
 from kiosk_locust.statistics import LocustStatistics
 from kiosk_locust.tally import Tallies
-from kiosk_locust.transfers.movers import Movers, from_facts, movers
+from kiosk_locust.transfers.movers import Movers, movers
+from kiosk_locust.transfers.worker_limits import WorkerLimits
 from kiosk_locust.unread import UNREAD
 from kiosk_locust.user import RUNS, KioskUser
 from kiosk_locust.userwatch import Hosts, UserWatch, keep_jobs
@@ -91,9 +92,13 @@ class ShiftedClock:
 
 
 class WorkerPlugin:
-    """Registers with Locust; a run begins with test_start and ends with the master's drain."""
+    """Registers with Locust; a run begins with test_start and ends with the master's drain.
 
-    def __init__(self, environment: Environment, runner: SafeWorkerRunner) -> None:
+    ``layers`` are the settings of the worker's own operator.
+    """
+
+    def __init__(self, environment: Environment, runner: SafeWorkerRunner, layers: Layers) -> None:
+        self._limits = WorkerLimits(layers)
         self._environment = environment
         self._runner = runner
         self._clock = SystemClock()
@@ -169,8 +174,8 @@ class WorkerPlugin:
         mix = Mix.from_text(facts["user_classes"], options.arrival_seed)
         fault = self._lacks(mix)
         try:
-            options = replace(options, transfers=from_facts(options.transfers, facts))
-        except InputError as error:
+            options = self._limits.applied(options, facts)
+        except (BucketError, InputError, PreflightError) as error:
             fault = error
         clock = ShiftedClock(self._clock, end.skew.seconds)
         watch = Watch(clock)
@@ -210,7 +215,7 @@ class WorkerPlugin:
             own_clock=self._clock.now,
             on_fault=self._on_fault,
             mix=mix,
-            uploader=moving.uploader,
+            uploader=self._limits.guarded(moving.uploader, options.transfers),
             downloads=moving.downloads,
         )
         share.ledger.keep_account(facts.get(send_account.PLACE, ""), options.pool_size)

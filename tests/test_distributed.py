@@ -6,7 +6,7 @@ import os
 import re
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +60,9 @@ class Cluster:
         workers: int = 2,
         started: int | None = None,  # so many at once, and the others by `join`
         locustfile: Path = BY_NUMBER,
+        at_workers: Mapping[str, Any] | None = None,  # environment, which the master has not
     ) -> None:
+        self._at_workers = at_workers or {}
         self._folder, self._kiosk, self._file = folder, kiosk, locustfile
         self.port = str(free_port())
         self.master = self._locust(
@@ -82,7 +84,15 @@ class Cluster:
         worker = "--worker" in arguments
         # Workers learn the host from their master.
         host = "" if worker else self._kiosk.url
-        return Locust(folder, *arguments, host=host, headless=not worker, locustfile=self._file)
+        settings = self._at_workers if worker else {}
+        return Locust(
+            folder,
+            *arguments,
+            host=host,
+            headless=not worker,
+            locustfile=self._file,
+            **settings,
+        )
 
     @property
     def processes(self) -> list[Locust]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import signal
 import sqlite3
@@ -18,6 +19,7 @@ import pytest
 from tests.inputs import pictures
 from tests.plays import sees
 from tests.real import LOCUSTFILE, Finished, Locust, Simulator, run_locust, simulator, wait_until
+from tests.servers import processes
 from tests.test_distributed import cluster
 
 pytestmark = pytest.mark.proof  # scripts/proof runs it
@@ -82,7 +84,14 @@ def three_workers(folder: Path) -> Seen:
     slow = ("--fault", "POST /api/upload latency=0.3")
     with (
         simulator("--folder", str(folder / "bucket"), *slow) as kiosk,
-        cluster(folder, kiosk, *arguments, workers=3, locustfile=LOCUSTFILE) as run,
+        cluster(
+            folder,
+            kiosk,
+            *arguments,
+            workers=3,
+            locustfile=LOCUSTFILE,
+            at_workers={"FILE": str(root)},
+        ) as run,
     ):
         wait_until(lambda: len(kiosk.submissions) >= 60, 40, what="60 submissions")
         run.workers[0].process.kill()
@@ -180,6 +189,50 @@ def test_a_file_that_a_worker_cannot_see_ends_the_run_before_anything_is_sent(se
     assert "1 of 1 files to upload are not on this worker's machine" in seen.finished.output
     assert "/proc/self/cwd/in/a.png (No such file or directory)" in seen.finished.output
     assert (seen.uploads, seen.submitted.total()) == (0, 0)
+
+
+# -- files and results that are not in a worker's working folder
+
+
+def named_by_the_master_alone(folder: Path) -> Seen:
+    root, _ = inputs(folder, 2)
+    output_dir = folder / "elsewhere"
+    arguments = ("--mode", "upload", "--file", str(root), "--output-dir", str(output_dir))
+    with (
+        simulator() as kiosk,
+        cluster(folder, kiosk, *arguments, workers=1, locustfile=LOCUSTFILE) as run,
+    ):
+        finished = run.master.finish()
+        codes = [worker.finish(timeout_s=20).code for worker in run.workers]
+        said = f"{run.said}\n{codes}"
+        return look_at(finished, kiosk, root, folder, [], said)
+
+
+@sees(named_by_the_master_alone)
+def test_a_worker_that_was_given_no_folder_elsewhere_ends_the_run_and_says_what_to_set(
+    seen: Seen,
+) -> None:
+    assert seen.finished.code == 2, seen.said
+    assert re.search(r"set (OUTPUT_DIR|FILE) \(--\S+\) on the worker", seen.finished.output)
+    assert (seen.uploads, seen.submitted.total()) == (0, 0)
+
+
+def forked(folder: Path) -> Seen:
+    root, good = inputs(folder, 4)
+    (folder / "work").mkdir()
+    arguments = ("--mode", "upload", "--file", str(root), "--run-name", "r", *processes(2))
+    elsewhere = ("--output-dir", str(folder / "elsewhere"))
+    with simulator("--folder", str(folder / "bucket")) as kiosk:
+        finished = run_locust(folder / "work", *arguments, *elsewhere, host=kiosk.url)
+        return look_at(finished, kiosk, root, folder / "bucket", good)
+
+
+@sees(forked)
+def test_forked_workers_have_the_folders_of_their_command_line(seen: Seen) -> None:
+    assert seen.finished.code == 0, seen.said
+    assert seen.submitted == seen.expected
+    results = seen.root.parent / "elsewhere" / "r_results"
+    assert len(list(results.iterdir())) == len(seen.good)
 
 
 # -- one process: killed and resumed

@@ -52,24 +52,30 @@ class Planned:
         look = Looking(root, rules, Looks().begin(), is_named=is_named)
         for number in self.left:
             file = self.files[number]
-            reason = _strange_path(file.path, path.name if is_named else "")
-            if not reason and os.path.lexists(root / file.path):
-                reason = _reason(look, root, file, rules)
-            if reason:
-                yield Skipped(file.path, reason)
+            why = strange_path(file.path, path.name if is_named else "")
+            if not why and os.path.lexists(root / file.path):
+                why = reason(look, root, file, rules)
+            if why:
+                yield Skipped(file.path, why)
 
 
-def _strange_path(path: str, only: str) -> str:
+def strange_path(path: str, only: str) -> str:
     """Say why a path is no file in FILE; ``only`` is FILE's name where it is one file."""
     parts = PurePosixPath(path).parts  # "a//b" and "./a/b" are second names of "a/b"
-    if "\0" in path or ".." in parts or path.startswith("/") or path != "/".join(parts):
+    if (
+        not parts
+        or "\0" in path
+        or ".." in parts
+        or path.startswith("/")
+        or path != "/".join(parts)
+    ):
         return "is no path below FILE"
     if only:
         return "" if path == only else f"is not FILE, {only}"
     return "is hidden" if any(part.startswith(".") for part in parts) else ""
 
 
-def _reason(look: Looking, root: Path, planned: InputFile, rules: Rules) -> str:
+def reason(look: Looking, root: Path, planned: InputFile, rules: Rules) -> str:
     """Say why an existing file must not be uploaded; empty: it may be."""
     if not rules.follow_symlinks and _leads_out(root, planned.path):
         return "is reached by a link that leads out of the folder (FOLLOW_SYMLINKS=true takes it)"

@@ -16,6 +16,7 @@ from kiosk_locust.calls.failures import CallFailures
 from kiosk_locust.clock import Clock
 from kiosk_locust.delivery import Uploader
 from kiosk_locust.errors import InputError, Mistake, OptionsError
+from kiosk_locust.inputs.again import strange_path
 from kiosk_locust.inputs.file import InputFile
 from kiosk_locust.kiosk import Kiosk
 from kiosk_locust.links import leads_out
@@ -149,15 +150,21 @@ def facts(options: TransferOptions, not_needed: Iterable[int]) -> dict[str, str]
     }
 
 
-def from_facts(options: TransferOptions, given: Mapping[str, str]) -> TransferOptions:
+def from_facts(
+    options: TransferOptions, given: Mapping[str, str], only: str = ""
+) -> TransferOptions:
     """The options with the files, of which this worker must have all that its master has.
 
-    Raises InputError where it has not.
+    ``only`` is the one file that may be uploaded, where FILE is one. Raises InputError where this
+    worker has not all files, or where one is not below FILE.
     """
     files = tuple(InputFile.from_json(tuple(one)) for one in json.loads(given.get(INPUTS, "[]")))
     options = dataclasses.replace(options, inputs=files)
     known = set(json.loads(given.get(NOT_NEEDED, "[]")))
     needed = [number for number in range(len(files)) if number not in known]
+    for file in files:
+        if why := strange_path(file.path, only):
+            raise InputError(f"the master has {file.path!r} uploaded, which {why}: nothing is sent")
     if missing := in_thread(lambda: gone(options, needed)):  # a network's disk may take a minute
         raise InputError(
             f"{len(missing):,} of {len(files):,} files to upload are not on this worker's machine"
