@@ -43,7 +43,7 @@ class Place:
         *paths: str,
         run_name: str = "run",
         moved: Mapping[str, Any] | None = None,
-        **own: str,
+        own: Mapping[str, str] | None = None,
     ) -> list[bytes]:
         """The contents that were sent where a master names these files; raises as a worker does."""
         files = tuple(InputFile(path, (root / path).stat().st_size, Kind.PNG, 1) for path in paths)
@@ -51,7 +51,7 @@ class Place:
         transfers = replace(
             options.transfers, upload=True, root=str(root), inputs=files, **(moved or {})
         )
-        limits = WorkerLimits(make_layers(env=own))
+        limits = WorkerLimits(make_layers(env=own or {}))
         sent = facts(transfers, ()) | {"run_name": run_name}
         options = limits.applied(replace(options, transfers=replace(transfers, inputs=())), sent)
         inner = BucketUploader(FolderBucket(self.store), options.transfers, "up", ManualClock())
@@ -86,7 +86,7 @@ def test_no_file_elsewhere_is_uploaded_where_the_master_alone_names_it(place: Pl
 @pytest.mark.parametrize("name", ["FILE", "FORM_FILES"])
 def test_a_folder_that_the_workers_operator_names_is_uploaded_from(place: Place, name: str) -> None:
     content = (place.other / "a.png").read_bytes()
-    assert place.uploaded(place.other, "a.png", **{name: str(place.other)}) == [content]
+    assert place.uploaded(place.other, "a.png", own={name: str(place.other)}) == [content]
 
 
 def test_the_workers_own_folder_counts_in_the_place_of_its_masters(place: Place) -> None:
@@ -94,16 +94,16 @@ def test_the_workers_own_folder_counts_in_the_place_of_its_masters(place: Place)
     theirs, own = content + b"theirs", content + b"worker"
     (place.work / "a.png").write_bytes(theirs)
     (place.other / "a.png").write_bytes(own)
-    assert place.uploaded(place.work, "a.png", FILE=str(place.other)) == [own]
+    assert place.uploaded(place.work, "a.png", own={"FILE": str(place.other)}) == [own]
 
 
 def test_of_a_worker_whose_file_is_one_no_other_is_uploaded(place: Place) -> None:
     own = {"FILE": str(place.other / "a.png")}
     pictures.png(place.other / "b.png")
     with pytest.raises(InputError, match=r"'b\.png' uploaded, which is not FILE, a\.png"):
-        place.uploaded(place.other, "b.png", **own)
+        place.uploaded(place.other, "b.png", own=own)
     assert place.sent == []
-    assert place.uploaded(place.other, "a.png", **own) == [(place.other / "a.png").read_bytes()]
+    assert place.uploaded(place.other, "a.png", own=own) == [(place.other / "a.png").read_bytes()]
 
 
 @pytest.mark.parametrize("path", ["../other/a.png", "/etc/passwd", ".hidden/a.png"])
