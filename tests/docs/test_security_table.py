@@ -9,7 +9,7 @@ from itertools import product
 
 from tests.real import ROOT
 
-ROWS, COLUMNS = "ABCDEFGH", "1234567"
+ROWS, COLUMNS = "ABCDEFGHI", "1234567"
 _PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
 _PART = _PAGE.split("## Who can reach what\n", 1)[1].split("\n## ", 1)[0]
 _TEST = re.compile(r"`([\w/]+\.py)::(\w+)`")
