@@ -107,6 +107,7 @@ def test_a_run_time_ends_a_counted_run_before_its_tickets_are_closed(tmp_path: P
     assert "interrupted by -t" in finished.output
 
 
+@pytest.mark.alone
 def test_an_open_ended_run_is_finished_when_its_time_is_over_and_its_jobs_have_ended(
     tmp_path: Path,
 ) -> None:

@@ -78,6 +78,7 @@ def test_the_run_is_marked_in_grafana_though_its_prometheus_is_mute(tmp_path: Pa
     assert [request.path for request in grafana.requests] == ["/api/annotations"]
 
 
+@pytest.mark.proof
 def test_a_run_with_a_mute_prometheus_begins_at_once_and_ends_with_its_results(
     tmp_path: Path,
 ) -> None:

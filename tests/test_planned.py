@@ -10,7 +10,6 @@ import pytest
 
 from kiosk_locust.options import Options, options_as_json
 from kiosk_locust.settings import planned
-from kiosk_locust.settings.sources import Layers
 from tests.layered import make_layers, resolve_layers
 
 PLACE = "the ledger results/a.db"
@@ -41,7 +40,8 @@ def resolved(**cli: str) -> Options:
 def test_a_ledgers_options_make_the_same_options_again(cli: dict[str, str]) -> None:
     options = resolved(**cli)
     layer = planned.layer(as_in_a_ledger(options), PLACE)
-    again = resolve_layers(Layers().over(layer)).options
+    own = make_layers(cli={"--host": CLI["--host"]})  # whose Kiosk it is decides on its buckets
+    again = resolve_layers(own.over(layer)).options
     assert dataclasses.replace(again, run_time_s=options.run_time_s) == options
 
 

@@ -271,6 +271,7 @@ def test_a_ledger_that_is_not_there_is_named(tmp_path: Path) -> None:
         results.write_all(tmp_path / "none.db", tmp_path)
 
 
+@pytest.mark.proof
 def test_a_job_more_takes_less_than_200_bytes_of_memory(tmp_path: Path) -> None:
     def peak(count: int) -> int:
         ledger = make(tmp_path / f"{count}.db", (Row(number=i) for i in range(count)))

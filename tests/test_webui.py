@@ -18,6 +18,8 @@ import requests
 from tests.real import Locust, Simulator, simulator, wait_until
 from tests.servers import RawServer, answering, html_answer
 
+pytestmark = pytest.mark.proof
+
 CANARY = "canary-3141592653"
 Outcomes = dict[str, int]
 
@@ -402,7 +404,6 @@ def test_a_run_that_cannot_start_for_another_reason_is_told_on_the_pages(tmp_pat
     web.finish()
 
 
-@pytest.mark.proof
 def test_a_job_type_that_a_simulated_kiosk_does_not_know_is_told_to_who_clicked(
     tmp_path: Path,
 ) -> None:

@@ -103,6 +103,7 @@ class Wire:
             "Unreachable": "was not sent: connection refused",
             "NoAnswer": "was sent and may have been processed, but no whole answer came",
             "BadAnswer": "answered 200 with too much",
+            "TooLarge": "answered 200 with too much",
         }[kind.__name__]
         said = f"{method} {BASE_URL}{path} {words}"
         error = kind(said, status=200) if words.startswith("answered") else kind(said)  # type: ignore[call-arg]  # Answered's

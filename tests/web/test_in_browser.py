@@ -339,6 +339,7 @@ def test_a_page_of_another_origin_changes_and_reads_nothing(
 # -- other ways to serve it
 
 
+@pytest.mark.proof
 def test_with_master_and_worker_below_a_base_path_and_behind_a_login(
     kiosk: Simulator, browser: Chromium, tmp_path: Path
 ) -> None:
