@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ class Resumption:
 
     def changed(self, options: Options) -> dict[str, tuple[Any, Any]]:
         """The options that were others before: what they were, and what they are."""
-        before, now = self.run.options, options_as_json(options)
+        before, now = map(_settings, (self.run.options, options_as_json(options)))
         return {
             name: (before.get(name), value)
             for name, value in now.items()
@@ -117,6 +118,12 @@ class Finished:
     run: Facts
     outcomes: Counter[Outcome]
     results_missing: int  # that could not be downloaded
+
+
+def _settings(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options without what follows from who named the Kiosk's host."""
+    transfers = options.get("transfers") or {}
+    return {**options, "transfers": {k: v for k, v in transfers.items() if k != "any_bucket"}}
 
 
 def place_of(path: Path) -> str:

@@ -118,6 +118,13 @@ def test_a_run_is_resumed_with_the_files_of_the_same_folder(scene: Scene) -> Non
     assert scene.uploads(FILE=str(scene.images)) == both(scene.images)
 
 
+def test_a_host_that_is_not_given_again_is_no_other_setting(scene: Scene) -> None:
+    scene.ledger(scene.planned())
+    found = resuming.find(make_layers(cli={"--resume": str(scene.path)}))
+    assert isinstance(found, resuming.Resumption)
+    assert "transfers" not in found.changed(scene.resumed(FILE=str(scene.images)).options)
+
+
 def test_a_folder_that_the_ledger_names_instead_of_the_operators_does_not_count(
     scene: Scene,
 ) -> None:
