@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Literal
 
+from kiosk_locust.errors import LedgerError
+
 Mode = Literal["ro", "rw", "rwc"]
 
 #: The longest value of a ledger are the times of a trace, some 160 MiB at most
@@ -50,11 +52,15 @@ def connect(
     timeout_s: float = 5.0,
     check_same_thread: bool = True,
 ) -> sqlite3.Connection:
-    """A connection, in autocommit mode, to the file at ``path``; raises sqlite3.Error.
+    """A connection, in autocommit mode, to the file at ``path``.
 
+    Raises sqlite3.Error; LedgerError, before SQLite reads anything, where it is to be written to
+    and a rollback journal lies beside it: ours have none, and SQLite does what one says.
     ``limit_s`` is the time that its statements may take in all; None: by the file's size.
     ``timeout_s`` is how long to wait for a lock.
     """
+    if mode != "ro":
+        _refuse_journal(path)
     db = sqlite3.connect(
         uri(path, mode),
         uri=True,
@@ -69,6 +75,15 @@ def connect(
         db.close()
         raise
     return db
+
+
+def _refuse_journal(path: Path) -> None:
+    journal = path.with_name(f"{path.name}-journal")
+    if os.path.lexists(journal) and (journal.is_symlink() or journal.stat().st_size):
+        raise LedgerError(
+            f"{path} is not opened: beside it is {journal.name}, a rollback journal of SQLite's,"
+            " which kiosk_locust does not leave; SQLite would change files by it. Move it away"
+        )
 
 
 def uri(path: Path, mode: Mode) -> str:

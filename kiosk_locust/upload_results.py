@@ -103,8 +103,10 @@ def _of_ledger(ledger: Path) -> Left:
     with opened(ledger) as db:
         run = facts(db)
     beside = sorted(each for each in ledger.parent.iterdir() if _is_result(each))
-    own = {f"{run.run_name}.json", f"{run.run_name}.html"}
-    results = (each for each in beside if each.name in own or f"_{run.run_id}" in each.name)
+    own = {f"{ledger.stem}.json", f"{ledger.stem}.html"}  # whatever name the ledger gives itself
+    results = (
+        path for path in beside if path.name in own or names.is_result_of(path.name, run.run_id)
+    )
     bucket = str((run.options.get("files") or {}).get("storage_bucket", ""))
     return Left((ledger, *results), bucket)
 

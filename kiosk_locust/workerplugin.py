@@ -18,7 +18,7 @@ from locust.exception import StopTest
 from locust.rpc import Message
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
 
-from kiosk_locust import callouts, events, locust_patches, otel, proxies, quoting, send_account
+from kiosk_locust import callouts, events, locust_patches, otel, proxies, quoting
 from kiosk_locust.breaker import BREAKER
 from kiosk_locust.calls.failures import EARLY_S, CallFailures
 from kiosk_locust.clock import SystemClock
@@ -218,7 +218,7 @@ class WorkerPlugin:
             uploader=self._limits.guarded(moving.uploader, options.transfers),
             downloads=moving.downloads,
         )
-        share.ledger.keep_account(facts.get(send_account.PLACE, ""), options.pool_size)
+        share.ledger.keep_account(self._limits.place_of_account(facts), options.pool_size)
         recorder = Recorder(share.ledger)
         recorder.attach()
         statistics = LocustStatistics(self._environment.stats, tallies)

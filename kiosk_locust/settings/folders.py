@@ -10,11 +10,17 @@ from tempfile import TemporaryFile
 def is_near(path: Path, *folders: Path) -> bool:
     """Tell if ``path`` is in the working folder or in one of ``folders``, links followed.
 
-    The root of the file system is no such folder: everything would be in it.
+    The root of the file system is no such folder: everything would be in it. What is hidden in a
+    folder (``.git``) is not for others to name.
     """
     real = path.absolute().resolve()
-    near = (folder.absolute().resolve() for folder in (Path(), *folders))
-    return any(folder != Path(folder.anchor) and real.is_relative_to(folder) for folder in near)
+    return any(_is_in(real, folder.absolute().resolve()) for folder in (Path(), *folders))
+
+
+def _is_in(real: Path, folder: Path) -> bool:
+    if folder == Path(folder.anchor) or not real.is_relative_to(folder):
+        return False
+    return not any(part.startswith(".") for part in real.relative_to(folder).parts)
 
 
 def check_folder(folder: Path) -> None:

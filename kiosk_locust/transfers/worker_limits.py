@@ -8,11 +8,13 @@ its environment, in ``.env`` or in a configuration file.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from kiosk_locust import send_account
 from kiosk_locust.bucket.address import Address
 from kiosk_locust.delivery import Uploader
 from kiosk_locust.errors import BucketError, InputError, PreflightError
@@ -59,6 +61,17 @@ class WorkerLimits:
             moved = replace(moved, root=root)
             self._check_rules(moved)
         return replace(options, transfers=from_facts(moved, facts, self._only))
+
+    def place_of_account(self, facts: Mapping[str, str]) -> str:
+        """The place of the master's ledger, where that is near; empty: nothing is kept there."""
+        place = facts.get(send_account.PLACE, "")
+        try:
+            ledger = Path(json.loads(place)["ledger"])
+        except (ValueError, KeyError, TypeError):
+            return ""
+        resumed, output_dir = self._path("resume"), self._path("output_dir")
+        own = [*([resumed.parent] if resumed else []), *([output_dir] if output_dir else [])]
+        return place if _is(lambda: is_near(ledger, *own)) else ""
 
     def guarded(self, uploader: Uploader | None, moved: TransferOptions) -> Uploader | None:
         """An uploader that looks at each file before it is uploaded first."""

@@ -1,21 +1,21 @@
-"""The files of a run, found by its name and id beside its ledger."""
+"""The files of a run, found by its ledger's name and its id beside the ledger."""
 
 from __future__ import annotations
 
-import glob
 from pathlib import Path
 
 from kiosk_locust.links import leads_out
+from kiosk_locust.names import is_result_of
 from kiosk_locust.web.picture import File
 
 _WHAT = {".db": "the ledger, an SQLite file", ".html": "the report", ".json": "the results"}
 
 
-def paths_of_run(ledger: Path, run_name: str, run_id: str) -> list[Path]:
+def paths_of_run(ledger: Path, run_id: str) -> list[Path]:
     """The ledger, and what else of the run there is in its folder; links out of it do not count."""
     folder = ledger.parent
-    named = [folder / f"{run_name}.json", folder / f"{run_name}.html"]
-    results = sorted(folder.glob(f"*_{glob.escape(run_id)}*.json")) if run_id else []
+    named = [folder / f"{ledger.stem}.json", folder / f"{ledger.stem}.html"]
+    results = sorted(path for path in folder.glob("*.json") if is_result_of(path.name, run_id))
     return [path for path in (ledger, *results, *named) if is_own(path)]
 
 
@@ -24,9 +24,9 @@ def is_own(path: Path) -> bool:
     return path.is_file() and not leads_out(path)
 
 
-def of_run(ledger: Path, run_name: str, run_id: str) -> tuple[File, ...]:
+def of_run(ledger: Path, run_id: str) -> tuple[File, ...]:
     """The same as the page lists them; a page from a disk finds them beside itself."""
-    return tuple(map(described, paths_of_run(ledger, run_name, run_id)))
+    return tuple(map(described, paths_of_run(ledger, run_id)))
 
 
 def described(path: Path) -> File:

@@ -249,7 +249,7 @@ class LiveRun:
             verdict="",
             pauses=(),
             cuts=(),
-            files=files.of_run(self.ledger, self.name, ""),
+            files=files.of_run(self.ledger, ""),
             cost=None,
             configuration=shown_settings(self._options) | self._kept(),
         )

@@ -131,7 +131,7 @@ def _picture(
         cuts=tuple(
             Cut(what, begin - begun_at, max(0.0, end - begin)) for what, begin, end in cuts(db, run)
         ),
-        files=files.of_run(ledger, run.run_name, run.run_id),
+        files=files.of_run(ledger, run.run_id),
         cost=_cost(run),
         configuration=shown_settings(run.options),
         judgement=run.judgement.as_json() if run.judgement and not is_on else None,
