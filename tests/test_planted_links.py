@@ -241,12 +241,19 @@ def answer(folder: Path, path: str) -> tuple[int, bytes]:
 def test_a_page_gives_away_files_of_the_folder_alone(folders: Folders) -> None:
     make(folders.inside / "run.db", [Row()], run_name="run", run_id=RUN_ID)
     (folders.outside / "secret.json").write_text("canary")
-    (folders.inside / f"x_{RUN_ID}.json").symlink_to(folders.outside / "secret.json")
-    (folders.inside / f"y_{RUN_ID}.json").write_text("ours")
+    (folders.inside / f"1jobs_0.5dela2jobs_0.5delay_{RUN_ID}.json").symlink_to(
+        folders.outside / "secret.json"
+    )
+    (folders.inside / f"2jobs_0.5delay_{RUN_ID}.json").write_text("ours")
     data = answer(folders.inside, "runs/run/data.json")[1]
-    assert (f"y_{RUN_ID}.json".encode() in data, f"x_{RUN_ID}".encode() in data) == (True, False)
-    assert answer(folders.inside, f"runs/run/files/y_{RUN_ID}.json") == (200, b"ours")
-    status, body = answer(folders.inside, f"runs/run/files/x_{RUN_ID}.json")
+    assert (
+        f"2jobs_0.5delay_{RUN_ID}.json".encode() in data,
+        f"1jobs_0.5dela2jobs_0.5delay_{RUN_ID}".encode() in data,
+    ) == (True, False)
+    assert answer(folders.inside, f"runs/run/files/2jobs_0.5delay_{RUN_ID}.json") == (200, b"ours")
+    status, body = answer(
+        folders.inside, f"runs/run/files/1jobs_0.5dela2jobs_0.5delay_{RUN_ID}.json"
+    )
     assert (status, b"canary" in body) == (404, False)
 
 
