@@ -6,8 +6,6 @@ not come to ask.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import logging
 import os
 from collections.abc import Callable, Iterable
@@ -205,14 +203,7 @@ def _cycles(path: Path) -> int:
 def _forget_accounts(path: Path) -> None:
     """Delete the accounts of what dead processes sent: every ticket is closed."""
     send_account.sweep(path)
-    account = send_account.path_of(path)
-    with contextlib.suppress(OSError):
-        descriptor = os.open(account, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            account.unlink()
-        finally:
-            os.close(descriptor)
+    send_account.forget(send_account.path_of(path))
 
 
 class _Nobody:

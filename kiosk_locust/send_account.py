@@ -312,13 +312,18 @@ def sweep(ledger: Path) -> None:
     except OSError:
         return
     for path in paths:
-        with contextlib.suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
-            finally:
-                os.close(descriptor)
+        forget(path)
+
+
+def forget(account: Path) -> None:
+    """Delete an account, unless a process that is on has it."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(account, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            account.unlink()
+        finally:
+            os.close(descriptor)
 
 
 def _make(path: Path, token: str, slots: int, durable: Callable[[], int]) -> SendAccount | None:
