@@ -37,13 +37,16 @@ _BINS = f"""SELECT track, min(bins - 1, CAST((end_at - begin) / width_s AS INTEG
 #: The time that a job waited in the queue; a ZIP at least, as polls make certain.
 _WAIT_S = """CASE WHEN stage_bounds IS NULL THEN queue_wait_s
     ELSE json_extract(stage_bounds, '$.queue_wait[0]') END"""
-#: The times in which jobs waited in the queue: jobs that ended, and jobs never seen in work.
+#: The times in which jobs waited in the queue: jobs that ended, and jobs never seen in work. Of
+#: jobs whose submission nobody saw answered, one knows how long they waited and not when.
 _WAITS = f"""SELECT cycle AS of_cycle, submitted_at AS since, submitted_at + {_WAIT_S} AS till
-    FROM temp.times WHERE {_WAIT_S} > 0 AND (:cycle IS NULL OR cycle = :cycle)
+    FROM temp.times WHERE {_WAIT_S} > 0 AND since IS NOT NULL
+    AND (:cycle IS NULL OR cycle = :cycle)
     UNION ALL SELECT times.cycle, times.submitted_at, times.submitted_at + times.duration_s
     FROM temp.times JOIN tickets ON id = ticket_id WHERE ended = 0 AND status = 'new'
+    AND times.submitted_at + times.duration_s IS NOT NULL
     AND (:cycle IS NULL OR times.cycle = :cycle)"""
-_KNOWN_WAITS = f"SELECT count(queue_wait_s), count(*) FROM temp.times WHERE {_GOOD}"
+_KNOWN_WAITS = f"SELECT count(submitted_at + queue_wait_s), count(*) FROM temp.times WHERE {_GOOD}"
 _ANY_ZIP = f"SELECT 1 FROM temp.times WHERE {_GOOD} AND is_zip LIMIT 1"
 #: The processing time of a job where no stage of it is known: at most what it did not wait.
 _UNQUEUED = f"""SELECT duration_s - coalesce(queue_wait_s, 0) FROM temp.times
