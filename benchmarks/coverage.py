@@ -1,7 +1,7 @@
 """How often confidence intervals of percentiles hold the truth, on queues whose truth is known.
 
 Simulates stationary M/M/1 queues by Lindley's recursion, and cycles of jobs that begin with an
-empty queue, and compares the intervals of kiosk_locust.quality.confidence with the truth:
+empty queue, and compares the intervals of kiosk_locust.measurement.intervals with the truth:
 
     python benchmarks/coverage.py               # about four minutes
     python benchmarks/coverage.py --runs 300 --jobs 1000 5000 20000 100000
@@ -18,7 +18,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk_locust.quality.confidence import Estimate, by_batches, by_cycles
+from kiosk_locust.measurement.intervals import Estimate, by_batches, by_cycles
 
 LOADS = (0.0, 0.5, 0.8, 0.9)
 COUNTS = (500, 2_000, 10_000, 50_000, 200_000)

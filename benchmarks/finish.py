@@ -29,11 +29,14 @@ from typing import cast
 
 from gevent.event import Event
 
+from kiosk_locust.assembly.finalize import STEPS, ClosedRun, Finish
 from kiosk_locust.clock import SystemClock
-from kiosk_locust.finish import STEPS, ClosedRun, Finish
-from kiosk_locust.ledger import Ledger
-from kiosk_locust.options import Options, TrustOptions
-from kiosk_locust.record import (
+from kiosk_locust.config.trust import Wanted
+from kiosk_locust.execution.run import ALL_CLOSED
+from kiosk_locust.ledger.ledger import Ledger
+from kiosk_locust.model.job_hash import Snapshot
+from kiosk_locust.model.options import Options, TrustOptions
+from kiosk_locust.model.record import (
     Attempt,
     AttemptResult,
     JobRequest,
@@ -42,10 +45,7 @@ from kiosk_locust.record import (
     StatusChange,
     Ticket,
 )
-from kiosk_locust.run import ALL_CLOSED
-from kiosk_locust.settings.trust import Wanted
-from kiosk_locust.simulator.stamps import consumer_time, frontend_time
-from kiosk_locust.snapshot import Snapshot
+from kiosk_locust.simulator.timestamps import consumer_time, frontend_time
 
 META = {"run_id": "0" * 32, "run_name": "finish", "options": '{"num_cycles": 1, "count": 0}'}
 START = 1_800_000_000.0

@@ -21,9 +21,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kiosk_locust.finish_record import STEPS
-from tests.finish_kills import KINDS, Came, Kind, played, resumed_copies, start
-from tests.real import simulator
+from kiosk_locust.ledger.finish_steps import STEPS
+from tests.helpers.finish_kills import KINDS, Came, Kind, played, resumed_copies, start
+from tests.helpers.real import simulator
 
 HEADS = ("killed after", "kills", "exit codes", "amiss", "copies resumed", "of these amiss")
 

@@ -3,8 +3,8 @@
 ``python benchmarks/inputs.py scan [FILES]`` makes a folder of so many small files (100,000 unless
 told otherwise; a third each of TIFF, PNG and JPEG), looks through it once, and prints a line of
 JSON. ``… zip [MEMBERS]`` does the same with a ZIP in which the last file alone is an image.
-``… cuts [TIMES]`` cuts the valid files of ``tests/inputs/corpus.py`` at that many places each, and
-prints how our verdict compares with tifffile and Pillow, a line for each file.
+``… cuts [TIMES]`` cuts the valid files of ``tests/storage/inputs/corpus.py`` at that many places
+each, and prints how our verdict compares with tifffile and Pillow, a line for each file.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from kiosk_locust.inputs.finding import find
-from tests.inputs import corpus
-from tests.inputs.test_wholeness import (
+from kiosk_locust.storage.inputs.finding import find
+from tests.storage.inputs import corpus
+from tests.storage.inputs.test_wholeness import (
     is_for_pillow,
     read_by_pillow,
     read_by_tifffile,

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from sidebyside.ports import free_port
 
-from kiosk_locust.embedded import EmbeddedKiosk
+from kiosk_locust.assembly.embedded_simulator import EmbeddedKiosk
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOK_S = 0.001

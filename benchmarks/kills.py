@@ -29,13 +29,13 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kiosk_locust import send_account
-from kiosk_locust.record import Attempt, AttemptResult
-from kiosk_locust.remains import take_up
-from tests.real import Locust, Simulator, simulator, wait_until
-from tests.scenarios import make_options, make_record
-from tests.servers import free_port
-from tests.test_distributed import BY_NUMBER, Cluster, submissions
+from kiosk_locust.ledger import send_account
+from kiosk_locust.ledger.resume_state import take_up
+from kiosk_locust.model.record import Attempt, AttemptResult
+from tests.helpers.real import Locust, Simulator, simulator, wait_until
+from tests.helpers.scenarios import make_options, make_record
+from tests.helpers.servers import free_port
+from tests.runs.test_distributed import BY_NUMBER, Cluster, submissions
 
 #: What was on its way has reached the server by then.
 SETTLE_S = 0.5

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust.snapshot import FIELDS
-from tests.real import Locust
-from tests.servers import Connection, RawServer, raw_answer
+from kiosk_locust.model.job_hash import FIELDS
+from tests.helpers.real import Locust
+from tests.helpers.servers import Connection, RawServer, raw_answer
 
 MIB = 2**20
 LIMIT_S = 300.0

@@ -15,8 +15,8 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from tests.real import Locust, simulator, wait_until
-from tests.servers import free_port
+from tests.helpers.real import Locust, simulator, wait_until
+from tests.helpers.servers import free_port
 
 _TICKS_A_S = os.sysconf("SC_CLK_TCK")
 

@@ -18,7 +18,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from tests.real import Locust, Simulator, simulator
+from tests.helpers.real import Locust, Simulator, simulator
 
 UPDATE_INTERVAL_S = 10
 _MB = 1e6

@@ -22,7 +22,7 @@ from pathlib import Path
 import requests
 from sidebyside.ports import free_port
 
-from kiosk_locust.embedded import EmbeddedKiosk
+from kiosk_locust.assembly.embedded_simulator import EmbeddedKiosk
 
 ROOT = Path(__file__).resolve().parent.parent
 EVERY_S = 2.0

@@ -26,7 +26,7 @@ from sidebyside.ports import free_port
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.ledgers import Row, make  # noqa: E402  below what it is found by
+from tests.helpers.ledgers import Row, make  # noqa: E402  below what it is found by
 
 JOBS = 2_000
 
@@ -52,7 +52,7 @@ class Watched:
             alive = 0
             for path in Path(f"/proc/{self._pid}/task").glob("*/children"):
                 for child in _read(path).split():
-                    if "kiosk_locust.web." in _read(Path(f"/proc/{child}/cmdline")):
+                    if "kiosk_locust.reporting.web." in _read(Path(f"/proc/{child}/cmdline")):
                         alive += 1
                         self._note(int(child))
             self.most = max(self.most, alive)

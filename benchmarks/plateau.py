@@ -13,8 +13,8 @@ import random
 from collections.abc import Callable, Iterator
 from statistics import fmean
 
-from kiosk_locust.quality.plateau import Plateau, change_points, plateau
-from tests.quality.tracks import binned, poisson, workers
+from kiosk_locust.measurement.plateau import Plateau, change_points, plateau
+from tests.measurement.tracks import binned, poisson, workers
 
 COUNTS = (120, 400, 2_000, 20_000)
 #: A plateau that reaches further across a step than this share of its length is over the step.

@@ -26,9 +26,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk_locust.snapshot import FIELDS
-from tests.real import CLEAN, ROOT, UNJUDGED, simulator
-from tests.servers import free_port
+from kiosk_locust.model.job_hash import FIELDS
+from tests.helpers.real import CLEAN, ROOT, UNJUDGED, simulator
+from tests.helpers.servers import free_port
 
 LOCUSTFILE = ROOT / "benchmarks" / "profiled_locustfile.py"
 JOB_S = 2.0

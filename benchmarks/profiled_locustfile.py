@@ -49,8 +49,8 @@ def mark(jobs: int) -> None:
 
 if os.environ.get("PROFILED", "ours") == "ours":
     from kiosk_locust import events
-    from kiosk_locust.plugin import attach
-    from kiosk_locust.user import KioskUser
+    from kiosk_locust.plugin.plugin import attach
+    from kiosk_locust.plugin.user import KioskUser
 
     attach()
     events.job_closed.add_listener(count_job)

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 
-from kiosk_locust.forecast.workers import Inputs, gives_way, need, polls_a_job
+from kiosk_locust.planning.workers import Inputs, gives_way, need, polls_a_job
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "scaling.md"
 BEGIN, END = "<!-- computed: begin -->", "<!-- computed: end -->"

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.real import Locust, simulator
-from tests.servers import free_port
+from tests.helpers.real import Locust, simulator
+from tests.helpers.servers import free_port
 
 FEW, SOME = 100, 800  # jobs; SOME of them can be polled each second
 WORKERS, MORE_WORKERS = 2, 6

@@ -15,10 +15,10 @@ import subprocess
 import sys
 import time
 
+from kiosk_locust.client.kiosk import Kiosk
+from kiosk_locust.client.transport import Transport
 from kiosk_locust.clock import SystemClock
-from kiosk_locust.http.transport import Transport
-from kiosk_locust.kiosk import Kiosk
-from kiosk_locust.record import JobRequest
+from kiosk_locust.model.record import JobRequest
 
 RUNS = 5
 REQUESTS = 3_000

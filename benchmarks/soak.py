@@ -33,7 +33,7 @@ import requests
 
 from tests.faults.oracle import Judgement, Witness, judge
 from tests.faults.plan import Plan
-from tests.real import ROOT, Locust, Simulator, simulator
+from tests.helpers.real import ROOT, Locust, Simulator, simulator
 
 #: What may go wrong at the server, each for a few seconds.
 FAULTS = (

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.real import ROOT, Locust, simulator
+from tests.helpers.real import ROOT, Locust, simulator
 
 #: What a headless run of the plugin alone has no use for.
 UNUSED = ("google.cloud.storage", "plotly", "starlette", "uvicorn", "httptools")
@@ -25,7 +25,7 @@ import sys, time
 began = time.perf_counter()
 import locust.main
 between = time.perf_counter()
-import kiosk_locust.plugin
+import kiosk_locust.plugin.plugin
 print(between - began, time.perf_counter() - between, *[n for n in {UNUSED!r} if n in sys.modules])
 """
 

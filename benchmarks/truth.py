@@ -22,10 +22,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from kiosk_locust.schedule import offsets
-from tests.real import Locust, run_locust, simulator, wait_until
-from tests.scenarios import make_options
-from tests.truth import beyond_their_bounds, duration_errors, fisher, kolmogorov_smirnov, told
+from kiosk_locust.model.arrivals import offsets
+from tests.helpers.real import Locust, run_locust, simulator, wait_until
+from tests.helpers.scenarios import make_options
+from tests.helpers.truth import (
+    beyond_their_bounds,
+    duration_errors,
+    fisher,
+    kolmogorov_smirnov,
+    told,
+)
 
 JOBS = 200
 RATE = 50.0

@@ -19,11 +19,11 @@ from pathlib import Path  # noqa: E402
 
 import gevent  # noqa: E402
 
+from kiosk_locust.assembly.embedded_simulator import EmbeddedKiosk  # noqa: E402
+from kiosk_locust.client.body import FileForm  # noqa: E402
+from kiosk_locust.client.kiosk import Kiosk  # noqa: E402
+from kiosk_locust.client.transport import Transport  # noqa: E402
 from kiosk_locust.clock import SystemClock  # noqa: E402
-from kiosk_locust.embedded import EmbeddedKiosk  # noqa: E402
-from kiosk_locust.http.body import FileForm  # noqa: E402
-from kiosk_locust.http.transport import Transport  # noqa: E402
-from kiosk_locust.kiosk import Kiosk  # noqa: E402
 
 MB = 1 << 20
 

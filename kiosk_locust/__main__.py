@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from kiosk_locust import check, expire, locustfiles, report, simulate, upload_results
-from kiosk_locust.web import view
+from kiosk_locust import locustfiles
+from kiosk_locust.cli import check, expire, forecast, upload_results, view
+from kiosk_locust.reporting import html
 
 COMMANDS = {
     "check": check,
     "view": view,
-    "report": report,
+    "report": html,
     "expire": expire,
-    "simulate": simulate,
+    "simulate": forecast,
     upload_results.COMMAND: upload_results,
     locustfiles.COMMAND: locustfiles,
 }

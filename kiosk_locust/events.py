@@ -19,7 +19,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from kiosk_locust.callouts import RAISED, CallingOut, ends_run
+from kiosk_locust.callbacks import RAISED, CallingOut, ends_run
 from kiosk_locust.errors import ListenerError
 
 logger = logging.getLogger(__name__)

@@ -23,12 +23,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # so that it describes this folder, whatever is installed
 
-from kiosk_locust import events, statements, verdict  # noqa: E402  below what they are found by
-from kiosk_locust import schema as ledger_schema  # noqa: E402
-from kiosk_locust.forecast import arguments as forecast  # noqa: E402
-from kiosk_locust.quality.judgement import Judgement  # noqa: E402
-from kiosk_locust.quality.rules import Reason  # noqa: E402
-from kiosk_locust.record import Outcome  # noqa: E402
+from kiosk_locust import events  # noqa: E402
+from kiosk_locust.ledger import schema as ledger_schema  # noqa: E402
+from kiosk_locust.ledger import sql as statements  # noqa: E402
+from kiosk_locust.model.record import Outcome  # noqa: E402
+from kiosk_locust.planning import arguments as forecast  # noqa: E402
+from kiosk_locust.verdict import exit_code  # noqa: E402  below what they are found by
+from kiosk_locust.verdict.judgement import Judgement  # noqa: E402
+from kiosk_locust.verdict.rules import Reason  # noqa: E402
 
 FOLDER = ROOT / "docs" / "reference"
 WRITTEN = "<!-- Written by scripts/reference.py from the code; a test compares it. -->\n"
@@ -58,7 +60,7 @@ def sentence(text: str) -> str:
 
 def ledger() -> str:
     """Tables and columns of ledger.sql, and the statements that fill them."""
-    sql = resources.files("kiosk_locust").joinpath("ledger.sql").read_text("utf-8")
+    sql = resources.files("kiosk_locust.ledger").joinpath("ledger.sql").read_text("utf-8")
     parts = [
         "# The ledger\n",
         WRITTEN,
@@ -158,7 +160,7 @@ def happenings() -> str:
             ((f"`{name}`", sentence(_documented(source)[name])) for name in hooks),
         ),
     ]
-    model = import_module("kiosk_locust.record")
+    model = import_module("kiosk_locust.model.record")
     for name in RECORDS:
         kind = getattr(model, name)
         said = _plain(inspect.getdoc(kind) or "")
@@ -247,14 +249,14 @@ def exit_codes() -> str:
 def _of_outcome(outcome: Outcome) -> tuple[str, ...]:
     counts = Counter({Outcome.DONE: 9})
     counts[outcome] += 1
-    told = verdict.exit_code(counts, finished=outcome.is_the_kiosks)
+    told = exit_code.exit_code(counts, finished=outcome.is_the_kiosks)
     again = "no" if outcome.is_the_kiosks else "yes"
     return f"`{outcome}`", _outcomes()[outcome], f"**{told.code}**", told.why, again
 
 
 def _of_others() -> Iterator[tuple[str, str, str]]:
-    """The ways out of Locust's main that no run decides; `tests/test_exits.py` goes them."""
-    done = verdict.exit_code({Outcome.DONE: 10}, finished=True)
+    """The ways out of Locust's main that no run decides; `tests/runs/test_exits.py` goes them."""
+    done = exit_code.exit_code({Outcome.DONE: 10}, finished=True)
     gave_up = "the run could not be carried out: "
     yield (
         "Locust gives up: workers do not come within `--expect-workers-max-wait`, a port is taken, "
@@ -267,13 +269,13 @@ def _of_others() -> Iterator[tuple[str, str, str]]:
         "a listener sets `environment.process_exit_code`, or an option of a library does "
         "(`--check-rps` of locust-plugins)",
         "that code, also 0",
-        verdict.overruled(done, 3, verdict.SET_BY_OTHERS).why,
+        exit_code.overruled(done, 3, exit_code.SET_BY_OTHERS).why,
     )
     for what, why in (
-        ("a listener of `test_stop` or `quitting` raises", verdict.BROKE_AT_END),
+        ("a listener of `test_stop` or `quitting` raises", exit_code.BROKE_AT_END),
         ("`--html` or `--json-file` cannot be written", "PermissionError: …"),
     ):
-        yield what, "**2**", verdict.overruled(done, 2, why).why
+        yield what, "**2**", exit_code.overruled(done, 2, why).why
 
 
 def _endings() -> Iterator[tuple[str, str, str]]:
@@ -281,17 +283,17 @@ def _endings() -> Iterator[tuple[str, str, str]]:
     cut = {Outcome.DONE: 9, Outcome.UNFINISHED: 1}
     late = Reason("submission_lag", "p99 of the submission lag is 2.1 s", "--max-submission-lag")
     cases = {
-        "all done, all thresholds met": verdict.exit_code(ten, finished=True),
-        "ended by Ctrl-C, SIGTERM, Stop or `-t`": verdict.exit_code(
+        "all done, all thresholds met": exit_code.exit_code(ten, finished=True),
+        "ended by Ctrl-C, SIGTERM, Stop or `-t`": exit_code.exit_code(
             cut, finished=False, trouble="SIGINT"
         ),
-        "a rule of trust is broken: INVALID": verdict.exit_code(
+        "a rule of trust is broken: INVALID": exit_code.exit_code(
             ten, finished=True, judgement=Judgement(reasons=(late,))
         ),
-        "`--abort-on-threshold` ended it": verdict.exit_code(
+        "`--abort-on-threshold` ended it": exit_code.exit_code(
             cut, finished=False, aborted="failed < 1%: 4.1% was measured"
         ),
-        "no job was begun": verdict.exit_code({}, finished=True),
+        "no job was begun": exit_code.exit_code({}, finished=True),
     }
     for what, told in cases.items():
         yield what, f"**{told.code}**", told.why
@@ -302,13 +304,15 @@ def _endings() -> Iterator[tuple[str, str, str]]:
 
 def schema() -> str:
     """Every key of results.schema.json with its type; results.md says what they mean."""
-    told = json.loads(resources.files("kiosk_locust").joinpath("results.schema.json").read_text())
+    told = json.loads(
+        resources.files("kiosk_locust.reporting").joinpath("results.schema.json").read_text()
+    )
     parts = [
         "# The results' schema\n",
         WRITTEN,
-        "Every key of a results file with its type, from `kiosk_locust/results.schema.json` (JSON "
-        "Schema, 2020-12). What they mean, with units: "
-        "[results.md](../results.md).\n",
+        "Every key of a results file with its type, from "
+        "`kiosk_locust/reporting/results.schema.json` (JSON Schema, 2020-12). "
+        "What they mean, with units: [results.md](../results.md).\n",
         "## The file\n",
         _keys(told),
     ]

@@ -22,7 +22,7 @@ from xml.etree import ElementTree as ET
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.optional import OPTIONAL, Optional  # noqa: E402  it lies beside this folder
+from tests.helpers.optional import OPTIONAL, Optional  # noqa: E402  it lies beside this folder
 
 LIMIT_S = 240.0
 

@@ -21,11 +21,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PINS = ROOT / "requirements-dev.txt"
 SAYS = "import locust, platform; print(platform.python_version(), locust.__version__)"
 #: What a test file has that starts processes.
-STARTS = re.compile(r"tests\.(real|plays|browser|chromium|proxies)|subprocess|fake_gcs|promtool")
+STARTS = re.compile(
+    r"tests\.helpers\.(real|plays|browser|chromium|proxies)|subprocess|fake_gcs|promtool"
+)
 #: Of those, what runs all the same: users, endings, workers, a master that died, the page.
 REAL = (
-    "tests/test_users.py", "tests/test_endings.py", "tests/test_distributed.py",
-    "tests/test_distributed_webui.py", "tests/test_resume.py",
+    "tests/runs/test_users.py", "tests/runs/test_endings.py", "tests/runs/test_distributed.py",
+    "tests/runs/test_distributed_webui.py", "tests/runs/test_resume.py",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests import plays
+from tests.helpers import plays
 
 
 @pytest.fixture(scope="module")

@@ -17,16 +17,17 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from locust.util.timespan import parse_timespan
 
-from kiosk_locust import units
-from kiosk_locust.forecast import arguments as forecast
-from kiosk_locust.options import Options
+from kiosk_locust.config.table import SETTINGS
+from kiosk_locust.formatting import units
+from kiosk_locust.measurement import warmup
+from kiosk_locust.model.options import Options
 from kiosk_locust.parsing import UNITS_S, duration
-from kiosk_locust.quality import grammar, warmup
-from kiosk_locust.quality.quantities import UNITS, Kind
-from kiosk_locust.quality.rules import RULES
-from kiosk_locust.settings.table import SETTINGS
+from kiosk_locust.planning import arguments as forecast
 from kiosk_locust.simulator.arguments import parse_arguments
-from tests.layered import mistakes, resolve
+from kiosk_locust.verdict import threshold_parser
+from kiosk_locust.verdict.rules import RULES
+from kiosk_locust.verdict.threshold_units import UNITS, Kind
+from tests.helpers.layered import mistakes, resolve
 
 #: Text and the seconds that it means to anybody who reads it.
 FORMS = [
@@ -133,7 +134,7 @@ def test_so_do_ramps_and_traces(tmp_path: Path) -> None:
     ],
 )
 def test_so_do_thresholds(text: str, limit: float, wanted: str) -> None:
-    found = grammar.parse(text)
+    found = threshold_parser.parse(text)
     assert found.limit == pytest.approx(limit, rel=1e-12)
     assert found.wanted == wanted
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import requests
 
-from kiosk_locust.snapshot import FIELDS
+from kiosk_locust.model.job_hash import FIELDS
 from sidebyside.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kiosk_locust.cost.web import Web
+from kiosk_locust.cost.http import Web
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from kiosk_locust.cost.figures import Autoscaler, Count, Window, Work
-from kiosk_locust.cost.lives import node_name
+from kiosk_locust.cost.node_lifetimes import node_name
 from kiosk_locust.cost.nodes import Node
 from kiosk_locust.cost.series import ClusterSeries, Series
+from kiosk_locust.cost.types import Autoscaler, Count, Window, Work
 
 MAX_COUNTS = 200  # of nodes over time; where there are more changes, some are told together
 HOUR_S = 3600.0

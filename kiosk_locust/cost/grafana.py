@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from kiosk_locust.cost.http import Web
 from kiosk_locust.cost.prometheus import Prometheus
-from kiosk_locust.cost.web import Web
 from kiosk_locust.errors import CostError, CostRefused
 
 #: Whoever has this metric watches a cluster's nodes.

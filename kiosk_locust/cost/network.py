@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from kiosk_locust.cost.figures import NetworkCost, Window, Work
+from kiosk_locust.cost.types import NetworkCost, Window, Work
 
 CLASS_A_USD = 0.05 / 10_000  # a write
 CLASS_B_USD = 0.004 / 10_000  # a read

@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kiosk_locust.cost.lives import Census, Life, census, node_name
-from kiosk_locust.cost.nodetypes import NodeType
+from kiosk_locust.cost.node_lifetimes import Census, Life, census, node_name
+from kiosk_locust.cost.node_types import NodeType
 from kiosk_locust.cost.series import ClusterSeries, Series
 
 #: Labels of nodes as kube-state-metrics exports them; the new name, then the old one.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kiosk_locust.cost.nodes import Node, includes_gpus
-from kiosk_locust.cost.pricefile import ANY_REGION, PriceTable, Rate, shipped
+from kiosk_locust.cost.price_file import ANY_REGION, PriceTable, Rate, shipped
 
 OPENCOST = "OpenCost"
 AS_SCRAPED = "during the run"  # the date of OpenCost's prices

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kiosk_locust.cost.grid import Grid
+from kiosk_locust.cost.http import Web
 from kiosk_locust.cost.series import Series
-from kiosk_locust.cost.web import Web
 from kiosk_locust.errors import CostError
 
 Samples = list[tuple[float, float]]

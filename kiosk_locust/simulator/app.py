@@ -27,11 +27,11 @@ from kiosk_locust.simulator.answers import (
 from kiosk_locust.simulator.api import Api
 from kiosk_locust.simulator.cluster import Cluster
 from kiosk_locust.simulator.control import control_app
+from kiosk_locust.simulator.fault_responses import abort, hang, replacement
 from kiosk_locust.simulator.faults import Fault, FaultPlan, FaultRule
 from kiosk_locust.simulator.grafana import Grafana
+from kiosk_locust.simulator.request_log import Predict, Traffic
 from kiosk_locust.simulator.storage import Storage
-from kiosk_locust.simulator.strike import abort, hang, replacement
-from kiosk_locust.simulator.traffic import Predict, Traffic
 from kiosk_locust.simulator.upload import receive_upload
 
 BODY_LIMIT = 1 << 20  # bytes of a JSON body

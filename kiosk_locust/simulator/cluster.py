@@ -14,12 +14,12 @@ from collections.abc import Callable
 from functools import partial
 from uuid import UUID
 
-from kiosk_locust.simulator.agenda import Agenda
 from kiosk_locust.simulator.contents import Contents
-from kiosk_locust.simulator.draws import Purpose, duration, restart, stream
+from kiosk_locust.simulator.event_queue import Agenda
 from kiosk_locust.simulator.images import ImageJob, Life, name_of_child, plan_attempt
 from kiosk_locust.simulator.nodes import Fleet, Node
 from kiosk_locust.simulator.queues import Queues
+from kiosk_locust.simulator.rng import Purpose, duration, restart, stream
 from kiosk_locust.simulator.settings import ClusterSettings
 from kiosk_locust.simulator.submission import Submission
 from kiosk_locust.simulator.zips import ZipJob

@@ -15,7 +15,7 @@ from typing import Literal
 
 from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.parsing import FORMS, duration
-from kiosk_locust.simulator.draws import Purpose, stream
+from kiosk_locust.simulator.rng import Purpose, stream
 
 Kind = Literal["status", "redirect", "html", "malformed", "huge", "hang", "drop", "redis"]
 KINDS: tuple[Kind, ...] = (

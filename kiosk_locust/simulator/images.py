@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from kiosk_locust.consumer.forms import Failure, Form, failure
 from kiosk_locust.simulator.contents import BAD_IMAGE, Image
-from kiosk_locust.simulator.draws import duration
+from kiosk_locust.simulator.rng import duration
 from kiosk_locust.simulator.settings import ClusterSettings
-from kiosk_locust.simulator.stamps import consumer_time, frontend_time, seconds
 from kiosk_locust.simulator.submission import Submission
+from kiosk_locust.simulator.timestamps import consumer_time, frontend_time, seconds
 
 if TYPE_CHECKING:
     from kiosk_locust.simulator.zips import ZipJob

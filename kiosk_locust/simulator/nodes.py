@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 
-from kiosk_locust.simulator.draws import Purpose, duration, stream
+from kiosk_locust.simulator.rng import Purpose, duration, stream
 from kiosk_locust.simulator.settings import ClusterSettings
 
 #: A cluster is there for a while before anybody submits a job.

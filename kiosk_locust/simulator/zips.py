@@ -6,11 +6,11 @@ from urllib.parse import urlencode
 
 from kiosk_locust.consumer.archive import SEPARATOR
 from kiosk_locust.simulator.contents import Image
-from kiosk_locust.simulator.draws import Purpose, stream
 from kiosk_locust.simulator.images import ImageJob, Life, traceback_of
+from kiosk_locust.simulator.rng import Purpose, stream
 from kiosk_locust.simulator.settings import ClusterSettings
-from kiosk_locust.simulator.stamps import consumer_time, frontend_time, seconds
 from kiosk_locust.simulator.submission import Submission
+from kiosk_locust.simulator.timestamps import consumer_time, frontend_time, seconds
 
 SUMMED = (
     "prediction_time", "postprocess_time", "upload_time", "download_time", "total_time",

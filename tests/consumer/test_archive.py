@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from kiosk_locust.consumer.archive import child_name, children
-from kiosk_locust.inputs.file import Kind
-from kiosk_locust.inputs.finding import find
-from kiosk_locust.inputs.kinds import NoInput, images_in_zip, look_at
-from tests.inputs import pictures
+from kiosk_locust.model.input_file import Kind
+from kiosk_locust.storage.inputs.finding import find
+from kiosk_locust.storage.inputs.kinds import NoInput, images_in_zip, look_at
+from tests.storage.inputs import pictures
 
 CASES: dict[str, tuple[list[str], list[str]]] = {
     "plain": (["a.png", "b.tif"], ["a.png", "b.tif"]),

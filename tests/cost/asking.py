@@ -9,10 +9,10 @@ from pathlib import Path
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.cost.collect import cluster_series
 from kiosk_locust.cost.credentials import Credentials, Secrets
+from kiosk_locust.cost.endpoints import Asked, Source
 from kiosk_locust.cost.estimate import estimate
-from kiosk_locust.cost.figures import CostEstimate, Window, Work
 from kiosk_locust.cost.prices import PriceBook
-from kiosk_locust.cost.source import Asked, Source
+from kiosk_locust.cost.types import CostEstimate, Window, Work
 from tests.cost.scraped import History, write
 from tests.cost.servers import PASSWORD, USER, GrafanaBefore, prometheus
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import requests
 
-from tests.optional import need
+from tests.helpers.optional import need
 
 USER, PASSWORD = "admin", "prom: opérator"
 UID = "PBFA97CFB590B2093"

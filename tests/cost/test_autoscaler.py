@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kiosk_locust.cost.autoscaler import MAX_COUNTS, autoscaler
-from kiosk_locust.cost.figures import Autoscaler, Window, Work
 from kiosk_locust.cost.nodes import nodes
+from kiosk_locust.cost.types import Autoscaler, Window, Work
 from tests.cost.clusters import ZERO, Cluster, every, labels
 
 GPU = labels("n1-highmem-2", spot=True, accelerator="nvidia-tesla-t4")

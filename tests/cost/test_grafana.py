@@ -8,11 +8,11 @@ from werkzeug import Request, Response
 
 from kiosk_locust.cost.annotations import RunNote, annotate
 from kiosk_locust.cost.credentials import Credentials
+from kiosk_locust.cost.endpoints import DEFAULT_HOSTS, Source, default_source
 from kiosk_locust.cost.grafana import find_prometheus
-from kiosk_locust.cost.source import DEFAULT_HOSTS, Source, default_source
-from kiosk_locust.cost.web import Target, Web
+from kiosk_locust.cost.http import Target, Web
 from kiosk_locust.errors import CostError, CostRefused
-from tests.clocks import ManualClock
+from tests.helpers.clocks import ManualClock
 
 NODE: dict[str, Any] = {"metric": {"node": "n"}, "value": [1, "1"]}
 

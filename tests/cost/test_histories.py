@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk_locust.cost.estimate import estimate
-from kiosk_locust.cost.figures import CostEstimate, Window, Work
-from kiosk_locust.cost.pricefile import read_prices
+from kiosk_locust.cost.price_file import read_prices
 from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.cost.series import ClusterSeries, Series
+from kiosk_locust.cost.types import CostEstimate, Window, Work
 from tests.cost.histories import PRICE_FILE, History, Past, any_history, series
 
 BOOK = PriceBook.of(read_prices(PRICE_FILE.splitlines(), source="prices.csv"))

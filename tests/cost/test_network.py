@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk_locust.cost.figures import Window, Work
 from kiosk_locust.cost.network import network_cost
+from kiosk_locust.cost.types import Window, Work
 
 HOUR_S = 3600.0
 MILLION = Work(images=1_000_000)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk_locust.cost.lives import Life
+from kiosk_locust.cost.node_lifetimes import Life
 from kiosk_locust.cost.nodes import Node, includes_gpus
-from kiosk_locust.cost.pricefile import PriceTable, read_prices, shipped
+from kiosk_locust.cost.price_file import PriceTable, read_prices, shipped
 from kiosk_locust.cost.prices import Price, PriceBook
 
 T4 = "nvidia-tesla-t4"

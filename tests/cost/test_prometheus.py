@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from kiosk_locust.cost.endpoints import Asked
 from kiosk_locust.cost.grid import MOST_POINTS, Grid
 from kiosk_locust.cost.prometheus import Prometheus
-from kiosk_locust.cost.source import Asked
 from kiosk_locust.errors import CostRefused
 from tests.cost.asking import BEGINS_AT, asked_about, estimated
 from tests.cost.scraped import History, random_histories

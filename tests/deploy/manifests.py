@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.deploy.kustomize import Resource, name_of, render
-from tests.real import ROOT
+from tests.helpers.real import ROOT
 
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from kiosk_locust.bucket import Address
-from kiosk_locust.endings import SIGTERM_GRACE_S
+from kiosk_locust.assembly.stop_reason import SIGTERM_GRACE_S
+from kiosk_locust.storage.bucket import Address
 from tests.deploy.manifests import ALL, BASE, of_kind, pod, rendered, settings
 
 #: After SIGTERM, all is to be written and uploaded by then; GKE gives a spot node's pods no more.

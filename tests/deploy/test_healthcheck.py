@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.deploy.manifests import DEPLOY
-from tests.real import wait_until
+from tests.helpers.real import wait_until
 
 CODE = "import sys; sys.stdin.read()"
 

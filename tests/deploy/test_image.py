@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.deploy.manifests import BASE, DEPLOY, labels, pod, rendered
 from tests.deploy.test_secrets_in_pods import secret_mounts
-from tests.real import ROOT
+from tests.helpers.real import ROOT
 
 DOCKERFILE = DEPLOY / "Dockerfile"
 TEXT = DOCKERFILE.read_text(encoding="utf-8")
@@ -62,10 +62,11 @@ def test_all_that_is_copied_is_there_and_reaches_the_build() -> None:
 
 
 def test_what_is_private_or_left_over_does_not_reach_the_build() -> None:
-    for path in (".env", ".git/config", "results/run.db", "tests/real.py", ".venv/bin/python",
-                 "kiosk_locust/__pycache__/run.cpython-311.pyc", "deploy/Dockerfile"):  # fmt: skip
+    for path in (".env", ".git/config", "results/run.db", "tests/helpers/real.py",
+                 ".venv/bin/python", "kiosk_locust/__pycache__/run.cpython-311.pyc",
+                 "deploy/Dockerfile"):  # fmt: skip
         assert _ignored(path)
-    assert not _ignored("kiosk_locust/web/static/kiosk.js")
+    assert not _ignored("kiosk_locust/reporting/web/static/kiosk.js")
 
 
 def test_packages_are_installed_by_hash_alone() -> None:

@@ -12,17 +12,8 @@ import pytest
 import yaml
 
 from tests.deploy.kustomize import documents, name_of, render
-from tests.deploy.manifests import (
-    ALL,
-    BASE,
-    KUBERNETES,
-    VERSIONS,
-    labels,
-    of_kind,
-    pod,
-    rendered,
-)
-from tests.optional import need
+from tests.deploy.manifests import ALL, BASE, KUBERNETES, VERSIONS, labels, of_kind, pod, rendered
+from tests.helpers.optional import need
 
 FILES = [
     path

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from kiosk_locust.settings.table import SECRETS
+from kiosk_locust.config.table import SECRETS
 from tests.deploy.kustomize import documents
 from tests.deploy.manifests import ALL, KUBERNETES, labels, of_kind, pod, rendered
 from tests.deploy.test_image import TEXT

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from kiosk_locust.settings.table import SECRETS
+from kiosk_locust.config.table import SECRETS
 from tests.deploy.kustomize import documents
 from tests.deploy.manifests import ALL, BASE, KUBERNETES, of_kind, pod, rendered, settings
-from tests.real import ROOT
+from tests.helpers.real import ROOT
 
 VALUES = {secret.env for secret in SECRETS}
 FILES = {secret.file_env: secret.env for secret in SECRETS}

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from kiosk_locust.settings.secret_files import read_secrets
-from kiosk_locust.settings.table import SECRETS, SETTINGS
+from kiosk_locust.config.secret_files import read_secrets
+from kiosk_locust.config.table import SECRETS, SETTINGS
 from tests.deploy.kustomize import documents
 from tests.deploy.manifests import ALL, BASE, KUBERNETES, settings
-from tests.layered import resolve
-from tests.real import ROOT
+from tests.helpers.layered import resolve
+from tests.helpers.real import ROOT
 
 DOCUMENT = ROOT / "docs" / "deploy.md"
 #: The values of the older client's chart (kiosk-console, conf/helmfile.d/0410.benchmarking.yaml).

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from locust.argument_parser import get_parser
 
-from kiosk_locust import check, commandline, simulate  # noqa: F401  check is told of by __main__
 from kiosk_locust.__main__ import COMMANDS
-from kiosk_locust.forecast import arguments as forecast
+from kiosk_locust.planning import arguments as forecast
+from kiosk_locust.plugin import arguments
 from kiosk_locust.simulator.arguments import make_parser
-from tests.real import ROOT
+from tests.helpers.real import ROOT
 
 Words = Sequence[str]
 #: What a reader puts something else for.
@@ -43,7 +43,7 @@ def look(words: Words) -> None:
 def parsed_by_locust(words: Words) -> None:
     """Locust's parser knows every option, with ours among them, and takes its value."""
     parser = get_parser()
-    commandline.add_options(parser)
+    arguments.add_options(parser)
     parser.exit_on_error = False
     words = [word for word in words if word not in ("…", "--help")]
     if words[:1] == ["-f"]:

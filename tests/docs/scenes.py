@@ -22,7 +22,7 @@ import tifffile
 from PIL import Image
 
 from tests.docs.blocks import blocks, shell_lines
-from tests.real import CLEAN, PYTHONPATH, QUICK, ROOT, UNJUDGED
+from tests.helpers.real import CLEAN, PYTHONPATH, QUICK, ROOT, UNJUDGED
 
 LIMIT_S = 60
 KIOSK = "locust -f locustfiles/kiosk.py --headless"

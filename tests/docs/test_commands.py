@@ -14,16 +14,16 @@ import locust
 import pytest
 from locust.argument_parser import LocustArgumentParser
 
-from kiosk_locust import commandline
-from kiosk_locust.quality.grammar import parse
-from kiosk_locust.settings.table import SECRETS, SETTINGS
+from kiosk_locust.config.table import SECRETS, SETTINGS
+from kiosk_locust.plugin import arguments
 from kiosk_locust.simulator.arguments import make_parser
+from kiosk_locust.verdict.threshold_parser import parse
 from tests.docs.blocks import Code, shell_lines, spans
 from tests.docs.known import look
 from tests.docs.scenes import KIOSK, SCENES, Played, Scene, Stage
-from tests.layered import mistakes_in
-from tests.real import simulator
-from tests.servers import free_port
+from tests.helpers.layered import mistakes_in
+from tests.helpers.real import simulator
+from tests.helpers.servers import free_port
 
 LINES = shell_lines()
 COMMANDS = [(line, words) for line in LINES for words in line.commands]
@@ -33,7 +33,7 @@ AT_ONCE = 2 if "PYTEST_XDIST_WORKER" in os.environ else 3
 #: Commands that are not run, by how they begin, and why. What they name is looked at all the same.
 NOT_RUN = {
     "locust -f locustfiles/kiosk.py --headless --resume latest --file": (
-        "tests/test_resumed_paths.py goes on with uploads, FILE being named again"
+        "tests/assembly/test_resumed_paths.py goes on with uploads, FILE being named again"
     ),
     "git clone": "it needs a network",
     "cd": "it changes nothing",
@@ -60,7 +60,7 @@ NOT_RUN = {
     "kubectl delete": "it needs a cluster",
     "kubectl logs": "it needs a cluster",
     "kubectl port-forward": "it needs a cluster",
-    "locust -f locustfiles/kiosk.py --web-login": "tests/web/test_login.py does, with a browser",
+    "locust -f locustfiles/kiosk.py --web-login": "test_web_login.py does, with a browser",
     "gcloud": "it needs an account of Google's",
     f"{KIOSK} -u 100 --cost-tail until-idle": "a minute; the rehearsal waits for the same",
     f"{KIOSK} --count 1 ": "another number than one that is run",
@@ -170,7 +170,7 @@ def test_each_block_has_commands_settings_options_or_is_known_to_have_none() -> 
 
 
 def _on_parser(parser: LocustArgumentParser, **_: object) -> None:
-    commandline.add_options(parser)
+    arguments.add_options(parser)
 
 
 def _is_whole(words: tuple[str, ...]) -> bool:
@@ -187,7 +187,7 @@ def test_its_settings_have_no_mistakes(words: tuple[str, ...]) -> None:
     hook.add_listener(_on_parser)
     try:
         named = {} if "--simulate" in words else {"API_HOST": "http://127.0.0.1:1", "FILE": "a.png"}
-        layers = commandline.read(words[1:], named, {})
+        layers = arguments.read(words[1:], named, {})
     finally:
         hook.remove_listener(_on_parser)
     assert mistakes_in(layers) == []

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from kiosk_locust import events
-from kiosk_locust.record import Outcome
+from kiosk_locust.model.record import Outcome
 from tests.docs.blocks import blocks
-from tests.ledgers import T0, Row, make
-from tests.real import ROOT
+from tests.helpers.ledgers import T0, Row, make
+from tests.helpers.real import ROOT
 
 FOLDER = ROOT / "docs" / "reference"
 PAGES: Mapping[str, Callable[[], str]] = runpy.run_path(str(ROOT / "scripts" / "reference.py"))[

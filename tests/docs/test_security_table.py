@@ -7,7 +7,7 @@ import re
 from functools import cache
 from itertools import product
 
-from tests.real import ROOT
+from tests.helpers.real import ROOT
 
 ROWS, COLUMNS = "ABCDEFGHI", "1234567"
 _PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")

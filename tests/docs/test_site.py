@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import PAGES, blocks
-from tests.real import ROOT
+from tests.helpers.real import ROOT
 
 
 def build(project: Path, site: Path) -> subprocess.CompletedProcess[str]:

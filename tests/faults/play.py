@@ -21,8 +21,8 @@ from typing import Any
 from tests.faults.gate import Gate
 from tests.faults.oracle import Judgement, Witness, about_results, judge
 from tests.faults.plan import HTTP_FAULTS, Fault, Plan
-from tests.real import ROOT, Locust, Simulator, simulator
-from tests.servers import free_port
+from tests.helpers.real import ROOT, Locust, Simulator, simulator
+from tests.helpers.servers import free_port
 
 LOCUSTFILE = ROOT / "tests" / "locustfiles" / "by_ticket.py"
 NAME = "run"

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.faults.oracle import Judgement, Witness, judge
 from tests.faults.plan import Plan
-from tests.ledgers import T0, Row, make
+from tests.helpers.ledgers import T0, Row, make
 
 PLAN = Plan(
     seed=0,

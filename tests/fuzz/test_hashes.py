@@ -13,21 +13,21 @@ from pathlib import Path
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kiosk_locust import report
+from kiosk_locust.client.exchange import Exchange
+from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.errors import BadAnswer
-from kiosk_locust.http.exchange import Exchange
-from kiosk_locust.kiosk import Kiosk
-from kiosk_locust.ledger import Ledger
-from kiosk_locust.measures import measure, stages
-from kiosk_locust.metrics import Metrics
-from kiosk_locust.record import Attempt, AttemptResult, Outcome, Record, StatusChange
-from kiosk_locust.results import write_missing
-from kiosk_locust.snapshot import FIELDS
-from kiosk_locust.transfers.naming import MOST_BYTES, result_name
-from kiosk_locust.web import jobscsv, past
-from tests.clocks import ManualClock
+from kiosk_locust.ledger.ledger import Ledger
+from kiosk_locust.measurement.live_metrics import Metrics
+from kiosk_locust.model.job_hash import FIELDS
+from kiosk_locust.model.job_metrics import measure, stages
+from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record, StatusChange
+from kiosk_locust.reporting import html
+from kiosk_locust.reporting.results_json import write_missing
+from kiosk_locust.reporting.web import from_ledger, jobs_csv
+from kiosk_locust.storage.transfers.naming import MOST_BYTES, result_name
 from tests.fuzz.strange import fuzz, fuzz_files, json_values, refused_by, texts
-from tests.records import record
+from tests.helpers.clocks import ManualClock
+from tests.helpers.records import record
 
 URLS = st.one_of(
     texts,
@@ -104,11 +104,11 @@ def test_a_run_with_any_hash_has_its_records_results_and_page(
         (path,) = write_missing(ledger, Path(folder))
         (found,) = json.loads(path.read_text("utf-8"))["job_data"]
         assert found["outcome"] == outcome
-        data = report._within_data(past.read(ledger).as_json())
+        data = html._within_data(from_ledger.read(ledger).as_json())
         assert json.loads(data)["run_name"] == "run"
         assert not {"<", ">", "&"} & set(data)
         out = io.StringIO()
-        jobscsv.write(ledger, out)
+        jobs_csv.write(ledger, out)
         for row in csv.reader(io.StringIO(out.getvalue())):
             assert not any(cell.lstrip(" ").startswith(("=", "+", "@")) for cell in row)
 

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk_locust.inputs.finding import find
-from kiosk_locust.inputs.kinds import NoInput, images_in_zip, look_at
-from kiosk_locust.rescue import load
+from kiosk_locust.ledger.rescue import load
+from kiosk_locust.storage.inputs.finding import find
+from kiosk_locust.storage.inputs.kinds import NoInput, images_in_zip, look_at
 from tests.fuzz.strange import HOSTILE, changed, fuzz, refused_by
-from tests.inputs import pictures
-from tests.inputs.corpus import zipped
+from tests.storage.inputs import pictures
+from tests.storage.inputs.corpus import zipped
 
 #: Bytes that no file's name can have.
 NO_PATH = bytes.maketrans(b"/\0", b"__")

@@ -16,15 +16,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk_locust import opening, report, resuming
+from kiosk_locust.assembly import resume
 from kiosk_locust.errors import LedgerError, OptionsError
-from kiosk_locust.options import options_as_json, resolve
-from kiosk_locust.results import write_missing
-from kiosk_locust.web import imported, jobscsv, past
+from kiosk_locust.ledger import file
+from kiosk_locust.model.options import options_as_json, resolve
+from kiosk_locust.reporting import html
+from kiosk_locust.reporting.results_json import write_missing
+from kiosk_locust.reporting.web import from_ledger, imported, jobs_csv
 from tests.fuzz.strange import changed, fuzz, fuzz_files, json_values, refused_by, texts
-from tests.layered import make_layers
-from tests.layered import resolve as resolve_settings
-from tests.ledgers import T0, Row, make, never_leased
+from tests.helpers.layered import make_layers
+from tests.helpers.layered import resolve as resolve_settings
+from tests.helpers.ledgers import T0, Row, make, never_leased
 
 ATTEMPT = (1, T0 - 0.5, T0, T0 + 0.1, "accepted", 200, None, "segmentation:a.png:1")
 CHANGE = (T0 + 1, T0, "started", T0 + 0.5, "pod-1")
@@ -56,9 +58,9 @@ RESULTS = results_of(LEDGER)
 def show(path: Path) -> str:
     """What `view`, `report` and the list of jobs make of it; raises LedgerError alone."""
     with imported.as_ledger(path) as ledger:
-        picture = past.read(ledger)
-        page = report.render(picture)
-        jobscsv.write(ledger, io.StringIO())
+        picture = from_ledger.read(ledger)
+        page = html.render(picture)
+        jobs_csv.write(ledger, io.StringIO())
     return page
 
 
@@ -136,7 +138,7 @@ def test_a_damaged_ledger_is_resumed_or_refused(data: bytes) -> None:
         path = Path(folder, "run.db")
         path.write_bytes(data)
         with refused_by(LedgerError):
-            resuming._judge(path, make_layers(), is_or_start=True)
+            resume._judge(path, make_layers(), is_or_start=True)
 
 
 @fuzz_files
@@ -147,7 +149,7 @@ def test_what_is_no_ledger_is_refused(data: bytes) -> None:
         path.write_bytes(data)
         assert not shown_or_refused(path)
         with pytest.raises(LedgerError):
-            opening.reopen(path)
+            file.reopen(path)
 
 
 CELLS = [
@@ -223,8 +225,8 @@ def test_a_ledger_with_strange_options_is_resumed_or_refused(
         shown_or_refused(path)
         given_here = make_layers(cli={"--resume": str(path)}, env={"LOG_ENABLED": "false"})
         with refused_by(LedgerError, OptionsError):
-            resumed = resuming.find(given_here)
-            assert isinstance(resumed, resuming.Resumption)
+            resumed = resume.find(given_here)
+            assert isinstance(resumed, resume.Resumption)
             under = resumed.under(given_here)
             resolved = resolve(under, headless=True, rng=random.Random(1), planned=resumed.planned)
             resumed.options(resolved, given_here, None)

@@ -11,19 +11,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from locust.argument_parser import get_parser
 
-from kiosk_locust import config_files
-from kiosk_locust.commandline import read
+from kiosk_locust.plugin import locust_config
+from kiosk_locust.config.env_file import read_dotenv
+from kiosk_locust.config.table import SETTINGS
+from kiosk_locust.config.trace import read_trace
 from kiosk_locust.cost.credentials import secrets
-from kiosk_locust.cost.pricefile import read_price_file, shipped
+from kiosk_locust.cost.price_file import read_price_file, shipped
 from kiosk_locust.errors import OptionsError, PriceFileError
-from kiosk_locust.options import draft, options_as_json
+from kiosk_locust.model.options import draft, options_as_json
 from kiosk_locust.parsing import duration
-from kiosk_locust.quality.grammar import parse
-from kiosk_locust.settings.env_file import read_dotenv
-from kiosk_locust.settings.table import SETTINGS
-from kiosk_locust.settings.trace import read_trace
+from kiosk_locust.plugin.arguments import read
+from kiosk_locust.verdict.threshold_parser import parse
 from tests.fuzz.strange import HOSTILE, changed, changed_text, fuzz, refused_by, texts
-from tests.layered import make_layers
+from tests.helpers.layered import make_layers
 
 ENVS = [setting.env for setting in SETTINGS.values() if setting.env]
 #: These would make folders of any name.
@@ -99,7 +99,7 @@ def test_any_configuration_file_is_read_or_is_a_mistake(data: bytes, ending: str
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"some{ending}")
         path.write_bytes(data)
-        found = config_files.read(str(path), "some", options)
+        found = locust_config.read(str(path), "some", options)
         assert all(each.advice for each in found.mistakes)
         assert found.layer.values.keys() <= SETTINGS.keys()
 

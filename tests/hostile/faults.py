@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 
 from kiosk_locust.errors import BadAnswer, KioskError, NoAnswer, TooLarge, Unreachable
-from tests.servers import Behaviour, Connection, raw_answer
+from tests.helpers.servers import Behaviour, Connection, raw_answer
 
 #: What Retry-After asks for, in seconds.
 RETRY_AFTER_S = 3

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tests.helpers.real import Finished, Locust
 from tests.hostile.came import Came
 from tests.hostile.kiosk import LASTS_S
 from tests.hostile.served import Served
 from tests.hostile.table import DOWNLOAD, EVER, NO_START, UPLOAD, WHILE, Cell
-from tests.inputs import pictures
-from tests.real import Finished, Locust
+from tests.storage.inputs import pictures
 
 #: Longer than a start's patience (5 s), shorter than a dripping server takes (20 s and more); and
 #: as with what people have (30 s), no expiry is tried for the third time within 20 s of hanging.

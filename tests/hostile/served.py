@@ -9,10 +9,10 @@ import time
 from types import TracebackType
 from typing import Self
 
+from tests.helpers.servers import Connection, RawServer, raw_answer
 from tests.hostile.faults import bytes_of
 from tests.hostile.kiosk import LASTS_S, OneJob, Spell, call_of
 from tests.hostile.table import DOWNLOAD, EXPIRE, HEALTH, ONCE, POLL, SUBMIT, TYPES, UPLOAD, Cell
-from tests.servers import Connection, RawServer, raw_answer
 
 #: What is answered before a call is made for the first time, and how often: so a connection can be
 #: refused, or reset unread, for that call alone.

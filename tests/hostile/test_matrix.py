@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.real import ROOT
 from tests.hostile import table
 from tests.hostile.faults import FAULTS
 from tests.hostile.virtual import play
-from tests.real import ROOT
 
 CELLS = tuple(table.cells())
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from kiosk_locust.client.body import Body, FileForm
+from kiosk_locust.client.transport import MAX_ANSWER_BYTES, Transport
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.errors import KioskError
-from kiosk_locust.http.body import Body, FileForm
-from kiosk_locust.http.transport import MAX_ANSWER_BYTES, Transport
+from tests.helpers.servers import RawServer, refusing_url
 from tests.hostile.faults import BY_NAME, FAULTS, Fault, behaviour
-from tests.servers import RawServer, refusing_url
 
 LIMIT_S = 0.4
 #: The same where nobody waits for it: a busy machine takes a while to read what is too large.

@@ -20,24 +20,24 @@ from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPResponse
 from urllib3.exceptions import ReadTimeoutError
 
-from kiosk_locust import preflight
+from kiosk_locust.assembly import preflight
+from kiosk_locust.client.body import Body
+from kiosk_locust.client.exchange import Exchange
+from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.errors import NoAnswer, PreflightError, Timing, Withdrawn
-from kiosk_locust.http.body import Body
-from kiosk_locust.http.exchange import Exchange
-from kiosk_locust.inputs.file import InputFile, Kind
-from kiosk_locust.job import Job
-from kiosk_locust.kiosk import Kiosk
-from kiosk_locust.options import TransferOptions
-from kiosk_locust.record import Attempt, Download, Record, Upload
-from kiosk_locust.transfers import downloads
-from kiosk_locust.transfers.reach import Reach
-from kiosk_locust.transfers.uploading import FrontendUploader
-from kiosk_locust.verdict import exit_code
-from tests.clocks import ManualClock
+from kiosk_locust.execution.job import Job
+from kiosk_locust.model.input_file import InputFile, Kind
+from kiosk_locust.model.options import TransferOptions
+from kiosk_locust.model.record import Attempt, Download, Record, Upload
+from kiosk_locust.storage.transfers import downloads
+from kiosk_locust.storage.transfers.reach import Reach
+from kiosk_locust.storage.transfers.uploading import FrontendUploader
+from kiosk_locust.verdict.exit_code import exit_code
+from tests.helpers.clocks import ManualClock
+from tests.helpers.scenarios import make_options, make_record
 from tests.hostile.came import Came
 from tests.hostile.kiosk import LASTS_S, OneJob, Spell, call_of
 from tests.hostile.table import DOWNLOAD, NO_START, UPLOAD, Cell
-from tests.scenarios import make_options, make_record
 
 BASE_URL = "http://kiosk.test"
 REQUEST_S = 0.01

@@ -4,8 +4,8 @@ import os
 
 from locust import FastHttpUser, HttpUser, constant, task
 
-from kiosk_locust.plugin import attach
-from kiosk_locust.user import KioskUser
+from kiosk_locust.plugin.plugin import attach
+from kiosk_locust.plugin.user import KioskUser
 
 attach()
 

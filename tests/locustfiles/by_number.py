@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from kiosk_locust.plugin import attach
-from kiosk_locust.record import JobRequest, Ticket
-from kiosk_locust.user import KioskUser
+from kiosk_locust.model.record import JobRequest, Ticket
+from kiosk_locust.plugin.plugin import attach
+from kiosk_locust.plugin.user import KioskUser
 
 attach()
 

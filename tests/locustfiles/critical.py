@@ -3,9 +3,9 @@
 from typing import Any
 
 from kiosk_locust import events
-from kiosk_locust.plugin import attach
-from kiosk_locust.record import Record
-from kiosk_locust.user import KioskUser
+from kiosk_locust.model.record import Record
+from kiosk_locust.plugin.plugin import attach
+from kiosk_locust.plugin.user import KioskUser
 
 attach()
 closed: list[str] = []

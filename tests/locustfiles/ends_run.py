@@ -11,9 +11,9 @@ from locust.env import Environment
 from locust.exception import StopTest
 
 from kiosk_locust import events
-from kiosk_locust.plugin import attach
-from kiosk_locust.record import JobRequest, Ticket
-from kiosk_locust.user import KioskUser
+from kiosk_locust.model.record import JobRequest, Ticket
+from kiosk_locust.plugin.plugin import attach
+from kiosk_locust.plugin.user import KioskUser
 
 attach()
 HOW, WHERE = os.environ["HOW"], os.environ["WHERE"]

@@ -8,9 +8,9 @@ from locust import events as locust_events
 from locust.exception import RescheduleTaskImmediately
 
 from kiosk_locust import events
-from kiosk_locust.plugin import attach
-from kiosk_locust.record import JobRequest, Ticket
-from kiosk_locust.user import KioskUser
+from kiosk_locust.model.record import JobRequest, Ticket
+from kiosk_locust.plugin.plugin import attach
+from kiosk_locust.plugin.user import KioskUser
 
 attach()
 FAULT = os.environ.get("FAULT", "")

@@ -2,8 +2,8 @@
 
 from locust import FastHttpUser, HttpUser, constant, task
 
-from kiosk_locust.plugin import attach
-from kiosk_locust.user import KioskUser
+from kiosk_locust.plugin.plugin import attach
+from kiosk_locust.plugin.user import KioskUser
 
 attach()
 

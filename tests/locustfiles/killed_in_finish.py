@@ -13,9 +13,9 @@ import shutil
 import signal
 from pathlib import Path
 
-from kiosk_locust import finish
-from kiosk_locust.plugin import attach
-from kiosk_locust.user import KioskUser
+from kiosk_locust.assembly import finalize
+from kiosk_locust.plugin.plugin import attach
+from kiosk_locust.plugin.user import KioskUser
 
 attach()
 KILL_AT = os.environ.get("KILL_AT", "")
@@ -29,9 +29,9 @@ def come_to(point: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def watched(step: finish.Step) -> finish.Step:
+def watched(step: finalize.Step) -> finalize.Step:
     @functools.wraps(step)
-    def wrapped(on: finish.Finish) -> bool:
+    def wrapped(on: finalize.Finish) -> bool:
         if step.__name__ == "record_end":
             come_to("closed")
         is_complete = step(on)
@@ -41,18 +41,18 @@ def watched(step: finish.Step) -> finish.Step:
     return wrapped
 
 
-complete = finish.Finish.complete
+complete = finalize.Finish.complete
 
 
-def completed(self: finish.Finish, name: str) -> None:
+def completed(self: finalize.Finish, name: str) -> None:
     complete(self, name)
     come_to(f"{name} recorded")
 
 
 if KILL_AT or COPIES_TO:
-    finish.STEPS = tuple(map(watched, finish.STEPS))
-    finish.LAST_STEPS = tuple(map(watched, finish.LAST_STEPS))
-    finish.Finish.complete = completed  # type: ignore[method-assign]
+    finalize.STEPS = tuple(map(watched, finalize.STEPS))
+    finalize.LAST_STEPS = tuple(map(watched, finalize.LAST_STEPS))
+    finalize.Finish.complete = completed  # type: ignore[method-assign]
 
 
 class Kiosk(KioskUser):

@@ -3,8 +3,8 @@
 import sys
 
 import kiosk_locust
-from kiosk_locust.plugin import attach
-from kiosk_locust.user import KioskUser
+from kiosk_locust.plugin.plugin import attach
+from kiosk_locust.plugin.user import KioskUser
 
 if "--worker" in sys.argv:
     kiosk_locust.__version__ = "0.0.9"

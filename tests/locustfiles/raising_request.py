@@ -1,8 +1,8 @@
 """A class that cannot say what to submit, beside one that can."""
 
-from kiosk_locust.plugin import attach
-from kiosk_locust.record import JobRequest, Ticket
-from kiosk_locust.user import KioskUser
+from kiosk_locust.model.record import JobRequest, Ticket
+from kiosk_locust.plugin.plugin import attach
+from kiosk_locust.plugin.user import KioskUser
 
 attach()
 

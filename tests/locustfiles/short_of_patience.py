@@ -2,8 +2,8 @@
 
 from locust import runners
 
-from kiosk_locust.plugin import attach
-from kiosk_locust.user import KioskUser
+from kiosk_locust.plugin.plugin import attach
+from kiosk_locust.plugin.user import KioskUser
 
 runners.MASTER_HEARTBEAT_TIMEOUT = 4
 attach()

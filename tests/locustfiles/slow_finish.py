@@ -7,12 +7,12 @@ from typing import Any
 
 from gevent import monkey
 
-from kiosk_locust import results
-from kiosk_locust.plugin import attach
-from kiosk_locust.user import KioskUser
+from kiosk_locust.plugin.plugin import attach
+from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust.reporting import results_json
 
 attach()
-write_all = results.write_all
+write_all = results_json.write_all
 sleep = monkey.get_original("time", "sleep")
 
 
@@ -24,7 +24,7 @@ def write_slowly(ledger: Path, *arguments: Any, **keywords: Any) -> Any:
     return write_all(ledger, *arguments, **keywords)
 
 
-results.write_all = write_slowly
+results_json.write_all = write_slowly
 
 
 class Kiosk(KioskUser):

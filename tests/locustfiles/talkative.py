@@ -4,8 +4,8 @@ import logging
 from typing import Any
 
 from kiosk_locust import events
-from kiosk_locust.plugin import attach
-from kiosk_locust.user import KioskUser
+from kiosk_locust.plugin.plugin import attach
+from kiosk_locust.plugin.user import KioskUser
 
 attach()
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import gevent
 
-from kiosk_locust.plugin import attach
-from kiosk_locust.record import JobRequest, Ticket
-from kiosk_locust.user import KioskUser
+from kiosk_locust.model.record import JobRequest, Ticket
+from kiosk_locust.plugin.plugin import attach
+from kiosk_locust.plugin.user import KioskUser
 
 HOUR_S = 3600.0
 CLOCK_BACK, DNS_DOWN = Path("clock-back"), Path("dns-down")

@@ -4,8 +4,8 @@ import time
 
 from locust import LoadTestShape
 
-from kiosk_locust.plugin import attach
-from kiosk_locust.user import KioskUser
+from kiosk_locust.plugin.plugin import attach
+from kiosk_locust.plugin.user import KioskUser
 
 attach()
 STARTED_AT = time.monotonic()

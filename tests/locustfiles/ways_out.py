@@ -6,8 +6,8 @@ from typing import Any
 from locust import events
 from locust.env import Environment
 
-from kiosk_locust.plugin import attach
-from kiosk_locust.user import KioskUser
+from kiosk_locust.plugin.plugin import attach
+from kiosk_locust.plugin.user import KioskUser
 
 attach()
 WAY = os.environ.get("WAY", "")

@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 import requests
 
-from tests.disks import fill, small_disk
-from tests.gcs import NoFakeGCS, fake_gcs_server
+from tests.helpers.disks import fill, small_disk
+from tests.helpers.gcs import NoFakeGCS, fake_gcs_server
+from tests.helpers.proxies import Proxy
+from tests.helpers.real import CLEAN, PYTHONPATH, Finished, Locust, simulator
 from tests.outages.network import NotPermitted
 from tests.outages.plays import TROUBLED, Seen, first, look, options, submitted
-from tests.proxies import Proxy
-from tests.real import CLEAN, PYTHONPATH, Finished, Locust, simulator
 
 BUCKET = "our-kiosk"
 JOBS = 60
@@ -71,7 +71,7 @@ def disk_full(folder: Path) -> Seen:
         filler = fill(disk)
         sessions = [locust.finish(LIMIT_S)]
         filler.unlink()
-        said = re.search(r"python -m (kiosk_locust.rescue \S+ \S+)", sessions[0].output)
+        said = re.search(r"python -m (kiosk_locust.ledger.rescue \S+ \S+)", sessions[0].output)
         _run(said, folder, {})
         (folder / "output.txt").rename(folder / "output0.txt")
         again = Locust(folder, "--resume", "struck", "-u", str(JOBS * 5), **run)

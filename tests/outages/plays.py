@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 from tests.faults.oracle import Judgement, Witness, judge
 from tests.faults.plan import Plan
+from tests.helpers.proxies import Proxy
+from tests.helpers.real import ROOT, Finished, Locust, Simulator, simulator, wait_until
 from tests.outages.network import network
-from tests.proxies import Proxy
-from tests.real import ROOT, Finished, Locust, Simulator, simulator, wait_until
 
 TROUBLED = ROOT / "tests" / "locustfiles" / "troubled.py"
 #: Jobs begin at this rate (1/s) from before the outage until after it.

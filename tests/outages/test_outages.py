@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.plays import sees
 from tests.outages.network import NotPermitted
 from tests.outages.plays import Seen, clock_back, dns_down, frontend_away, jobs_for, network_cut
-from tests.plays import sees
 
 pytestmark = pytest.mark.resilience  # scripts/resilience runs it
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from locust import run_single_user
 
-from kiosk_locust.plugin import attach
-from kiosk_locust.user import KioskUser
+from kiosk_locust.plugin.plugin import attach
+from kiosk_locust.plugin.user import KioskUser
 
 attach()
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from kiosk_locust.embedded import EmbeddedKiosk
+from kiosk_locust.assembly.embedded_simulator import EmbeddedKiosk
 from tests.simulator.clients import JOB, Client, raw_exchange
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kiosk_locust.embedded import EmbeddedKiosk
+from kiosk_locust.assembly.embedded_simulator import EmbeddedKiosk
 from tests.simulator.clients import Client
 
 EXCHANGES = json.loads((Path(__file__).parent / "exchanges.json").read_text())

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from kiosk_locust.embedded import EmbeddedKiosk
+from kiosk_locust.assembly.embedded_simulator import EmbeddedKiosk
 from kiosk_locust.errors import OptionsError
 from kiosk_locust.simulator.faults import parse_fault
 from tests.simulator.clients import JOB, Client

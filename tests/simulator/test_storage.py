@@ -8,7 +8,7 @@ from pathlib import Path
 
 import tifffile
 
-from kiosk_locust.embedded import EmbeddedKiosk
+from kiosk_locust.assembly.embedded_simulator import EmbeddedKiosk
 from kiosk_locust.simulator.storage import result, suffix_of
 from tests.simulator.clients import Client
 from tests.simulator.test_app import upload

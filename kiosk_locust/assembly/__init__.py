@@ -1,0 +1,1 @@
+"""Assembly of a run: preflight, resume, controller, finalize."""

@@ -1,0 +1,1 @@
+"""Checkpoints: copies of the ledger in the bucket while a run goes on."""

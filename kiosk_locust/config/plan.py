@@ -1,0 +1,202 @@
+"""How many jobs there are, when they begin, and for how many users."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from kiosk_locust.config import parsing
+from kiosk_locust.config.pacing import start_delay_s
+from kiosk_locust.config.sources import Given
+from kiosk_locust.config.trace import read_trace
+from kiosk_locust.config.validation import DEFAULT, Checker
+
+Workload = Literal["open", "closed"]
+Arrival = Literal["constant", "poisson", "ramp", "trace"]
+
+#: More users than this are not made from COUNT alone: each costs memory, and is rarely meant.
+MAX_DERIVED_USERS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ramp:
+    """Arrivals whose rate goes from one to another, in jobs a second, over ``seconds``."""
+
+    from_rate: float
+    to_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """When jobs begin; ``offsets_s`` only for a trace, ``ramp`` only for a ramp."""
+
+    kind: Arrival
+    given: Given | None  # what chose the kind; None where it is the default
+    start_delay_s: float
+    seed: int
+    offsets_s: tuple[float, ...] = ()
+    ramp: Ramp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many jobs, when, and for how many users."""
+
+    arrivals: Arrivals
+    count: int
+    users: int
+    workload: Workload
+    num_cycles: int
+    run_time_s: float | None
+
+
+def plan(check: Checker, *, headless: bool, rng: random.Random, files: int | None = None) -> Plan:
+    """The plan that the settings make together; ``rng`` draws the seed where none is given.
+
+    ``files`` is how many there are where each makes a job of its own.
+    """
+    arrivals = _arrivals(check, rng)
+    run_time_s = check.take_if_given("run_time", parsing.seconds) or None
+    num_cycles = check.take("num_cycles", parsing.whole(1), 1)
+    count, users = _count_and_users(check, arrivals, headless=headless, files=files)
+    if not count and check.layers.get("count") is not None and not arrivals.offsets_s:
+        _check_open_end(check, run_time_s, num_cycles, headless=headless)
+    workload = _workload(check, arrivals, count, users)
+    if not count and workload == "open" and not arrivals.start_delay_s and not arrivals.ramp:
+        check.refuse(
+            check.layers.get("count"),
+            "no end of jobs cannot begin all at once: give a START_DELAY (or -r) above 0, "
+            "or --workload closed",
+        )
+    return Plan(arrivals, count, users, workload, num_cycles, run_time_s)
+
+
+def _arrivals(check: Checker, rng: random.Random) -> Arrivals:
+    delay_s = start_delay_s(check)
+    seed = check.take_if_given("arrival_seed", parsing.seed)
+    if seed is None:
+        seed = rng.getrandbits(32)
+    trace, trace_given = _trace(check), check.layers.get("arrival_trace")
+    ramp, ramp_given = check.take_if_given("ramp", parsing.ramp), check.layers.get("ramp")
+    if trace_given and ramp_given and not check.failed & {"arrival_trace", "ramp"}:
+        check.refuse(ramp_given, f"contradicts {trace_given.shown}; give only one of them")
+    kind, given = _kind(check, trace_given, ramp_given)
+    sets_times = trace_given or ramp_given
+    if sets_times and check.sources["start_delay"] != DEFAULT:
+        pace = check.sources["start_delay"]
+        check.notice(f"{pace} does not count: {sets_times.shown} says when jobs begin")
+    return Arrivals(kind, given, delay_s, seed, trace, Ramp(*ramp) if ramp else None)
+
+
+def _trace(check: Checker) -> tuple[float, ...]:
+    """The offsets of the trace, in seconds; none where there is no trace, or no usable one."""
+    read = check.take_if_given("arrival_trace", lambda text: read_trace(parsing.path(text)))
+    offsets, was_sorted = read or ((), False)
+    if was_sorted:
+        trace = check.sources["arrival_trace"]
+        check.notice(f"the times of {trace} are not in ascending order and were sorted")
+    return offsets
+
+
+def _kind(check: Checker, trace: Given | None, ramp: Given | None) -> tuple[Arrival, Given | None]:
+    """The kind of arrivals, and what chose it; a mistake where two sources contradict."""
+    implied: Arrival = "trace" if trace else "ramp" if ramp else "constant"
+    given = check.layers.get("arrival")
+    parse = parsing.choice("constant", "poisson", "ramp", "trace")
+    named = check.take_if_given("arrival", parse)
+    if named is None or given is None:
+        return implied, trace or ramp
+    if named == "trace" and not trace:
+        check.refuse(given, "needs a file with the times: give --arrival-trace FILE")
+    elif named == "ramp" and not ramp:
+        check.refuse(given, "needs the rates: give --ramp FROM:TO:SECONDS")
+    elif implied not in ("constant", named):
+        chosen = (trace or ramp or given).shown
+        check.refuse(given, f"contradicts {chosen}; leave it out, or set it to {implied}")
+    return cast("Arrival", named), given
+
+
+def _count_and_users(
+    check: Checker, arrivals: Arrivals, *, headless: bool, files: int | None
+) -> tuple[int, int]:
+    """Jobs a cycle and users; each stands in for the other where only one is given."""
+    count = check.take_if_given("count", parsing.whole(0))
+    users = check.take_if_given("num_users", parsing.whole(1))
+    count_given, users_given = check.layers.get("count"), check.layers.get("num_users")
+    trace = check.layers.get("arrival_trace")
+    if trace and arrivals.offsets_s:
+        lines = len(arrivals.offsets_s)
+        if count_given and count not in (None, lines):
+            check.refuse(
+                count_given, f"contradicts {trace.shown}, which has {lines:,} times; leave it out"
+            )
+        count, count_given = lines, trace
+        check.sources["count"] = trace.source
+    if files is not None:
+        return _count_and_users_of_files(check, files, count, users)
+    if not count_given and not users_given:
+        if headless:
+            check.notice("neither -u nor COUNT is given: 1 job, 1 user")
+        return 1, 1
+    if count_given and not users_given:
+        check.sources["num_users"] = f"as many as jobs, by {count_given.source}"
+        return 1 if count is None else count, _users_from(check, count, count_given, headless)
+    if users_given and not count_given:
+        check.sources["count"] = f"as many as users, by {users_given.source}"
+        return users or 1, users or 1
+    return 1 if count is None else count, users or 1
+
+
+def _count_and_users_of_files(
+    check: Checker, files: int, count: int | None, users: int | None
+) -> tuple[int, int]:
+    """A job for each file; COUNT, or a trace, may only say that fewer are wanted."""
+    given = check.layers.get("arrival_trace") or check.layers.get("count")
+    if count == 0:
+        check.refuse(given, "means no end of jobs, but there is one for each file; leave it out")
+    if given is None or not count:
+        check.sources["count"] = "as many as files, by FILE"
+        count = files
+    elif count > files and files:
+        check.notice(f"{given.shown}, but there are {files:,} files: so many jobs")
+        count = files
+    if users is None:
+        check.sources["num_users"] = "as many as jobs"
+    return max(count, 1), users or max(1, min(count, MAX_DERIVED_USERS))
+
+
+def _users_from(check: Checker, count: int | None, given: Given, headless: bool) -> int:  # noqa: FBT001
+    """As many users as ``given`` says there are jobs, within reason."""
+    if count == 0 and headless:
+        check.refuse(given, "means no end of jobs; say with -u how many may be in flight at once")
+    if count and count > MAX_DERIVED_USERS:
+        check.notice(f"{given.shown}, but at most {MAX_DERIVED_USERS:,} are in flight without -u")
+    return min(count or 1, MAX_DERIVED_USERS)
+
+
+def _check_open_end(
+    check: Checker, run_time_s: float | None, num_cycles: int, *, headless: bool
+) -> None:
+    """COUNT is 0: something else must end the run, and no cycle can follow."""
+    count = check.layers.get("count")
+    if headless and run_time_s is None and "run_time" not in check.failed:
+        check.refuse(count, "means no end of jobs; say with -t when no more begin")
+    if num_cycles > 1:
+        check.refuse(count, "means no end of jobs, so that no cycle can follow: set NUM_CYCLES=1")
+
+
+def _workload(check: Checker, arrivals: Arrivals, count: int, users: int) -> Workload:
+    """Open or closed; a mistake where the arrivals cannot be kept in a closed one."""
+    named = check.take_if_given("workload", parsing.choice("open", "closed"))
+    given = check.layers.get("workload")
+    workload = cast("Workload", named or ("open" if count <= users else "closed"))
+    is_known = not check.failed & {"count", "num_users", "workload", "arrival_trace", "ramp"}
+    if workload == "closed" and arrivals.kind != "constant" and is_known:
+        why = given.shown if given else f"{count:,} jobs for {users:,} users make a closed one"
+        larger = "" if given else f", or -u {count}"
+        check.refuse(
+            arrivals.given, f"needs an open workload, but {why}: give --workload open{larger}"
+        )
+    return workload

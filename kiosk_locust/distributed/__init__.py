@@ -1,0 +1,1 @@
+"""The protocol of a master and its workers: leases, messages, delivery."""

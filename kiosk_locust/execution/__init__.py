@@ -1,0 +1,1 @@
+"""Execution of a run: ticket queue, job lifecycle, poll timer."""

@@ -1,0 +1,312 @@
+"""A process's share of a run: users that take tickets, jobs in flight, and how that ends."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Group
+
+from kiosk_locust.callbacks import RAISED, ends_run
+from kiosk_locust.client.kiosk import Kiosk
+from kiosk_locust.clock import Clock
+from kiosk_locust.execution.job import Ending, Interrupted, Job, close
+from kiosk_locust.execution.poll_timer import Rests
+from kiosk_locust.model.options import Options
+from kiosk_locust.model.ports import TicketBook, TicketSource
+from kiosk_locust.model.record import JobRequest, Outcome, Record, Ticket
+from kiosk_locust.model.user_mix import Mix
+from kiosk_locust.storage.transfers.downloads import Downloads
+from kiosk_locust.storage.upload_stage import Uploader
+
+logger = logging.getLogger(__name__)
+
+#: At the end each job in flight is looked at once more, so that none counts as unfinished that
+#: has long been done; that takes a request each, and no longer than this.
+LAST_LOOK_S = 3.0
+#: Interrupted jobs only close their records; whatever holds them up longer is a fault.
+INTERRUPT_LIMIT_S = 10.0
+
+#: What a user of the class with that name wants to submit for a ticket.
+RequestFor = Callable[[str, Ticket], JobRequest]
+
+
+class _Leased(NamedTuple):
+    """A ticket's record, what the book gave for its lease, and why it has nothing to submit."""
+
+    record: Record
+    until: int
+    fault: str
+    taken_by: object = None  # the greenlet of the user, whom listeners are told of
+
+
+class Share:
+    """The part of a run that lives in this process, whether ``book`` and ``tickets`` do or not.
+
+    ``mix`` says of which user class a ticket's job is, whichever user takes it.
+    ``uploader`` and ``downloads`` move the files of jobs, where that is wanted.
+    ``on_end`` is called when it is over by itself, or when it cannot go on: ``trouble`` then says
+    why.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        *,
+        book: TicketBook,
+        tickets: TicketSource,
+        kiosk: Kiosk,
+        clock: Clock,
+        rng: random.Random,
+        on_end: Callable[[], None],
+        mix: Mix,
+        uploader: Uploader | None = None,
+        downloads: Downloads | None = None,
+    ) -> None:
+        self.options = options
+        self._mix = mix
+        self.outcomes: Counter[Outcome] = Counter()
+        self.trouble = ""
+        self.ended_by = ""
+        self.all_closed = Event()
+        self._book = book
+        self._source = tickets
+        self._kiosk = kiosk
+        self._clock = clock
+        self._rng = rng
+        self._rests = Rests(clock)
+        self._on_end = on_end
+        self._uploader = uploader
+        self._downloads = downloads
+        self._jobs = Group()
+        self._lives: dict[int, Job] = {}  # jobs in flight by ticket
+        # Jobs whose user was ended, or that an earlier session submitted.
+        self._orphans: deque[gevent.Greenlet] = deque()
+        self._sleepers: dict[int, Event] = {}  # users that wait for a ticket's slot, by ticket
+        self._asked: dict[int, JobRequest] = {}  # for tickets that were given back
+        self._stopping = Event()
+        self._give_up = Event()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it has tickets that are not closed, and nobody has ended it."""
+        return not (self._stopping.is_set() or self.all_closed.is_set())
+
+    # -- while it goes on
+
+    def work(self, request_for: RequestFor) -> None:
+        """What a user does: take a ticket, wait until it is due, see its job through.
+
+        When there are no more tickets, it waits to be ended by Locust. A user that is killed
+        gives back a ticket that is not due yet; a job under way goes on without it, until
+        another user adopts it instead of beginning a new one.
+        """
+        while self._orphans:
+            self._see_through(self._orphans.popleft())
+        try:
+            ticket = self._source.take()
+        except BaseException:
+            self._rouse_one()  # what was meant for this user is another's
+            raise
+        if ticket is None:
+            Event().wait()  # for ever: Locust ends its users
+            return
+        leased = None
+        try:
+            leased = self._lease(ticket, request_for)
+            has_come = self._slot_has_come(ticket)
+        except BaseException as error:
+            self._give_back(ticket, leased)
+            if isinstance(error, Exception):
+                self.fail(error)
+            raise
+        if has_come:
+            self._see_through(self._jobs.spawn(self._live, leased))
+        else:
+            self._give_back(ticket, leased)
+
+    def _see_through(self, job: gevent.Greenlet) -> None:
+        """Wait for a job's end; who is killed meanwhile leaves it behind."""
+        try:
+            job.join()
+        except BaseException:
+            if not job.dead:
+                self._orphans.append(job)
+                self._rouse_one()
+            raise
+
+    def fail(self, error: Exception) -> None:
+        """The run cannot go on: the first trouble is kept, and the run is ended."""
+        logger.error("the run cannot go on: %s", error)
+        if not self.trouble:
+            self.trouble = str(error)
+            self._on_end()
+
+    def _lease(self, ticket: Ticket, request_for: RequestFor) -> _Leased:
+        """Lease a ticket for what its user class wants to submit, if it can say so.
+
+        It is asked once for a ticket, though users may have to give it back in between.
+        """
+        now = self._clock.now()
+        fault, user_class = "", self._mix.class_of(ticket.id)
+        try:
+            request = self._asked.pop(ticket.id, None) or request_for(user_class, ticket)
+        except RAISED as error:
+            if not ends_run(f"{user_class}.request", error):
+                logger.exception("%s.request raised", user_class)
+            fault = f"{user_class}.request raised {error!r}"
+            request = JobRequest("", ticket.file, "")
+        record = Record(ticket, user_class, request, now)
+        self._recall(record)
+        return _Leased(record, self._book.lease(record), fault, gevent.getcurrent())
+
+    def _recall(self, record: Record) -> None:
+        """Give the record of a ticket that was tried before what it had by then."""
+
+    def _give_back(self, ticket: Ticket, leased: _Leased | None) -> None:
+        if leased and not leased.fault:
+            self._asked[ticket.id] = leased.record.request
+        self._book.reopen(ticket)
+        self._source.give_back(ticket)
+        self._rouse_one()
+
+    def _rouse_one(self) -> None:
+        """Where there is a job or a ticket without a user, let one of those who wait have it.
+
+        A user that waits for a new ticket, if there is one; else the one whose slot comes last,
+        if that is later: it gives its own ticket back, and nobody else stirs.
+        """
+        if not self._sleepers:
+            return
+        last = max(self._sleepers)
+        given_back = None if self._source.takers else self._source.earliest()
+        if self._orphans or (given_back and given_back.id < last):
+            self._sleepers.pop(last).set()
+
+    def _slot_has_come(self, ticket: Ticket) -> bool:
+        """Wait for a ticket's slot; False if the run stops or there is something to do before.
+
+        That is a job or an earlier ticket of users that are gone.
+        """
+        roused = Event()
+        try:
+            while not self._stopping.is_set():
+                left_s = 0.0 if ticket.due_at is None else ticket.due_at - self._clock.now()
+                if left_s <= 0:
+                    return True
+                self._sleepers[ticket.id] = roused
+                if self._clock.wait(roused, left_s):  # a timer may end it a little early
+                    return False
+            return False
+        finally:
+            self._sleepers.pop(ticket.id, None)
+
+    def _poll_on(self, record: Record) -> gevent.Greenlet:
+        """Have a job looked after that was submitted already."""
+        return self._jobs.spawn(self._live, _Leased(record, 0, ""))
+
+    def _live(self, leased: _Leased) -> None:
+        record = leased.record
+        try:
+            if leased.fault:
+                close(record, Ending(Outcome.ERROR, leased.fault), self._clock.now())
+            else:
+                self._job(leased).run()
+        except gevent.GreenletExit:  # nobody kills jobs so: a listener of their end raised it
+            logger.error("a listener of job_closed raised GreenletExit")  # noqa: TRY400
+        except Exception as error:  # noqa: BLE001  whatever it is, the run must not go on unseen
+            self.fail(error)
+        finally:
+            self._lives.pop(record.ticket.id, None)
+            self.outcomes[record.outcome or Outcome.ERROR] += 1
+            if self._downloads:
+                self._downloads.begin(record)
+            self._source.closed(record.ticket)
+
+    def _job(self, leased: _Leased) -> Job:
+        job = self._lives[leased.record.ticket.id] = Job(
+            leased.record,
+            kiosk=self._kiosk,
+            book=self._book,
+            leased=leased.until,
+            options=self.options,
+            clock=self._clock,
+            rng=self._rng,
+            may_submit=lambda: self._may_submit(leased.record.ticket),
+            uploader=self._uploader,
+            rest=self._rests.rest,
+        )
+        return job
+
+    def _may_submit(self, _ticket: Ticket) -> bool:
+        return not self._stopping.is_set()
+
+    # -- the end
+
+    @property
+    def given_up(self) -> Event:
+        """Set once nothing more is to be waited for."""
+        return self._give_up
+
+    def give_up(self) -> None:
+        """Wait no longer for jobs in flight."""
+        self._give_up.set()
+
+    def drain(self, ended_by: str, grace_s: float) -> None:
+        """Let jobs in flight end within ``grace_s``, close the rest as unfinished.
+
+        Idempotent: whoever calls it later just waits until it is over.
+        """
+        if self.all_closed.is_set():
+            return
+        if self._stopping.is_set():
+            self.all_closed.wait()
+            return
+        self.ended_by = ended_by
+        try:
+            self._stop_submitting()
+            self._wait_for_jobs(grace_s)
+            interrupted = Interrupted(f"the run was ended by {ended_by}")
+            self._jobs.kill(interrupted, timeout=INTERRUPT_LIMIT_S)
+            self._finish_downloads(grace_s)
+            self._close_the_rest()
+        finally:
+            self.all_closed.set()
+
+    def _finish_downloads(self, within_s: float) -> None:
+        if self._downloads:
+            self._downloads.finish(within_s, self._give_up)
+
+    def _stop_submitting(self) -> None:
+        """No ticket is taken or sent from now on; who waits to do so does not any longer."""
+        self._stopping.set()
+        self._source.stop()
+        for roused in tuple(self._sleepers.values()):
+            roused.set()
+        for job in tuple(self._lives.values()):
+            job.stop_submitting()
+
+    def _wait_for_jobs(self, grace_s: float) -> None:
+        """Give jobs in flight ``grace_s`` to end, and then take one more look at each."""
+        if self._jobs:
+            logger.info(
+                "ended by %s: %d jobs in flight have %g s to end",
+                self.ended_by,
+                len(self._jobs),
+                grace_s,
+            )
+        idle = gevent.spawn(self._source.wait_idle)
+        gevent.wait([idle, self._give_up], timeout=grace_s, count=1)
+        if grace_s and not self._give_up.is_set():
+            for job in tuple(self._lives.values()):
+                job.look_once_more()
+            gevent.wait([idle, self._give_up], timeout=LAST_LOOK_S, count=1)
+        idle.kill()
+
+    def _close_the_rest(self) -> None:
+        """See to the tickets that no job was made for, and to those of users that hang."""

@@ -1,0 +1,1 @@
+"""Measurements of a run: counters, histograms, job timings, clock offsets, summaries."""

@@ -1,0 +1,1 @@
+"""The values of a run: tickets, requests, records, options, arrivals. Pure."""

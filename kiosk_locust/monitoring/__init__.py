@@ -1,0 +1,1 @@
+"""Monitoring of the load generator: its health, a Prometheus endpoint, spans."""

@@ -1,0 +1,37 @@
+"""What was published of the Kiosk's own benchmark, to stand beside the model's figures.
+
+Bannon et al., DeepCell Kiosk, Nature Methods 18 (2021): 1,000,000 images of one megapixel in
+about 5.5 h for about 250 USD, below 100 USD with another configuration; a GPU does 5 to 10
+images a second. No other cell of its grid stands in the text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kiosk_locust.planning.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A cell of the grid as published."""
+
+    makespan_s: float
+    usd: float
+
+
+_CELLS = {(8, 1_000_000): Published(5.5 * 3600, 250.0)}
+
+
+def published(plan: Plan) -> Published | None:
+    """What was published of such a plan; None where nothing was.
+
+    The cell was measured with a ZIP each 0.5 s: with one each 5 s the submission alone would
+    take 13.9 h.
+    """
+    return _CELLS.get((plan.gpus, plan.images)) if plan.is_papers else None
+
+
+def off(model: float, published: float) -> float:
+    """How far the model is off, as a share of what was published."""
+    return model / published - 1

@@ -1,0 +1,1 @@
+"""The Locust plugin: everything that touches Locust."""

@@ -1,0 +1,244 @@
+"""The results file: the older client's schema, extended; written as a stream from the ledger.
+
+``docs/results.md`` describes every field, ``results.schema.json`` is its JSON Schema. However
+many jobs there are, only one is in memory at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import json
+import logging
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from kiosk_locust.cost.types import UNKNOWN
+from kiosk_locust.formatting.json_text import dumps
+from kiosk_locust.ledger.reader import Facts, facts, opened
+from kiosk_locust.ledger.sessions import gaps, spans
+from kiosk_locust.measurement.ledger_analysis import Reckoning
+from kiosk_locust.measurement.summary import Summary
+from kiosk_locust.model import definitions, file_names
+from kiosk_locust.reporting.job_rows import jobs
+from kiosk_locust.storage.atomic_files import whole_file
+
+logger = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+#: Bytes written at once.
+_BUFFER = 1 << 20
+
+
+class Written(NamedTuple):
+    """The files, cycles first, and the summary of the whole run."""
+
+    paths: list[Path]
+    summary: Summary
+    run_id: str
+
+
+def write_all(ledger: Path, out_dir: Path, found: Reckoning | None = None) -> Written:
+    """Write a file for each cycle that has tickets, and one over all where several were planned.
+
+    Files that an earlier end of the same run left in ``out_dir`` under other names are then gone.
+    ``found`` is the ledger's reckoning, where there is one already. Blocks for a minute or so
+    for a million jobs: call it from a thread where something else must go on. Raises
+    LedgerError and OSError.
+    """
+    with _reckoned(ledger, found) as reckoning:
+        db, run = reckoning.db, reckoning.run
+        cycles = [row[0] for row in db.execute("SELECT DISTINCT cycle FROM tickets ORDER BY 1")]
+        only_one = run.cycles <= 1 and len(cycles) <= 1
+        wanted = [1] if only_one else [*cycles, None]
+        paths = [_write(reckoning, out_dir, cycle) for cycle in wanted]
+        remove_older(out_dir, run.run_id, paths)
+        return Written(paths, reckoning.summary(), run.run_id)
+
+
+def remove_older(folder: Path, run_id: str, written: Iterable[Path]) -> None:
+    """Delete what an earlier end of the run ``run_id`` wrote, now that ``written`` is there.
+
+    Number of jobs and delay stand in the names, and a resume changes both: whoever reads all files
+    of a folder would count a run twice. One that cannot be deleted is a warning.
+    """
+    new = {path.absolute() for path in written}
+    for path in sorted(folder.glob(f"*_{glob.escape(run_id)}*.json")):
+        if path.absolute() in new or not file_names.is_result_of(path.name, run_id):
+            continue
+        try:
+            path.unlink()
+            logger.info("%s is gone: the run was resumed, and its results are written anew", path)
+        except OSError as error:
+            logger.warning(
+                "%s holds the run's results before it was resumed, and cannot be deleted (%s):"
+                " delete it, or it is read as a second run",
+                *(path, error.strerror),
+            )
+
+
+def names_so_far(ledger: Path) -> list[str]:
+    """The names of cycles' results that an end of the run would have written, as it now stands.
+
+    Raises LedgerError.
+    """
+    with opened(ledger) as db:
+        run = facts(db)
+        counts = db.execute("SELECT cycle, count(*) FROM tickets GROUP BY 1 ORDER BY 1").fetchall()
+        return [_name(run, count, _mean_gap_s(db, run, cycle), cycle) for cycle, count in counts]
+
+
+def earlier_names(ledger: Path, files: Iterable[Path]) -> list[str]:
+    """The names of the results that earlier ends of a resumed run may have left; LedgerError.
+
+    Those of ``files``, which it has now, are left out. A ledger may come from anywhere: so is what
+    is no results file of this run.
+    """
+    new = {path.name for path in files}
+    with opened(ledger) as db:
+        run = facts(db)
+    earlier = (name for name in run.earlier_results if name not in new)
+    return [name for name in earlier if file_names.is_result_of(name, run.run_id)]
+
+
+def write_missing(ledger: Path, out_dir: Path) -> list[Path]:
+    """Write the files of a finished run as `write_all` does, unless its end wrote some."""
+    with opened(ledger) as db:
+        run = facts(db)
+    ended_at = run.ended_at or 0.0
+    if any(path.stat().st_mtime >= ended_at for path in out_dir.glob(f"*_{run.run_id}*.json")):
+        return []
+    return write_all(ledger, out_dir).paths
+
+
+def write(ledger: Path, out_dir: Path, *, cycle: int | None) -> Path:
+    """Write the results of one cycle, or with None of all, and return the file's path.
+
+    The file appears whole or not at all: one of the same name stays until the new one is on
+    the disk. Raises LedgerError and OSError.
+    """
+    with _reckoned(ledger, None) as reckoning:
+        return _write(reckoning, out_dir, cycle)
+
+
+@contextlib.contextmanager
+def _reckoned(ledger: Path, found: Reckoning | None) -> Iterator[Reckoning]:
+    """The one that was found, or one that ends with this."""
+    if found is not None:
+        with found:
+            yield found
+        return
+    with contextlib.closing(Reckoning(ledger)) as made, made:
+        yield made
+
+
+def _write(found: Reckoning, out_dir: Path, cycle: int | None) -> Path:
+    db, run = found.db, found.run
+    summary = found.summary(cycle)
+    delay_s = _mean_gap_s(db, run, cycle)
+    head = _head(db, run, summary, delay_s, cycle)
+    head["clocks"] = found.times.clocks.as_json()
+    path = out_dir / _name(run, summary.tickets, delay_s, cycle)
+    with whole_file(path, _BUFFER) as file:
+        _stream(file, head, jobs(db, run, cycle))
+    return path
+
+
+def _name(run: Facts, tickets: int, delay_s: float, cycle: int | None) -> str:
+    if cycle is None:
+        return file_names.of_run(run.run_name, simulated=run.embedded)
+    return file_names.of_cycle(
+        run_id=run.run_id,
+        num_gpus=int(run.options.get("num_gpus", 0)),
+        jobs=tickets,
+        delay_s=delay_s,
+        cycle=cycle if run.cycles > 1 else None,
+        simulated=run.embedded,
+    )
+
+
+def _stream(file: BinaryIO, head: Mapping[str, Any], found: Iterable[Mapping[str, Any]]) -> None:
+    """One JSON object: the head's keys, and ``job_data`` last with a job on each line."""
+    file.write(json.dumps(head, indent=4, allow_nan=False)[: -len("\n}")].encode())
+    file.write(b',\n    "job_data": [')
+    separator = b"\n        "
+    for job in found:
+        file.write(separator)
+        file.write(dumps(job))
+        separator = b",\n        "
+    file.write(b"\n    ]\n}\n")
+
+
+def _head(
+    db: sqlite3.Connection, run: Facts, summary: Summary, delay_s: float, cycle: int | None
+) -> dict[str, Any]:
+    cycles = db.execute(
+        """SELECT cycle, started_at, ended_at FROM cycles
+        WHERE :cycle IS NULL OR cycle = :cycle ORDER BY cycle""",
+        {"cycle": cycle},
+    ).fetchall()
+    costed = cycle if run.cycles > 1 else None  # a single cycle is the run
+    return {
+        **(run.cost.legacy(costed) if run.cost else UNKNOWN),
+        "start_delay": delay_s,
+        "num_jobs": summary.tickets,
+        "time_elapsed": _elapsed_s(db, run, cycles, cycle),
+        "schema_version": SCHEMA_VERSION,
+        "definitions_version": definitions.VERSION,
+        "simulated": run.simulated,
+        "run_id": run.run_id,
+        "run_name": run.run_name,
+        "host": run.host,
+        "versions": dict(run.versions),
+        "finished": run.finished,
+        "ended_by": run.ended_by,
+        "started_at": run.started_at,
+        "time_zero": run.time_zero,
+        "ended_at": run.ended_at,
+        "cycle": cycle,
+        "cycles": [
+            {"cycle": number, "started_at": started_at, "ended_at": ended_at}
+            for number, started_at, ended_at in cycles
+        ],
+        "sessions": [session.as_json() for session in run.sessions],
+        "gaps": [gap.as_json() for gap in gaps(run.sessions)],
+        "workers": [{"worker": name, **skew} for name, skew in run.workers.items()],
+        "cost": run.cost.section(costed) if run.cost else None,
+        "verdict": run.judgement.as_json() if run.judgement else None,
+        "generator": run.generator.as_json() if run.generator else None,
+        "inputs": run.inputs.as_json() if run.inputs else None,
+        "summary": summary.as_json(),
+        "configuration": dict(run.options),
+    }
+
+
+def _elapsed_s(
+    db: sqlite3.Connection,
+    run: Facts,
+    cycles: list[tuple[int, float, float | None]],
+    cycle: int | None,
+) -> float | None:
+    """Seconds from the first due moment to the closing of the last ticket."""
+    closed_at = db.execute(
+        "SELECT max(closed_at) FROM tickets WHERE :cycle IS NULL OR cycle = :cycle",
+        {"cycle": cycle},
+    ).fetchone()[0]
+    began_at = cycles[0][1] if cycles else run.time_zero or run.started_at
+    if began_at is None or closed_at is None:
+        return None
+    return max(0.0, float(closed_at) - began_at)
+
+
+def _mean_gap_s(db: sqlite3.Connection, run: Facts, cycle: int | None) -> float:
+    """The mean gap wanted between jobs: START_DELAY, or what other arrivals came to.
+
+    Gaps count within cycles and sessions, not between them. To the microsecond, since it stands
+    in names.
+    """
+    start_delay_s = float(run.options.get("start_delay_s", 0.0))
+    if run.options.get("arrival", "constant") == "constant":
+        return start_delay_s
+    found = spans(db, "due_at", "cycle", {"cycle": cycle})
+    return round(found.span_s / found.gaps, 6) if found.gaps else start_delay_s

@@ -1,0 +1,133 @@
+"""What a page tells of a run's jobs, worked out once; the ledger keeps it for later pages."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
+
+from kiosk_locust.ledger.reader import Facts
+from kiosk_locust.measurement.ledger_analysis import Reckoning
+from kiosk_locust.measurement.summary import Summary
+from kiosk_locust.model import definitions
+from kiosk_locust.reporting.web.timeline import STACKED, Course, Timeline, parts, width_for
+from kiosk_locust.reporting.web.view_model import Histogram, histogram
+
+#: The fact of the ledger that it is kept under.
+KEY = "page"
+#: Of a Told that another version of this package kept, nothing is read.
+VERSION = 2
+
+_MOMENTS = """SELECT min(coalesce(due_at, submitted_at, closed_at)),
+    max(max(coalesce(closed_at, 0), coalesce(submitted_at, 0))) FROM temp.times WHERE taken"""
+_JOBS = """SELECT due_at, submitted_at, closed_at, outcome = 'done',
+    CASE WHEN ended THEN duration_s END, CASE WHEN ended THEN queue_wait_s END,
+    stage_total, stage_download, stage_predict, stage_postprocess, stage_upload
+    FROM temp.times WHERE taken"""
+_CHILDREN = """SELECT ticket_id, closed_at, stage, value
+    FROM temp.stages JOIN temp.times USING (ticket_id)
+    WHERE taken AND closed_at IS NOT NULL ORDER BY stages.rowid"""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What takes a look at each job: figures, and charts by the same times."""
+
+    summary: Summary
+    begun_at: float  # epoch seconds, the charts' zero
+    course: Course
+    durations: Histogram
+
+    def as_text(self, reckoning: Reckoning) -> str:
+        """As the ledger keeps it, with what it was worked out of; all of it is bounded."""
+        guard = _guard(reckoning.db, reckoning.run)
+        return json.dumps({"version": VERSION, "guard": guard, "told": asdict(self)})
+
+
+def work_out(reckoning: Reckoning) -> Told:
+    """What there is to tell of a ledger; the reckoning was entered."""
+    summary = reckoning.summary()
+    timeline = _timeline(reckoning.db, reckoning.run)
+    return Told(summary, timeline.begun_at, timeline.course(), histogram(timeline.durations))
+
+
+def kept(db: sqlite3.Connection, run: Facts) -> Told | None:
+    """What the ledger keeps; None where it keeps nothing, or where it went on since then."""
+    row = db.execute("SELECT value FROM meta WHERE key = ?", (KEY,)).fetchone()
+    try:
+        found = json.loads(row[0]) if row else {}
+        if found.get("version") != VERSION or found["guard"] != _guard(db, run):
+            return None
+        return _from_json(found["told"])
+    except (AttributeError, KeyError, TypeError, ValueError):  # whoever wrote it, it is not ours
+        return None
+
+
+def _guard(db: sqlite3.Connection, run: Facts) -> list[Any]:
+    """What is another one as soon as the run goes on."""
+    counts = db.execute("SELECT count(*), count(outcome) FROM tickets").fetchone()
+    return [definitions.VERSION, run.ended_at, len(run.sessions), *counts]
+
+
+def _from_json(found: dict[str, Any]) -> Told:
+    told = found["course"]
+    parts_s = {name: tuple(values) for name, values in told.pop("parts_s").items()}
+    width_s = told.pop("width_s")
+    columns = {name: tuple(values) for name, values in told.items()}
+    course = Course(width_s=width_s, parts_s=parts_s, **columns)
+    durations = Histogram(*(tuple(found["durations"][name]) for name in ("edges_s", "counts")))
+    summary = Summary.from_json(found["summary"])
+    return Told(summary, found["begun_at"], course, durations)
+
+
+# -- the charts
+
+
+def _timeline(db: sqlite3.Connection, run: Facts) -> Timeline:
+    """The run's course; tickets that nobody took are left out, as nothing happened to them."""
+    first, last = db.execute(_MOMENTS).fetchone()
+    begun_at = run.time_zero if run.time_zero is not None else first or run.started_at or 0.0
+    timeline = Timeline(begun_at, width_s=width_for((last or begun_at) - begun_at))
+    for due_at, submitted_at, closed_at, is_done, duration_s, wait_s, *stages in db.execute(_JOBS):
+        if due_at is not None:
+            timeline.at(due_at).due += 1
+        if submitted_at is not None:
+            timeline.at(submitted_at).submitted += 1
+        if closed_at is None:
+            continue
+        interval = timeline.close(
+            closed_at,
+            was_submitted=submitted_at is not None,
+            is_done=bool(is_done),
+            duration_s=duration_s,
+            queue_wait_s=wait_s,
+            by_part={},
+        )
+        for name, time_s in zip(STACKED, _stacked(wait_s, *stages), strict=True):
+            if time_s is not None:
+                interval.add_part(name, time_s)
+    for closed_at, found in _children(db):
+        timeline.at(closed_at).add_parts(parts(found))
+    return timeline
+
+
+def _stacked(
+    wait_s: float | None, total_s: float | None, *stages: float | None
+) -> tuple[float | None, ...]:
+    """The times of an image by STACKED; the last is what is left of the total."""
+    if total_s is None:
+        return wait_s, *stages, None
+    known_s = sum([time_s for time_s in stages if time_s is not None])
+    return wait_s, *stages, max(0.0, total_s - known_s)
+
+
+def _children(db: sqlite3.Connection) -> Iterator[tuple[float, dict[str, list[float]]]]:
+    """Of each ZIP, when it was closed, and its children's times by stage."""
+    for (_, closed_at), rows in groupby(db.execute(_CHILDREN), key=lambda row: row[:2]):
+        found: dict[str, list[float]] = {}
+        for _, _, stage, value in rows:
+            found.setdefault(stage, []).append(value)
+        yield closed_at, found

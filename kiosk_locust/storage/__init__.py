@@ -1,0 +1,1 @@
+"""Buckets, input files, uploads and downloads."""

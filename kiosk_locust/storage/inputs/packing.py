@@ -1,0 +1,59 @@
+"""ZIPs that the Kiosk can unpack: its consumer extracts every member with Python's zipfile."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable
+
+from kiosk_locust.formatting.excerpt import escaped, shortened
+
+#: Methods that the zipfile of a consumer's Python (before 3.14) unpacks.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+_NAMES = {
+    1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "XZ", 97: "WavPack",
+    98: "PPMd", 99: "AES encryption",
+}  # fmt: skip
+_ENCRYPTED, _PATCHED, _STRONG = 0x1, 0x20, 0x40
+_AES = 99
+#: So much of a member's name is told.
+_NAME_CHARS = 60
+
+
+def unpack_fault(members: Iterable[zipfile.ZipInfo]) -> str:
+    """Why the consumer cannot extract some of a ZIP's members, and what to do; empty: it can.
+
+    One that it cannot extract ends the whole job as failed, be it an image or not.
+    """
+    locked: list[zipfile.ZipInfo] = []
+    by_method: dict[str, list[zipfile.ZipInfo]] = {}
+    number = 0
+    for member in members:
+        if member.is_dir():
+            continue
+        number += 1
+        if member.flag_bits & (_ENCRYPTED | _STRONG) or member.compress_type == _AES:
+            locked.append(member)
+        elif member.compress_type not in _METHODS or member.flag_bits & _PATCHED:
+            method = member.compress_type
+            name = "patches" if member.flag_bits & _PATCHED else _NAMES.get(method, "")
+            by_method.setdefault(f"{name} (method {method})".strip(), []).append(member)
+    reasons = []
+    if locked:
+        reasons.append(f"{_some(locked, number)} a password: pack it again without one")
+    for packing, packed in by_method.items():
+        reasons.append(
+            f"{_some(packed, number, 'is', 'are')} packed by {packing}: pack it again with Deflate,"
+            " or without compression"
+        )
+    return f"is a ZIP that the Kiosk cannot unpack ({'; '.join(reasons)})" if reasons else ""
+
+
+def shown_name(name: str) -> str:
+    """A member's name for a message: quoted, on one line, shortened."""
+    return repr(shortened(escaped(name), _NAME_CHARS))
+
+
+def _some(members: list[zipfile.ZipInfo], number: int, one: str = "has", more: str = "have") -> str:
+    verb = one if len(members) == 1 else more
+    example = shown_name(members[0].filename)
+    return f"{len(members):,} of {number:,} files in it, such as {example}, {verb}"

@@ -1,0 +1,292 @@
+"""The master's run: what breaks at a listener or a worker ends it with words, and nothing else."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+from gevent.event import Event
+
+from kiosk_locust import events
+from kiosk_locust.client.kiosk import Kiosk
+from kiosk_locust.client.transport import Transport
+from kiosk_locust.clock import SystemClock
+from kiosk_locust.codec import decode, encode
+from kiosk_locust.distributed import versions
+from kiosk_locust.distributed.coordinator_run import MasterRun
+from kiosk_locust.distributed.leases import Fate, Lost
+from kiosk_locust.distributed.messages import (
+    Hello,
+    Refusal,
+    Reply,
+    Report,
+    ReusedUpload,
+    Terms,
+    Welcome,
+)
+from kiosk_locust.distributed.unreadable_messages import UNREAD
+from kiosk_locust.distributed.worker import WorkerEnd
+from kiosk_locust.errors import RelayError
+from kiosk_locust.ledger.ledger import Ledger
+from kiosk_locust.ledger.recorder import Recorder
+from kiosk_locust.model.record import Attempt, AttemptResult, Record, Upload
+from kiosk_locust.model.ticket_events import Batch, Kind, News
+from kiosk_locust.model.user_mix import Mix
+from tests.helpers.scenarios import make_options, make_record
+
+MAYBE = Attempt(1, 1.0, None, None, AttemptResult.MAYBE, error="worker w was lost")
+
+
+class Master:
+    """A master's run on a ledger of its own; what it sends is kept."""
+
+    def __init__(self, folder: Path, workers: int = 0, **options: Any) -> None:
+        clock = SystemClock()
+        self.path = folder / "run.db"
+        self.ledger = Ledger.create(self.path, {}, now=clock.now)
+        self.ended = Event()
+        self.sent: list[tuple[str, Any]] = []
+        self.told = Event()
+        host = "http://127.0.0.1:9"
+        transport = Transport(
+            host, pool_size=1, request_timeout_s=1, clock=clock, on_request=lambda _: None
+        )
+        self.run = MasterRun(
+            make_options(count=2, users=2, workload="closed", **options),
+            ledger=self.ledger,
+            kiosk=Kiosk(transport),
+            clock=clock,
+            rng=random.Random(1),
+            on_end=self.ended.set,
+            mix=Mix((("Kiosk", 1),)),
+        )
+        self.run.attach(self._send, {"run_id": "r"}, workers)
+        self.run.start(clock.now())
+
+    def _send(self, kind: str, data: Any, _worker: str) -> None:
+        self.sent.append((kind, data))
+        self.told.set()
+
+    def answer(self, kind: str) -> Any:
+        """The next message of that kind."""
+        with gevent.Timeout(5):
+            while not (found := [data for k, data in self.sent if k == kind]):
+                self.told.wait()
+                self.told.clear()
+        self.sent = [item for item in self.sent if item[0] != kind]
+        return found[0]
+
+    def report(self, trouble: str = "") -> Reply:
+        report = Report("r", 1, 0.0, 1, 1, (), False, 0.25, 0.125, trouble)
+        self.run.on_report("w", encode(report))
+        return decode(Reply, self.answer("kiosk_reply"))
+
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
+        self.ledger.settle()
+        with closing(sqlite3.connect(self.path)) as ledger:
+            return ledger.execute(query).fetchall()
+
+
+@pytest.fixture
+def broken() -> Iterator[None]:
+    def raises(record: Record, **_: Any) -> None:
+        raise RuntimeError(f"no place for ticket {record.ticket.id}")
+
+    events.job_closed.add_listener(raises, critical=True)
+    yield
+    events.job_closed.remove_listener(raises)
+
+
+def joined(folder: Path, **options: Any) -> Master:
+    master = Master(folder, **options)
+    master.run.on_hello("w", encode(versions.hello(0.0)))
+    assert decode(Welcome, master.answer("kiosk_welcome")).run_id == "r"
+    return master
+
+
+def finish(master: Master, *, hears_nobody: bool = False) -> None:
+    drain = gevent.spawn(master.run.drain, "the test", 0.0)
+    if hears_nobody:
+        drain.join()
+    while not drain.ready():
+        report = Report("r", 1, 0.0, 9, 0, (), True, 0.25, 0.125, "")
+        master.run.on_report("w", encode(report))  # the worker holds nothing
+        gevent.sleep(0.01)
+    master.ledger.close()
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_listener_that_raises_for_a_lost_ticket_ends_the_run_and_workers_are_still_answered(
+    tmp_path: Path,
+) -> None:
+    master = joined(tmp_path, on_ambiguous="close")
+    recorder = Recorder(master.ledger)
+    recorder.attach()
+    try:
+        record = make_record(7)
+        master.ledger.lease(record)
+        assert not master.run.came_back(Lost("w", record, Fate.MAYBE), MAYBE)
+        assert master.ended.is_set()
+        assert master.run.trouble == "no place for ticket 7"
+        rows = master.sql("SELECT state, outcome, reason FROM tickets WHERE id = 7")
+        assert rows == [("closed", "error", "worker w was lost")]
+        assert not master.report().fenced
+    finally:
+        recorder.detach()
+        finish(master)
+
+
+def test_a_worker_that_cannot_go_on_ends_the_run_with_its_words(tmp_path: Path) -> None:
+    master = joined(tmp_path)
+    master.report()
+    assert not master.ended.is_set()
+    master.report(trouble="lost count")
+    assert master.ended.is_set()
+    assert master.run.trouble == "worker w cannot go on: lost count"
+    finish(master)
+
+
+def test_the_skew_of_a_workers_clock_stands_in_the_ledger(tmp_path: Path) -> None:
+    master = joined(tmp_path)
+    master.report()
+    rows = master.sql("SELECT key, value FROM meta WHERE key LIKE 'worker:%'")
+    assert rows == [("worker:w", '{"skew_s": 0.25, "skew_bound_s": 0.125}')]
+    finish(master)
+
+
+def test_a_worker_that_goes_after_the_last_job_was_closed_is_not_lost_to_the_run(
+    tmp_path: Path,
+) -> None:
+    master = joined(tmp_path)
+    master.run.has_workers = False  # nobody to wait for
+    master.run._before_all_closed()
+    assert master.run._end is not None
+    master.run._end.lose_all(1e12)
+    assert master.run._end.workers_lost == 1
+    assert master.run.workers_lost == 0
+    finish(master)
+
+
+def uploaded(ticket_id: int, name: str) -> News:
+    upload = Upload(1.0, 2.0, 3, name)
+    return News(Kind.UPLOADED, 1, ticket_id, uploaded=upload)
+
+
+def told(master: Master, ask: int, *batches: Batch) -> Reply:
+    report = Report("r", 1, float(ask), ask, 2, batches, False, 0.25, 0.125, "")
+    master.sent.clear()
+    master.run.on_report("w", encode(report))
+    return decode(Reply, master.answer("kiosk_reply"))
+
+
+def test_a_name_that_is_not_new_is_told_until_the_file_was_uploaded_again(tmp_path: Path) -> None:
+    master = joined(tmp_path)
+    granted = told(master, 1).grant
+    assert granted
+    first, second = (record.ticket.id for record in granted.records)
+    same = Batch(1, (uploaded(first, "uploads/x.png"), uploaded(second, "uploads/x.png")))
+    reply = told(master, 2, same)
+    wanted = (ReusedUpload(second, "uploads/x.png"),)
+    assert (reply.acked, reply.reused) == (1, wanted)
+    assert told(master, 2).reused == wanted  # the reply before may have been lost
+    assert told(master, 2, Batch(2, (uploaded(second, "uploads/y.png"),))).reused == ()
+    rows = master.sql("SELECT ticket_id, name FROM uploads ORDER BY ticket_id, number")
+    assert rows == [(first, "uploads/x.png"), (second, None), (second, "uploads/y.png")]
+    names = master.sql("SELECT id, uploaded_name FROM tickets ORDER BY id")
+    assert names == [(first, "uploads/x.png"), (second, "uploads/y.png")]
+    finish(master)
+
+
+def test_a_worker_hears_of_such_a_name_with_whatever_reply_acknowledges_it() -> None:
+    welcome = Welcome("r", 1, 0.0, 0.0, 0.0, 0.0, Terms(), {})
+    end = WorkerEnd(
+        welcome, 0.0, on_adopt=lambda _: None, on_drain=lambda _: None, on_fenced=lambda: None
+    )
+    end.receive(Reply("r", 2, 1.0, 7, None, None, False, (ReusedUpload(4, "x"),)), 1.0)
+    assert (4, "x") in end.reused
+    assert (5, "x") not in end.reused
+
+
+OLDER = Hello(3.0, "0.0.9", "abcd")
+
+
+def test_a_worker_of_another_version_is_told_so_and_ends_a_run_that_has_not_begun(
+    tmp_path: Path,
+) -> None:
+    master = Master(tmp_path)
+    for _ in range(3):  # it says hello until it is answered
+        master.run.on_hello("w", encode(OLDER))
+    kinds = [kind for kind, _ in master.sent]
+    assert kinds == ["kiosk_refusal", "quit"] * 3
+    assert decode(Refusal, master.sent[0][1]) == versions.refusal(3.0)
+    assert master.ended.is_set()
+    assert "worker w is refused: it runs kiosk_locust 0.0.9 (messages abcd)" in master.run.trouble
+    finish(master, hears_nobody=True)
+
+
+def test_a_worker_of_another_version_that_comes_later_leaves_the_run_as_it_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    master = joined(tmp_path)
+    assert told(master, 1).grant
+    master.run.on_hello("other", encode(OLDER))
+    master.run.on_hello("other", encode(OLDER))
+    assert not master.ended.is_set()
+    assert caplog.text.count("worker other is refused") == 1
+    assert "the run goes on without it" in caplog.text
+    assert not master.report().fenced
+    finish(master)
+
+
+def test_only_a_hello_of_this_version_is_that_of_a_worker_of_the_run(tmp_path: Path) -> None:
+    master = joined(tmp_path)
+    assert told(master, 1).grant
+    master.run.on_hello("other", encode(OLDER))
+    with pytest.raises(RelayError):
+        master.run.on_hello("stranger", "hello")
+    assert master.run.greeted == {"w"}
+    finish(master)
+
+
+def test_tickets_wait_for_a_worker_that_has_not_reported_until_none_is_expected_of_it(
+    tmp_path: Path,
+) -> None:
+    master = joined(tmp_path, workers=2)
+    assert not told(master, 1).grant
+    master.run.expect_no_more_of("w")  # it has reported
+    assert not told(master, 2).grant
+    master.run.expect_no_more_of("stranger")
+    assert told(master, 3).grant
+    finish(master)
+
+
+@pytest.mark.parametrize("place", [2, 7, 8])  # sent_at, skew_s, skew_bound_s
+def test_a_report_with_a_time_that_is_none_changes_nothing(tmp_path: Path, place: int) -> None:
+    master = joined(tmp_path)
+    data = encode(Report("r", 1, 0.0, 1, 1, (), False, 0.25, 0.125, "lost count"))
+    data[place] = float("nan")
+    with pytest.raises(RelayError, match="no Report came in"):
+        master.run.on_report("w", data)
+    assert not master.ended.is_set()
+    assert master.sql("SELECT key FROM meta WHERE key LIKE 'worker:%'") == []
+    assert not master.report().fenced
+    finish(master)
+
+
+def test_what_could_not_be_read_is_counted_for_the_run_alone(tmp_path: Path) -> None:
+    before = UNREAD.count
+    try:
+        UNREAD.note("w", "an earlier run's")
+        master = joined(tmp_path)
+        assert master.run.unread_messages == 0
+        UNREAD.note("w", "of no known form")
+        assert master.run.unread_messages == 1
+        finish(master)
+    finally:
+        UNREAD.count = before

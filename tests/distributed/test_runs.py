@@ -1,0 +1,84 @@
+"""What is said in one run has no effect in another, whoever says it."""
+
+from __future__ import annotations
+
+from kiosk_locust.distributed.coordinator import MasterEnd
+from kiosk_locust.distributed.messages import Drain, Grant, Hello, Reply, Report, Terms, Welcome
+from kiosk_locust.distributed.ticket_pool import UNKNOWN, Pool
+from kiosk_locust.distributed.worker import WorkerEnd
+from kiosk_locust.model.record import Outcome, Record, Ticket
+from kiosk_locust.model.ticket_events import Batch, Closed, Kind, News
+from tests.distributed.model import Ledger
+
+TERMS = Terms()
+TICKET = Ticket(0, 1, 0, 1.0, "a.png")
+
+
+def report(run_id: str, *batches: Batch, ask: int = 1) -> Report:
+    return Report(
+        run_id, 1, 0.0, ask, 1, batches, drained=False, skew_s=0, skew_bound_s=0, trouble=""
+    )
+
+
+def closing() -> Batch:
+    closed = Closed("job", Outcome.DONE, "", 1.0, 1, None, None, {})
+    return Batch(1, (News(Kind.CLOSED, 1, TICKET.id, closed=closed),))
+
+
+def master_that_has_granted_a_ticket() -> tuple[MasterEnd, Ledger]:
+    ledger = Ledger(lambda _ticket: None)
+    tickets = iter([TICKET])
+    pool = Pool(lambda _before: next(tickets, None))
+    end = MasterEnd("mine", TERMS, pool, ledger, zero_at=0.0, facts={})
+    end.hello("w", Hello(0.0), 0.0, 0.0)
+    assert end.receive("w", report("mine"), 0.0)
+    assert [reply.grant for _, reply in end.turn(0.5)] != [None]
+    return end, ledger
+
+
+def test_news_of_another_run_close_no_ticket() -> None:
+    end, ledger = master_that_has_granted_a_ticket()
+    assert not end.receive("w", report("another", closing(), ask=2), 0.6)
+    assert ledger.closed == {}
+    assert end.receive("w", report("mine", closing(), ask=2), 0.6)
+    assert set(ledger.closed) == {TICKET.id}
+
+
+def test_a_report_of_another_run_renews_no_lease() -> None:
+    end, _ = master_that_has_granted_a_ticket()
+    for tenth in range(1, 150):
+        end.receive("w", report("another"), tenth / 10)
+        end.turn(tenth / 10)
+    assert end.leases.sessions == []
+
+
+def worker() -> tuple[WorkerEnd, list[Drain]]:
+    drains: list[Drain] = []
+    welcome = Welcome("mine", 1, 0.0, 0.0, 0.0, 0.0, TERMS, {})
+    end = WorkerEnd(
+        welcome, 0.0, on_adopt=lambda _: None, on_drain=drains.append, on_fenced=lambda: None
+    )
+    return end, drains
+
+
+def reply(run_id: str) -> Reply:
+    grant = Grant(1, (Record(TICKET, "", UNKNOWN, 0.0),))
+    return Reply(run_id, 1, 0.0, 0, grant, Drain("Stop", 1.0), fenced=False)
+
+
+def test_a_reply_of_another_run_gives_nothing_and_ends_nothing() -> None:
+    end, drains = worker()
+    end.receive(reply("another"), 0.1)
+    assert (len(end.stock), end.may_submit(1, 0.1), end.draining) == (0, False, False)
+    end.receive(reply("mine"), 0.1)
+    assert (end.may_submit(1, 0.1), end.draining, len(drains)) == (True, True, 1)
+
+
+def test_a_reply_of_another_run_acknowledges_no_news() -> None:
+    end, _ = worker()
+    end.say(News(Kind.RETURNED, 1, TICKET.id), 0.0)
+    end.report(0.0, 1)
+    end.receive(Reply("another", 1, 0.0, 1, None, None, fenced=False), 0.1)
+    assert not end.sender.is_empty
+    end.receive(Reply("mine", 1, 0.0, 1, None, None, fenced=False), 0.1)
+    assert end.sender.is_empty
