@@ -16,13 +16,13 @@ from typing import Any, NoReturn
 
 from locust.argument_parser import DEFAULT_CONFIG_FILES, LocustArgumentParser, get_parser
 
-from kiosk_locust.plugin import locust_config
-from kiosk_locust.plugin.locust_config import ConfigFile
 from kiosk_locust.config.parsing import boolean
 from kiosk_locust.config.sources import Given, Layer, Layers, environment_layers, form_text
 from kiosk_locust.config.table import SETTINGS, Setting
 from kiosk_locust.errors import Mistake
 from kiosk_locust.model.options import Options
+from kiosk_locust.plugin import locust_config
+from kiosk_locust.plugin.locust_config import ConfigFile
 from kiosk_locust.plugin.locust_patches import timespan
 from kiosk_locust.verdict.exit_code import Verdict
 

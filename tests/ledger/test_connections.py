@@ -178,8 +178,8 @@ def test_no_module_opens_a_file_of_sqlite_by_itself() -> None:
                 continue
             if ast.unparse(node.func) == "sqlite3.connect":
                 found.add((path.name, ast.unparse(node.args[0])))
-    assert found == {("guarded.py", "uri(path, mode)"), ("soundness.py", "':memory:'"),
-                     ("reading.py", "''")}  # fmt: skip
+    assert found == {("connections.py", "uri(path, mode)"), ("validate.py", "':memory:'"),
+                     ("reader.py", "''")}  # fmt: skip
 
 
 # -- what kiosk_locust writes is read

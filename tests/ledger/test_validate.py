@@ -144,7 +144,7 @@ def test_what_trips_over_a_strangers_file_is_told_without_a_traceback() -> None:
         raise OSError("disk")
 
 
-@pytest.mark.parametrize("module", ["past", "jobscsv"])
+@pytest.mark.parametrize("module", ["from_ledger", "jobs_csv"])
 def test_the_programs_of_the_web_ui_end_with_words_as_well(ledger: Path, module: str) -> None:
     change(ledger, "UPDATE tickets SET fields = '0' WHERE id = 1")
     done = subprocess.run(

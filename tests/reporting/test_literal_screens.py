@@ -234,7 +234,7 @@ def test_every_console_and_table_of_the_package_is_made_where_nothing_is_parsed(
         for path in folder.rglob("*.py")
         if made.search(path.read_text("utf-8"))
     }
-    assert found == {"console.py"}
+    assert found == {"formatting/console.py"}
 
 
 def test_richs_own_console_parses_cells_and_plain_strings() -> None:

@@ -38,15 +38,15 @@ class Programs:
 
     def picture(self, ledger: Path) -> bytes:
         """The picture of the run in ``ledger``, as JSON; raises LedgerError and PageBusy."""
-        return b"".join(self._shared("past", ledger))
+        return b"".join(self._shared("from_ledger", ledger))
 
     def runs(self, folder: Path) -> bytes:
         """The runs in a folder, as `folder.main` prints them; raises LedgerError and PageBusy."""
-        return b"".join(self._shared("folder", folder))
+        return b"".join(self._shared("run_index", folder))
 
     def jobs_csv(self, ledger: Path) -> Reader:
         """All jobs of ``ledger`` as CSV, in pieces, as they are read; raises PageBusy at once."""
-        return self._shared("jobscsv", ledger)
+        return self._shared("jobs_csv", ledger)
 
     def _shared(self, module: str, path: Path) -> Reader:
         """Join who asked for the same, or start a process for it."""
