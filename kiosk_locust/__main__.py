@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from kiosk_locust import locustfiles
-from kiosk_locust.cli import check, expire, forecast, upload_results, view
+from kiosk_locust.cli import check, expire, forecast, rescue, upload_results, view
 from kiosk_locust.reporting import html
 
 COMMANDS = {
@@ -13,6 +13,7 @@ COMMANDS = {
     "view": view,
     "report": html,
     "expire": expire,
+    "rescue": rescue,
     "simulate": forecast,
     upload_results.COMMAND: upload_results,
     locustfiles.COMMAND: locustfiles,

@@ -4,8 +4,8 @@ While a run goes on, ``<run>.db.reserve`` takes room beside the ledger, which is
 disk has none left. So the last words of a run stay on the ledger's own disk, which in a container
 outlives the process; its temporary folder does not.
 
-``python -m kiosk_locust.ledger.rescue RESCUE_FILE LEDGER`` writes a rescue file, when
-there is room again.
+``python -m kiosk_locust rescue RESCUE_FILE LEDGER`` writes it into the ledger, when there is room
+again.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ import json
 import os
 import shutil
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger import connections
 from kiosk_locust.ledger import file as opening
 
@@ -161,22 +159,3 @@ def restore(rescue: Path, ledger: Path) -> int:
         opening.leave(connection)
         lock.release()
     return len(group)
-
-
-def main(arguments: list[str]) -> int:
-    """Write a rescue file into its ledger; returns the exit code."""
-    if len(arguments) != 2:
-        sys.stderr.write("usage: python -m kiosk_locust.ledger.rescue RESCUE_FILE LEDGER\n")
-        return 2
-    rescue, ledger = map(Path, arguments)
-    try:
-        count = restore(rescue, ledger)
-    except (OSError, ValueError, TypeError, sqlite3.Error, LedgerError) as error:
-        sys.stderr.write(f"{rescue} was not written into {ledger}: {error}\n")
-        return 2
-    sys.stderr.write(f"{count} statements written into {ledger}; {rescue} can be deleted\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -203,7 +203,7 @@ class Journal:
                 ) from second
             raise LedgerError(
                 f"{self.path} took no more ({error}); what it lacks is in {where}: when there is "
-                f"room again, run: python -m kiosk_locust.ledger.rescue {where} {self.path}"
+                f"room again, run: python -m kiosk_locust rescue {where} {self.path}"
             ) from error
         self.failure = None
         self._durable = self._said

@@ -190,7 +190,7 @@ def test_a_full_disk_ends_the_run_and_its_news_can_be_written_later(tmp_path: Pa
     assert rows(path, "SELECT id, outcome FROM tickets") == [(0, "done")]
 
     saved = next(w for w in str(refused.value).split() if w.endswith(".rescue.jsonl:"))[:-1]
-    command = [sys.executable, "-m", "kiosk_locust.ledger.rescue", saved, str(path)]
+    command = [sys.executable, "-m", "kiosk_locust", "rescue", saved, str(path)]
     subprocess.run(command, check=True, timeout=30)
     Path(saved).unlink()
     assert rows(path, "SELECT count(*) FROM tickets WHERE outcome = 'done'") == [(200,)]

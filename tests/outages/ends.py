@@ -71,7 +71,7 @@ def disk_full(folder: Path) -> Seen:
         filler = fill(disk)
         sessions = [locust.finish(LIMIT_S)]
         filler.unlink()
-        said = re.search(r"python -m (kiosk_locust.ledger.rescue \S+ \S+)", sessions[0].output)
+        said = re.search(r"python -m (kiosk_locust rescue \S+ \S+)", sessions[0].output)
         _run(said, folder, {})
         (folder / "output.txt").rename(folder / "output0.txt")
         again = Locust(folder, "--resume", "struck", "-u", str(JOBS * 5), **run)

@@ -57,7 +57,7 @@ def test_a_full_disk_ends_the_run_and_loses_no_record(disk: Path, tmp_path: Path
     seen_first = ("the ledger results/full.db cannot be written: ", "no more jobs are submitted: ")
     assert last.startswith(tuple(f"exit code 2: {text}" for text in seen_first)), last
     (rescue,) = spare.glob("full_*.rescue.jsonl")
-    command = f"python -m kiosk_locust.ledger.rescue {rescue} results/full.db"
+    command = f"python -m kiosk_locust rescue {rescue} results/full.db"
     assert command in last
     assert re.search(r"the results could not be written: .*No space left on device", last)
     assert "Traceback" not in finished.output
