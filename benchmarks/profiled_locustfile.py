@@ -48,9 +48,7 @@ def mark(jobs: int) -> None:
 
 
 if os.environ.get("PROFILED", "ours") == "ours":
-    from kiosk_locust import events
-    from kiosk_locust.plugin.plugin import attach
-    from kiosk_locust.plugin.user import KioskUser
+    from kiosk_locust import KioskUser, attach, events
 
     attach()
     events.job_closed.add_listener(count_job)

@@ -15,10 +15,7 @@ from typing import Any
 import gevent
 from greenlet import greenlet  # type: ignore[import-untyped]  # it has no types
 
-from kiosk_locust import events
-from kiosk_locust.model.record import JobRequest, Ticket
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import JobRequest, KioskUser, Ticket, attach, events
 
 EVERY_S = float(os.environ.get("SOAK_EVERY_S", "2"))
 PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -8,8 +8,7 @@ What to submit and when comes from the command line, the environment, `.env` or 
 To send other jobs as well, add classes (see KioskUser), with weights as in any locustfile.
 """
 
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import KioskUser, attach
 
 attach()
 

@@ -56,9 +56,7 @@ OVER: WeakKeyDictionary[Environment, Event] = WeakKeyDictionary()
 UNTIL_THEN_S = 0.1
 #: No worker waits longer for its plugin; whoever does has none.
 NO_PLUGIN_S = 15.0
-NO_PLUGIN = (
-    "no job can be run: kiosk_locust.plugin.plugin.attach() must be called before the runner starts"
-)
+NO_PLUGIN = "no job can be run: kiosk_locust.attach() must be called before the runner starts"
 
 
 NOBODY = "no user class is a KioskUser, so that nobody would submit a job"

@@ -17,6 +17,7 @@ import pytest
 import kiosk_locust
 from kiosk_locust.assembly import resume
 from kiosk_locust.cli import expire, upload_results
+from kiosk_locust.cli import rescue as cli_rescue
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger import connections, rescue, schema_check
 from kiosk_locust.ledger import file as opening
@@ -325,7 +326,7 @@ def test_a_rescue_file_writes_rows_of_the_ledger_and_nothing_else(
     statements = Path("a.rescue.jsonl")
     lines = [["DELETE FROM tickets", []], [sql, []]]
     statements.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert rescue.main([str(statements), str(ledger)]) == 2
+    assert cli_rescue.main([str(statements), str(ledger)]) == 2
     assert "was not written into" in capsys.readouterr().err
     assert not Path("other.db").exists()
     with closing(sqlite3.connect(ledger)) as db:

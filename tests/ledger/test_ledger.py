@@ -15,6 +15,7 @@ import gevent
 import gevent.monkey
 import pytest
 
+from kiosk_locust.cli import rescue as cli_rescue
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger import rescue, writer
 from kiosk_locust.ledger.ledger import Ledger
@@ -235,7 +236,7 @@ def test_where_no_rescue_file_can_be_written_either_the_loss_is_told(
 
 def test_a_rescue_file_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text("not json\n")
-    assert rescue.main([str(tmp_path / "x.jsonl"), str(tmp_path / "none.db")]) == 2
+    assert cli_rescue.main([str(tmp_path / "x.jsonl"), str(tmp_path / "none.db")]) == 2
 
 
 def test_other_greenlets_run_on_while_the_disk_is_slow(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk_locust.cli import rescue as cli_rescue
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger import rescue
 from kiosk_locust.ledger.ledger import Ledger
@@ -72,7 +73,7 @@ def test_without_room_they_do_not_and_go_to_the_temporary_folder(
         ledger.close()
     (kept,) = spare.glob("run_*.rescue.jsonl")
     (disk / "filler").unlink()
-    assert rescue.main([str(kept), str(disk / "run.db")]) == 0
+    assert cli_rescue.main([str(kept), str(disk / "run.db")]) == 0
     assert _outcomes(disk / "run.db") == [("done", JOBS)]
 
 
@@ -120,5 +121,5 @@ def test_a_rescue_file_lies_beside_the_ledger_where_that_disk_takes_it(
         ledger.close()
     (kept,) = (tmp_path / "results").glob("run_*.rescue.jsonl")
     assert list((tmp_path / "temporary").iterdir()) == []
-    assert rescue.main([str(kept), str(tmp_path / "results" / "run.db")]) == 0
+    assert cli_rescue.main([str(kept), str(tmp_path / "results" / "run.db")]) == 0
     assert _outcomes(tmp_path / "results" / "run.db") == [("done", 200)]

@@ -8,8 +8,7 @@ from typing import Any
 import gevent
 from locust import events
 
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import KioskUser, attach
 
 attach()
 

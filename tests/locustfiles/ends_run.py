@@ -10,10 +10,7 @@ from locust import task
 from locust.env import Environment
 from locust.exception import StopTest
 
-from kiosk_locust import events
-from kiosk_locust.model.record import JobRequest, Ticket
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import JobRequest, KioskUser, Ticket, attach, events
 
 attach()
 HOW, WHERE = os.environ["HOW"], os.environ["WHERE"]

@@ -7,10 +7,7 @@ from locust import TaskSet, User, constant, tag, task
 from locust import events as locust_events
 from locust.exception import RescheduleTaskImmediately
 
-from kiosk_locust import events
-from kiosk_locust.model.record import JobRequest, Ticket
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import JobRequest, KioskUser, Ticket, attach, events
 
 attach()
 FAULT = os.environ.get("FAULT", "")

@@ -2,8 +2,7 @@
 
 from locust import FastHttpUser, HttpUser, constant, task
 
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import KioskUser, attach
 
 attach()
 

@@ -13,9 +13,8 @@ import shutil
 import signal
 from pathlib import Path
 
+from kiosk_locust import KioskUser, attach
 from kiosk_locust.assembly import finalize
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
 
 attach()
 KILL_AT = os.environ.get("KILL_AT", "")

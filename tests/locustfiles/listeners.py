@@ -3,10 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust import events
-from kiosk_locust.model.record import Record
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import KioskUser, Record, attach, events
 
 attach()
 

@@ -8,8 +8,7 @@ from flask_login import UserMixin, login_user
 from locust import events
 from locust.env import Environment
 
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import KioskUser, attach
 
 attach()
 

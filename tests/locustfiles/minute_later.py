@@ -6,8 +6,7 @@ from pathlib import Path
 
 import gevent.os
 
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import KioskUser, attach
 
 attach()
 

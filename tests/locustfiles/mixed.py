@@ -2,9 +2,7 @@
 
 from typing import ClassVar
 
-from kiosk_locust.model.record import JobRequest, Ticket
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import JobRequest, KioskUser, Ticket, attach
 
 attach()
 

@@ -2,8 +2,7 @@
 
 import locust.runners
 
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import KioskUser, attach
 
 locust.runners.CONNECT_TIMEOUT, locust.runners.CONNECT_RETRY_COUNT = 1, 1
 attach()

@@ -3,8 +3,7 @@
 import sys
 
 import kiosk_locust
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import KioskUser, attach
 
 if "--worker" in sys.argv:
     kiosk_locust.__version__ = "0.0.9"

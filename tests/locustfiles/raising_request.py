@@ -1,8 +1,6 @@
 """A class that cannot say what to submit, beside one that can."""
 
-from kiosk_locust.model.record import JobRequest, Ticket
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import JobRequest, KioskUser, Ticket, attach
 
 attach()
 

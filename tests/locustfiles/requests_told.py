@@ -10,8 +10,7 @@ from locust.contrib.csv_request_logger import CsvRequestLogger
 from locust.env import Environment
 from locust.exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopUser
 
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import KioskUser, attach
 
 attach()
 LISTENER = os.environ["LISTENER"]

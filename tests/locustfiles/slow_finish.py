@@ -7,8 +7,7 @@ from typing import Any
 
 from gevent import monkey
 
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import KioskUser, attach
 from kiosk_locust.reporting import results_json
 
 attach()

@@ -3,9 +3,7 @@
 import logging
 from typing import Any
 
-from kiosk_locust import events
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import KioskUser, attach, events
 
 attach()
 

@@ -12,9 +12,7 @@ from typing import Any
 
 import gevent
 
-from kiosk_locust.model.record import JobRequest, Ticket
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import JobRequest, KioskUser, Ticket, attach
 
 HOUR_S = 3600.0
 CLOCK_BACK, DNS_DOWN = Path("clock-back"), Path("dns-down")

@@ -2,8 +2,7 @@
 
 from typing import ClassVar
 
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import KioskUser, attach
 
 attach()
 

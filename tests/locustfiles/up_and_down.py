@@ -4,8 +4,7 @@ import time
 
 from locust import LoadTestShape
 
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import KioskUser, attach
 
 attach()
 STARTED_AT = time.monotonic()

@@ -6,8 +6,7 @@ from typing import Any
 from locust import events
 from locust.env import Environment
 
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import KioskUser, attach
 
 attach()
 WAY = os.environ.get("WAY", "")

@@ -11,8 +11,7 @@ from locust import HttpUser, User, constant, task
 from locust.argument_parser import get_parser
 from locust.env import Environment
 
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import KioskUser, attach
 
 WAY = os.environ["WAY"]
 

@@ -4,8 +4,7 @@ from typing import Any
 
 from locust import run_single_user
 
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import KioskUser, attach
 
 attach()
 

@@ -4,8 +4,7 @@ import os
 
 from locust.env import Environment
 
-from kiosk_locust.plugin.plugin import attach
-from kiosk_locust.plugin.user import KioskUser
+from kiosk_locust import KioskUser, attach
 
 
 class Kiosk(KioskUser):

@@ -90,7 +90,7 @@ def test_a_program_can_end_the_run(tmp_path: Path) -> None:
 def test_without_attach_a_program_ends_with_a_sentence(kiosk: Simulator, tmp_path: Path) -> None:
     finished = library(tmp_path, "not attached", API_HOST=kiosk.url)
     assert finished.code == 2, finished.output
-    assert "kiosk_locust.plugin.plugin.attach() must be called" in finished.output
+    assert "kiosk_locust.attach() must be called" in finished.output
 
 
 def test_a_setting_that_cannot_be_used_is_raised(kiosk: Simulator, tmp_path: Path) -> None:
