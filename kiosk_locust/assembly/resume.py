@@ -11,6 +11,7 @@ from typing import Any
 
 from kiosk_locust.assembly import restore
 from kiosk_locust.config import parsing, planned
+from kiosk_locust.config.resolve import Resolved
 from kiosk_locust.config.sources import Given, Layer, Layers
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.errors import LedgerError, Mistake, OptionsError
@@ -22,7 +23,7 @@ from kiosk_locust.ledger.resume_state import inputs_left
 from kiosk_locust.ledger.validate import foreign, look_over
 from kiosk_locust.measurement import transfer_stats
 from kiosk_locust.model import file_names
-from kiosk_locust.model.options import Options, Resolved, options_as_json
+from kiosk_locust.model.options import Options, options_as_json
 from kiosk_locust.model.record import Outcome
 from kiosk_locust.storage.inputs.recheck import Planned
 

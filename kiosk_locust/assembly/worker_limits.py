@@ -20,13 +20,13 @@ from kiosk_locust.config.sources import Layers
 from kiosk_locust.errors import BucketError, InputError, PreflightError
 from kiosk_locust.ledger import send_account
 from kiosk_locust.ledger.reader import part_of_a_name
-from kiosk_locust.model.input_file import InputFile
+from kiosk_locust.model.input_file import Checks, InputFile
 from kiosk_locust.model.options import Options, TransferOptions
 from kiosk_locust.model.record import Record, Upload
 from kiosk_locust.native_thread import in_thread
 from kiosk_locust.storage.bucket.address import Address
 from kiosk_locust.storage.inputs import recheck
-from kiosk_locust.storage.inputs.finding import Checks, Looking, Rules
+from kiosk_locust.storage.inputs.finding import Looking, Rules
 from kiosk_locust.storage.inputs.look_cache import Looks
 from kiosk_locust.storage.transfers.movers import INPUTS, from_facts
 from kiosk_locust.storage.upload_stage import Uploader

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from kiosk_locust.config import parsing
 from kiosk_locust.config.validation import Checker
-from kiosk_locust.cost.node_types import NodeType, read_node_types
 from kiosk_locust.cost.price_file import read_price_file
 from kiosk_locust.errors import PriceFileError
+from kiosk_locust.model.node_type import NodeType, read_node_types
+from kiosk_locust.model.options import CostOptions
 
 UNTIL_IDLE = "until-idle"
-
-
-@dataclass(frozen=True, slots=True)
-class CostOptions:
-    """What was set of the cost estimate; the defaults are those of the settings."""
-
-    tail_s: float | None = 0.0  # None: until the GPU nodes of the run are gone
-    images_per_job: int | None = None  # None: as the Kiosk counted them
-    prices: str = ""  # a price file's path, which was read once; empty: none was given
-    node_types: tuple[NodeType, ...] = ()
-    network: bool = True  # whether the bucket's storage and requests count
 
 
 def cost(check: Checker) -> CostOptions:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from kiosk_locust.config import parsing
-from kiosk_locust.config.grafana import GrafanaOptions
 from kiosk_locust.config.sources import Layers
 from kiosk_locust.cost.credentials import Credentials, Secrets
 from kiosk_locust.cost.endpoints import DEFAULT_HOSTS, in_cluster
+from kiosk_locust.model.options import GrafanaOptions
 
 
 def bound(secrets: Secrets, given: Layers, environ: Mapping[str, str]) -> Secrets:

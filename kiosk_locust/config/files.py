@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kiosk_locust.config import parsing
 from kiosk_locust.config.validation import Checker
+from kiosk_locust.model.options import FilesOptions
 from kiosk_locust.storage.bucket.address import Address
-
-
-@dataclass(frozen=True, slots=True)
-class FilesOptions:
-    """What becomes of files."""
-
-    storage_bucket: str  # as Address.parse takes it; empty: none is known; a simulated run's own
-    upload_results: bool
-    public_results: bool
-    checkpoint_s: float = 0.0  # 0: never
-
 
 #: The simulated Kiosk's bucket, a folder in OUTPUT_DIR.
 SIMULATED_BUCKET = "simulated_bucket"

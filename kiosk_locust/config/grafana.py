@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from kiosk_locust.config import parsing
 from kiosk_locust.config.sources import masked
 from kiosk_locust.config.validation import Checker
-
-
-@dataclass(frozen=True, slots=True)
-class GrafanaOptions:
-    """Base URLs without a slash at their end and without a login; empty: not given."""
-
-    host: str = ""
-    prometheus_url: str = ""
-    annotations: bool = True
+from kiosk_locust.model.options import GrafanaOptions
 
 
 def grafana(check: Checker) -> GrafanaOptions:

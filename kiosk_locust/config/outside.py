@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from kiosk_locust.config import parsing
 from kiosk_locust.config.validation import Checker
+from kiosk_locust.model.options import OutsideOptions
 
 _HIGHEST_PORT = 65_535
-
-
-@dataclass(frozen=True, slots=True)
-class OutsideOptions:
-    """Figures for a Prometheus: on or off, and where in a run without a web UI; and the page."""
-
-    metrics: bool = False
-    address: str = "127.0.0.1"
-    port: int = 9646
-    linger_s: float = 0.0  # at most, after the end
-    allowed_hosts: tuple[str, ...] = ()  # by which the web UI may be asked for, in lower case
 
 
 def outside(check: Checker) -> OutsideOptions:

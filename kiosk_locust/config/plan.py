@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import cast
 
 from kiosk_locust.config import parsing
 from kiosk_locust.config.pacing import start_delay_s
 from kiosk_locust.config.sources import Given
 from kiosk_locust.config.trace import read_trace
 from kiosk_locust.config.validation import DEFAULT, Checker
-
-Workload = Literal["open", "closed"]
-Arrival = Literal["constant", "poisson", "ramp", "trace"]
+from kiosk_locust.model.options import Arrival, Ramp, Workload
 
 #: More users than this are not made from COUNT alone: each costs memory, and is rarely meant.
 MAX_DERIVED_USERS = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Ramp:
-    """Arrivals whose rate goes from one to another, in jobs a second, over ``seconds``."""
-
-    from_rate: float
-    to_rate: float
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

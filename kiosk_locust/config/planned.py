@@ -13,10 +13,10 @@ from kiosk_locust.client.proxies import is_loopback
 from kiosk_locust.config import cost, files, grafana, parsing, transfers, trim, trust
 from kiosk_locust.config.folders import is_near
 from kiosk_locust.config.pacing import TOLERANCE
-from kiosk_locust.config.plan import Ramp
 from kiosk_locust.config.sources import Given, Layer, Layers, masked
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.errors import Mistake
+from kiosk_locust.model.options import Ramp
 
 #: Settings that are read from the ledger alone: a trace's file may have changed or vanished.
 NOT_READ_AGAIN = ("arrival", "arrival_trace", "ramp")

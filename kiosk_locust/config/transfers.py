@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from kiosk_locust.config import confined, parsing
 from kiosk_locust.config.folders import is_near
@@ -14,66 +14,14 @@ from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.config.target import Target
 from kiosk_locust.config.validation import Checker
 from kiosk_locust.model.file_remarks import Doubt, Skipped, in_words, reasons
-from kiosk_locust.model.input_file import InputFile
-from kiosk_locust.storage.inputs.finding import Checks, Found, Rules, fit_for
+from kiosk_locust.model.input_file import Checks
+from kiosk_locust.model.options import Mode, TransferOptions, Via
+from kiosk_locust.storage.inputs.finding import Found, Rules, fit_for
 from kiosk_locust.storage.inputs.recheck import Planned
 from kiosk_locust.storage.inputs.scanning import Find
 
-Mode = Literal["benchmark", "upload"]
-Via = Literal["frontend", "bucket"]
-
 #: So many files that were skipped are told one by one in a mistake; the log has all.
 _SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True)
-class TransferOptions:
-    """What goes to the Kiosk before its jobs, and what comes back.
-
-    ``inputs`` are the files of the plan, in the order of its tickets; ticket n has file n, and
-    where there are fewer files than tickets, it begins with the first again. There are none
-    where FILE is in the bucket already.
-    """
-
-    mode: Mode
-    upload: bool  # each job uploads its file first
-    upload_via: Via
-    download: bool
-    concurrent_downloads: int
-    root: str  # absolute; the paths of ``inputs`` are below it
-    inputs: tuple[InputFile, ...]
-    download_hosts: str = ""  # with commas; downloads may come from these wherever they are
-    input_checks: str = Checks.LENIENT.value  # a value of Checks
-    follow_symlinks: bool = False
-    any_bucket: bool = True  # gs:// results may come from others than STORAGE_BUCKET as well
-
-    def input_of(self, number: int) -> InputFile:
-        """The file that a cycle's ticket ``number`` uploads."""
-        return self.inputs[number % len(self.inputs)]
-
-    def file_of(self, number: int, otherwise: str) -> str:
-        """The file of a cycle's ticket ``number``, below the root; ``otherwise`` if none is."""
-        return self.input_of(number).path if self.inputs else otherwise
-
-    def as_json(self) -> dict[str, Any]:
-        """The options but the files, of which there may be many: they have a place of their own."""
-        return {
-            "mode": self.mode,
-            "upload": self.upload,
-            "upload_via": self.upload_via,
-            "download": self.download,
-            "concurrent_downloads": self.concurrent_downloads,
-            "root": self.root,
-            "download_hosts": self.download_hosts,
-            "input_checks": self.input_checks,
-            "follow_symlinks": self.follow_symlinks,
-            "any_bucket": self.any_bucket,
-        }
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any], inputs: tuple[InputFile, ...]) -> TransferOptions:
-        """What ``as_json`` made, with the files of the plan."""
-        return cls(**values, inputs=inputs)
 
 
 @dataclass(frozen=True, slots=True)

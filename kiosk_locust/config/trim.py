@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from kiosk_locust.config.validation import Checker
 from kiosk_locust.measurement.warmup import parse
-
-
-@dataclass(frozen=True, slots=True)
-class TrimOptions:
-    """What is cut from each cycle, as it was given (``100 jobs``, ``2min``); empty: nothing."""
-
-    warmup: str = ""
-    cooldown: str = ""
+from kiosk_locust.model.options import TrimOptions
 
 
 def trim(check: Checker, count: int) -> TrimOptions:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,44 +14,18 @@ from kiosk_locust.config.validation import Checker
 from kiosk_locust.errors import OptionsError
 from kiosk_locust.measurement.intervals import needed
 from kiosk_locust.model.job_metrics import STAGES
+from kiosk_locust.model.options import TrustOptions, Wanted
 from kiosk_locust.parsing import duration
 from kiosk_locust.reporting import junit
 from kiosk_locust.verdict import thresholds as reading
 from kiosk_locust.verdict.rules import RULES, Rule
-from kiosk_locust.verdict.threshold_parser import Threshold, parse
+from kiosk_locust.verdict.threshold_parser import parse_all
 
 NONE = "none"
 _FEW_JOBS = "few-jobs"
 #: Where thresholds of a project may stand, in the working directory.
 PYPROJECT = Path("pyproject.toml")
 _AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)")
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One threshold as it was written, and where."""
-
-    text: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class TrustOptions:
-    """What a run has to come to, and when its numbers count for nothing.
-
-    ``limits`` are by the name of the rule, in its own unit; None is no limit.
-    ``abort_after_s``: None where thresholds are looked at in the end alone.
-    """
-
-    wanted: tuple[Wanted, ...] = ()
-    abort_after_s: float | None = None
-    junit_xml: str = ""
-    limits: Mapping[str, float | None] = field(default_factory=dict)
-
-    @property
-    def thresholds(self) -> tuple[Threshold, ...]:
-        """The thresholds; they were checked when they were read."""
-        return tuple(parse(each.text, each.source) for each in self.wanted)
 
 
 def trust(check: Checker, pyproject: Path = PYPROJECT) -> TrustOptions:
@@ -75,7 +48,7 @@ def foresee(check: Checker, found: TrustOptions, jobs: int, *, knows_costs: bool
     ``knows_costs``: somebody can be asked what the nodes cost.
     """
     limit = found.limits.get(_FEW_JOBS)
-    wanted = found.thresholds
+    wanted = parse_all(found.wanted)
     few = [
         f"{each.measure} needs {needed(each.percent):,}"
         for each in wanted

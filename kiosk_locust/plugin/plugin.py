@@ -43,6 +43,7 @@ from kiosk_locust.assembly.signals import Signals
 from kiosk_locust.assembly.stop_reason import ending
 from kiosk_locust.config import credential_hosts
 from kiosk_locust.config.env_file import DOTENV, lookalikes, parse_dotenv
+from kiosk_locust.config.resolve import draft, resolve
 from kiosk_locust.config.secret_files import read_secrets
 from kiosk_locust.config.sources import Given, Layer, Layers, environment_layers, locusts_own
 from kiosk_locust.cost.credentials import Secrets, secrets
@@ -51,7 +52,7 @@ from kiosk_locust.formatting import log_lines, quoting
 from kiosk_locust.formatting.console import plain_console, say
 from kiosk_locust.model import file_names
 from kiosk_locust.model.file_remarks import Tally, reasons, tell_doubts, tell_skipped
-from kiosk_locust.model.options import Options, draft, resolve
+from kiosk_locust.model.options import Options
 from kiosk_locust.model.record import JobRequest
 from kiosk_locust.monitoring import otel
 from kiosk_locust.monitoring.metrics_server import Scraped

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from kiosk_locust.assembly.worker_limits import WorkerLimits
-from kiosk_locust.config.files import FilesOptions
 from kiosk_locust.errors import BucketError, InputError, KioskLocustError, PreflightError
 from kiosk_locust.model.input_file import InputFile, Kind
-from kiosk_locust.model.options import Options
+from kiosk_locust.model.options import FilesOptions, Options
 from kiosk_locust.storage.bucket.folder import FolderBucket
 from kiosk_locust.storage.inputs.finding import find
 from kiosk_locust.storage.transfers.movers import INPUTS, facts, results_folder

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kiosk_locust.config import cost
-from kiosk_locust.cost.node_types import NodeType
+from kiosk_locust.model.node_type import NodeType
 from kiosk_locust.model.options import CostOptions, options_as_json
 from tests.helpers.layered import make_layers, mistakes, resolve, resolve_layers
 

@@ -1,6 +1,6 @@
 """Every setting once: its flag, its name in the environment, its default, unit and meaning.
 
-Values are strings here, as people give them; `kiosk_locust.model.options` makes them numbers.
+Values are strings here, as people give them; `kiosk_locust.config.resolve` makes them numbers.
 Passwords and tokens are not settings: they stay in the environment and in ``.env``.
 """
 
