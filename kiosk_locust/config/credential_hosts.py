@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from kiosk_locust.config import parsing
+from kiosk_locust.config import parsers
 from kiosk_locust.config.sources import Layers
 from kiosk_locust.cost.credentials import Credentials, Secrets
 from kiosk_locust.cost.endpoints import DEFAULT_HOSTS, in_cluster
@@ -47,6 +47,6 @@ def _name(prefix: str, login: Credentials) -> str:
 def _url(text: str) -> str:
     """A base URL; empty where there is none, or it is none, which is a mistake of its own."""
     try:
-        return parsing.host(text) if text else ""
+        return parsers.host(text) if text else ""
     except ValueError:
         return ""

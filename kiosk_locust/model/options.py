@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from kiosk_locust.model.input_file import Checks, InputFile
 from kiosk_locust.model.node_type import NodeType
+
+T = TypeVar("T")
 
 Workload = Literal["open", "closed"]
 Arrival = Literal["constant", "poisson", "ramp", "trace"]
 Mode = Literal["benchmark", "upload"]
 Via = Literal["frontend", "bucket"]
+
+#: Of a field that JSON does not have: it is large, and has a place of its own.
+_KEPT_ELSEWHERE = {"json": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,7 @@ class TransferOptions:
     download: bool
     concurrent_downloads: int
     root: str  # absolute; the paths of ``inputs`` are below it
-    inputs: tuple[InputFile, ...]
+    inputs: tuple[InputFile, ...] = field(default=(), metadata=_KEPT_ELSEWHERE)
     download_hosts: str = ""  # with commas; downloads may come from these wherever they are
     input_checks: str = Checks.LENIENT.value  # a value of Checks
     follow_symlinks: bool = False
@@ -55,26 +62,6 @@ class TransferOptions:
         """The file of a cycle's ticket ``number``, below the root; ``otherwise`` if none is."""
         return self.input_of(number).path if self.inputs else otherwise
 
-    def as_json(self) -> dict[str, Any]:
-        """The options but the files, of which there may be many: they have a place of their own."""
-        return {
-            "mode": self.mode,
-            "upload": self.upload,
-            "upload_via": self.upload_via,
-            "download": self.download,
-            "concurrent_downloads": self.concurrent_downloads,
-            "root": self.root,
-            "download_hosts": self.download_hosts,
-            "input_checks": self.input_checks,
-            "follow_symlinks": self.follow_symlinks,
-            "any_bucket": self.any_bucket,
-        }
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any], inputs: tuple[InputFile, ...]) -> TransferOptions:
-        """What ``as_json`` made, with the files of the plan."""
-        return cls(**values, inputs=inputs)
-
 
 @dataclass(frozen=True, slots=True)
 class FilesOptions:
@@ -83,7 +70,7 @@ class FilesOptions:
     storage_bucket: str  # as Address.parse takes it; empty: none is known; a simulated run's own
     upload_results: bool
     public_results: bool
-    checkpoint_s: float = 0.0  # 0: never
+    checkpoint_s: float  # 0: never
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,16 +195,39 @@ class Options:
 
 def options_as_json(options: Options) -> dict[str, Any]:
     """The options as JSON has them, without the files of the plan; there are no secrets in them."""
-    light = dataclasses.replace(options.transfers, inputs=())  # they may be very many
-    values = dataclasses.asdict(dataclasses.replace(options, transfers=light))
-    values["transfers"] = options.transfers.as_json()
-    found: dict[str, Any] = _as_json(values)
-    return found
+    stored: dict[str, Any] = _as_json(options)
+    return stored
 
 
 def _as_json(value: Any) -> Any:
-    if isinstance(value, dict):
+    if dataclasses.is_dataclass(value):
+        shown = [each.name for each in dataclasses.fields(value) if each.metadata.get("json", True)]
+        return {name: _as_json(getattr(value, name)) for name in shown}
+    if isinstance(value, Mapping):
         return {name: _as_json(part) for name, part in value.items()}
     if isinstance(value, tuple):
         return [_as_json(part) for part in value]
     return str(value) if isinstance(value, Path) else value
+
+
+def from_json(kind: type[T], value: Any) -> T:
+    """A value of ``kind``, such as Options, of what JSON has of it; parts may be values already.
+
+    Raises TypeError for a name that ``kind`` has not, or one that is missing.
+    """
+    made: T = _made(kind, value)
+    return made
+
+
+_kinds = functools.cache(get_type_hints)
+
+
+def _made(kind: Any, value: Any) -> Any:
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
+        kinds = _kinds(kind)
+        return kind(**{name: _made(kinds.get(name), part) for name, part in value.items()})
+    if isinstance(kind, UnionType) and value is not None:
+        return _made(kind.__args__[0], value)
+    if get_origin(kind) is tuple:
+        return tuple(_made(get_args(kind)[0], part) for part in value)
+    return Path(value) if kind is Path else value

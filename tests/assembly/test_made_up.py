@@ -362,7 +362,9 @@ def in_bucket(folder: Path) -> dict[str, bytes]:
 
 def bucket_of(folder: Path) -> FilesOptions:
     folder.mkdir(exist_ok=True)
-    return FilesOptions(folder.as_uri(), upload_results=True, public_results=False)
+    return FilesOptions(
+        folder.as_uri(), upload_results=True, public_results=False, checkpoint_s=0.0
+    )
 
 
 def test_files_are_uploaded_once_and_the_copy_knows_all_but_that(tmp_path: Path) -> None:

@@ -214,7 +214,9 @@ def test_a_worker_that_is_to_go_on_with_a_ledger_writes_beside_it(place: Place) 
 
 
 def bucket_of(theirs: str, **own: str) -> Options:
-    options = make_options(files=FilesOptions(theirs, upload_results=True, public_results=False))
+    options = make_options(
+        files=FilesOptions(theirs, upload_results=True, public_results=False, checkpoint_s=0.0)
+    )
     moved = replace(options.transfers, upload=True, upload_via="bucket", root=os.getcwd())
     return WorkerLimits(make_layers(env=own)).applied(
         replace(options, transfers=moved), {"run_name": "run"}

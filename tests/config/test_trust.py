@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from kiosk_locust.config import trust
+from kiosk_locust.config import planned
 from kiosk_locust.errors import OptionsError
-from kiosk_locust.model.options import options_as_json
+from kiosk_locust.model.options import TrustOptions, from_json, options_as_json
 from kiosk_locust.verdict.rules import RULES
 from kiosk_locust.verdict.threshold_parser import parse_all
 from tests.helpers.layered import mistakes, resolve
@@ -87,9 +87,9 @@ def test_a_ledger_s_options_make_the_same_settings_again() -> None:
     }
     first = resolve(env=given).options
     stored = json.loads(json.dumps(options_as_json(first)))["trust"]
-    again = {trust_env(name): text for name, text in trust.texts(stored).items()}
+    again = {trust_env(name): text for name, text in planned.texts({"trust": stored}).items()}
     assert resolve(env=again).options.trust == first.trust
-    assert trust.from_json(stored) == first.trust
+    assert from_json(TrustOptions, stored) == first.trust
 
 
 def trust_env(setting: str) -> str:
