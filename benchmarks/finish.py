@@ -31,11 +31,10 @@ from gevent.event import Event
 
 from kiosk_locust.assembly.finalize import STEPS, ClosedRun, Finish
 from kiosk_locust.clock import SystemClock
-from kiosk_locust.config.trust import Wanted
 from kiosk_locust.execution.run import ALL_CLOSED
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.model.job_hash import Snapshot
-from kiosk_locust.model.options import Options, TrustOptions
+from kiosk_locust.model.options import Options, TrustOptions, Wanted
 from kiosk_locust.model.record import (
     Attempt,
     AttemptResult,

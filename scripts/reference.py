@@ -1,8 +1,9 @@
-"""Writes docs/reference/: what the code says of itself, so that no page can say something else.
+"""Writes what the code says of itself, so that no page can say something else.
 
     .venv/bin/python scripts/reference.py
 
-A test compares the pages with what this program would write.
+These are docs/reference/ and, of the settings, the tables of docs/options.md and .env.example.
+Tests compare them with what this program would write.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # so that it describes this folder, whatever is installed
 
 from kiosk_locust import events  # noqa: E402
+from kiosk_locust.config import table as settings_table  # noqa: E402
+from kiosk_locust.config.table import Setting  # noqa: E402
 from kiosk_locust.ledger import schema as ledger_schema  # noqa: E402
 from kiosk_locust.ledger import sql as statements  # noqa: E402
 from kiosk_locust.model.record import Outcome  # noqa: E402
@@ -390,6 +393,51 @@ def _about(doc: str) -> str:
     return sentence(re.sub(r"^``.*?``:\s*", "", doc, flags=re.S).split("\n\n")[0])
 
 
+# Settings
+
+
+def options_page(page: str) -> str:
+    """docs/options.md with the table of each group of settings written again."""
+    head = ("Flag", "Environment", "Default", "Unit", "Meaning")
+    for title, settings in settings_table.GROUPS:
+        rows = table(head, map(_setting, settings))
+        above, heading, below = page.partition(f"\n## {title}\n\n")
+        page = above + heading + rows + re.sub(r"\A(\|.*\n)*", "", below)
+    return page
+
+
+def _setting(setting: Setting) -> tuple[str, ...]:
+    flags = ", ".join(f"`{flag}`" for flag in (setting.short, setting.flag) if flag) or "none"
+    default = f"`{setting.default}`" if setting.default else setting.default_shown
+    name = f"`{setting.env}`" if setting.env else "none"
+    return flags, name, default, setting.unit, setting.meaning
+
+
+def example(page: str) -> str:
+    """.env.example with every setting written again; what has no default keeps its example.
+
+    A line that is a comment stays one.
+    """
+    lines = dict(re.findall(r"^((?:# )?[A-Z_]+)=(.*)$", page, re.M))
+    parts = [page.partition("# --- ")[0]]
+    for title, settings in settings_table.GROUPS:
+        parts.append(f"# --- {title} ---\n\n")
+        for setting in settings:
+            if setting.env:
+                unit = f" [{setting.unit}]" if setting.unit else ""
+                derived = f" Default: {setting.derived}." if setting.derived else ""
+                names = (setting.env, f"# {setting.env}")
+                new = names[0] if setting.default else names[1]
+                name = next((name for name in names if name in lines), new)
+                value = setting.default or lines.get(name, "")
+                parts.append(f"# {setting.meaning}{unit}{derived}\n{name}={value}\n\n")
+    secrets = f"# {settings_table.SECRETS[0].meaning}\n"
+    return "".join(parts) + secrets + page.partition(secrets)[2]
+
+
+#: Files that are written by hand in part.
+FILES = {"docs/options.md": options_page, ".env.example": example}
+
 PAGES = {
     "ledger.md": ledger,
     "events.md": happenings,
@@ -405,6 +453,10 @@ def main() -> None:
     for name, page in PAGES.items():
         (FOLDER / name).write_text(page(), encoding="utf-8")
         sys.stdout.write(f"written: {FOLDER / name}\n")
+    for name, rewritten in FILES.items():
+        path = ROOT / name
+        path.write_text(rewritten(path.read_text(encoding="utf-8")), encoding="utf-8")
+        sys.stdout.write(f"written: {path}\n")
 
 
 if __name__ == "__main__":

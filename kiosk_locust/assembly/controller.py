@@ -67,6 +67,7 @@ from kiosk_locust.storage.transfers.movers import (
 from kiosk_locust.verdict import evaluate
 from kiosk_locust.verdict.exit_code import ABORTED, Verdict
 from kiosk_locust.verdict.judgement import Judgement
+from kiosk_locust.verdict.threshold_parser import parse_all
 from kiosk_locust.verdict.threshold_watch import Gate
 from kiosk_locust.verdict.thresholds import Miss
 
@@ -321,7 +322,7 @@ class ActiveRun:
         trust = self.options.trust
         if trust.abort_after_s is None:
             return None
-        gate = Gate(trust.thresholds, trust.abort_after_s, self._clock, self._on_miss)
+        gate = Gate(parse_all(trust.wanted), trust.abort_after_s, self._clock, self._on_miss)
         self._listen(events.job_adopted, gate.on_submitted)
         self._listen(events.job_submitted, gate.on_submitted)
         self._listen(events.job_closed, gate.on_closed)

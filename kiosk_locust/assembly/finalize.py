@@ -61,6 +61,7 @@ from kiosk_locust.storage.transfers.movers import results_folder
 from kiosk_locust.verdict import evaluate
 from kiosk_locust.verdict.exit_code import Verdict, exit_code
 from kiosk_locust.verdict.judgement import Judgement, rows
+from kiosk_locust.verdict.threshold_parser import parse_all
 
 logger = logging.getLogger(__name__)
 
@@ -545,7 +546,7 @@ def write_junit(finish: Finish) -> bool:
     run = finish.facts()
     started_at = run.started_at or 0.0
     text = junit.write(
-        rows(finish.judgement, trust.thresholds),
+        rows(finish.judgement, parse_all(trust.wanted)),
         name=run.run_name,
         reasons=[reason.why for reason in finish.judgement.reasons],
         started_at=started_at,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk_locust.checkpoint.snapshot import check_room, object_name, unpack
-from kiosk_locust.config import parsing
+from kiosk_locust.config import parsers
 from kiosk_locust.config.sources import Layers
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.errors import BucketError, LedgerError
@@ -87,8 +87,8 @@ def _address(given: Layers) -> Address | None:
     """The bucket to ask; None where there is none, or a setting is wrong, which others tell."""
     text = given.text("storage_bucket")
     try:
-        every_s = parsing.seconds(given.text("checkpoint") or SETTINGS["checkpoint"].default)
-        is_simulated = parsing.boolean(given.text("simulate") or "false")
+        every_s = parsers.seconds(given.text("checkpoint") or SETTINGS["checkpoint"].default)
+        is_simulated = parsers.boolean(given.text("simulate") or "false")
         return Address.parse(text) if text and every_s and not is_simulated else None
     except ValueError:
         return None

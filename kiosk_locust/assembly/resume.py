@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from kiosk_locust.assembly import restore
-from kiosk_locust.config import parsing, planned
+from kiosk_locust.config import parsers, planned
+from kiosk_locust.config.resolve import Resolved
 from kiosk_locust.config.sources import Given, Layer, Layers
 from kiosk_locust.config.table import SETTINGS
+from kiosk_locust.config.table.setting import Resume
 from kiosk_locust.errors import LedgerError, Mistake, OptionsError
 from kiosk_locust.formatting.excerpt import excerpt
 from kiosk_locust.ledger import file as opening
@@ -22,14 +24,17 @@ from kiosk_locust.ledger.resume_state import inputs_left
 from kiosk_locust.ledger.validate import foreign, look_over
 from kiosk_locust.measurement import transfer_stats
 from kiosk_locust.model import file_names
-from kiosk_locust.model.options import Options, Resolved, options_as_json
+from kiosk_locust.model.options import Options, options_as_json
 from kiosk_locust.model.record import Outcome
 from kiosk_locust.storage.inputs.recheck import Planned
 
 LATEST = "latest"
 #: Options that are of a process, not of the run.
 _OF_THE_PROCESS = frozenset(
-    {"output_dir", "run_name", "log_enabled", "log_level", "log_file", "outside"}
+    place.partition(".")[0]
+    for setting in SETTINGS.values()
+    if setting.resume is Resume.PROCESS
+    for place in setting.fields
 )
 _SHOWN = 5
 
@@ -68,7 +73,7 @@ class Resumption:
         if class_host and not (given.get("host") or given.get("api_host")):
             host = Given(class_host, "host", "the user class")
             given = given.over(Layer(host.place, {"host": host}))
-            resolved_host = parsing.host(class_host)
+            resolved_host = parsers.host(class_host)
         else:
             resolved_host = resolved.options.host or ""
         before = self.run.options
@@ -81,7 +86,7 @@ class Resumption:
             )
         if mistakes:
             raise OptionsError(mistakes)
-        plan = {field: before[field] for field in planned.PLAN if field in before}
+        plan = {field: before[field] for field in planned.plan() if field in before}
         plan["host"] = now["host"] or None  # as it was given: the ledger's was compared with it
         if resolved.options.transfers.upload:
             plan["file"] = resolved.options.file
@@ -263,21 +268,21 @@ def _record(run: Facts, given: Layers, path: Path) -> FinishRecord | None:
     if run.judgement is None:  # whatever it says
         record = dataclasses.replace(record, steps=record.steps - {"judge", "decide"})
     junit_xml = given.text("junit_xml")
-    if junit_xml and not parsing.path(junit_xml).is_file():
+    if junit_xml and not parsers.path(junit_xml).is_file():
         record = dataclasses.replace(record, steps=record.steps - {"write_junit"})
     return record
 
 
 def _output_dir(given: Layers) -> Path:
-    return parsing.path(given.text("output_dir") or SETTINGS["output_dir"].default)
+    return parsers.path(given.text("output_dir") or SETTINGS["output_dir"].default)
 
 
 def _is_readable(resume: Given | None, or_start: Given | None) -> bool:
     try:
         if resume:
-            parsing.ledger(resume.text)
+            parsers.ledger(resume.text)
         if or_start:
-            parsing.run_name(or_start.text)
+            parsers.run_name(or_start.text)
     except ValueError:
         return False
     return not (resume and or_start)
@@ -291,7 +296,7 @@ def _path(named: Given, folder: Path) -> Path:
             raise LedgerError(f"{named.shown}: there is no ledger in {folder} (OUTPUT_DIR)")
         return found
     if "/" in text or text.endswith(".db"):
-        return parsing.path(text)
+        return parsers.path(text)
     return _path_of_name(text, folder)
 
 

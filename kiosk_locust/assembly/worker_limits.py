@@ -14,19 +14,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from kiosk_locust.config import confined, parsing
+from kiosk_locust.config import confined, parsers
 from kiosk_locust.config.folders import is_near
 from kiosk_locust.config.sources import Layers
 from kiosk_locust.errors import BucketError, InputError, PreflightError
 from kiosk_locust.ledger import send_account
 from kiosk_locust.ledger.reader import part_of_a_name
-from kiosk_locust.model.input_file import InputFile
+from kiosk_locust.model.input_file import Checks, InputFile
 from kiosk_locust.model.options import Options, TransferOptions
 from kiosk_locust.model.record import Record, Upload
 from kiosk_locust.native_thread import in_thread
 from kiosk_locust.storage.bucket.address import Address
 from kiosk_locust.storage.inputs import recheck
-from kiosk_locust.storage.inputs.finding import Checks, Looking, Rules
+from kiosk_locust.storage.inputs.finding import Looking, Rules
 from kiosk_locust.storage.inputs.look_cache import Looks
 from kiosk_locust.storage.transfers.movers import INPUTS, from_facts
 from kiosk_locust.storage.upload_stage import Uploader
@@ -82,7 +82,7 @@ class WorkerLimits:
     def _output_dir(self, theirs: Path) -> Path:
         """Where results go; raises PreflightError."""
         if self._path("output_dir"):
-            return parsing.path(self._layers.text("output_dir"))
+            return parsers.path(self._layers.text("output_dir"))
         ledger = self._path("resume")
         if _is(lambda: is_near(theirs, *([ledger.parent] if ledger else []))):
             return theirs
@@ -146,7 +146,7 @@ class WorkerLimits:
     def _rules(self) -> Rules:
         checks = self._layers.text("input_checks").lower() or Checks.LENIENT.value
         try:
-            follows = parsing.boolean(self._layers.text("follow_symlinks") or "false")
+            follows = parsers.boolean(self._layers.text("follow_symlinks") or "false")
             return Rules(Checks(checks), follows)
         except ValueError as error:
             raise InputError(f"this worker's INPUT_CHECKS or FOLLOW_SYMLINKS {error}") from None
@@ -155,7 +155,7 @@ class WorkerLimits:
         """A path as the worker's operator gave it, absolute; None where nobody did."""
         text = self._layers.text(name)
         try:
-            return parsing.path(text).absolute() if text else None
+            return parsers.path(text).absolute() if text else None
         except ValueError:
             return None
 

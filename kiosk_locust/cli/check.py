@@ -22,6 +22,7 @@ from kiosk_locust.assembly.preflight import check_host
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.config import credential_hosts
 from kiosk_locust.config.env_file import DOTENV, lookalikes, parse_dotenv
+from kiosk_locust.config.resolve import resolve
 from kiosk_locust.config.secret_files import read_secrets
 from kiosk_locust.config.sources import locusts_own
 from kiosk_locust.cost.credentials import Secrets, secrets
@@ -32,7 +33,7 @@ from kiosk_locust.errors import CostError, KioskLocustError, OptionsError, Prefl
 from kiosk_locust.formatting.console import plain_console, say
 from kiosk_locust.formatting.wait_messages import reminding
 from kiosk_locust.model.file_remarks import Remark, in_words, reasons
-from kiosk_locust.model.options import Options, resolve
+from kiosk_locust.model.options import Options
 from kiosk_locust.model.record import Ticket
 from kiosk_locust.plugin import arguments as commandline
 from kiosk_locust.plugin.user import request_from

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk_locust.checkpoint.archive import Archive
-from kiosk_locust.config import parsing
+from kiosk_locust.config import parsers
 from kiosk_locust.config.env_file import read_dotenv
 from kiosk_locust.config.folders import is_near
 from kiosk_locust.errors import KioskLocustError, LedgerError, Mistake, OptionsError
@@ -155,7 +155,7 @@ def _addresses(
 def _is_public(settings: Mapping[str, str]) -> bool:
     text = settings.get("PUBLIC_RESULTS", "").strip() or "false"
     try:
-        return parsing.boolean(text)
+        return parsers.boolean(text)
     except ValueError as error:
         raise OptionsError([Mistake("PUBLIC_RESULTS", text, str(error))]) from None
 

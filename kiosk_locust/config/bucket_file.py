@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kiosk_locust.config import parsing
-from kiosk_locust.config.table import SETTINGS
+from kiosk_locust.config import parsers
 from kiosk_locust.config.validation import Checker
 from kiosk_locust.storage.bucket.address import Address, split_object
 
@@ -17,11 +16,11 @@ def taker(check: Checker, *, is_real: bool) -> Callable[[str], str]:
     https address at Google) name one file. The parser raises ValueError for an object of another
     bucket, or outside UPLOAD_PREFIX; a name that changes is a notice.
     """
-    prefix = _prefix(check)
-    bucket = _bucket(check) if is_real else None
+    prefix, bucket_url = check.take("upload_prefix"), check.take("storage_bucket")
+    bucket = Address.parse(bucket_url) if bucket_url and is_real else None
 
     def parse(text: str) -> str:
-        text = parsing.plain(text)
+        text = parsers.plain(text)
         if "://" in text:
             name = _within_bucket(text, bucket)
             if prefix and not name.startswith(f"{prefix}/"):
@@ -31,8 +30,8 @@ def taker(check: Checker, *, is_real: bool) -> Callable[[str], str]:
                     " name of a file in that folder"
                 )
         else:
-            name = parsing.file_name(text)
-        name = parsing.file_name(name.removeprefix(f"{prefix}/") if prefix else name)
+            name = parsers.file_name(text)
+        name = parsers.file_name(name.removeprefix(f"{prefix}/") if prefix else name)
         if name != text:
             place = f"UPLOAD_PREFIX ({prefix})" if prefix else "the bucket"
             check.notice(f"FILE = {text}: the file {name} in {place} is meant")
@@ -56,22 +55,3 @@ def _within_bucket(text: str, bucket: Address | None) -> str:
             " bucket alone; copy the file there, or correct the one that is wrong"
         )
     return name
-
-
-def _prefix(check: Checker) -> str:
-    """UPLOAD_PREFIX; its default where it cannot be read, which is told elsewhere."""
-    given = check.layers.get("upload_prefix")
-    default = SETTINGS["upload_prefix"].default
-    try:
-        return parsing.upload_prefix(given.text if given else default)
-    except ValueError:
-        return default
-
-
-def _bucket(check: Checker) -> Address | None:
-    """STORAGE_BUCKET; None where it is not given, or cannot be read, which is told elsewhere."""
-    given = check.layers.get("storage_bucket")
-    try:
-        return Address.parse(given.text) if given else None
-    except ValueError:
-        return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from kiosk_locust.config import parsing
+from kiosk_locust.config import parsers
 from kiosk_locust.config.sources import FORM, Given, Layers
 
 ADVICE = (
@@ -46,18 +46,10 @@ def roots(layers: Layers) -> Iterator[Path]:
     return filter(None, map(_resolved, texts))
 
 
-def folders(text: str) -> str:
-    """Folders with commas between; raises ValueError where one of them is none."""
-    for part in filter(None, map(str.strip, text.split(","))):
-        if not parsing.path(part).is_dir():
-            raise ValueError(f"must be folders that are there, with commas between; {part} is none")
-    return text.strip()
-
-
 def _resolved(text: str) -> Path | None:
     """The path without links; None where it is none, or is empty."""
     try:
-        path = parsing.path(text.strip())
+        path = parsers.path(text.strip())
         return path.resolve() if text.strip() else None
     except (ValueError, OSError, RuntimeError):
         return None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from kiosk_locust.config import parsing
-from kiosk_locust.config.grafana import GrafanaOptions
+from kiosk_locust.config import parsers
 from kiosk_locust.config.sources import Layers
 from kiosk_locust.cost.credentials import Credentials, Secrets
 from kiosk_locust.cost.endpoints import DEFAULT_HOSTS, in_cluster
+from kiosk_locust.model.options import GrafanaOptions
 
 
 def bound(secrets: Secrets, given: Layers, environ: Mapping[str, str]) -> Secrets:
@@ -47,6 +47,6 @@ def _name(prefix: str, login: Credentials) -> str:
 def _url(text: str) -> str:
     """A base URL; empty where there is none, or it is none, which is a mistake of its own."""
     try:
-        return parsing.host(text) if text else ""
+        return parsers.host(text) if text else ""
     except ValueError:
         return ""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from kiosk_locust.config import parsing
 from kiosk_locust.config.sources import FORM, Given, Layer
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.config.validation import DEFAULT, Checker
@@ -53,24 +51,19 @@ def start_delay_s(check: Checker) -> float:
                     check.notice(f"{winner.shown} wins over {loser.given.shown}")
     check.sources["start_delay"] = winner.given.source if winner else DEFAULT
     if winner is None or winner.fault:
-        return parsing.seconds(SETTINGS["start_delay"].default)
+        return float(SETTINGS["start_delay"].parse(SETTINGS["start_delay"].default))
     return winner.start_delay_s
 
 
 def _candidates(layer: Layer) -> list[_Candidate]:
     """What a layer says on the matter; in the form, a ticked box stands above the rate."""
-    readings: tuple[tuple[str, Callable[[str], float | None]], ...] = (
-        ("all_at_once", lambda text: 0.0 if parsing.boolean(text) else None),
-        ("start_delay", parsing.seconds),
-        ("spawn_rate", lambda text: 1 / parsing.spawn_rate(text)),
-    )
     found: dict[str, _Candidate] = {}
-    for name, reading in readings:
+    for name in ("all_at_once", "start_delay", "spawn_rate"):
         given = layer.get(name)
         if given is None:
             continue
         try:
-            delay_s = reading(given.text)
+            delay_s: float | None = SETTINGS[name].parse(given.text)
         except ValueError as error:
             found[name] = _Candidate(given, is_a_delay=False, fault=str(error))
         else:

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Literal
 
-from kiosk_locust.config import parsing
 from kiosk_locust.config.pacing import start_delay_s
 from kiosk_locust.config.sources import Given
-from kiosk_locust.config.trace import read_trace
 from kiosk_locust.config.validation import DEFAULT, Checker
-
-Workload = Literal["open", "closed"]
-Arrival = Literal["constant", "poisson", "ramp", "trace"]
+from kiosk_locust.model.options import Arrival, Ramp, Workload
 
 #: More users than this are not made from COUNT alone: each costs memory, and is rarely meant.
 MAX_DERIVED_USERS = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Ramp:
-    """Arrivals whose rate goes from one to another, in jobs a second, over ``seconds``."""
-
-    from_rate: float
-    to_rate: float
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +28,18 @@ class Arrivals:
     ramp: Ramp | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How many jobs, when, and for how many users."""
+def plan(
+    check: Checker, *, headless: bool, rng: random.Random, files: int | None = None
+) -> Mapping[str, Any]:
+    """The fields of the options that say how many jobs there are, when, and for how many users.
 
-    arrivals: Arrivals
-    count: int
-    users: int
-    workload: Workload
-    num_cycles: int
-    run_time_s: float | None
-
-
-def plan(check: Checker, *, headless: bool, rng: random.Random, files: int | None = None) -> Plan:
-    """The plan that the settings make together; ``rng`` draws the seed where none is given.
-
-    ``files`` is how many there are where each makes a job of its own.
+    ``rng`` draws the seed where none is given; ``files`` is how many there are where each makes a
+    job of its own.
     """
     arrivals = _arrivals(check, rng)
-    run_time_s = check.take_if_given("run_time", parsing.seconds) or None
-    num_cycles = check.take("num_cycles", parsing.whole(1), 1)
     count, users = _count_and_users(check, arrivals, headless=headless, files=files)
     if not count and check.layers.get("count") is not None and not arrivals.offsets_s:
-        _check_open_end(check, run_time_s, num_cycles, headless=headless)
+        _check_open_end(check, check.take("run_time"), check.take("num_cycles"), headless=headless)
     workload = _workload(check, arrivals, count, users)
     if not count and workload == "open" and not arrivals.start_delay_s and not arrivals.ramp:
         check.refuse(
@@ -70,16 +47,25 @@ def plan(check: Checker, *, headless: bool, rng: random.Random, files: int | Non
             "no end of jobs cannot begin all at once: give a START_DELAY (or -r) above 0, "
             "or --workload closed",
         )
-    return Plan(arrivals, count, users, workload, num_cycles, run_time_s)
+    return {
+        "count": count,
+        "users": users,
+        "workload": workload,
+        "start_delay_s": arrivals.start_delay_s,
+        "arrival": arrivals.kind,
+        "arrival_seed": arrivals.seed,
+        "arrival_offsets_s": arrivals.offsets_s,
+        "ramp": arrivals.ramp,
+    }
 
 
 def _arrivals(check: Checker, rng: random.Random) -> Arrivals:
     delay_s = start_delay_s(check)
-    seed = check.take_if_given("arrival_seed", parsing.seed)
+    seed = check.take("arrival_seed")
     if seed is None:
         seed = rng.getrandbits(32)
     trace, trace_given = _trace(check), check.layers.get("arrival_trace")
-    ramp, ramp_given = check.take_if_given("ramp", parsing.ramp), check.layers.get("ramp")
+    ramp, ramp_given = check.take("ramp"), check.layers.get("ramp")
     if trace_given and ramp_given and not check.failed & {"arrival_trace", "ramp"}:
         check.refuse(ramp_given, f"contradicts {trace_given.shown}; give only one of them")
     kind, given = _kind(check, trace_given, ramp_given)
@@ -87,12 +73,12 @@ def _arrivals(check: Checker, rng: random.Random) -> Arrivals:
     if sets_times and check.sources["start_delay"] != DEFAULT:
         pace = check.sources["start_delay"]
         check.notice(f"{pace} does not count: {sets_times.shown} says when jobs begin")
-    return Arrivals(kind, given, delay_s, seed, trace, Ramp(*ramp) if ramp else None)
+    return Arrivals(kind, given, delay_s, seed, trace, ramp)
 
 
 def _trace(check: Checker) -> tuple[float, ...]:
     """The offsets of the trace, in seconds; none where there is no trace, or no usable one."""
-    read = check.take_if_given("arrival_trace", lambda text: read_trace(parsing.path(text)))
+    read = check.take("arrival_trace")
     offsets, was_sorted = read or ((), False)
     if was_sorted:
         trace = check.sources["arrival_trace"]
@@ -104,9 +90,8 @@ def _kind(check: Checker, trace: Given | None, ramp: Given | None) -> tuple[Arri
     """The kind of arrivals, and what chose it; a mistake where two sources contradict."""
     implied: Arrival = "trace" if trace else "ramp" if ramp else "constant"
     given = check.layers.get("arrival")
-    parse = parsing.choice("constant", "poisson", "ramp", "trace")
-    named = check.take_if_given("arrival", parse)
-    if named is None or given is None:
+    named: Arrival | Literal[""] = check.take("arrival")
+    if not named or given is None:
         return implied, trace or ramp
     if named == "trace" and not trace:
         check.refuse(given, "needs a file with the times: give --arrival-trace FILE")
@@ -115,15 +100,15 @@ def _kind(check: Checker, trace: Given | None, ramp: Given | None) -> tuple[Arri
     elif implied not in ("constant", named):
         chosen = (trace or ramp or given).shown
         check.refuse(given, f"contradicts {chosen}; leave it out, or set it to {implied}")
-    return cast("Arrival", named), given
+    return named, given
 
 
 def _count_and_users(
     check: Checker, arrivals: Arrivals, *, headless: bool, files: int | None
 ) -> tuple[int, int]:
     """Jobs a cycle and users; each stands in for the other where only one is given."""
-    count = check.take_if_given("count", parsing.whole(0))
-    users = check.take_if_given("num_users", parsing.whole(1))
+    count = check.take("count")
+    users = check.take("num_users")
     count_given, users_given = check.layers.get("count"), check.layers.get("num_users")
     trace = check.layers.get("arrival_trace")
     if trace and arrivals.offsets_s:
@@ -189,9 +174,9 @@ def _check_open_end(
 
 def _workload(check: Checker, arrivals: Arrivals, count: int, users: int) -> Workload:
     """Open or closed; a mistake where the arrivals cannot be kept in a closed one."""
-    named = check.take_if_given("workload", parsing.choice("open", "closed"))
+    named: Workload | Literal[""] = check.take("workload")
     given = check.layers.get("workload")
-    workload = cast("Workload", named or ("open" if count <= users else "closed"))
+    workload: Workload = named or ("open" if count <= users else "closed")
     is_known = not check.failed & {"count", "num_users", "workload", "arrival_trace", "ramp"}
     if workload == "closed" and arrivals.kind != "constant" and is_known:
         why = given.shown if given else f"{count:,} jobs for {users:,} users make a closed one"

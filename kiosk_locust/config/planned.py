@@ -10,67 +10,36 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kiosk_locust.client.proxies import is_loopback
-from kiosk_locust.config import cost, files, grafana, parsing, transfers, trim, trust
+from kiosk_locust.config import parsers
 from kiosk_locust.config.folders import is_near
 from kiosk_locust.config.pacing import TOLERANCE
-from kiosk_locust.config.plan import Ramp
 from kiosk_locust.config.sources import Given, Layer, Layers, masked
 from kiosk_locust.config.table import SETTINGS
+from kiosk_locust.config.table.setting import Resume
 from kiosk_locust.errors import Mistake
+from kiosk_locust.model.options import Options, Ramp, from_json
 
 #: Settings that are read from the ledger alone: a trace's file may have changed or vanished.
-NOT_READ_AGAIN = ("arrival", "arrival_trace", "ramp")
-#: Settings that a ledger does not give: this machine's login for Google Cloud would go with them.
-NOT_THE_LEDGERS = ("storage_bucket",)
-#: What defines the plan: each field of the options, and the settings that it is made from.
-PLAN: Mapping[str, tuple[str, ...]] = {
-    "host": ("host", "api_host"),
-    "file": ("file",),
-    "count": ("count",),
-    "num_cycles": ("num_cycles",),
-    "start_delay_s": ("all_at_once", "start_delay", "spawn_rate"),
-    "arrival": ("arrival", "ramp"),
-    "arrival_seed": ("arrival_seed",),
-    "arrival_trace": ("arrival_trace",),
-    "ramp": ("ramp",),
-    "workload": ("workload",),
-    "job_type": ("job_type",),
-    "model_name": ("model",),
-    "model_version": ("model",),
-    "scale": ("scale",),
-    "label": ("label",),
-    "preprocess": ("preprocess",),
-    "postprocess": ("postprocess",),
-    "dimension_order": ("dimension_order",),
-    "channels": ("channels",),
-    "segmentation_type": ("segmentation_type",),
-    "upload_prefix": ("upload_prefix",),
-    "transfers.mode": ("mode",),
-    "transfers.upload": ("upload",),
-}
+NOT_READ_AGAIN = tuple(s.name for s in SETTINGS.values() if s.resume is Resume.PLAN_UNREAD)
+
+
+def plan() -> Mapping[str, tuple[str, ...]]:
+    """Each field of the options that defines the plan, and the settings that it is made from.
+
+    Where one source gives several of them, the first is to blame: flags come before the others,
+    and Locust's own last.
+    """
+    settings = sorted(SETTINGS.values(), key=lambda each: (not each.is_flag, each.is_locusts))
+    fixed = [s for s in settings if s.resume in (Resume.PLAN, Resume.PLAN_UNREAD)]
+    fields = [field.name for field in dataclasses.fields(Options)]
+    places = dict.fromkeys(place for setting in fixed for place in setting.fields)
+    in_order = sorted(places, key=lambda place: fields.index(place.partition(".")[0]))
+    return {place: tuple(s.name for s in fixed if place in s.fields) for place in in_order}
+
+
 #: What to do about another value than the ledger's, where leaving it out would be rash.
 _CURES = {"host": "set it to that if you know that it is your Kiosk"}
-#: Settings whose text is the value of one field, whatever its type.
-_PLAIN: Mapping[str, str] = {
-    **{field: field for field, names in PLAN.items() if names == (field,) != ("arrival_trace",)},
-    "num_users": "users",
-    "cycle_interval": "cycle_interval_s",
-    "start_delay": "start_delay_s",
-    "update_interval": "update_interval_s",
-    "poll_backoff": "poll_backoff",
-    "manager_refresh_rate": "refresh_s",
-    "expire_time": "expire_s",
-    "concurrent_requests_per_host": "pool_size",
-    "request_timeout": "request_timeout_s",
-    "retry_budget": "retry_budget_s",
-    "job_timeout": "job_timeout_s",
-    "stop_timeout": "stop_timeout_s",
-    "drain_timeout": "drain_timeout_s",
-    "worker_wait": "worker_wait_s",
-    "on_ambiguous": "on_ambiguous",
-    "num_gpus": "num_gpus",
-    "host": "host",
-}
+_ABSENT = object()
 
 
 def texts(planned: Mapping[str, Any]) -> dict[str, str]:
@@ -79,34 +48,18 @@ def texts(planned: Mapping[str, Any]) -> dict[str, str]:
     Those of a trace are without their times, those of a run against the embedded Kiosk
     without a host.
     """
-    found = {
-        setting: "none" if planned[field] is None else str(planned[field])
-        for setting, field in _PLAIN.items()
-        if field in planned
-    }
-    if planned.get("host") is None:
-        del found["host"]
-    if planned.get("ramp"):
-        ramp = planned["ramp"]
-        found["ramp"] = f"{ramp['from_rate']!r}:{ramp['to_rate']!r}:{ramp['seconds']!r}"
-    else:
-        found.pop("ramp", None)
-    model = f"{planned.get('model_name', '')}:{planned.get('model_version', '')}"
-    found["model"] = f"{parsing.NO_MODEL}:0" if model == ":" else model
-    found["upload_prefix"] = found.get("upload_prefix") or "/"
-    if planned.get("arrival") != "trace":
-        found["arrival"] = planned["arrival"]
-    groups = {"cost": cost, "grafana": grafana, "trim": trim, "trust": trust}
-    for group, settings in groups.items():
-        found |= settings.texts(planned[group]) if group in planned else {}
-    return found | files.texts(planned) | transfers.texts(planned)
+    written = {}
+    for setting in SETTINGS.values():
+        values = [_value(planned, place, _ABSENT) for place in setting.fields]
+        is_kept = setting.resume not in (Resume.ANEW, Resume.PROCESS)
+        if is_kept and setting.write and values and _ABSENT not in values:
+            written[setting.name] = setting.write(*values)
+    return written
 
 
 def layer(planned: Mapping[str, Any], place: str, **more: str) -> Layer:
     """The settings of a ledger; ``place`` is what messages call it."""
     given = texts(planned) | more
-    for name in NOT_THE_LEDGERS:
-        given.pop(name, None)
     return Layer(
         place,
         # A damaged ledger may have anything there; as a text, it is a mistake with a name.
@@ -128,7 +81,7 @@ def contradictions(
     really was.
     """
     told: set[tuple[str, str]] = set()
-    for field, names in PLAN.items():
+    for field, names in plan().items():
         before, now = _value(planned, field), _value(resolved, field)
         if field in NOT_READ_AGAIN:
             now = _given_arrivals(field, given, before)
@@ -189,15 +142,17 @@ def strange_paths(lowest: Layer, given: Layers, beside: Path) -> Iterator[Mistak
 def _local_path(text: str) -> Path | None:
     """The path on this machine that a setting names; None where it names none."""
     try:
-        return parsing.path(text)
+        return parsers.path(text)
     except ValueError:
         return None  # a mistake, which others tell
 
 
-def _value(options: Mapping[str, Any], field: str) -> Any:
-    group, _, name = field.rpartition(".")
-    found = (options.get(group) or {}) if group else options
-    return found.get(name)
+def _value(options: Mapping[str, Any], place: str, absent: Any = None) -> Any:
+    """The value of a field, such as ``cost.tail_s``."""
+    group, _, rest = place.partition(".")
+    if group not in options:
+        return absent
+    return _value(options[group] or {}, rest, absent) if rest else options[group]
 
 
 def _given_arrivals(field: str, given: Layers, before: Any) -> Any:
@@ -207,7 +162,7 @@ def _given_arrivals(field: str, given: Layers, before: Any) -> Any:
         return text.lower() or ("ramp" if given.get("ramp") else before)
     if field == "ramp" and text:
         try:
-            return dataclasses.asdict(Ramp(*parsing.ramp(text)))
+            return dataclasses.asdict(SETTINGS["ramp"].parse(text))
         except ValueError:
             return text
     return text or before
@@ -242,7 +197,7 @@ def _address(host: str) -> tuple[str, str | None, int | None, str]:
 
 def _shown(field: str, value: Any) -> str:
     if field == "ramp" and isinstance(value, dict):
-        value = Ramp(**value)
+        value = from_json(Ramp, value)
     field = field.rpartition(".")[2]
     if value in (None, "", False):
         return f"no {field}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from kiosk_locust.config import bucket_file, parsing
+from kiosk_locust.config import bucket_file, parsers
 from kiosk_locust.config.env_file import DOTENV
 from kiosk_locust.config.sources import Given, Layers, masked
 from kiosk_locust.config.validation import DEFAULT, Checker
@@ -41,7 +41,7 @@ def target(check: Checker, class_host: str | None, *, file_is_local: bool = Fals
     given = _host_given(check, class_host)
     host = _read(check, given) if given else None
     check.sources["host"] = given.source if given else DEFAULT
-    simulate = check.take("simulate", parsing.boolean, otherwise=False)
+    simulate = check.take("simulate")
     if given and simulate:
         check.refuse(
             check.layers.get("simulate"),
@@ -49,10 +49,7 @@ def target(check: Checker, class_host: str | None, *, file_is_local: bool = Fals
         )
     if not given and not simulate:
         _refuse_by_signs(check)
-    if file_is_local:
-        file = check.take_if_given("file", parsing.plain) or ""
-    else:
-        file = _file(check, is_real=given is not None)
+    file = check.take("file") if file_is_local else _file(check, is_real=given is not None)
     operators = _host_given(Checker(check.layers.operators), class_host)
     return Target(host, simulate, file, masked(_plain(operators)) if operators else "")
 
@@ -76,14 +73,14 @@ def _host_given(check: Checker, class_host: str | None) -> Given | None:
 
 def _plain(given: Given) -> str:
     try:
-        return parsing.host(given.text)
+        return parsers.host(given.text)
     except ValueError:
         return given.text
 
 
 def _read(check: Checker, given: Given) -> str | None:
     try:
-        return parsing.host(given.text)
+        return parsers.host(given.text)
     except ValueError as error:
         check.refuse(_without_password(given), str(error))
         return None
@@ -95,6 +92,8 @@ def _without_password(given: Given) -> Given:
 
 def _refuse_by_signs(check: Checker) -> None:
     """A mistake for everything that says a real Kiosk was meant, though no host is known."""
+    for name in ("grafana_host", "prometheus_url"):
+        check.take(name)  # what cannot be read is one mistake, not two
     for sign in _signs(check.layers.without(*check.failed)):
         check.refuse(
             _without_password(sign),
@@ -106,7 +105,7 @@ def _refuse_by_signs(check: Checker) -> None:
 def _signs(layers: Layers) -> list[Given]:
     model = layers.get("model")
     try:
-        names_one = model is not None and any(parsing.model(model.text))
+        names_one = model is not None and any(parsers.model(model.text))
     except ValueError:
         names_one = False  # a mistake of its own
     found = [layers.get(name) for name in SIGNS]
@@ -116,13 +115,17 @@ def _signs(layers: Layers) -> list[Given]:
 
 def _file(check: Checker, *, is_real: bool) -> str:
     """The file each job works on; required where the Kiosk is a real one."""
-    file = check.take_if_given("file", bucket_file.taker(check, is_real=is_real))
-    if file is None and check.layers.get("file") is None:
-        check.sources["file"] = DEFAULT
-        if is_real:
-            check.refuse_missing(
-                "file",
-                "is required with a real Kiosk: name the image or ZIP in the bucket's upload "
-                "folder that each job shall work on",
-            )
+    file, given = "", check.layers.get("file")
+    check.sources["file"] = given.source if given else DEFAULT
+    if given is not None:
+        try:
+            file = check.parse("file", given, bucket_file.taker(check, is_real=is_real))
+        except ValueError as error:
+            check.fail("file", given, error)
+    elif is_real:
+        check.refuse_missing(
+            "file",
+            "is required with a real Kiosk: name the image or ZIP in the bucket's upload "
+            "folder that each job shall work on",
+        )
     return file or SIMULATED_FILE

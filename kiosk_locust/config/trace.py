@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from kiosk_locust.config.parsing import seconds
+from kiosk_locust.config.parsers import seconds
 from kiosk_locust.filesystem.text_files import read_text
 
 _SHOWN = 3  # bad lines that a message names

@@ -5,95 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
-from kiosk_locust.config import confined, parsing
+from kiosk_locust.config import confined, parsers
 from kiosk_locust.config.folders import is_near
 from kiosk_locust.config.sources import Given
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.config.target import Target
 from kiosk_locust.config.validation import Checker
 from kiosk_locust.model.file_remarks import Doubt, Skipped, in_words, reasons
-from kiosk_locust.model.input_file import InputFile
-from kiosk_locust.storage.inputs.finding import Checks, Found, Rules, fit_for
+from kiosk_locust.model.input_file import Checks, InputFile
+from kiosk_locust.model.options import Mode
+from kiosk_locust.storage.inputs.finding import Found, Rules, fit_for
 from kiosk_locust.storage.inputs.recheck import Planned
 from kiosk_locust.storage.inputs.scanning import Find
-
-Mode = Literal["benchmark", "upload"]
-Via = Literal["frontend", "bucket"]
 
 #: So many files that were skipped are told one by one in a mistake; the log has all.
 _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class TransferOptions:
-    """What goes to the Kiosk before its jobs, and what comes back.
-
-    ``inputs`` are the files of the plan, in the order of its tickets; ticket n has file n, and
-    where there are fewer files than tickets, it begins with the first again. There are none
-    where FILE is in the bucket already.
-    """
-
-    mode: Mode
-    upload: bool  # each job uploads its file first
-    upload_via: Via
-    download: bool
-    concurrent_downloads: int
-    root: str  # absolute; the paths of ``inputs`` are below it
-    inputs: tuple[InputFile, ...]
-    download_hosts: str = ""  # with commas; downloads may come from these wherever they are
-    input_checks: str = Checks.LENIENT.value  # a value of Checks
-    follow_symlinks: bool = False
-    any_bucket: bool = True  # gs:// results may come from others than STORAGE_BUCKET as well
-
-    def input_of(self, number: int) -> InputFile:
-        """The file that a cycle's ticket ``number`` uploads."""
-        return self.inputs[number % len(self.inputs)]
-
-    def file_of(self, number: int, otherwise: str) -> str:
-        """The file of a cycle's ticket ``number``, below the root; ``otherwise`` if none is."""
-        return self.input_of(number).path if self.inputs else otherwise
-
-    def as_json(self) -> dict[str, Any]:
-        """The options but the files, of which there may be many: they have a place of their own."""
-        return {
-            "mode": self.mode,
-            "upload": self.upload,
-            "upload_via": self.upload_via,
-            "download": self.download,
-            "concurrent_downloads": self.concurrent_downloads,
-            "root": self.root,
-            "download_hosts": self.download_hosts,
-            "input_checks": self.input_checks,
-            "follow_symlinks": self.follow_symlinks,
-            "any_bucket": self.any_bucket,
-        }
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any], inputs: tuple[InputFile, ...]) -> TransferOptions:
-        """What ``as_json`` made, with the files of the plan."""
-        return cls(**values, inputs=inputs)
-
-
-@dataclass(frozen=True, slots=True)
 class Transfers:
-    """The options, FILE as it then counts, and what is to be said of its files."""
+    """Fields of the options, FILE as it then counts, and what is to be said of its files."""
 
-    options: TransferOptions
+    fields: Mapping[str, Any]
+    inputs: tuple[InputFile, ...]
     file: str
     skipped: tuple[Skipped, ...] = ()
     doubts: tuple[Doubt, ...] = ()
 
 
 def is_uploading(check: Checker) -> bool:
-    """Whether FILE is a local file or folder; says nothing of mistakes, which others note."""
-    if check.layers.text("mode").strip().lower() == "upload":
-        return True
-    try:
-        return parsing.boolean(check.layers.text("upload") or "false")
-    except ValueError:
-        return False
+    """Whether FILE is a local file or folder."""
+    upload: bool = check.take("upload")
+    return upload or check.take("mode") == "upload"
 
 
 def transfers(
@@ -105,50 +50,26 @@ def transfers(
     no others are looked for.
     """
     file = kiosk.file
-    mode = cast("Mode", check.take("mode", parsing.choice("benchmark", "upload"), "benchmark"))
-    upload = check.take("upload", parsing.boolean, otherwise=False) or mode == "upload"
-    via = check.take("upload_via", parsing.choice("frontend", "bucket"), "frontend")
+    mode: Mode = check.take("mode")
+    upload, via = is_uploading(check), check.take("upload_via")
     if upload and via == "bucket" and not check.layers.get("storage_bucket"):
         check.refuse(check.layers.get("upload_via"), "needs a bucket: set STORAGE_BUCKET")
-    checks = check.take("input_checks", parsing.choice(*Checks), Checks.LENIENT.value)
-    rules = Rules(Checks(checks), check.take("follow_symlinks", parsing.boolean, otherwise=False))
+    rules = Rules(Checks(check.take("input_checks")), check.take("follow_symlinks"))
     found = Found("")
     if upload and (via == "bucket" or _may_go_there(check, kiosk)):
         if planned is None:
             found = _find(check, file, mode, lambda path: find(path, rules))
         else:
             found = _find_again(check, file, planned)
-    options = TransferOptions(
-        mode=mode,
-        upload=upload,
-        upload_via=cast("Via", via),
-        download=_download(check, mode),
-        concurrent_downloads=check.take("concurrent_downloads", parsing.whole(1), 1),
-        root=found.root,
-        inputs=found.files,
-        download_hosts=check.take("download_hosts", parsing.host_names, ""),
-        input_checks=rules.checks.value,
-        follow_symlinks=rules.follow_symlinks,
-        any_bucket=kiosk.is_operators,
-    )
-    shown = str(_path(file)) if upload and file else file
-    return Transfers(options, shown, found.skipped, found.doubts)
-
-
-def texts(planned: Mapping[str, Any]) -> dict[str, str]:
-    """Settings, as people write them, that make a ledger's options of transfers again."""
-    found = planned.get("transfers") or {}
-    named = {
-        "mode": "mode",
-        "upload": "upload",
-        "upload_via": "upload_via",
-        "download_results": "download",
-        "concurrent_downloads": "concurrent_downloads",
-        "download_hosts": "download_hosts",
-        "input_checks": "input_checks",
-        "follow_symlinks": "follow_symlinks",
+    fields = {
+        "transfers.upload": upload,
+        "transfers.download": _download(check, mode),
+        "transfers.root": found.root,
+        "transfers.inputs": found.files,
+        "transfers.any_bucket": kiosk.is_operators,
     }
-    return {name: str(found[field]) for name, field in named.items() if field in found}
+    shown = str(_path(file)) if upload and file else file
+    return Transfers(fields, found.files, shown, found.skipped, found.doubts)
 
 
 def _may_go_there(check: Checker, kiosk: Target) -> bool:
@@ -164,8 +85,8 @@ def _may_go_there(check: Checker, kiosk: Target) -> bool:
 
 
 def _download(check: Checker, mode: Mode) -> bool:
-    wanted = check.take_if_given("download_results", parsing.boolean)
-    if check.take("no_download_results", parsing.boolean, otherwise=False):
+    wanted: bool | None = check.take("download_results")
+    if check.take("no_download_results"):
         return False
     return mode == "upload" if wanted is None else wanted
 
@@ -232,7 +153,7 @@ def _rules_of_who_resumes(check: Checker, place: str) -> Rules:
     checks = layers.text("input_checks").lower() or Checks.LENIENT.value
     follows = layers.text("follow_symlinks") or "false"
     try:
-        return Rules(Checks(checks), parsing.boolean(follows))
+        return Rules(Checks(checks), parsers.boolean(follows))
     except ValueError:
         return Rules()  # the mistake is noted where it is taken
 
@@ -251,7 +172,7 @@ def _hint(check: Checker) -> str:
 
 
 def _path(file: str) -> Path:
-    return parsing.path(file).absolute()
+    return parsers.path(file).absolute()
 
 
 def _looked_through(

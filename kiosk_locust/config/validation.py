@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from kiosk_locust.config import confined
+from kiosk_locust.config.parsers import LoginError
 from kiosk_locust.config.sources import FORM, Given, Layers, masked
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.errors import Mistake
@@ -28,39 +30,50 @@ class Checker:
         self.failed: set[str] = set()  # settings that were given, but cannot be read
         self.notices = list(layers.notices)
         self.sources: dict[str, str] = {}
+        self._values: dict[str, Any] = {}
 
-    def take(self, name: str, parse: Callable[[str], T], otherwise: T) -> T:
-        """What was given for ``name``, else its default; ``otherwise`` after a mistake."""
-        given = self.layers.get(name)
+    def take(self, name: str) -> Any:
+        """The value of a setting: of what was given, else, and after a mistake, of its default.
+
+        However often a setting is taken, it is read once.
+        """
+        if name not in self._values:
+            self._values[name] = self._read(name)
+        return self._values[name]
+
+    def _read(self, name: str) -> Any:
+        setting, given = SETTINGS[name], self.layers.get(name)
+        self.sources[name] = given.source if given else DEFAULT
         if given is not None:
-            return self.parse(name, given, parse, otherwise)
-        setting = SETTINGS[name]
-        default = Given(setting.default, f"{setting.env} ({DEFAULT})")
-        value = self.parse(name, default, parse, otherwise)
-        self.sources[name] = DEFAULT
-        return value
+            try:
+                return self.parse(name, given, setting.parse)
+            except ValueError as error:
+                self.fail(name, given, error)
+        return setting.parse(setting.default)
 
-    def take_if_given(self, name: str, parse: Callable[[str], T]) -> T | None:
-        """What was given for ``name``; None where nothing was, and after a mistake."""
-        given = self.layers.get(name)
-        if given is not None:
-            return self.parse(name, given, parse, None)
-        self.sources[name] = DEFAULT
-        return None
-
-    def parse(self, name: str, given: Given, parse: Callable[[str], T], otherwise: T) -> T:
-        """The value of ``given``, which counts for ``name``; ``otherwise`` after a mistake."""
-        self.sources[name] = given.source
+    def parse(self, name: str, given: Given, parse: Callable[[str], T]) -> T:
+        """The value of ``given``; raises ValueError, also for a file that a form may not name."""
         if SETTINGS[name].is_path and not confined.is_allowed(given, self.layers):
-            self.failed.add(name)
-            self.refuse(given, confined.ADVICE)
-            return otherwise
-        try:
-            return parse(given.text)
-        except ValueError as error:
-            self.failed.add(name)
-            self.refuse(given, str(error))
-            return otherwise
+            raise ValueError(confined.ADVICE)
+        return parse(given.text)
+
+    def fail(self, name: str, given: Given, error: ValueError) -> None:
+        """Note that what was given for ``name`` is a mistake."""
+        self.failed.add(name)
+        if isinstance(error, LoginError):
+            given = replace(given, text=masked(given.text))
+        self.refuse(given, str(error))
+
+    def check(self, name: str, can_be_used: Callable[[Any], None]) -> None:
+        """Note a mistake where ``can_be_used`` raises ValueError for the value, even a default."""
+        value = self.take(name)
+        if name not in self.failed:
+            setting = SETTINGS[name]
+            default = Given(setting.default, f"{setting.env} ({DEFAULT})")
+            try:
+                can_be_used(value)
+            except ValueError as error:
+                self.fail(name, self.layers.get(name) or default, error)
 
     def refuse(self, given: Given | None, advice: str, *, source: str = "") -> None:
         """Note a mistake; ``source`` names it where nobody gave anything."""

@@ -6,10 +6,10 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from kiosk_locust.cost.node_types import EXAMPLE, NodeType
 from kiosk_locust.cost.nodes import ALLOWED, Node
 from kiosk_locust.cost.priced_nodes import Costed
 from kiosk_locust.cost.types import NetworkCost, Window, Work
+from kiosk_locust.model.node_type import EXAMPLE, NodeType
 
 #: The argument of kube-state-metrics 2.x that makes it export the labels that prices need.
 ALLOWLIST = f"nodes=[{','.join(ALLOWED)}]"

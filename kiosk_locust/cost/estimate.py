@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from kiosk_locust.cost.autoscaler import added, autoscaler, scaled_down_at
 from kiosk_locust.cost.caveats import image_notes, left_out, notes, reasons, sources
 from kiosk_locust.cost.network import network_cost
-from kiosk_locust.cost.node_types import NodeType
 from kiosk_locust.cost.nodes import Node, nodes
 from kiosk_locust.cost.priced_nodes import Costed, figure, node_cost
 from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.cost.series import ClusterSeries
 from kiosk_locust.cost.types import CostEstimate, Figure, Window, Work
+from kiosk_locust.model.node_type import NodeType
 
 RUN = "all nodes of the cluster, in the run's window"
 FULLY_LOADED = "all nodes of the cluster, from the run's start to the scale-down"

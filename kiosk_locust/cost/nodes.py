@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kiosk_locust.cost.node_lifetimes import Census, Life, census, node_name
-from kiosk_locust.cost.node_types import NodeType
 from kiosk_locust.cost.series import ClusterSeries, Series
+from kiosk_locust.model.node_type import NodeType
 
 #: Labels of nodes as kube-state-metrics exports them; the new name, then the old one.
 MACHINE_TYPE = ("label_node_kubernetes_io_instance_type", "label_beta_kubernetes_io_instance_type")

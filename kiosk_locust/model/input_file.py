@@ -25,6 +25,14 @@ class Kind(StrEnum):
     PNM = "PNM"
 
 
+class Checks(StrEnum):
+    """How much a file is looked at before a job is made of it."""
+
+    STRICT = "strict"  # a doubt skips it
+    LENIENT = "lenient"  # a doubt is told, and the file is taken
+    NONE = "none"  # it is not opened: its name and its size alone count
+
+
 _SUFFIX = {
     Kind.PNG: ".png", Kind.JPEG: ".jpg", Kind.TIFF: ".tif", Kind.ZIP: ".zip", Kind.TRACK: ".trk",
     Kind.GIF: ".gif", Kind.BMP: ".bmp", Kind.WEBP: ".webp", Kind.JPEG2000: ".jp2", Kind.PNM: ".pnm",

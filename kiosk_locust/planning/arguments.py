@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust.config import parsing
+from kiosk_locust.config import parsers
 from kiosk_locust.cost.price_file import read_price_file
 from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.errors import Mistake, OptionsError, PriceFileError
@@ -64,31 +64,31 @@ class _Option:
         return flag(self.name)
 
 
-_whole = parsing.whole(1)
+_whole = parsers.whole(1)
 _OWN = (
     _Option("gpus", "8", "N", "GPU nodes at most, one GPU each; may be several", _whole,
             several=True),
     _Option("images", "1000000", "N", "images in all; may be several", _whole, several=True),
-    _Option("job_kind", "zip", "zip|image", "what a job is", parsing.choice("zip", "image")),
+    _Option("job_kind", "zip", "zip|image", "what a job is", parsers.Choice("zip", "image")),
     _Option("images_per_job", "100", "N", "images in each ZIP", _whole),
     _Option("start_delay", "0.5", "SECONDS", "between two submissions, as START_DELAY; 0: all at "
-            "once", parsing.seconds),
+            "once", parsers.seconds),
     _Option("gpu_rate", "", "IMAGES/S", "images a second of a GPU node that is never idle: makes "
             "all stages shorter or longer (6.95 by the stages below)",
-            partial(parsing.number, unit="images a second", above=True, at_most=1e6)),
+            partial(parsers.number, unit="images a second", above=True, at_most=1e6)),
     _Option("zip_consumers", "", "N", "ZIPs unpacked at once (100 for each GPU)", _whole),
     _Option("prices", "", "FILE", "a price file, which wins over the package's tables", Path,
             group="Cost"),
     _Option("consumer_nodes", "8", "N", "CPU nodes beside each GPU node, for its time: consumers "
-            "run there", parsing.whole(0), group="Cost"),
-    _Option("consumer_machine_type", "n1-standard-8", "NAME", "their machine type", parsing.name,
+            "run there", parsers.whole(0), group="Cost"),
+    _Option("consumer_machine_type", "n1-standard-8", "NAME", "their machine type", parsers.name,
             group="Cost"),
-    _Option("consumer_spot", "yes", "yes|no", "whether they are spot nodes", parsing.boolean,
+    _Option("consumer_spot", "yes", "yes|no", "whether they are spot nodes", parsers.boolean,
             group="Cost"),
     _Option("zones", "2", "N", "zones that the nodes are in: traffic between them is paid for",
             _whole, group="Cost"),
     _Option("network", "yes", "yes|no", "whether the bucket and that traffic count",
-            parsing.boolean, group="Cost"),
+            parsers.boolean, group="Cost"),
 )  # fmt: skip
 
 
@@ -112,23 +112,23 @@ def _options() -> list[_Option]:
 
 def _of_model(name: str, default: Any, told: Any) -> _Option:
     default = SLOWER.get(name, default)
-    parse: Callable[[str], Any] = parsing.plain
+    parse: Callable[[str], Any] = parsers.plain
     unit = "NAME"
     if isinstance(default, bool):
-        parse, unit = parsing.boolean, "yes|no"
+        parse, unit = parsers.boolean, "yes|no"
         default = "yes" if default else "no"
     elif isinstance(default, int):
-        parse, unit = parsing.whole(0), "N"
+        parse, unit = parsers.whole(0), "N"
     elif name.endswith("_rate"):
-        parse, unit = parsing.share, "SHARE"
+        parse, unit = parsers.share, "SHARE"
     elif isinstance(default, float):
-        parse, unit = (parsing.seconds, "SECONDS") if name.endswith("_s") else (_plain, "X")
+        parse, unit = (parsers.seconds, "SECONDS") if name.endswith("_s") else (_plain, "X")
     return _Option(name, str(default), unit, told["help"], parse, told["group"])
 
 
 def _plain(text: str) -> float:
     try:
-        return parsing.number(text, unit="", at_most=5.0)
+        return parsers.number(text, unit="", at_most=5.0)
     except ValueError:
         raise ValueError("must be a number from 0 to 5, such as 0.3") from None
 

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from locust.argument_parser import DEFAULT_CONFIG_FILES, LocustArgumentParser, get_parser
 
-from kiosk_locust.config.parsing import boolean
+from kiosk_locust.config.parsers import boolean
 from kiosk_locust.config.sources import Given, Layer, Layers, environment_layers, form_text
 from kiosk_locust.config.table import SETTINGS, Setting
 from kiosk_locust.errors import Mistake

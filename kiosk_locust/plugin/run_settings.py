@@ -24,7 +24,8 @@ from kiosk_locust.cost.credentials import Secrets, secrets
 from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.model import file_names
 from kiosk_locust.model.file_remarks import Tally, reasons, tell_doubts, tell_skipped
-from kiosk_locust.model.options import Options, draft, resolve
+from kiosk_locust.config.resolve import draft, resolve
+from kiosk_locust.model.options import Options
 from kiosk_locust.model.record import JobRequest
 from kiosk_locust.plugin import arguments, library
 from kiosk_locust.plugin.user import KioskUser, first_requests

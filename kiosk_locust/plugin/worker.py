@@ -8,7 +8,6 @@ import random
 import signal
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import gevent
@@ -27,6 +26,7 @@ from kiosk_locust.client.exchange import RequestSample
 from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.client.transport import Transport
 from kiosk_locust.clock import SystemClock
+from kiosk_locust.config.resolve import options_of_worker
 from kiosk_locust.config.sources import Layers
 from kiosk_locust.distributed.unreadable_messages import UNREAD
 from kiosk_locust.distributed.worker import WorkerEnd
@@ -44,16 +44,7 @@ from kiosk_locust.execution.gc_tuning import calm
 from kiosk_locust.execution.job import Interrupted
 from kiosk_locust.formatting import quoting
 from kiosk_locust.ledger.recorder import Recorder
-from kiosk_locust.model.options import (
-    CostOptions,
-    FilesOptions,
-    GrafanaOptions,
-    Options,
-    OutsideOptions,
-    Ramp,
-    TransferOptions,
-    TrustOptions,
-)
+from kiosk_locust.model.options import Options
 from kiosk_locust.model.record import Record
 from kiosk_locust.model.user_mix import Mix
 from kiosk_locust.monitoring import otel
@@ -327,19 +318,9 @@ class WorkerPlugin:
 
 
 def _options(facts: Mapping[str, str]) -> Options:
-    """The master's options; what only the master needs of them is left empty.
+    """The master's options; what only the master needs of them has its default.
 
     Whether messages quote answers is the same in this process from then on.
     """
     quoting.set_on(json.loads(facts.get(quoting.FACT, "true")))
-    values: dict[str, Any] = json.loads(facts["options"])
-    values["arrival_offsets_s"] = ()
-    values["ramp"] = values["ramp"] and Ramp(**values["ramp"])
-    values["files"] = FilesOptions(**values["files"])
-    values["transfers"] = TransferOptions.from_json(values["transfers"], ())
-    for name in ("output_dir", "log_file"):
-        values[name] = Path(values[name])
-    values["cost"], values["grafana"] = CostOptions(), GrafanaOptions()  # the master asks
-    values["trust"] = TrustOptions()  # and judges
-    values["outside"] = OutsideOptions()  # and tells
-    return Options(**values)
+    return options_of_worker(json.loads(facts["options"]))

@@ -13,6 +13,7 @@ from kiosk_locust.verdict.advice import findings
 from kiosk_locust.verdict.evidence import add_evidence
 from kiosk_locust.verdict.judgement import Judgement, judgement
 from kiosk_locust.verdict.measurements import measured
+from kiosk_locust.verdict.threshold_parser import parse_all
 from kiosk_locust.verdict.thresholds import Miss, Row, evaluate
 
 
@@ -34,7 +35,7 @@ def judge(
     million jobs, if nobody had worked out their times before: call it from a thread. Raises
     LedgerError.
     """
-    thresholds = trust.thresholds
+    thresholds = parse_all(trust.wanted)
     with reckoning:
         run, summary = reckoning.run, reckoning.summary()
         found = measured(reckoning.db, run, thresholds, times=reckoning.times, summary=summary)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from kiosk_locust.errors import Mistake, OptionsError
+from kiosk_locust.model.options import Wanted
 from kiosk_locust.parsing import duration_and_unit
 from kiosk_locust.verdict.threshold_units import (
     DISTRIBUTIONS,
@@ -84,6 +85,11 @@ class Threshold:
 def parse(text: str, source: str = "--threshold") -> Threshold:
     """The threshold that ``text`` says; OptionsError, with a caret under the place, if none."""
     return _Parser(text, source).threshold()
+
+
+def parse_all(wanted: Iterable[Wanted]) -> tuple[Threshold, ...]:
+    """The thresholds of a run's options, which were checked when these were read."""
+    return tuple(parse(each.text, each.source) for each in wanted)
 
 
 class _Parser:

@@ -21,7 +21,6 @@ from kiosk_locust.assembly import already_finished, finalize, resume
 from kiosk_locust.assembly.resume import Finished, Resumption, Unfinished
 from kiosk_locust.checkpoint.archive import Archive
 from kiosk_locust.checkpoint.snapshot import pack, unpack
-from kiosk_locust.config.trust import Wanted
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.cost.query import Costing, Ended
 from kiosk_locust.cost.serialisation import RunCost
@@ -31,7 +30,7 @@ from kiosk_locust.ledger.finish_steps import STEPS, FinishRecord
 from kiosk_locust.ledger.lock import Lock
 from kiosk_locust.ledger.recovery import Mark
 from kiosk_locust.measurement.process_figures import Generator
-from kiosk_locust.model.options import FilesOptions, TrustOptions
+from kiosk_locust.model.options import FilesOptions, TrustOptions, Wanted
 from kiosk_locust.reporting import html, results_json
 from kiosk_locust.storage.bucket import Address, open_bucket
 from kiosk_locust.verdict import evaluate
@@ -363,7 +362,9 @@ def in_bucket(folder: Path) -> dict[str, bytes]:
 
 def bucket_of(folder: Path) -> FilesOptions:
     folder.mkdir(exist_ok=True)
-    return FilesOptions(folder.as_uri(), upload_results=True, public_results=False)
+    return FilesOptions(
+        folder.as_uri(), upload_results=True, public_results=False, checkpoint_s=0.0
+    )
 
 
 def test_files_are_uploaded_once_and_the_copy_knows_all_but_that(tmp_path: Path) -> None:

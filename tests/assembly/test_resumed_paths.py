@@ -15,10 +15,10 @@ import pytest
 
 from kiosk_locust.assembly import resume
 from kiosk_locust.cli import upload_results
+from kiosk_locust.config import resolve as resolving
 from kiosk_locust.errors import LedgerError, OptionsError
 from kiosk_locust.ledger.resume_state import inputs_left
 from kiosk_locust.ledger.schema import create
-from kiosk_locust.model import options
 from kiosk_locust.model.input_file import InputFile, Kind
 from kiosk_locust.model.options import Options, options_as_json
 from tests.helpers.layered import make_layers
@@ -77,7 +77,7 @@ class Scene:
             )
             db.commit()
 
-    def resumed(self, **env: str) -> options.Resolved:
+    def resumed(self, **env: str) -> resolving.Resolved:
         """What a run has that goes on with the ledger; as the plugin does it."""
         given = make_layers(cli={"--resume": str(self.path)}, env=env)
         found = resume.find(given)
@@ -85,7 +85,7 @@ class Scene:
             found = found.resumption
         assert isinstance(found, resume.Resumption)
         under = found.under(given)
-        resolved = options.resolve(
+        resolved = resolving.resolve(
             under, headless=True, rng=random.Random(1), planned=found.planned
         )
         return replace(resolved, options=found.options(resolved, given, None))
@@ -172,7 +172,7 @@ def test_a_host_of_the_user_class_is_none_that_the_ledger_alone_names(scene: Sce
     given = make_layers(cli={"--resume": str(scene.path)})
     found = resume.find(given)
     assert isinstance(found, resume.Resumption)
-    resolved = options.resolve(
+    resolved = resolving.resolve(
         found.under(given), headless=True, rng=random.Random(1), planned=found.planned
     )
     assert found.options(resolved, given, KIOSK).host == KIOSK

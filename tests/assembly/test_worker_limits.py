@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from kiosk_locust.assembly.worker_limits import WorkerLimits
-from kiosk_locust.config.files import FilesOptions
 from kiosk_locust.errors import BucketError, InputError, KioskLocustError, PreflightError
 from kiosk_locust.model.input_file import InputFile, Kind
-from kiosk_locust.model.options import Options
+from kiosk_locust.model.options import FilesOptions, Options
 from kiosk_locust.storage.bucket.folder import FolderBucket
 from kiosk_locust.storage.inputs.finding import find
 from kiosk_locust.storage.transfers.movers import INPUTS, facts, results_folder
@@ -215,7 +214,9 @@ def test_a_worker_that_is_to_go_on_with_a_ledger_writes_beside_it(place: Place) 
 
 
 def bucket_of(theirs: str, **own: str) -> Options:
-    options = make_options(files=FilesOptions(theirs, upload_results=True, public_results=False))
+    options = make_options(
+        files=FilesOptions(theirs, upload_results=True, public_results=False, checkpoint_s=0.0)
+    )
     moved = replace(options.transfers, upload=True, upload_via="bucket", root=os.getcwd())
     return WorkerLimits(make_layers(env=own)).applied(
         replace(options, transfers=moved), {"run_name": "run"}

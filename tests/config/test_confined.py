@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kiosk_locust.config.resolve import Resolved
 from kiosk_locust.errors import OptionsError
-from kiosk_locust.model.options import Resolved
 from kiosk_locust.verdict import thresholds
 from tests.helpers.layered import make_layers, mistakes, resolve
 

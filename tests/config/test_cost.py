@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk_locust.config import cost
-from kiosk_locust.cost.node_types import NodeType
+from kiosk_locust.config import planned
+from kiosk_locust.model.node_type import NodeType
 from kiosk_locust.model.options import CostOptions, options_as_json
 from tests.helpers.layered import make_layers, mistakes, resolve, resolve_layers
 
@@ -40,7 +40,7 @@ def test_settings_are_read_and_come_back_from_a_ledger(
     resolved = resolve(env={name: text}).options
     assert resolved.cost == options
     ledger = json.loads(json.dumps(options_as_json(resolved)))
-    again = make_layers(form=cost.texts(ledger["cost"]), cli={"--form-files": "."})
+    again = make_layers(form=planned.texts({"cost": ledger["cost"]}), cli={"--form-files": "."})
     assert resolve_layers(again).options.cost == options
 
 

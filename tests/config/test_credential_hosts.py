@@ -9,10 +9,9 @@ import pytest
 
 from kiosk_locust.config import planned
 from kiosk_locust.config.credential_hosts import bound, withheld
-from kiosk_locust.config.grafana import GrafanaOptions
 from kiosk_locust.cost.credentials import Credentials, Secrets
 from kiosk_locust.cost.endpoints import CLUSTER_VARIABLE
-from kiosk_locust.model.options import options_as_json
+from kiosk_locust.model.options import GrafanaOptions, options_as_json
 from tests.helpers.layered import make_layers, resolve
 from tests.helpers.real import Locust, simulator, wait_until
 from tests.helpers.servers import RawServer, answering, json_answer

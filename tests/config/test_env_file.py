@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from kiosk_locust.config.env_file import lookalikes, parse_dotenv, read_dotenv
+from kiosk_locust.config.resolve import resolve
 from kiosk_locust.config.sources import Layers, environment_layers
 from kiosk_locust.errors import OptionsError
-from kiosk_locust.model.options import Options, resolve
+from kiosk_locust.model.options import Options
 from tests.cli.test_check import check
 from tests.helpers.real import run_locust
 

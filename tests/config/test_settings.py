@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from dataclasses import MISSING
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import pytest
 
 from kiosk_locust.config.env_file import read_dotenv
 from kiosk_locust.config.table import GROUPS, SECRETS, SETTINGS, Setting
+from kiosk_locust.model.options import Options
+from kiosk_locust.verdict.rules import RULES
 from tests.helpers.layered import resolve
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = ROOT / "docs" / "options.md"
@@ -61,6 +69,43 @@ def test_every_secret_is_told_of_in_both_files_and_has_no_flag() -> None:
 def test_the_example_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert resolve(dotenv=read_dotenv(EXAMPLE)).options == resolve().options
+
+
+#: Fields of options that no setting of their own declares: they follow from others.
+FOLLOWING = {
+    "arrival_offsets_s",
+    "file_array",
+    "transfers.any_bucket",
+    "transfers.inputs",
+    "transfers.root",
+}
+
+
+def _fields(kind: type[DataclassInstance], group: str = "") -> dict[str, Any]:
+    """The places of all fields, with the default that the class itself has for them."""
+    kinds = get_type_hints(kind)
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(kind):
+        inner = kinds[field.name]
+        if dataclasses.is_dataclass(inner) and isinstance(inner, type):
+            found |= _fields(inner, f"{field.name}.")
+        else:
+            found[group + field.name] = field.default
+    return found
+
+
+def test_every_field_of_the_options_is_declared_and_no_other() -> None:
+    limits = {f"trust.limits.{rule.name}" for rule in RULES}
+    declared = {place for setting in SETTINGS.values() for place in setting.fields}
+    assert declared - limits == _fields(Options).keys() - FOLLOWING - {"trust.limits"}
+
+
+def test_no_class_has_another_default_than_the_one_declared() -> None:
+    own = {place: value for place, value in _fields(Options).items() if value is not MISSING}
+    declared = {s.field or s.name: s.parse(s.default) for s in SETTINGS.values() if s.fields}
+    shared = own.keys() & declared.keys()
+    assert len(shared) > 15
+    assert {place: own[place] for place in shared} == {p: declared[p] for p in shared}
 
 
 def test_names_flags_and_environment_names_are_unique() -> None:

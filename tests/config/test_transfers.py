@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk_locust.model.options import TransferOptions
+from kiosk_locust.model.options import TransferOptions, from_json, options_as_json
 from tests.helpers.layered import mistakes, resolve
 from tests.storage.inputs import pictures
 
@@ -90,7 +90,7 @@ def test_a_folder_in_benchmark_mode_is_a_mistake(folder: Path) -> None:
 def test_hosts_that_results_may_come_from_are_names_alone(folder: Path) -> None:
     found = resolve(env={"DOWNLOAD_HOSTS": " Storage.internal, 10.0.0.7,[::1] "}).options
     assert found.transfers.download_hosts == "storage.internal,10.0.0.7,::1"
-    again = TransferOptions.from_json(found.transfers.as_json(), ())
+    again = from_json(TransferOptions, options_as_json(found)["transfers"])
     assert again.download_hosts == found.transfers.download_hosts
     for wrong in ("http://a", "a:80", "a,,b", "a b", "10.0.0.0/8"):
         (mistake,) = mistakes(env={"DOWNLOAD_HOSTS": wrong})

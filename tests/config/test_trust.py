@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from kiosk_locust.config import trust
+from kiosk_locust.config import planned
 from kiosk_locust.errors import OptionsError
-from kiosk_locust.model.options import options_as_json
+from kiosk_locust.model.options import TrustOptions, from_json, options_as_json
 from kiosk_locust.verdict.rules import RULES
+from kiosk_locust.verdict.threshold_parser import parse_all
 from tests.helpers.layered import mistakes, resolve
 
 
@@ -30,7 +31,7 @@ def test_thresholds_of_all_places_count_together_each_once() -> None:
         "makespan < 1h",
     ]
     assert found.wanted[0].source == "THRESHOLDS in the environment"
-    assert [each.measure for each in found.thresholds][-1] == "makespan"
+    assert [each.measure for each in parse_all(found.wanted)][-1] == "makespan"
 
 
 def test_a_time_is_written_as_locust_or_as_thresholds_write_it() -> None:
@@ -86,9 +87,9 @@ def test_a_ledger_s_options_make_the_same_settings_again() -> None:
     }
     first = resolve(env=given).options
     stored = json.loads(json.dumps(options_as_json(first)))["trust"]
-    again = {trust_env(name): text for name, text in trust.texts(stored).items()}
+    again = {trust_env(name): text for name, text in planned.texts({"trust": stored}).items()}
     assert resolve(env=again).options.trust == first.trust
-    assert trust.from_json(stored) == first.trust
+    assert from_json(TrustOptions, stored) == first.trust
 
 
 def trust_env(setting: str) -> str:

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from kiosk_locust.cost.estimate import estimate, is_idle
-from kiosk_locust.cost.node_types import read_node_types
 from kiosk_locust.cost.price_file import read_prices
 from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.cost.types import CostEstimate, Figure, Window, Work
+from kiosk_locust.model.node_type import read_node_types
 from tests.cost.clusters import STEP_S, ZERO, Cluster, every, labels
 
 BOOK = PriceBook.of(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk_locust.cost.node_types import NodeType, read_node_types
 from kiosk_locust.cost.nodes import Node, nodes
+from kiosk_locust.model.node_type import NodeType, read_node_types
 from tests.cost.clusters import Cluster, every, labels
 
 T4 = "nvidia-tesla-t4"

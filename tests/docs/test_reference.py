@@ -18,9 +18,9 @@ from tests.helpers.ledgers import T0, Row, make
 from tests.helpers.real import ROOT
 
 FOLDER = ROOT / "docs" / "reference"
-PAGES: Mapping[str, Callable[[], str]] = runpy.run_path(str(ROOT / "scripts" / "reference.py"))[
-    "PAGES"
-]
+PROGRAM = runpy.run_path(str(ROOT / "scripts" / "reference.py"))
+PAGES: Mapping[str, Callable[[], str]] = PROGRAM["PAGES"]
+FILES: Mapping[str, Callable[[str], str]] = PROGRAM["FILES"]
 LEDGER = Row(
     attempts=((1, T0, T0, None, "maybe", None, "reset", None),),
     changes=((T0 + 3, T0 + 2, "started", T0 + 2.5, "pod-1"),),
@@ -33,6 +33,12 @@ LEDGER = Row(
 def test_the_page_is_what_the_code_says(name: str) -> None:
     text = (FOLDER / name).read_text("utf-8")
     assert text == PAGES[name](), f"write docs/reference/{name} again: python scripts/reference.py"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_settings_of_a_file_are_those_declared(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
+    assert text == FILES[name](text), f"write {name} again: python scripts/reference.py"
 
 
 def test_no_other_page_stands_beside_them() -> None:

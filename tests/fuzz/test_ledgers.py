@@ -17,9 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk_locust.assembly import resume
+from kiosk_locust.config.resolve import resolve
 from kiosk_locust.errors import LedgerError, OptionsError
 from kiosk_locust.ledger import file
-from kiosk_locust.model.options import options_as_json, resolve
+from kiosk_locust.model.options import options_as_json
 from kiosk_locust.reporting import html
 from kiosk_locust.reporting.results_json import write_missing
 from kiosk_locust.reporting.web import from_ledger, imported, jobs_csv

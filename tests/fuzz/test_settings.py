@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from locust.argument_parser import get_parser
 
 from kiosk_locust.config.env_file import read_dotenv
+from kiosk_locust.config.resolve import draft
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.config.trace import read_trace
 from kiosk_locust.cost.credentials import secrets
 from kiosk_locust.cost.price_file import read_price_file, shipped
 from kiosk_locust.errors import OptionsError, PriceFileError
-from kiosk_locust.model.options import draft, options_as_json
+from kiosk_locust.model.options import options_as_json
 from kiosk_locust.parsing import duration
 from kiosk_locust.plugin import locust_config
 from kiosk_locust.plugin.arguments import read

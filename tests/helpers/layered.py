@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
+from kiosk_locust.config import resolve as resolving
 from kiosk_locust.config.sources import FORM, Given, Layer, Layers, environment_layers
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.errors import OptionsError
-from kiosk_locust.model import options
 
 Texts = Mapping[str, str]
 
@@ -45,9 +45,9 @@ def make_layers(
 
 def resolve_layers(
     layers: Layers, *, class_host: str | None = None, headless: bool = True
-) -> options.Resolved:
+) -> resolving.Resolved:
     """What these layers make together."""
-    return options.resolve(layers, class_host=class_host, headless=headless, rng=random.Random(7))
+    return resolving.resolve(layers, class_host=class_host, headless=headless, rng=random.Random(7))
 
 
 def mistakes_in(
@@ -61,7 +61,7 @@ def mistakes_in(
     return []
 
 
-def resolve(**sources: Texts) -> options.Resolved:
+def resolve(**sources: Texts) -> resolving.Resolved:
     """What these sources make together, named as in `make_layers`."""
     return resolve_layers(make_layers(**sources))
 

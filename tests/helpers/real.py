@@ -21,7 +21,7 @@ from typing import Any
 
 import requests
 
-from kiosk_locust.config.trust import setting_of
+from kiosk_locust.config.table.trust import setting_of
 from kiosk_locust.verdict.rules import RULES
 
 ROOT = Path(__file__).resolve().parents[2]

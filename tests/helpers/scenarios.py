@@ -56,7 +56,9 @@ DEFAULTS: dict[str, Any] = {
     "run_time_s": None,
     "on_ambiguous": "resubmit",
     "num_gpus": 0,
-    "files": FilesOptions(storage_bucket="", upload_results=True, public_results=False),
+    "files": FilesOptions(
+        storage_bucket="", upload_results=True, public_results=False, checkpoint_s=0.0
+    ),
     "transfers": TransferOptions(
         mode="benchmark",
         upload=False,

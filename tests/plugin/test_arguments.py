@@ -12,11 +12,11 @@ import pytest
 from locust import events
 from locust.argument_parser import LocustArgumentParser, get_parser, ui_extra_args_dict
 
+from kiosk_locust.config import resolve as resolving
 from kiosk_locust.config.env_file import read_dotenv
 from kiosk_locust.config.sources import Layers
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.errors import OptionsError
-from kiosk_locust.model import options
 from kiosk_locust.plugin import arguments
 
 #: What the form shows; the plugin keeps it in the same way.
@@ -44,8 +44,8 @@ def _read(*argv: str, **environ: str) -> Layers:
     return arguments.read(argv, environ, read_dotenv())
 
 
-def _resolve(*argv: str, **environ: str) -> options.Resolved:
-    return options.resolve(_read(*argv, **environ), headless=True, rng=random.Random(1))
+def _resolve(*argv: str, **environ: str) -> resolving.Resolved:
+    return resolving.resolve(_read(*argv, **environ), headless=True, rng=random.Random(1))
 
 
 def _write(name: str, text: str) -> None:
@@ -216,13 +216,13 @@ def _prefill(shown: Shown, *argv: str, **environ: str) -> tuple[Layers, Namespac
     """What the plugin does at init; returns the layers and Locust's parsed options."""
     layers = _read(*argv, **environ)
     namespace = get_parser().parse_args(argv)
-    draft = options.draft(layers, headless=False, rng=random.Random(1))
+    draft = resolving.draft(layers, headless=False, rng=random.Random(1))
     shown.update(arguments.prefill(namespace, layers, draft.options))
     return layers, namespace
 
 
-def _post(layers: Layers, shown: Shown, posted: Mapping[str, object]) -> options.Resolved:
-    return options.resolve(layers.with_form(posted, shown), headless=False, rng=random.Random(1))
+def _post(layers: Layers, shown: Shown, posted: Mapping[str, object]) -> resolving.Resolved:
+    return resolving.resolve(layers.with_form(posted, shown), headless=False, rng=random.Random(1))
 
 
 def test_locust_starts_with_what_is_in_force(shown: Shown) -> None:
@@ -259,7 +259,7 @@ def test_the_page_has_no_field_for_what_belongs_to_the_process(shown: Shown) -> 
 
 def test_a_form_that_changes_nothing_changes_nothing(shown: Shown) -> None:
     layers, namespace = _prefill(shown, "-u", "5", "-t", "60", "--label", "1", COUNT="9")
-    before = options.resolve(layers, headless=False, rng=random.Random(1))
+    before = resolving.resolve(layers, headless=False, rng=random.Random(1))
     after = _post(layers, shown, vars(namespace))
     assert after == before
 

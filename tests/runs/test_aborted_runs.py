@@ -8,9 +8,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from kiosk_locust.config.trust import TrustOptions, Wanted
 from kiosk_locust.measurement.ledger_analysis import Reckoning
 from kiosk_locust.measurement.process_figures import Generator
+from kiosk_locust.model.options import TrustOptions, Wanted
 from kiosk_locust.model.record import Outcome
 from kiosk_locust.reporting import junit
 from kiosk_locust.verdict.evaluate import Judged, judge

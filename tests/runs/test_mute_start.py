@@ -120,7 +120,7 @@ def test_a_mute_bucket_is_waited_for_with_words_and_refused(
             host="http://kiosk",
             output_dir=tmp_path,
             files=FilesOptions(
-                storage_bucket="gs://a-bucket", upload_results=True, public_results=False
+                "gs://a-bucket", upload_results=True, public_results=False, checkpoint_s=0.0
             ),
         )
         with pytest.raises(PreflightError, match="no answer in time"):

@@ -16,8 +16,8 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
 
-from kiosk_locust.config.outside import OutsideOptions
 from kiosk_locust.measurement.live_metrics import Metrics
+from kiosk_locust.model.options import OutsideOptions
 from kiosk_locust.model.record import Attempt, AttemptResult
 from kiosk_locust.monitoring.load_generator import GeneratorWatch
 from kiosk_locust.monitoring.metrics_server import Scraped

@@ -1,12 +1,14 @@
-"""Every setting once: its flag, its name in the environment, its default, unit and meaning.
+"""Every setting is declared here once: `Setting` says what of.
 
-Values are strings here, as people give them; `kiosk_locust.model.options` makes them numbers.
+The command line, the form, the options, their JSON, the settings of a ledger, the documentation
+and `.env.example` follow from the declarations; `kiosk_locust.config.resolve` reads what depends on
+several settings at once.
 Passwords and tokens are not settings: they stay in the environment and in ``.env``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from kiosk_locust.config.table import (
@@ -47,9 +49,6 @@ GROUPS: tuple[tuple[str, tuple[Setting, ...]], ...] = (
 )
 
 
-def _all(groups: Iterable[tuple[str, tuple[Setting, ...]]]) -> Mapping[str, Setting]:
-    return MappingProxyType({s.name: s for _, settings in groups for s in settings})
-
-
+_BY_NAME = {setting.name: setting for _, settings in GROUPS for setting in settings}
 #: Every setting by its name.
-SETTINGS = _all(GROUPS)
+SETTINGS: Mapping[str, Setting] = MappingProxyType(_BY_NAME)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from kiosk_locust.config.table.setting import Setting
+from kiosk_locust.config import parsers
+from kiosk_locust.config.table.setting import Resume, Setting
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, parsers.host_names(text).split(",")))
+
 
 SETTINGS = (
     Setting(
         "web_allowed_host",
-        "WEB_ALLOWED_HOST",
         "",
         "Names by which the web page may be asked for, beside IP addresses, localhost and this "
         "machine's own: that of an ingress, such as bench.example.org; several with commas, or the "
@@ -15,5 +20,9 @@ SETTINGS = (
         derived="none",
         in_form=False,
         repeats=True,
+        field="outside.allowed_hosts",
+        parse=_names,
+        resume=Resume.PROCESS,
+        for_workers=False,
     ),
 )

@@ -9,23 +9,14 @@ import time
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from kiosk_locust.consumer.forms import unusable
 from kiosk_locust.model.file_remarks import Doubt, Skipped
-from kiosk_locust.model.input_file import InputFile, Kind
+from kiosk_locust.model.input_file import Checks, InputFile, Kind
 from kiosk_locust.storage.inputs.kinds import Look, NoInput, by_name
 from kiosk_locust.storage.inputs.look_cache import Looks, Search
 from kiosk_locust.storage.inputs.walking import walk
-
-
-class Checks(StrEnum):
-    """How much a file is looked at before a job is made of it."""
-
-    STRICT = "strict"  # a doubt skips it
-    LENIENT = "lenient"  # a doubt is told, and the file is taken
-    NONE = "none"  # it is not opened: its name and its size alone count
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from kiosk_locust.model.file_remarks import Skipped
-from kiosk_locust.model.input_file import InputFile
+from kiosk_locust.model.input_file import Checks, InputFile
 from kiosk_locust.native_thread import in_thread
-from kiosk_locust.storage.inputs.finding import Checks, Found, Looking, Rules
+from kiosk_locust.storage.inputs.finding import Found, Looking, Rules
 from kiosk_locust.storage.inputs.look_cache import Looks
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,8 @@ from tests.storage.inputs import pictures
 
 
 def options(bucket: str, **files: bool) -> Options:
-    given = {"upload_results": True, "public_results": False} | files
+    given: dict[str, Any] = {"upload_results": True, "public_results": False, "checkpoint_s": 0.0}
+    given |= files
     return make_options(
         host="http://kiosk", file="a.png", files=FilesOptions(storage_bucket=bucket, **given)
     )

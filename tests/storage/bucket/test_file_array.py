@@ -31,7 +31,9 @@ def bucket(tmp_path: Path) -> FolderBucket:
 
 
 def asking(file: str, order: str = "auto") -> Options:
-    files = FilesOptions(storage_bucket="x", upload_results=True, public_results=False)
+    files = FilesOptions(
+        storage_bucket="x", upload_results=True, public_results=False, checkpoint_s=0.0
+    )
     return replace(make_options(host="http://kiosk", file=file, files=files), dimension_order=order)
 
 

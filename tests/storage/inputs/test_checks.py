@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kiosk_locust.model.input_file import Kind
-from kiosk_locust.storage.inputs.finding import Checks, Rules, find
+from kiosk_locust.model.input_file import Checks, Kind
+from kiosk_locust.storage.inputs.finding import Rules, find
 from kiosk_locust.storage.inputs.kinds import NoInput, look_at
 from tests.storage.inputs import corpus, pictures
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk_locust.storage.inputs.finding import Checks, Rules, find
+from kiosk_locust.model.input_file import Checks
+from kiosk_locust.storage.inputs.finding import Rules, find
 from kiosk_locust.storage.inputs.look_cache import Looks
 from kiosk_locust.storage.inputs.scanning import Scans
 from tests.storage.inputs import pictures

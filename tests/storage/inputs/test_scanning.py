@@ -8,8 +8,9 @@ from pathlib import Path
 import gevent
 import pytest
 
+from kiosk_locust.model.input_file import Checks
 from kiosk_locust.storage.inputs import scanning
-from kiosk_locust.storage.inputs.finding import Checks, Found, Progress, Rules, find
+from kiosk_locust.storage.inputs.finding import Found, Progress, Rules, find
 from kiosk_locust.storage.inputs.look_cache import Looks
 from kiosk_locust.storage.inputs.scanning import Scans, in_words, scan
 from tests.storage.inputs import pictures

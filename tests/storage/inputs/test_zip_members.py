@@ -11,9 +11,10 @@ import pytest
 import tifffile
 from PIL import Image
 
+from kiosk_locust.model.input_file import Checks
 from kiosk_locust.simulator.contents import Reader
 from kiosk_locust.storage.inputs import members
-from kiosk_locust.storage.inputs.finding import Checks, Found, Rules, find
+from kiosk_locust.storage.inputs.finding import Found, Rules, find
 from tests.storage.inputs import corpus
 
 TIFF = corpus.by_tifffile(corpus.noise(256, 256))

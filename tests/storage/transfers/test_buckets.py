@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ from gevent.event import Event
 
 from kiosk_locust import events
 from kiosk_locust.config import planned
-from kiosk_locust.model.options import Options, TransferOptions, options_as_json
+from kiosk_locust.config.resolve import options_of_worker
+from kiosk_locust.model.options import Options, options_as_json
 from kiosk_locust.model.record import Download
 from kiosk_locust.storage.transfers.movers import movers
 from tests.helpers.clocks import ManualClock
@@ -91,5 +93,6 @@ def test_what_is_the_operators_is_read(google: RawServer, form: str, url: str) -
 
 
 def test_workers_are_told_of_it() -> None:
-    options = resolve(form={"host": THEIRS}, env=settings(API_HOST=OURS)).options.transfers
-    assert not TransferOptions.from_json(options.as_json(), ()).any_bucket
+    options = resolve(form={"host": THEIRS}, env=settings(API_HOST=OURS)).options
+    stored = json.loads(json.dumps(options_as_json(options)))
+    assert not options_of_worker(stored).transfers.any_bucket

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kiosk_locust.cost.node_types import NodeType, read_node_types
+from kiosk_locust.model.node_type import NodeType, read_node_types
 
 NODE = "gke-deepcell-prediction-gpu-1a2b3c4d-x5yz"
 PROVIDER = f"gce://project/us-west1-b/{NODE}"

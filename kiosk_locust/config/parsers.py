@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from kiosk_locust.consumer.forms import AUTO
@@ -17,7 +18,13 @@ MAX_SECONDS = 1e9  # some 32 years; sums of such times stay exact enough, and fi
 MAX_WHOLE = 1_000_000_000
 MIN_RATE, MAX_RATE = 1e-9, 1e9  # jobs a second
 MIN_RAMP_S = 1e-6
+NONE = "none"  # of limits: there is none
 NO_MODEL = "modelname"  # of MODEL's default: the job type chooses
+
+
+class LoginError(ValueError):
+    """An address holds a user or a password, which no message may show."""
+
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
@@ -70,12 +77,17 @@ def _seconds(text: str, low: str, *, above: bool = False) -> float:
 
 def seconds_or_none(text: str) -> float | None:
     """Seconds above 0, or None for ``none``."""
-    if text.strip().lower() == "none":
+    if text.strip().lower() == NONE:
         return None
     try:
         return seconds_above_0(text)
     except ValueError as error:
         raise ValueError(f"{error}, or none for no limit") from None
+
+
+def seconds_or_no_end(text: str) -> float | None:
+    """Seconds; None for 0, and for an empty text."""
+    return (seconds(text) or None) if text.strip() else None
 
 
 def whole_seconds(text: str) -> int:
@@ -139,17 +151,38 @@ def boolean(text: str) -> bool:
     return word in _TRUE
 
 
-def choice(*words: str) -> Callable[[str], str]:
+def negated(text: str) -> bool:
+    """False for true, True for false."""
+    return not boolean(text)
+
+
+def negation(value: object) -> str:
+    """The text that `negated` reads as ``value``."""
+    return str(not value).lower()
+
+
+def optional(parse: Callable[[str], Any], blank: Any = None) -> Callable[[str], Any]:
+    """The same parser, which makes ``blank`` of an empty text."""
+    return lambda text: parse(text) if text.strip() else blank
+
+
+def or_none(value: object) -> str:
+    """The text of a limit; None is written ``none``."""
+    return NONE if value is None else str(value)
+
+
+class Choice:
     """A parser of one of ``words``, in any case."""
-    by_case = {word.lower(): word for word in words}
 
-    def parse(text: str) -> str:
-        try:
-            return by_case[text.strip().lower()]
-        except KeyError:
-            raise ValueError(f"must be one of {', '.join(words)}") from None
+    def __init__(self, *words: str) -> None:
+        self.words = words
 
-    return parse
+    def __call__(self, text: str) -> str:
+        """The word as it is declared."""
+        for word in self.words:
+            if word.lower() == text.strip().lower():
+                return word
+        raise ValueError(f"must be one of {', '.join(filter(None, self.words))}")
 
 
 def plain(text: str) -> str:
@@ -209,6 +242,11 @@ def model(text: str) -> tuple[str, str]:
     if (found[1], found[2]) == (NO_MODEL, "0"):
         return "", ""
     return found[1], found[2]
+
+
+def model_text(name: str, version: str) -> str:
+    """The text that `model` reads as this name and version."""
+    return f"{name}:{version}" if name or version else f"{NO_MODEL}:0"
 
 
 def scale(text: str) -> str:

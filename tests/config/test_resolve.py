@@ -79,6 +79,7 @@ def test_the_defaults() -> None:
             storage_bucket=(Path.cwd() / "results" / "simulated_bucket").as_uri(),
             upload_results=True,
             public_results=False,
+            checkpoint_s=0,
         ),
         transfers=TransferOptions(
             mode="benchmark",
