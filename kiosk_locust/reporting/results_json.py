@@ -43,6 +43,7 @@ class Written(NamedTuple):
 def write_all(ledger: Path, out_dir: Path, found: Reckoning | None = None) -> Written:
     """Write a file for each cycle that has tickets, and one over all where several were planned.
 
+    Each appears whole or not at all: one of the same name stays until the new one is on the disk.
     Files that an earlier end of the same run left in ``out_dir`` under other names are then gone.
     ``found`` is the ledger's reckoning, where there is one already. Blocks for a minute or so
     for a million jobs: call it from a thread where something else must go on. Raises
@@ -111,16 +112,6 @@ def write_missing(ledger: Path, out_dir: Path) -> list[Path]:
     if any(path.stat().st_mtime >= ended_at for path in out_dir.glob(f"*_{run.run_id}*.json")):
         return []
     return write_all(ledger, out_dir).paths
-
-
-def write(ledger: Path, out_dir: Path, *, cycle: int | None) -> Path:
-    """Write the results of one cycle, or with None of all, and return the file's path.
-
-    The file appears whole or not at all: one of the same name stays until the new one is on
-    the disk. Raises LedgerError and OSError.
-    """
-    with _reckoned(ledger, None) as reckoning:
-        return _write(reckoning, out_dir, cycle)
 
 
 @contextlib.contextmanager
