@@ -25,6 +25,7 @@ from kiosk_locust.model import file_names
 from kiosk_locust.model.options import Options, Resolved, options_as_json
 from kiosk_locust.model.record import Outcome
 from kiosk_locust.storage.inputs.recheck import Planned
+from kiosk_locust.verdict import stored_facts
 
 LATEST = "latest"
 #: Options that are of a process, not of the run.
@@ -203,7 +204,7 @@ def _judge(
     lock, connection = opening.reopen(path)  # its file is looked over, a torn end is mended
     opening.leave(connection)
     lock.release()
-    look_over(path)
+    look_over(path, stored_facts.check)
     with opened(path) as db:
         run = facts(db)
         tickets = db.execute("SELECT outcome, count(*) FROM tickets GROUP BY 1").fetchall()
@@ -250,17 +251,17 @@ def _is_over(run: Facts, outcomes: Counter[Outcome], is_or_start: bool) -> bool:
 
 def _is_complete(run: Facts, record: FinishRecord | None) -> bool:
     """Tell if nothing of its finish is missing; older versions kept a judgement alone."""
-    return run.judgement is not None if record is None else not record.missing
+    return bool(run.judgement_text) if record is None else not record.missing
 
 
 def _record(run: Facts, given: Layers, path: Path) -> FinishRecord | None:
     """The state of a run's finish; None for a run that an older version has finished."""
     if run.finish is None:
-        if run.finished and run.judgement is not None:
+        if run.finished and run.judgement_text:
             return None
         return FinishRecord(run.sessions[-1].number if run.sessions else 1, is_over=True)
     record = run.finish.without_lost(path.parent)
-    if run.judgement is None:  # whatever it says
+    if not run.judgement_text:  # whatever it says
         record = dataclasses.replace(record, steps=record.steps - {"judge", "decide"})
     junit_xml = given.text("junit_xml")
     if junit_xml and not parsing.path(junit_xml).is_file():

@@ -15,15 +15,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.cost.types import UNKNOWN
 from kiosk_locust.formatting.json_text import dumps
 from kiosk_locust.ledger.reader import Facts, facts, opened
 from kiosk_locust.ledger.sessions import gaps, spans
 from kiosk_locust.measurement.ledger_analysis import Reckoning
+from kiosk_locust.measurement.process_figures import Generator
 from kiosk_locust.measurement.summary import Summary
 from kiosk_locust.model import definitions, file_names
 from kiosk_locust.reporting.job_rows import jobs
 from kiosk_locust.storage.atomic_files import whole_file
+from kiosk_locust.verdict.judgement import Judgement
 
 logger = logging.getLogger(__name__)
 
@@ -171,8 +174,10 @@ def _head(
         {"cycle": cycle},
     ).fetchall()
     costed = cycle if run.cycles > 1 else None  # a single cycle is the run
+    cost, judgement = RunCost.of_run(run), Judgement.of_run(run)
+    generator = Generator.stored(run.generator_text)
     return {
-        **(run.cost.legacy(costed) if run.cost else UNKNOWN),
+        **(cost.legacy(costed) if cost else UNKNOWN),
         "start_delay": delay_s,
         "num_jobs": summary.tickets,
         "time_elapsed": _elapsed_s(db, run, cycles, cycle),
@@ -196,9 +201,9 @@ def _head(
         "sessions": [session.as_json() for session in run.sessions],
         "gaps": [gap.as_json() for gap in gaps(run.sessions)],
         "workers": [{"worker": name, **skew} for name, skew in run.workers.items()],
-        "cost": run.cost.section(costed) if run.cost else None,
-        "verdict": run.judgement.as_json() if run.judgement else None,
-        "generator": run.generator.as_json() if run.generator else None,
+        "cost": cost.section(costed) if cost else None,
+        "verdict": judgement.as_json() if judgement else None,
+        "generator": generator.as_json() if generator else None,
         "inputs": run.inputs.as_json() if run.inputs else None,
         "summary": summary.as_json(),
         "configuration": dict(run.options),

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.formatting.json_text import loads
 from kiosk_locust.ledger.reader import Facts, facts, opened, texts_of
@@ -39,6 +40,7 @@ from kiosk_locust.reporting.web.view_model import (
     shown_settings,
 )
 from kiosk_locust.verdict.exit_code import ABORTED, Verdict, exit_code
+from kiosk_locust.verdict.judgement import Judgement
 
 #: A ledger whose last sign of life is younger belongs to a process that lives.
 ALIVE_S = 5.0
@@ -83,6 +85,7 @@ def _picture(
     is_on = state == "running"
     summary, begun_at = found.summary, found.begun_at
     closed = sum(summary.outcomes.values()) - summary.never_begun
+    judgement = None if is_on else Judgement.of_run(run)
     ended_at = run.ended_at or _number(meta.get("alive_at")) or begun_at
     return Picture(
         run_name=run.run_name,
@@ -114,7 +117,7 @@ def _picture(
         exact=True,
         failures=tuple(_failures(db)),
         problems=(
-            *(run.judgement.lines if run.judgement and not is_on else ()),
+            *(judgement.lines if judgement else ()),
             *problems(
                 waited_for_user=summary.waited_for_user or 0,
                 ambiguous=summary.ambiguous,
@@ -124,7 +127,7 @@ def _picture(
                 blurred=summary.polling.note,
             ),
         ),
-        verdict=verdict or ("" if is_on else _verdict(run, summary)),
+        verdict=verdict or ("" if is_on else _verdict(run, summary, judgement)),
         pauses=tuple(
             Pause(gap.begin - begun_at, max(0.0, gap.end - gap.begin)) for gap in gaps(run.sessions)
         ),
@@ -134,7 +137,7 @@ def _picture(
         files=files.of_run(ledger, run.run_id),
         cost=_cost(run),
         configuration=shown_settings(run.options),
-        judgement=run.judgement.as_json() if run.judgement and not is_on else None,
+        judgement=judgement.as_json() if judgement else None,
         failed_images=() if is_on else tuple(summary.failures),
         by_job_type=summary.by_job_type if several(summary.by_job_type) else None,
     )
@@ -166,7 +169,7 @@ def _total(run: Facts, closed: int, *, is_on: bool) -> int | None:
     return None if is_on else closed
 
 
-def _verdict(run: Facts, told: Summary) -> str:
+def _verdict(run: Facts, told: Summary, judgement: Judgement | None) -> str:
     if run.finish is not None:
         if run.finish.exit_code is not None:
             return Verdict(run.finish.exit_code, run.finish.why).line
@@ -175,12 +178,12 @@ def _verdict(run: Facts, told: Summary) -> str:
     counts = {Outcome(name): number for name, number in told.outcomes.items() if number}
     trouble = "" if run.finished or not run.ended_by else f"interrupted by {run.ended_by}"
     aborted = run.ended_by == ABORTED
-    missed = run.judgement.missed if run.judgement else ()
+    missed = judgement.missed if judgement else ()
     return exit_code(
         counts,
         finished=run.finished,
         trouble="" if aborted else trouble,
-        judgement=run.judgement,
+        judgement=judgement,
         aborted="; ".join(each.line for each in missed) if aborted else "",
         results_missing=told.moved.results_missing,
         never_begun=told.never_begun,
@@ -201,10 +204,11 @@ def _number(text: str | None) -> float | None:
 
 def _cost(run: Facts) -> dict[str, Any] | None:
     """The run's cost: who was asked, what is lacking, and the estimate."""
-    if run.cost is None:
+    cost = RunCost.of_run(run)
+    if cost is None:
         return None
-    estimate = run.cost.run.estimate if run.cost.run else {}
-    return {**estimate, "asked": run.cost.asked, "trouble": run.cost.trouble}
+    estimate = cost.run.estimate if cost.run else {}
+    return {**estimate, "asked": cost.asked, "trouble": cost.trouble}
 
 
 def main(arguments: list[str]) -> int:
