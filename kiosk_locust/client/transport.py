@@ -16,9 +16,9 @@ import gevent
 
 from kiosk_locust import __version__
 from kiosk_locust.client.body import JSON, Body
-from kiosk_locust.client.connection_errors import connect_advice, plain, read_advice
 from kiosk_locust.client.exchange import Exchange, RequestSample
 from kiosk_locust.client.header_cache import Heads, Whole
+from kiosk_locust.client.messages import connect_advice, plain, read_advice
 from kiosk_locust.client.pool import CarefulPool, CarefulTlsPool, Places
 from kiosk_locust.client.request import Call
 from kiosk_locust.client.response_parser import Answer, Oversized
