@@ -16,6 +16,7 @@ from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.errors import LedgerError, Mistake, OptionsError
 from kiosk_locust.formatting.excerpt import excerpt
 from kiosk_locust.ledger import file as opening
+from kiosk_locust.ledger import queries
 from kiosk_locust.ledger.finish_steps import FinishRecord
 from kiosk_locust.ledger.reader import Facts, facts, inputs, opened
 from kiosk_locust.ledger.resume_state import inputs_left
@@ -207,13 +208,13 @@ def _judge(
     look_over(path, stored_facts.check)
     with opened(path) as db:
         run = facts(db)
-        tickets = db.execute("SELECT outcome, count(*) FROM tickets GROUP BY 1").fetchall()
+        tickets = queries.tickets_by_outcome(db)
         with foreign(path):
             files = inputs(db)
             uploads = Planned(place_of(path), files, inputs_left(db, len(files), run.options))
         results = transfer_stats.count(db, {"cycle": None}, is_downloading=run.is_downloading)
-    outcomes = Counter({Outcome(outcome): number for outcome, number in tickets if outcome})
-    has_open = any(not outcome for outcome, _ in tickets)
+    outcomes = Counter({Outcome(outcome): number for outcome, number in tickets.items() if outcome})
+    has_open = any(not outcome for outcome in tickets)
     resumption = Resumption(path, run, uploads, generation)
     if run.finished and not is_or_start and _is_complete(run, run.finish):
         raise LedgerError(

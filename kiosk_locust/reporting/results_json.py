@@ -18,6 +18,8 @@ from typing import Any, BinaryIO, NamedTuple
 from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.cost.types import UNKNOWN
 from kiosk_locust.formatting.json_text import dumps
+from kiosk_locust.ledger import queries
+from kiosk_locust.ledger.queries import CycleTimes
 from kiosk_locust.ledger.reader import Facts, facts, opened
 from kiosk_locust.ledger.sessions import gaps, spans
 from kiosk_locust.measurement.ledger_analysis import Reckoning
@@ -54,7 +56,7 @@ def write_all(ledger: Path, out_dir: Path, found: Reckoning | None = None) -> Wr
     """
     with _reckoned(ledger, found) as reckoning:
         db, run = reckoning.db, reckoning.run
-        cycles = [row[0] for row in db.execute("SELECT DISTINCT cycle FROM tickets ORDER BY 1")]
+        cycles = list(queries.tickets_by_cycle(db))
         only_one = run.cycles <= 1 and len(cycles) <= 1
         wanted = [1] if only_one else [*cycles, None]
         paths = [_write(reckoning, out_dir, cycle) for cycle in wanted]
@@ -90,7 +92,7 @@ def names_so_far(ledger: Path) -> list[str]:
     """
     with opened(ledger) as db:
         run = facts(db)
-        counts = db.execute("SELECT cycle, count(*) FROM tickets GROUP BY 1 ORDER BY 1").fetchall()
+        counts = queries.tickets_by_cycle(db).items()
         return [_name(run, count, _mean_gap_s(db, run, cycle), cycle) for cycle, count in counts]
 
 
@@ -168,11 +170,7 @@ def _stream(file: BinaryIO, head: Mapping[str, Any], found: Iterable[Mapping[str
 def _head(
     db: sqlite3.Connection, run: Facts, summary: Summary, delay_s: float, cycle: int | None
 ) -> dict[str, Any]:
-    cycles = db.execute(
-        """SELECT cycle, started_at, ended_at FROM cycles
-        WHERE :cycle IS NULL OR cycle = :cycle ORDER BY cycle""",
-        {"cycle": cycle},
-    ).fetchall()
+    cycles = queries.cycles(db, cycle)
     costed = cycle if run.cycles > 1 else None  # a single cycle is the run
     cost, judgement = RunCost.of_run(run), Judgement.of_run(run)
     generator = Generator.stored(run.generator_text)
@@ -213,18 +211,15 @@ def _head(
 def _elapsed_s(
     db: sqlite3.Connection,
     run: Facts,
-    cycles: list[tuple[int, float, float | None]],
+    cycles: list[CycleTimes],
     cycle: int | None,
 ) -> float | None:
     """Seconds from the first due moment to the closing of the last ticket."""
-    closed_at = db.execute(
-        "SELECT max(closed_at) FROM tickets WHERE :cycle IS NULL OR cycle = :cycle",
-        {"cycle": cycle},
-    ).fetchone()[0]
-    began_at = cycles[0][1] if cycles else run.time_zero or run.started_at
+    closed_at = queries.last_closed_at(db, cycle)
+    began_at = cycles[0].started_at if cycles else run.time_zero or run.started_at
     if began_at is None or closed_at is None:
         return None
-    return max(0.0, float(closed_at) - began_at)
+    return max(0.0, closed_at - began_at)
 
 
 def _mean_gap_s(db: sqlite3.Connection, run: Facts, cycle: int | None) -> float:

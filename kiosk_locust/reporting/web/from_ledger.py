@@ -18,6 +18,7 @@ from typing import Any
 from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.formatting.json_text import loads
+from kiosk_locust.ledger import queries
 from kiosk_locust.ledger.reader import Facts, facts, opened, texts_of
 from kiosk_locust.ledger.sessions import gaps, interrupted
 from kiosk_locust.ledger.validate import check_pages, foreign
@@ -44,11 +45,6 @@ from kiosk_locust.verdict.judgement import Judgement
 
 #: A ledger whose last sign of life is younger belongs to a process that lives.
 ALIVE_S = 5.0
-_FAILURES = """SELECT closed_at, number, cycle, job_id, outcome, reason, fields FROM tickets
-    WHERE outcome <> 'done' AND taken_at IS NOT NULL
-    ORDER BY outcome = 'unfinished', closed_at DESC, id DESC LIMIT ?"""
-_STATUSES = """SELECT coalesce(status, 'submitted'), count(*) FROM tickets
-    WHERE state = 'submitted' GROUP BY 1"""
 
 
 def read(
@@ -81,7 +77,7 @@ def _picture(
 ) -> Picture:
     meta = texts_of(db)
     state = _state(run, _number(meta.get("alive_at")), is_written=bool(verdict))
-    statuses: dict[str, int] = dict(db.execute(_STATUSES).fetchall())
+    statuses = queries.jobs_by_status(db)
     is_on = state == "running"
     summary, begun_at = found.summary, found.begun_at
     closed = sum(summary.outcomes.values()) - summary.never_begun
@@ -192,10 +188,17 @@ def _verdict(run: Facts, told: Summary, judgement: Judgement | None) -> str:
 
 
 def _failures(db: sqlite3.Connection) -> Iterator[Failure]:
-    rows = db.execute(_FAILURES, (MOST_FAILURES,))
-    for at, number, cycle, job_id, outcome, reason, fields in rows:
-        url = loads(fields).get("output_url", "") if fields else ""
-        yield Failure(at, number, cycle, job_id or "", outcome, excerpt(reason), url)
+    for ticket in queries.failures(db, MOST_FAILURES):
+        url = loads(ticket.fields).get("output_url", "") if ticket.fields else ""
+        yield Failure(
+            at=ticket.closed_at,
+            number=ticket.number,
+            cycle=ticket.cycle,
+            job_id=ticket.job_id or "",
+            outcome=ticket.outcome,
+            reason=excerpt(ticket.reason),
+            output_url=url,
+        )
 
 
 def _number(text: str | None) -> float | None:
