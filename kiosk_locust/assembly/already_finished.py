@@ -61,7 +61,7 @@ def tell(found: Finished, console: Console) -> Verdict:
     verdict = exit_code(
         found.outcomes,
         finished=True,
-        judgement=found.run.judgement,
+        judgement=Judgement.of_run(found.run),
         results_missing=found.results_missing,
         interrupted=interrupted(tuple(gaps(found.run.sessions))),
     )
@@ -155,7 +155,7 @@ def make_up(
 
 def _what(run: Facts, path: Path, missing: Iterable[str]) -> str:
     steps = ", ".join(missing)
-    if run.finished and run.judgement is not None:
+    if run.finished and run.judgement_text:
         return (
             f"the run {run.run_name} is finished: nothing is left to do ({path}), but for what its"
             f" end did not come to, or what is gone since: {steps}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk_locust.errors import LedgerError
+from kiosk_locust.ledger import queries
 from kiosk_locust.ledger.connections import FACTS_S
 from kiosk_locust.ledger.reader import opened
 from kiosk_locust.ledger.validate import ODD
@@ -21,8 +22,7 @@ from kiosk_locust.model.options import Options
 MOST_LEDGERS = 10
 #: What a ledger keeps for pages is some 40 KB; a fact that is larger than this is left alone.
 LONGEST_FACT = 1_000_000
-_FACTS = f"""SELECT key, value FROM meta WHERE length(value) < {LONGEST_FACT}
-    AND key IN ('options', 'page', 'run_name', '{definitions.KEY}')"""  # noqa: S608  constants
+_FACTS = ("options", "page", "run_name", definitions.KEY)
 
 
 def advice(options: Options, now: Path | None = None) -> str:
@@ -48,7 +48,7 @@ def _newest(folder: Path, now: Path | None) -> Iterator[Path]:
 
 def _facts(path: Path) -> dict[str, str]:
     with opened(path, FACTS_S) as db:
-        return dict(db.execute(_FACTS).fetchmany(4))
+        return queries.short_facts(db, _FACTS, LONGEST_FACT)
 
 
 def _is_alike(before: Mapping[str, Any], options: Options) -> bool:

@@ -215,9 +215,9 @@ class Finish:
     def recall(self, run: Facts) -> None:
         """Take from the ledger what the steps that are complete had come to; raises LedgerError."""
         complete = self.record.steps
-        self.seen = run.generator or evaluate.whole(run, Generator({}))
-        self.cost = run.cost if "ask_cost" in complete else None
-        self.judgement = run.judgement if "judge" in complete else None
+        self.seen = Generator.stored(run.generator_text) or evaluate.whole(run, Generator({}))
+        self.cost = RunCost.of_run(run) if "ask_cost" in complete else None
+        self.judgement = Judgement.of_run(run) if "judge" in complete else None
         with opened(self.path) as db:
             self.told = page_cache.kept(db, run) if "tell" in complete else None
         self.summary = self.told.summary if self.told else None
@@ -423,7 +423,7 @@ def _ask_cost(finish: Finish, asks_cost: AsksCost) -> None:
             ends=_ends(finish),
         )
     )
-    if finish.cost or run.cost:  # what an earlier session found is no longer true
+    if finish.cost or run.cost_text:  # what an earlier session found is no longer true
         finish.ledger.set_meta(cost=finish.cost.as_text() if finish.cost else "")
 
 

@@ -15,7 +15,7 @@ from kiosk_locust.config.sources import Layers
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.errors import BucketError, LedgerError
 from kiosk_locust.formatting import units
-from kiosk_locust.ledger import file
+from kiosk_locust.ledger import file, queries
 from kiosk_locust.ledger.lock import Lock
 from kiosk_locust.ledger.reader import opened, texts_of
 from kiosk_locust.ledger.validate import check_pages, foreign
@@ -123,7 +123,7 @@ def _age(path: Path) -> _Age:
     check_pages(path)  # nobody knows who wrote it
     with opened(path) as db:
         meta = texts_of(db)
-        (sessions,) = db.execute("SELECT count(*) FROM sessions").fetchone()
+        sessions = queries.session_count(db)
     with foreign(path):
         alive_at = float(meta.get("alive_at", -math.inf))
     return _Age(sessions, alive_at, meta.get("run_id", ""))

@@ -18,6 +18,7 @@ from kiosk_locust.config.table.setting import Resume
 from kiosk_locust.errors import LedgerError, Mistake, OptionsError
 from kiosk_locust.formatting.excerpt import excerpt
 from kiosk_locust.ledger import file as opening
+from kiosk_locust.ledger import queries
 from kiosk_locust.ledger.finish_steps import FinishRecord
 from kiosk_locust.ledger.reader import Facts, facts, inputs, opened
 from kiosk_locust.ledger.resume_state import inputs_left
@@ -27,6 +28,7 @@ from kiosk_locust.model import file_names
 from kiosk_locust.model.options import Options, options_as_json
 from kiosk_locust.model.record import Outcome
 from kiosk_locust.storage.inputs.recheck import Planned
+from kiosk_locust.verdict import stored_facts
 
 LATEST = "latest"
 #: Options that are of a process, not of the run.
@@ -208,16 +210,16 @@ def _judge(
     lock, connection = opening.reopen(path)  # its file is looked over, a torn end is mended
     opening.leave(connection)
     lock.release()
-    look_over(path)
+    look_over(path, stored_facts.check)
     with opened(path) as db:
         run = facts(db)
-        tickets = db.execute("SELECT outcome, count(*) FROM tickets GROUP BY 1").fetchall()
+        tickets = queries.tickets_by_outcome(db)
         with foreign(path):
             files = inputs(db)
             uploads = Planned(place_of(path), files, inputs_left(db, len(files), run.options))
         results = transfer_stats.count(db, {"cycle": None}, is_downloading=run.is_downloading)
-    outcomes = Counter({Outcome(outcome): number for outcome, number in tickets if outcome})
-    has_open = any(not outcome for outcome, _ in tickets)
+    outcomes = Counter({Outcome(outcome): number for outcome, number in tickets.items() if outcome})
+    has_open = any(not outcome for outcome in tickets)
     resumption = Resumption(path, run, uploads, generation)
     if run.finished and not is_or_start and _is_complete(run, run.finish):
         raise LedgerError(
@@ -255,17 +257,17 @@ def _is_over(run: Facts, outcomes: Counter[Outcome], is_or_start: bool) -> bool:
 
 def _is_complete(run: Facts, record: FinishRecord | None) -> bool:
     """Tell if nothing of its finish is missing; older versions kept a judgement alone."""
-    return run.judgement is not None if record is None else not record.missing
+    return bool(run.judgement_text) if record is None else not record.missing
 
 
 def _record(run: Facts, given: Layers, path: Path) -> FinishRecord | None:
     """The state of a run's finish; None for a run that an older version has finished."""
     if run.finish is None:
-        if run.finished and run.judgement is not None:
+        if run.finished and run.judgement_text:
             return None
         return FinishRecord(run.sessions[-1].number if run.sessions else 1, is_over=True)
     record = run.finish.without_lost(path.parent)
-    if run.judgement is None:  # whatever it says
+    if not run.judgement_text:  # whatever it says
         record = dataclasses.replace(record, steps=record.steps - {"judge", "decide"})
     junit_xml = given.text("junit_xml")
     if junit_xml and not parsers.path(junit_xml).is_file():

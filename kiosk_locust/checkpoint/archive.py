@@ -23,7 +23,7 @@ from kiosk_locust.errors import (
     NotPermitted,
 )
 from kiosk_locust.filesystem.symlinks import open_part
-from kiosk_locust.ledger import connections, finish_steps, recovery
+from kiosk_locust.ledger import copies
 from kiosk_locust.ledger.lock import Lock
 from kiosk_locust.model import file_names as names
 from kiosk_locust.native_thread import in_thread
@@ -192,14 +192,14 @@ def _compressed(ledger: Path, *, is_locked: bool) -> Iterator[Path]:
         yield packed
     finally:
         packed.unlink(missing_ok=True)
-        _remove(copy)
+        copies.remove(copy)
 
 
 def _pack(ledger: Path, packed: Path, copy: Path, *, is_locked: bool) -> None:
     lock = None if is_locked else Lock(ledger)
     try:
-        _settle(ledger)
-        plain = copy if _make_alike(ledger, copy) else ledger
+        copies.take_in_log(ledger)
+        plain = copy if copies.make_alike(ledger, copy) else ledger
         with (
             plain.open("rb") as source,
             open_part(packed) as target,
@@ -209,41 +209,3 @@ def _pack(ledger: Path, packed: Path, copy: Path, *, is_locked: bool) -> None:
     finally:
         if lock:
             lock.release()
-
-
-def _make_alike(ledger: Path, copy: Path) -> bool:
-    """Copy what the ledger says, with nothing in the file that depends on how it came about.
-
-    Left out is what a process does with a ledger after it was uploaded, and what marks a
-    checkpoint. False for a ledger of an older version: what was uploaded of it is its file.
-    """
-    _remove(copy)
-    with contextlib.closing(connections.connect(ledger, "rw")) as db:
-        if not db.execute("SELECT 1 FROM meta WHERE key = ?", (finish_steps.KEY,)).fetchone():
-            return False
-        db.execute("VACUUM INTO ?", (str(copy),))
-    with contextlib.closing(connections.connect(copy, "rw")) as db:
-        db.execute("PRAGMA synchronous = OFF")  # it is read once, and deleted
-        left_out = (finish_steps.AFTER_KEY, recovery.KEY)
-        if db.execute("DELETE FROM meta WHERE key IN (?, ?)", left_out).rowcount:
-            again = copy.with_name(f"{copy.name}.db")
-            again.unlink(missing_ok=True)
-            db.execute("VACUUM INTO ?", (str(again),))
-            again.replace(copy)
-    with contextlib.closing(connections.connect(copy, "rw")) as db:
-        db.execute("PRAGMA synchronous = OFF")
-        db.execute("PRAGMA schema_version = 1")  # SQLite counts how often a file was copied
-    return True
-
-
-def _remove(copy: Path) -> None:
-    for suffix in ("", "-journal", "-wal", "-shm", ".db", ".db-journal"):
-        copy.with_name(copy.name + suffix).unlink(missing_ok=True)
-
-
-def _settle(ledger: Path) -> None:
-    """Have what a process that died left beside the ledger in the ledger itself."""
-    if not ledger.with_name(ledger.name + "-wal").exists():
-        return
-    with contextlib.closing(connections.connect(ledger, "rw")) as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -26,11 +26,11 @@ from kiosk_locust.client.call_failures import CallFailures
 from kiosk_locust.client.call_trouble import Kind
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import BucketError, KioskLocustError, LedgerError, NameTaken
-from kiosk_locust.execution.ticket_queue import Tickets
 from kiosk_locust.filesystem import disk_space
 from kiosk_locust.formatting import units
 from kiosk_locust.ledger.reader import opened
 from kiosk_locust.ledger.recovery import Mark, mark_of
+from kiosk_locust.model.record import Ticket
 from kiosk_locust.native_thread import in_thread
 from kiosk_locust.storage import transfer_progress
 from kiosk_locust.storage.bucket import Bucket
@@ -61,6 +61,25 @@ class SettledLedger(Protocol):
         """Return when what was said so far is on the disk; raises LedgerError."""
 
 
+class TicketQueue(Protocol):
+    """The part of a run's tickets that checkpoints use: how far they are, and how far they may go.
+
+    ``given_until`` is the number after the last ticket that was handed out; ``on_horizon`` is
+    called when the horizon comes near.
+    """
+
+    has_begun: bool
+    given_until: int
+    on_horizon: Callable[[], None]
+
+    @property
+    def next(self) -> Ticket | None:
+        """The one that comes next, of those that nobody had yet; None: none in this cycle."""
+
+    def hold_from(self, horizon: int | None) -> None:
+        """Hand out only tickets below ``horizon`` until the next call; None: all."""
+
+
 class Checkpoints:
     """Takes checkpoints of ``ledger`` every ``every_s`` seconds, under ``name`` in ``bucket``.
 
@@ -75,7 +94,7 @@ class Checkpoints:
         bucket: Bucket,
         name: str,
         ledger: SettledLedger,
-        tickets: Tickets,
+        tickets: TicketQueue,
         clock: Clock,
         *,
         every_s: float,

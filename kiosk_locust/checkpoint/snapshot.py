@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import gzip
 import os
@@ -13,8 +12,8 @@ from typing import IO
 
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.filesystem.symlinks import open_part
-from kiosk_locust.ledger import connections
-from kiosk_locust.ledger.recovery import Mark, put_mark
+from kiosk_locust.ledger import copies
+from kiosk_locust.ledger.recovery import Mark
 from kiosk_locust.storage.bucket import Address
 
 #: Of gzip: one that costs little time; the ledger shrinks to a fifth.
@@ -40,14 +39,7 @@ def pack(ledger: Path, mark: Mark, packed: Path) -> None:
     copy = packed.with_name(f"{packed.name}.db")
     try:
         open_part(copy).close()  # SQLite would follow a link of that name
-        with (
-            contextlib.closing(connections.connect(ledger)) as source,
-            contextlib.closing(connections.connect(copy, "rwc")) as target,
-        ):
-            source.backup(target)
-            target.execute("PRAGMA synchronous = OFF")  # it is read once more, and deleted
-            target.execute("PRAGMA journal_mode = DELETE")
-            put_mark(target, mark)
+        copies.backup(ledger, copy, mark)
         with (
             copy.open("rb") as plain,
             open_part(packed) as file,

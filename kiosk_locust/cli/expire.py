@@ -15,6 +15,7 @@ from kiosk_locust.ledger.lock import Lock
 from kiosk_locust.ledger.reader import Facts, facts, opened
 from kiosk_locust.ledger.resume_state import jobs_left_in_the_kiosk
 from kiosk_locust.ledger.validate import look_over
+from kiosk_locust.verdict import stored_facts
 
 USAGE = "usage: python -m kiosk_locust expire LEDGER\n"
 
@@ -44,7 +45,7 @@ def expire(path: Path) -> tuple[int, int]:
         why = why_absent(path) or error.strerror
         raise LedgerError(f"the ledger {path} cannot be opened: {why}") from error
     try:
-        look_over(path)
+        look_over(path, stored_facts.check)
         with opened(path) as db:
             return _expire_all(facts(db), jobs_left_in_the_kiosk(db))
     finally:

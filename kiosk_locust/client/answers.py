@@ -9,7 +9,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from kiosk_locust.client import redis_errors
+from kiosk_locust.client import messages, redis_errors
 from kiosk_locust.client.exchange import Exchange
 from kiosk_locust.errors import Answered, BadAnswer, Busy, Redirected, Refused, ServerFault
 from kiosk_locust.formatting import quoting
@@ -61,8 +61,7 @@ def _decoded(body: bytes) -> object:
 def bad_answer(exchange: Exchange, where: str, what: str) -> BadAnswer:
     """The error of a 2xx answer that is not what the call promises; ``what`` it is instead."""
     error = BadAnswer(
-        f"{where} answered {exchange.status} with {what}{_quoted(exchange)};"
-        " is API_HOST the address of a Kiosk?",
+        f"{where} answered {exchange.status} with {what}{_quoted(exchange)}; {messages.NO_KIOSK}",
         status=exchange.status,
     )
     error.timing = exchange.timing
@@ -78,7 +77,7 @@ def fault(exchange: Exchange, where: str) -> Answered:
         location = exchange.headers.get("location", "")
         error = Redirected(
             f"{said}: it lives at {quoting.quoted(location) if location else _NOWHERE};"
-            " set API_HOST to that address",
+            f" {messages.LIVES_ELSEWHERE}",
             status=status,
             location=location,
         )
@@ -91,11 +90,10 @@ def fault(exchange: Exchange, where: str) -> Answered:
             retry_after_s=wait_s,
         )
     elif status < 500:
-        error = Refused(f"{said}; {refusal_advice(status)}", status=status)
+        error = Refused(f"{said}; {messages.refusal_advice(status)}", status=status)
     else:
         error = redis_errors.fault(exchange, where) or ServerFault(
-            f"{said}; look at the log of the Kiosk's frontend and of what stands before it",
-            status=status,
+            f"{said}; {messages.SEE_THE_LOG}", status=status
         )
     error.timing = exchange.timing
     return error
@@ -145,17 +143,3 @@ def _quoted(exchange: Exchange) -> str:
     if words and not quoting.is_on():
         return kind or " (some text)"
     return f"{kind} “{words}”" if words else f"{kind} (empty)"
-
-
-def refusal_advice(status: int) -> str:
-    """What to look at where a request was refused with that status."""
-    if status in (401, 403):
-        return "something before the Kiosk wants a login or forbids it; see its access rules"
-    if status == 404:
-        return "is API_HOST right, and does it need a path?"
-    if status == 413:
-        return (
-            "what stands before the Kiosk takes no request so large; raise its limit"
-            " (client_max_body_size, proxy-body-size), or upload to the bucket (UPLOAD_VIA)"
-        )
-    return "see the job's settings"

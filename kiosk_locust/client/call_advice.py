@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from kiosk_locust.client.answers import refusal_advice
 from kiosk_locust.client.call_trouble import Kind
+from kiosk_locust.client.messages import refusal_advice
 from kiosk_locust.errors import (
     Answered,
     BadAnswer,

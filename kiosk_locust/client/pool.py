@@ -28,7 +28,7 @@ class Places:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._free = count
+        self.in_use = 0
         self._queue: deque[Event] = deque()
 
     @property
@@ -36,15 +36,10 @@ class Places:
         """How many wait for a place now."""
         return len(self._queue)
 
-    @property
-    def in_use(self) -> int:
-        """How many places are taken now."""
-        return self.count - self._free
-
     def take(self) -> None:
         """Wait for a place and take it."""
-        if self._free:
-            self._free -= 1
+        if self.in_use < self.count:
+            self.in_use += 1
             return
         turn = Event()
         self._queue.append(turn)
@@ -62,7 +57,7 @@ class Places:
         if self._queue:
             self._queue.popleft().set()
         else:
-            self._free += 1
+            self.in_use -= 1
 
 
 class CarefulPool(ConnectionPool):

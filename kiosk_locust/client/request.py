@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kiosk_locust.client import messages
 from kiosk_locust.client.response_parser import Answer, Oversized
 from kiosk_locust.errors import (
     BadAnswer,
@@ -84,14 +85,9 @@ class Call:
     def failed(self, why: str, within: str = "") -> KioskError:
         """The error of a request that broke off: what it is depends on how far it came."""
         if self.sent_at is None:
-            return self.unreachable(
-                f"no connection {within or 'was made'}; is API_HOST right, and does a firewall"
-                " swallow what is sent there?",
-            )
-        done = "" if self.method == "GET" else " and may have been processed"
+            return self.unreachable(messages.not_connected(within))
         error = NoAnswer(
-            f"{self.where} was sent{done}, but {why}; look at the"
-            " Kiosk's frontend (and its Redis) and at what stands before it",
+            f"{self.where} {messages.no_whole_answer(self.method, why)}",
             sent_whole=self.whole_at is not None,
         )
         error.timing = self.timing()
@@ -100,19 +96,12 @@ class Call:
     def too_large(self, answer: Answer, what: Oversized) -> TooLarge:
         """The error of a 2xx answer that weighs too much."""
         status = answer.status or answer.get_code()
-        error = TooLarge(
-            f"{self.where} answered {status} with {what}, which no Kiosk does; is API_HOST right?",
-            status=status,
-        )
+        error = TooLarge(f"{self.where} {messages.oversized(status, what)}", status=status)
         error.timing = self.timing()
         return error
 
     def encoded(self, status: int, encoding: str, received_at: float) -> BadAnswer:
         """The error of a 2xx answer that is packed."""
-        error = BadAnswer(
-            f"{self.where} answered {status} in an encoding that was not asked for"
-            f" ({encoding[:40]!r}); look at what stands before the Kiosk (proxy, ingress)",
-            status=status,
-        )
+        error = BadAnswer(f"{self.where} {messages.packed(status, encoding)}", status=status)
         error.timing = self.timing(received_at)
         return error

@@ -16,9 +16,9 @@ import gevent
 
 from kiosk_locust import __version__
 from kiosk_locust.client.body import JSON, Body
-from kiosk_locust.client.connection_errors import connect_advice, plain, read_advice
 from kiosk_locust.client.exchange import Exchange, RequestSample
 from kiosk_locust.client.header_cache import Heads, Whole
+from kiosk_locust.client.messages import connect_advice, plain, read_advice
 from kiosk_locust.client.pool import CarefulPool, CarefulTlsPool, Places
 from kiosk_locust.client.request import Call
 from kiosk_locust.client.response_parser import Answer, Oversized
@@ -75,7 +75,7 @@ class Transport:
         self._host_header = shown if shown.isascii() else shown.encode("idna").decode("ascii")
         self._on_request = on_request
         self._max_answer_bytes = max_answer_bytes
-        self._places = Places(pool_size)
+        self.places = Places(pool_size)
         self.open_calls: set[Call] = set()  # those that have a socket, or are connecting
         self._heads: dict[tuple[str, str], bytes] = {}
         self._known_heads = Heads()
@@ -99,12 +99,7 @@ class Transport:
     @property
     def waiting(self) -> int:
         """How many requests wait for a socket now."""
-        return self._places.waiting
-
-    @property
-    def in_use(self) -> int:
-        """How many sockets are taken now."""
-        return self._places.in_use
+        return self.places.waiting
 
     def close(self) -> None:
         """Close the kept sockets, and those in use when their answer is there."""
@@ -139,7 +134,7 @@ class Transport:
         """
         asked_at = self.clock.now()
         try:
-            self._places.take()
+            self.places.take()
         except BaseException as killed:
             _set_timing(killed, Timing(asked_at, None, None, None))
             raise
@@ -159,7 +154,7 @@ class Transport:
             raise
         finally:
             self.open_calls.discard(call)
-            self._places.give_back()
+            self.places.give_back()
         error_status = None
         if exchange.status >= 300:
             reason = responses.get(exchange.status, "")

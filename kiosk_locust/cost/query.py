@@ -26,6 +26,7 @@ from kiosk_locust.cost.series import ClusterSeries
 from kiosk_locust.cost.types import CostEstimate, Window, Work
 from kiosk_locust.cost.work import work_done
 from kiosk_locust.errors import CostError, KioskLocustError
+from kiosk_locust.ledger import queries
 from kiosk_locust.ledger.reader import opened
 from kiosk_locust.model.options import Options
 from kiosk_locust.native_thread import in_thread
@@ -210,8 +211,7 @@ class Costing:
         with opened(ended.ledger) as db:
             windows: dict[int | None, Window] = {None: ended.window}
             if self._options.num_cycles > 1:
-                cycles = db.execute("SELECT cycle, started_at, ended_at FROM cycles")
-                for cycle, started_at, ended_at in cycles:
+                for cycle, started_at, ended_at in queries.cycles(db):
                     end_at = ended.ends.get(cycle, ended_at or ended.window.end_at)
                     windows[cycle] = Window(started_at, max(started_at, end_at))
             return {

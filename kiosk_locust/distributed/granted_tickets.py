@@ -51,10 +51,6 @@ class Stock:
         """The one that would be taken next, left there."""
         return self._records[0][2] if self._records else None
 
-    def peek(self) -> list[Record]:
-        """Everything that is there."""
-        return [record for _, _, record in self._records]
-
     def empty(self) -> list[Record]:
         """Everything that is there, taken out."""
         records = [record for _, _, record in sorted(self._records, key=lambda item: item[:2])]

@@ -7,22 +7,19 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger import connections, schema
 from kiosk_locust.ledger.absent import why_absent
 from kiosk_locust.ledger.finish_steps import FinishRecord
 from kiosk_locust.ledger.sessions import Session, sessions
-from kiosk_locust.measurement.process_figures import Generator
 from kiosk_locust.model import definitions
 from kiosk_locust.model.file_remarks import Tally
 from kiosk_locust.model.input_file import InputFile
 from kiosk_locust.model.user_mix import Mix
-from kiosk_locust.verdict.judgement import Judgement
 
 #: A worker of a distributed run has a fact of its own, under a key that begins so.
 WORKER_KEY = "worker:"
@@ -33,7 +30,11 @@ _ROW = 256
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is true of the whole run; times in epoch seconds, None where not yet known."""
+    """What is true of the whole run; times in epoch seconds, None where not yet known.
+
+    Texts (``…_text``) are stored JSON, empty where not yet known: who made it decodes it, see
+    `decoding`.
+    """
 
     run_id: str
     run_name: str
@@ -48,10 +49,10 @@ class Facts:
     options: Mapping[str, Any]  # as the run was told, secrets left out
     sessions: tuple[Session, ...]
     workers: Mapping[str, Mapping[str, float]]  # by name, in a distributed run: skew_s and bound
-    cost: RunCost | None  # None: it was not asked for, or not yet
-    judgement: Judgement | None = None  # None: not yet
-    generator: Generator | None = None
-    earlier_generator: Generator | None = None  # of the sessions before the one that is on
+    cost_text: str = ""  # empty: it was not asked for, or not yet
+    judgement_text: str = ""
+    generator_text: str = ""
+    earlier_generator_text: str = ""  # of the sessions before the one that is on
     user_classes: tuple[tuple[str, int], ...] = ()  # with their parts; () of an older ledger
     inputs: Tally | None = None  # None: nothing was said of any file
     definitions_version: int | None = None  # of what the ledger keeps; None: from before them
@@ -148,8 +149,15 @@ def texts_of(db: sqlite3.Connection) -> dict[str, str]:
 def facts(db: sqlite3.Connection) -> Facts:
     """The run's facts, from the ledger's ``meta``; raises LedgerError where they are odd."""
     meta = texts_of(db)
-    try:
+    with decoding():
         return _facts(db, meta)
+
+
+@contextlib.contextmanager
+def decoding() -> Iterator[None]:
+    """Raise LedgerError for what trips over a run's facts, or over a text among them."""
+    try:
+        yield
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise LedgerError(
             f"the facts of the run cannot be read ({type(error).__name__}): its ledger is damaged,"
@@ -183,10 +191,10 @@ def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
             for key in sorted(meta)
             if key.startswith(WORKER_KEY)
         },
-        cost=RunCost.from_text(meta["cost"]) if meta.get("cost") else None,
-        judgement=_judgement(meta),
-        generator=_generator(meta.get("generator")),
-        earlier_generator=_generator(meta.get("earlier_generator")),
+        cost_text=meta.get("cost", ""),
+        judgement_text=meta.get("judgement", ""),
+        generator_text=meta.get("generator", ""),
+        earlier_generator_text=meta.get("earlier_generator", ""),
         user_classes=Mix.from_text(meta.get("user_classes") or "[]", 0).parts,
         inputs=Tally.from_text(meta.get("input_remarks", "")),
         definitions_version=definitions.of_text(meta.get(definitions.KEY)),
@@ -214,17 +222,3 @@ def _moment(text: str | None) -> float | None:
     if moment is not None and not math.isfinite(moment):
         raise ValueError("a time is no finite number")
     return moment
-
-
-def _judgement(meta: Mapping[str, str]) -> Judgement | None:
-    """The verdict that the ledger keeps; one by other definitions says so."""
-    if not meta.get("judgement"):
-        return None
-    found = Judgement.from_text(meta["judgement"])
-    if definitions.of_text(meta.get(definitions.KEY)) == definitions.VERSION:
-        return found
-    return replace(found, warnings=(definitions.OLDER, *found.warnings))
-
-
-def _generator(text: str | None) -> Generator | None:
-    return Generator.from_text(text) if text else None

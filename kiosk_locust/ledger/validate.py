@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger import schema
 from kiosk_locust.ledger.file import FAULTS_SHOWN
-from kiosk_locust.ledger.reader import facts, opened
+from kiosk_locust.ledger.reader import Facts, facts, opened
 from kiosk_locust.model.input_file import Kind
 from kiosk_locust.model.record import AttemptResult, Outcome
 from kiosk_locust.model.zip_children import PHASES
@@ -59,11 +59,14 @@ def foreign(path: Path) -> Iterator[None]:
         ) from error
 
 
-def look_over(path: Path) -> None:
-    """Raise LedgerError for a ledger that is damaged, or holds what no ledger holds."""
+def look_over(path: Path, check: Callable[[Facts], object]) -> None:
+    """Raise LedgerError for a ledger that is damaged, or holds what no ledger holds.
+
+    ``check`` raises it for texts of the run's facts that it cannot decode.
+    """
     with foreign(path), opened(path) as db:
         _refuse(path, list(_broken_pages(db)) or list(_faults(db)))
-        facts(db)
+        check(facts(db))
 
 
 def check_pages(path: Path) -> None:

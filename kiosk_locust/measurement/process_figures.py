@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from kiosk_locust.ledger.reader import decoding
 from kiosk_locust.measurement.facts import Causes, Facts
 from kiosk_locust.verdict.advice import is_master
 
@@ -126,6 +127,12 @@ class Generator:
     def as_text(self) -> str:
         """As the ledger keeps it."""
         return json.dumps(self.as_json() | {"session": self.session})
+
+    @classmethod
+    def stored(cls, text: str) -> Generator | None:
+        """Decode a text of a run's facts; None of an empty one. Raises LedgerError."""
+        with decoding():
+            return cls.from_text(text) if text else None
 
     @classmethod
     def from_text(cls, text: str) -> Generator:

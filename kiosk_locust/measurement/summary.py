@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.formatting.json_text import loads
 from kiosk_locust.ledger.reader import Facts, facts, opened
 from kiosk_locust.ledger.sessions import Gap, gaps, interrupted, mark_spells, spans
@@ -342,7 +343,8 @@ def _pauses(
 
 def _cold_start(db: sqlite3.Connection, run: Facts, given: Mapping[str, object]) -> ColdStart:
     duration_s, queue_wait_s = db.execute(_COLD, given).fetchone() or (None, None)
-    estimate = run.cost.run.estimate if run.cost and run.cost.run else {}
+    cost = RunCost.of_run(run)
+    estimate = cost.run.estimate if cost and cost.run else {}
     scaling = estimate.get("autoscaler") or {}
     return ColdStart(duration_s, queue_wait_s, scaling.get("first_gpu_node_s"))
 

@@ -1,7 +1,7 @@
 """Changes to Locust's and gevent's own behaviour; each says for which version, and why.
 
-``tests/plugin/test_locust_patches.py`` has a test for each, which fails once it is
-no longer needed.
+``test_locust_patches.py`` and ``test_small_patches.py`` in ``tests/plugin`` have a test for each,
+which fails once it is no longer needed.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from time import perf_counter
+from time import perf_counter, time
 from types import FrameType, TracebackType
 from typing import Any, NoReturn, Protocol
 
 import gevent
+from flask import Flask, request
+from flask.json.provider import DefaultJSONProvider
 from gevent.lock import RLock
-from locust import argument_parser, web
+from locust import argument_parser, log, web
 from locust.env import Environment
 from locust.event import EventHook
 from locust.exception import (
@@ -42,6 +44,7 @@ from locust.runners import (
 )
 from locust.user.task import TaskSet
 from locust.util.timespan import parse_timespan
+from werkzeug.datastructures import ImmutableMultiDict
 
 from kiosk_locust.callbacks import ends_run, is_calling_out
 from kiosk_locust.distributed.unreadable_messages import UNREAD
@@ -193,6 +196,54 @@ def before_page_starts(web_ui: web.WebUI, call: Callable[[], None]) -> None:
         original()  # type: ignore[no-untyped-call]
 
     web_ui.start = start  # type: ignore[method-assign]
+
+
+def spare_tracebacks(*kinds: type[BaseException]) -> None:
+    """Have a greenlet that ends by one of ``kinds`` end without a traceback.
+
+    gevent 26.9 prints one for all but GreenletExit and SystemExit, such as for Locust's StopTest,
+    of which Locust 2.47 says in a line why the test stopped.
+    """
+    hub = gevent.get_hub()
+    hub.NOT_ERROR = (*hub.NOT_ERROR, *(kind for kind in kinds if kind not in hub.NOT_ERROR))
+
+
+def start_heartbeat(runner: WorkerRunner) -> None:
+    """Let a worker's wait for its master's heartbeat begin now.
+
+    Locust 2.47's worker ends a minute after its master's last heartbeat, but waits for ever for the
+    first; and a "quit" that comes with the master's first words is lost on it.
+    """
+    if runner.last_heartbeat_timestamp is None:
+        runner.last_heartbeat_timestamp = time()
+
+
+def forget_dead_greenlets() -> None:
+    """Forget that greenlets died of an error, which makes Locust 2.47's own exit code 2."""
+    log.unhandled_greenlet_exception = False
+
+
+def has_dead_greenlets() -> bool:
+    """Tell if a greenlet died of an error since `forget_dead_greenlets`."""
+    return log.unhandled_greenlet_exception
+
+
+def post_instead(fields: Mapping[str, list[str]]) -> None:
+    """Have Locust read ``fields`` in place of what was posted in this request.
+
+    Locust 2.47's ``/swarm`` reads the form itself and has no event before that.
+    """
+    request.form = ImmutableMultiDict(fields)
+
+
+def keep_key_order(app: Flask) -> None:
+    """Have a page's JSON keep the order of its keys: the form's fields stand in it.
+
+    Flask 3.1, and its templates, sort them unless they are told not to.
+    """
+    if isinstance(app.json, DefaultJSONProvider):
+        app.json.sort_keys = False
+        app.jinja_env.policies["json.dumps_kwargs"] = {}
 
 
 def _note_ends_of_tasks() -> None:

@@ -123,11 +123,9 @@ class Plugin:
         if not self._is_library:  # a program's signals are its own
             self._signals.install()
         callbacks.on_end(self._on_end_raised, StopTest)
-        hub = gevent.get_hub()  # Locust says in a line why a test stopped; spare the traceback
-        if StopTest not in hub.NOT_ERROR:
-            hub.NOT_ERROR = (*hub.NOT_ERROR, StopTest)
+        locust_patches.spare_tracebacks(StopTest)
         # Locust sets its timer for -t next, by a time that gevent read before all the imports.
-        hub.loop.update_now()
+        gevent.get_hub().loop.update_now()
 
     def _listen(self) -> None:
         hooks = self._environment.events
@@ -334,7 +332,7 @@ class Plugin:
 
     def _end(self) -> gevent.Greenlet | None:
         if self._active is not None and self._ending is None:
-            locust.log.unhandled_greenlet_exception = False  # of the run's time: logged by then
+            locust_patches.forget_dead_greenlets()  # of the run's time: logged by then
             self._ending = gevent.spawn(self._drain_and_finish, self._active)
         return self._ending
 
@@ -453,7 +451,7 @@ class Plugin:
 
     def _on_last_of_quitting(self, **_: Any) -> None:
         """A check in users' code that broke while Locust ended must not look like a passed one."""
-        if self._active is not None and locust.log.unhandled_greenlet_exception:
+        if self._active is not None and locust_patches.has_dead_greenlets():
             self._exit.fault_at_end = BROKE_AT_END
             self._exit.set(2)
 

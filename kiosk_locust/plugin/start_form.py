@@ -16,10 +16,10 @@ from locust import User
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, Runner
 from locust.web import WebUI
-from werkzeug.datastructures import ImmutableMultiDict
 
 from kiosk_locust.errors import KioskLocustError
 from kiosk_locust.formatting.excerpt import excerpt
+from kiosk_locust.plugin import locust_patches
 from kiosk_locust.plugin.user import KioskUser
 
 Check = Callable[[dict[str, str]], None]
@@ -109,8 +109,8 @@ class StartForm:
         if unknown := set(request.form) - self._fields:
             return _not_in(unknown, "the form")
         if self._is_on:
-            posted = {name: request.form.getlist(name) for name in _EDITED & set(request.form)}
-            request.form = ImmutableMultiDict(posted)
+            edited = _EDITED & set(request.form)
+            locust_patches.post_instead({name: request.form.getlist(name) for name in edited})
             return None
         return self._on_start()
 
@@ -133,7 +133,7 @@ class StartForm:
             posted["run_time"] = [str(parsed["run_time"])]  # Locust's timer goes by the post alone
         elif "run_time" in posted and not request.form["run_time"].strip():
             parsed["run_time"] = ""  # Locust sets no timer then, but would keep what there was
-        request.form = ImmutableMultiDict(posted)
+        locust_patches.post_instead(posted)
         self._is_posted = True
         setattr(g, _ACCEPTED, True)
         return None

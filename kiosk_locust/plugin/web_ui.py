@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from flask.json.provider import DefaultJSONProvider
 from locust.web import WebUI
 
-from kiosk_locust.plugin import locust_page
+from kiosk_locust.plugin import locust_page, locust_patches
 from kiosk_locust.plugin.web_login import Login
 from kiosk_locust.reporting.web import tab
 from kiosk_locust.reporting.web.live import LiveRun
@@ -46,10 +45,7 @@ class Site:
         app.wsgi_app = SiteGuard(  # type: ignore[method-assign]  # Flask's own way
             app.wsgi_app, OwnHosts({*allowed_hosts, web_ui.host or ""})
         )
-        if isinstance(app.json, DefaultJSONProvider):
-            # The form's fields stand in the order of the settings.
-            app.json.sort_keys = False
-            app.jinja_env.policies["json.dumps_kwargs"] = {}
+        locust_patches.keep_key_order(app)
         pages = Pages(self, web_ui.auth_required_if_enabled)
         app.register_blueprint(pages.blueprint(app.blueprints["locust"].url_prefix or ""))
         tab.add(web_ui, self)

@@ -6,7 +6,6 @@ import json
 import logging
 import random
 import signal
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -118,14 +117,10 @@ class WorkerPlugin:
         register("kiosk_refusal", self._hearing(lambda link, data: link.on_refusal(data)))
         register("kiosk_reply", self._hearing(lambda link, data: link.on_reply(data)))
         gevent.signal_handler(signal.SIGINT, self._on_interrupt)
-        if self._runner.last_heartbeat_timestamp is None:
-            # Locust's worker ends a minute after its master's last heartbeat, but waits for ever
-            # for the first; and a "quit" that comes with the master's first words is lost on it.
-            self._runner.last_heartbeat_timestamp = time.time()
+        locust_patches.start_heartbeat(self._runner)
         if self._runner.worker_state in (STATE_SPAWNING, STATE_RUNNING):
             self._on_test_start()  # joined in mid-run: Locust has fired the event before our time
-        hub = gevent.get_hub()  # jobs that are dropped before they begin are no error
-        hub.NOT_ERROR = (*hub.NOT_ERROR, Interrupted)
+        locust_patches.spare_tracebacks(Interrupted)  # of jobs dropped before they begin
 
     def _hearing(self, hear: Callable[[Link, object], None]) -> Callable[..., None]:
         """Wrap a handler as Locust calls it; unreadable messages are left out, and counted."""

@@ -15,15 +15,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.cost.types import UNKNOWN
 from kiosk_locust.formatting.json_text import dumps
+from kiosk_locust.ledger import queries
+from kiosk_locust.ledger.queries import CycleTimes
 from kiosk_locust.ledger.reader import Facts, facts, opened
 from kiosk_locust.ledger.sessions import gaps, spans
 from kiosk_locust.measurement.ledger_analysis import Reckoning
+from kiosk_locust.measurement.process_figures import Generator
 from kiosk_locust.measurement.summary import Summary
 from kiosk_locust.model import definitions, file_names
 from kiosk_locust.reporting.job_rows import jobs
 from kiosk_locust.storage.atomic_files import whole_file
+from kiosk_locust.verdict.judgement import Judgement
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +48,7 @@ class Written(NamedTuple):
 def write_all(ledger: Path, out_dir: Path, found: Reckoning | None = None) -> Written:
     """Write a file for each cycle that has tickets, and one over all where several were planned.
 
+    Each appears whole or not at all: one of the same name stays until the new one is on the disk.
     Files that an earlier end of the same run left in ``out_dir`` under other names are then gone.
     ``found`` is the ledger's reckoning, where there is one already. Blocks for a minute or so
     for a million jobs: call it from a thread where something else must go on. Raises
@@ -50,7 +56,7 @@ def write_all(ledger: Path, out_dir: Path, found: Reckoning | None = None) -> Wr
     """
     with _reckoned(ledger, found) as reckoning:
         db, run = reckoning.db, reckoning.run
-        cycles = [row[0] for row in db.execute("SELECT DISTINCT cycle FROM tickets ORDER BY 1")]
+        cycles = list(queries.tickets_by_cycle(db))
         only_one = run.cycles <= 1 and len(cycles) <= 1
         wanted = [1] if only_one else [*cycles, None]
         paths = [_write(reckoning, out_dir, cycle) for cycle in wanted]
@@ -86,7 +92,7 @@ def names_so_far(ledger: Path) -> list[str]:
     """
     with opened(ledger) as db:
         run = facts(db)
-        counts = db.execute("SELECT cycle, count(*) FROM tickets GROUP BY 1 ORDER BY 1").fetchall()
+        counts = queries.tickets_by_cycle(db).items()
         return [_name(run, count, _mean_gap_s(db, run, cycle), cycle) for cycle, count in counts]
 
 
@@ -111,16 +117,6 @@ def write_missing(ledger: Path, out_dir: Path) -> list[Path]:
     if any(path.stat().st_mtime >= ended_at for path in out_dir.glob(f"*_{run.run_id}*.json")):
         return []
     return write_all(ledger, out_dir).paths
-
-
-def write(ledger: Path, out_dir: Path, *, cycle: int | None) -> Path:
-    """Write the results of one cycle, or with None of all, and return the file's path.
-
-    The file appears whole or not at all: one of the same name stays until the new one is on
-    the disk. Raises LedgerError and OSError.
-    """
-    with _reckoned(ledger, None) as reckoning:
-        return _write(reckoning, out_dir, cycle)
 
 
 @contextlib.contextmanager
@@ -174,14 +170,12 @@ def _stream(file: BinaryIO, head: Mapping[str, Any], found: Iterable[Mapping[str
 def _head(
     db: sqlite3.Connection, run: Facts, summary: Summary, delay_s: float, cycle: int | None
 ) -> dict[str, Any]:
-    cycles = db.execute(
-        """SELECT cycle, started_at, ended_at FROM cycles
-        WHERE :cycle IS NULL OR cycle = :cycle ORDER BY cycle""",
-        {"cycle": cycle},
-    ).fetchall()
+    cycles = queries.cycles(db, cycle)
     costed = cycle if run.cycles > 1 else None  # a single cycle is the run
+    cost, judgement = RunCost.of_run(run), Judgement.of_run(run)
+    generator = Generator.stored(run.generator_text)
     return {
-        **(run.cost.legacy(costed) if run.cost else UNKNOWN),
+        **(cost.legacy(costed) if cost else UNKNOWN),
         "start_delay": delay_s,
         "num_jobs": summary.tickets,
         "time_elapsed": _elapsed_s(db, run, cycles, cycle),
@@ -205,9 +199,9 @@ def _head(
         "sessions": [session.as_json() for session in run.sessions],
         "gaps": [gap.as_json() for gap in gaps(run.sessions)],
         "workers": [{"worker": name, **skew} for name, skew in run.workers.items()],
-        "cost": run.cost.section(costed) if run.cost else None,
-        "verdict": run.judgement.as_json() if run.judgement else None,
-        "generator": run.generator.as_json() if run.generator else None,
+        "cost": cost.section(costed) if cost else None,
+        "verdict": judgement.as_json() if judgement else None,
+        "generator": generator.as_json() if generator else None,
         "inputs": run.inputs.as_json() if run.inputs else None,
         "summary": summary.as_json(),
         "configuration": dict(run.options),
@@ -217,18 +211,15 @@ def _head(
 def _elapsed_s(
     db: sqlite3.Connection,
     run: Facts,
-    cycles: list[tuple[int, float, float | None]],
+    cycles: list[CycleTimes],
     cycle: int | None,
 ) -> float | None:
     """Seconds from the first due moment to the closing of the last ticket."""
-    closed_at = db.execute(
-        "SELECT max(closed_at) FROM tickets WHERE :cycle IS NULL OR cycle = :cycle",
-        {"cycle": cycle},
-    ).fetchone()[0]
-    began_at = cycles[0][1] if cycles else run.time_zero or run.started_at
+    closed_at = queries.last_closed_at(db, cycle)
+    began_at = cycles[0].started_at if cycles else run.time_zero or run.started_at
     if began_at is None or closed_at is None:
         return None
-    return max(0.0, float(closed_at) - began_at)
+    return max(0.0, closed_at - began_at)
 
 
 def _mean_gap_s(db: sqlite3.Connection, run: Facts, cycle: int | None) -> float:

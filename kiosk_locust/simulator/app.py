@@ -26,7 +26,7 @@ from kiosk_locust.simulator.answers import (
 )
 from kiosk_locust.simulator.api import Api
 from kiosk_locust.simulator.cluster import Cluster
-from kiosk_locust.simulator.control import control_app
+from kiosk_locust.simulator.control import Parts, control_app
 from kiosk_locust.simulator.fault_responses import abort, hang, replacement
 from kiosk_locust.simulator.faults import Fault, FaultPlan, FaultRule
 from kiosk_locust.simulator.grafana import Grafana
@@ -59,11 +59,9 @@ class KioskApp:
         self.storage = storage
         self._api = Api(cluster)
         self.grafana = Grafana(cluster)
-        self._control = control_app(self)
-
-    def replace_faults(self, rules: list[FaultRule]) -> None:
-        """Put other rules in force; counts and draws begin anew."""
-        self.faults = FaultPlan(rules, self.cluster.settings.seed)
+        self._control = control_app(
+            Parts(cluster, clock, self.traffic, self.faults, storage, self.grafana)
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

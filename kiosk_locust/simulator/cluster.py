@@ -90,7 +90,7 @@ class Cluster:
             return ZipJob(key, self._submitted, form, self.now)
         contents = self._look(form.uploaded_name)
         image = contents.image if contents else None
-        return ImageJob(key, self._submitted, form, self.now, image=image)
+        return ImageJob(key, self._submitted, form, self.now, on_end=self._tell_end, image=image)
 
     def status(self, key: str, now: float) -> str | None:
         """The status of a hash; None for an unknown one."""
@@ -200,13 +200,14 @@ class Cluster:
         if job.attempt and job.attempt.result == "lost":
             node.deaths[slot] += 1
             self._agenda.at(now + self.settings.requeue_delay_s, partial(self._requeue, job))
-        elif job.parent:
-            archive, job.parent = job.parent, None
-            archive.take_end(job, now)
-            self._pack_if_ready(archive, now)
-        else:
-            self._tell_end(job, now)
+        elif job.on_end:
+            on_end, job.on_end = job.on_end, None
+            on_end(job, now)
         self._work_on(now)
+
+    def _end_child(self, archive: ZipJob, child: ImageJob, now: float) -> None:
+        archive.take_end(child, now)
+        self._pack_if_ready(archive, now)
 
     def _tell_end(self, job: Job, now: float) -> None:
         if self._ended:
@@ -261,8 +262,9 @@ class Cluster:
         image = archive.images[number - 1] if archive.images else None
         name = image.name if image else name_of_child(number)
         key = f"{archive.form.job_type}:{name}:{names.getrandbits(128):032x}"
+        on_end = partial(self._end_child, archive)
         job = ImageJob(
-            key, archive.number, archive.form, now, child=number, parent=archive, image=image
+            key, archive.number, archive.form, now, on_end=on_end, child=number, image=image
         )
         archive.children.append(job)
         archive.touched_at = now

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -16,14 +16,26 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from kiosk_locust.errors import OptionsError
-from kiosk_locust.simulator.faults import FaultRule, parse_fault, rule_text
+from kiosk_locust.simulator.cluster import Cluster
+from kiosk_locust.simulator.faults import FaultPlan, FaultRule, parse_fault, rule_text
+from kiosk_locust.simulator.grafana import Grafana
 from kiosk_locust.simulator.nodes import Node
+from kiosk_locust.simulator.request_log import Traffic
+from kiosk_locust.simulator.storage import Storage
 
-if TYPE_CHECKING:
-    from kiosk_locust.simulator.app import KioskApp
+
+class Parts(NamedTuple):
+    """The parts of a simulated Kiosk that can be looked at or changed from outside."""
+
+    cluster: Cluster
+    clock: Callable[[], float]  # epoch seconds
+    traffic: Traffic
+    faults: FaultPlan
+    storage: Storage
+    grafana: Grafana
 
 
-def control_app(kiosk: KioskApp) -> Starlette:
+def control_app(kiosk: Parts) -> Starlette:
     """The control face of one simulated Kiosk."""
 
     async def log(_request: Request) -> JSONResponse:
@@ -54,7 +66,7 @@ def control_app(kiosk: KioskApp) -> Starlette:
             return JSONResponse({"message": "The body is not JSON."}, 400)
         except OptionsError as error:
             return JSONResponse({"message": str(error)}, 400)
-        kiosk.replace_faults(rules)
+        kiosk.faults.replace(rules)
         return JSONResponse({"faults": [rule.text for rule in rules]})
 
     async def flush(_request: Request) -> JSONResponse:
@@ -96,7 +108,7 @@ def parse_rules(body: object) -> list[FaultRule]:
     return [parse_fault(rule_text(rule), "faults") for rule in rules]
 
 
-def jobs_of(kiosk: KioskApp) -> dict[str, dict[str, object]]:
+def jobs_of(kiosk: Parts) -> dict[str, dict[str, object]]:
     """What ``GET /simulator/jobs`` shows: each job's true life, and the content it worked on.
 
     That is what its object held when a consumer took the job, or holds now.
@@ -113,7 +125,7 @@ def jobs_of(kiosk: KioskApp) -> dict[str, dict[str, object]]:
     }
 
 
-def state_of(kiosk: KioskApp) -> dict[str, object]:
+def state_of(kiosk: Parts) -> dict[str, object]:
     """What ``GET /simulator/state`` shows; times in epoch seconds."""
     cluster = kiosk.cluster
     now = kiosk.clock()

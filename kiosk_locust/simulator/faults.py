@@ -200,9 +200,14 @@ class FaultPlan:
     """The rules in force, in order; each has its own seeded draws and counts its hits."""
 
     def __init__(self, rules: list[FaultRule], seed: int) -> None:
+        self._seed = seed
+        self.replace(rules)
+
+    def replace(self, rules: list[FaultRule]) -> None:
+        """Put other rules in force; counts and draws begin anew."""
         self.rules = rules
         self.hits = [0] * len(rules)
-        self._draws = [stream(seed, Purpose.FAULT, index) for index in range(len(rules))]
+        self._draws = [stream(self._seed, Purpose.FAULT, index) for index in range(len(rules))]
 
     def choose(self, method: str, path: str, age_s: float) -> Fault | None:
         """The fault of one request: delays add up until a rule replaces the answer."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
+from collections.abc import Callable
 from itertools import accumulate
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from kiosk_locust.consumer.forms import Failure, Form, failure
 from kiosk_locust.simulator.contents import BAD_IMAGE, Image
@@ -13,9 +14,6 @@ from kiosk_locust.simulator.rng import duration
 from kiosk_locust.simulator.settings import ClusterSettings
 from kiosk_locust.simulator.submission import Submission
 from kiosk_locust.simulator.timestamps import consumer_time, frontend_time, seconds
-
-if TYPE_CHECKING:
-    from kiosk_locust.simulator.zips import ZipJob
 
 STAGES = ("started", "pre-processing", "predicting", "post-processing", "saving-results")
 #: What a consumer writes on its way; a hash keeps it when the consumer dies.
@@ -133,22 +131,25 @@ def name_of_child(number: int) -> str:
 
 
 class ImageJob:
-    """An image job, submitted by itself (``parent`` None) or a ZIP's child."""
+    """An image job, submitted by itself or a ZIP's child.
+
+    ``on_end`` is told of its end, and then forgotten.
+    """
 
     __slots__ = (
         "attempt", "attempts", "child", "created_at", "expires_at", "first_started_at", "form",
-        "gone", "image", "key", "left", "number", "parent",
+        "gone", "image", "key", "left", "number", "on_end",
     )  # fmt: skip
 
     def __init__(
         self, key: str, number: int, form: Submission, created_at: float, *,
-        child: int = 0, parent: ZipJob | None = None, image: Image | None = None,
+        on_end: Callable[[ImageJob, float], None], child: int = 0, image: Image | None = None,
     ) -> None:  # fmt: skip
         self.key = key
         self.number = number
         self.child = child  # 1, 2, … among its ZIP's children; 0: it is no child
         self.form = form
-        self.parent = parent
+        self.on_end: Callable[[ImageJob, float], None] | None = on_end
         self.image = image  # None: nobody knows the file
         self.created_at = created_at
         self.attempt: Attempt | None = None

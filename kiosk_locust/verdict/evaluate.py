@@ -59,4 +59,4 @@ def judge(
 def whole(run: Facts, generator: Generator) -> Generator:
     """Merge the figures of the last session's processes with those of earlier sessions."""
     session = run.sessions[-1].number if run.sessions else 1
-    return replace(generator, session=session).after(run.earlier_generator)
+    return replace(generator, session=session).after(Generator.stored(run.earlier_generator_text))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kiosk_locust.formatting import units
+from kiosk_locust.ledger.reader import Facts, decoding
+from kiosk_locust.model import definitions
 from kiosk_locust.verdict.rules import RULES, Reason, Validity
 from kiosk_locust.verdict.threshold_parser import Threshold, parse
 from kiosk_locust.verdict.threshold_units import FAILURES
@@ -110,6 +112,20 @@ class Judgement:
     def as_text(self) -> str:
         """As the ledger keeps it."""
         return json.dumps(self.as_json())
+
+    @classmethod
+    def of_run(cls, run: Facts) -> Judgement | None:
+        """The verdict that the ledger keeps, None before there is one; by older rules it says so.
+
+        Raises LedgerError.
+        """
+        if not run.judgement_text:
+            return None
+        with decoding():
+            kept = cls.from_text(run.judgement_text)
+        if run.definitions_version == definitions.VERSION:
+            return kept
+        return replace(kept, warnings=(definitions.OLDER, *kept.warnings))
 
     @classmethod
     def from_text(cls, text: str) -> Judgement:

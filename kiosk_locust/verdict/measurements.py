@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.ledger.reader import Facts
 from kiosk_locust.measurement import latency_queries, scalars
 from kiosk_locust.measurement.estimates import Figure, unmeasured
@@ -125,11 +126,12 @@ def _costs(run: Facts) -> dict[str, Figure]:
         "cost.per_job": "usd_per_job",
         "cost.per_image": "usd_per_image",
     }
-    if run.cost is None:
+    cost = RunCost.of_run(run)
+    if cost is None:
         return dict.fromkeys(names, unmeasured("nobody was asked what the nodes cost"))
-    if run.cost.run is None:
-        return dict.fromkeys(names, unmeasured(run.cost.trouble or "the cost is not known"))
-    estimate = run.cost.run.estimate
+    if cost.run is None:
+        return dict.fromkeys(names, unmeasured(cost.trouble or "the cost is not known"))
+    estimate = cost.run.estimate
     is_part, why = bool(estimate["at_least"]), ""
     if is_part:
         why = "only a part of the cost is known: " + "; ".join(estimate["reasons"])

@@ -62,7 +62,7 @@ def finished(folder: Path, asked: Asked, ended_by: str = ALL_CLOSED, **meta: str
 
 def stored(folder: Path) -> RunCost | None:
     with opened(folder / "run.db") as db:
-        return facts(db).cost
+        return RunCost.of_run(facts(db))
 
 
 def test_the_cost_is_asked_for_the_run_s_window_and_kept_in_the_ledger(tmp_path: Path) -> None:

@@ -453,10 +453,10 @@ def test_no_more_sockets_are_open_than_the_pool_has_places(connect: MakeTranspor
         while len(server.requests) < 3:
             server.got_request.wait()
             gevent.sleep(0)
-        assert (transport.in_use, transport.waiting) == (3, 7)
+        assert (transport.places.in_use, transport.waiting) == (3, 7)
         release.set()
         gevent.joinall(askers, raise_error=True)
-        assert (transport.in_use, transport.waiting) == (0, 0)
+        assert (transport.places.in_use, transport.waiting) == (0, 0)
     assert (server.connections, len(server.requests)) == (3, 10)
 
 
@@ -492,7 +492,7 @@ def test_a_place_is_given_back_whatever_fails(connect: MakeTransport) -> None:
         for _ in range(3):
             with pytest.raises(NoAnswer):
                 transport.request("GET", "/")
-        assert transport.in_use == 0
+        assert transport.places.in_use == 0
 
 
 def test_a_killed_request_gives_its_place_back_and_drops_its_socket(
@@ -511,7 +511,7 @@ def test_a_killed_request_gives_its_place_back_and_drops_its_socket(
         asker.kill()
         release.set()
         assert next_one.get().status == 200
-        assert (transport.in_use, transport.waiting) == (0, 0)
+        assert (transport.places.in_use, transport.waiting) == (0, 0)
     assert [request.path for request in server.requests] == ["/killed", "/next"]
     assert server.connections == 2
 
@@ -521,7 +521,7 @@ def test_another_time_limit_than_ours_is_passed_through(connect: MakeTransport) 
         transport = connect(server.url)
         with pytest.raises(gevent.Timeout), gevent.Timeout(0.05):
             transport.request("GET", "/")
-        assert transport.in_use == 0
+        assert transport.places.in_use == 0
 
 
 def test_a_closed_transport_sends_nothing(connect: MakeTransport) -> None:

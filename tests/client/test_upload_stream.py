@@ -149,7 +149,7 @@ def test_who_no_longer_wants_it_stops_it_in_the_midst(file: Path) -> None:
         with pytest.raises(Withdrawn):
             kiosk.upload(FileForm(file, "a.tif", len(CONTENT)), lambda: next(wanted))
         assert server.requests == []  # none came whole
-        assert kiosk.transport.in_use == 0
+        assert kiosk.transport.places.in_use == 0
 
 
 def test_a_large_file_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:

@@ -246,7 +246,10 @@ class Worker:
         """Whether it could submit the ticket at this moment."""
         if self.end is None:
             return False
-        waiting = [*self.doing, *(Doing(r, self.end.session) for r in self.end.stock.peek())]
+        stock = self.end.stock.empty()
+        for record in stock:
+            self.end.stock.put(record)
+        waiting = [*self.doing, *(Doing(record, self.end.session) for record in stock)]
         return any(
             doing.record.ticket.id == ticket_id
             and not doing.record.job_id

@@ -26,6 +26,7 @@ from kiosk_locust.ledger.reader import facts, opened, scratch
 from kiosk_locust.ledger.validate import check_pages, look_over
 from kiosk_locust.measurement.ledger_analysis import Reckoning
 from kiosk_locust.reporting.web import from_ledger, imported, jobs_csv, run_index
+from kiosk_locust.verdict import stored_facts
 from tests.helpers.layered import make_layers
 from tests.helpers.ledgers import Row, make
 from tests.ledger.test_schema import KINDS, old_ledger
@@ -143,8 +144,12 @@ def resumed(path: Path) -> None:
     resume.find(make_layers(cli={"--resume": str(path)}))
 
 
+def looked_over(path: Path) -> None:
+    look_over(path, stored_facts.check)
+
+
 OPENERS = (
-    *(in_a_list, in_scratch_tables, shown, uploaded, rescued, resumed, look_over, check_pages),
+    *(in_a_list, in_scratch_tables, shown, uploaded, rescued, resumed, looked_over, check_pages),
     *(from_ledger.read, opening.reopen, Ledger.open, expire.expire),
 )
 
@@ -208,7 +213,7 @@ def test_a_ledger_that_was_dumped_and_made_again_is_read(ledger: Path) -> None:
     again = ledger.with_name("again.db")
     with closing(sqlite3.connect(ledger)) as db:
         run_sql(again, "\n".join(db.iterdump()))
-    look_over(again)
+    look_over(again, stored_facts.check)
 
 
 def test_each_statement_of_the_schema_is_known_by_its_words() -> None:

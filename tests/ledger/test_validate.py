@@ -19,6 +19,7 @@ from kiosk_locust.ledger.reader import facts, opened
 from kiosk_locust.ledger.rescue import load
 from kiosk_locust.ledger.validate import foreign, look_over
 from kiosk_locust.storage.inputs.recheck import Planned
+from kiosk_locust.verdict import stored_facts
 from tests.helpers.layered import make_layers, mistakes, resolve_layers
 from tests.helpers.ledgers import T0, Row, make, never_leased
 from tests.helpers.real import CLEAN, PYTHONPATH
@@ -41,7 +42,7 @@ def change(ledger: Path, sql: str, *values: object) -> None:
 
 
 def test_a_sound_ledger_passes(ledger: Path) -> None:
-    look_over(ledger)
+    look_over(ledger, stored_facts.check)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_a_cell_that_no_ledger_has_is_told_by_its_column(
         value = b"7.5"  # a number would become text there
     change(ledger, f"UPDATE tickets SET {column} = ? WHERE id = 1", value)
     with pytest.raises(LedgerError, match=f"1 row of tickets cannot have such a {column}"):
-        look_over(ledger)
+        look_over(ledger, stored_facts.check)
 
 
 @pytest.mark.parametrize(
@@ -98,14 +99,14 @@ def test_a_cell_that_no_ledger_has_is_told_by_its_column(
 def test_a_fact_that_no_ledger_has_is_told(ledger: Path, key: str, value: str) -> None:
     change(ledger, "INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
     with pytest.raises(LedgerError, match="the facts of the run cannot be read"):
-        look_over(ledger)
+        look_over(ledger, stored_facts.check)
 
 
 def test_a_table_whose_name_is_no_text_is_refused(ledger: Path) -> None:
     data = ledger.read_bytes().replace(b"CREATE TABLE uploads", b"CREATE TABLE uplo\xcends")
     ledger.write_bytes(data.replace(b"tableuploadsuploads", b"tableuplo\xcedsuplo\xceds"))
     with pytest.raises(LedgerError):
-        look_over(ledger)
+        look_over(ledger, stored_facts.check)
     with pytest.raises(LedgerError, match="is damaged"):
         reopen(ledger)
     reopened_by_another = Lock(ledger)  # nothing was left locked

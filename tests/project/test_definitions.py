@@ -18,7 +18,7 @@ from kiosk_locust.measurement.ledger_analysis import Reckoning
 from kiosk_locust.measurement.poll_resolution import polling
 from kiosk_locust.measurement.timing_tables import ends, gather
 from kiosk_locust.model import definitions
-from kiosk_locust.reporting.results_json import write
+from kiosk_locust.reporting.results_json import write_all
 from kiosk_locust.reporting.web import from_ledger, page_cache
 from kiosk_locust.reporting.web.imported import as_ledger
 from kiosk_locust.verdict.judgement import Judgement
@@ -44,7 +44,8 @@ def test_a_verdict_of_an_older_ledger_is_not_shown_as_one_of_today(tmp_path: Pat
     assert old.problems == (definitions.OLDER,)
     assert old.judgement is not None
     assert old.judgement["warnings"] == [definitions.OLDER]
-    found = json.loads(write(ledger, tmp_path, cycle=None).read_text())
+    (path,) = write_all(ledger, tmp_path).paths
+    found = json.loads(path.read_text())
     assert found["definitions_version"] == 1  # its figures are worked out anew
     assert found["verdict"]["warnings"] == [definitions.OLDER]
     assert found["summary"]["percentiles_s"]["since_due"]["max"] == pytest.approx(3.0, abs=1e-5)
@@ -67,7 +68,7 @@ def test_what_pages_kept_by_older_definitions_is_worked_out_again(tmp_path: Path
 
 def test_a_results_file_read_back_has_its_version_and_its_interrupted_work(tmp_path: Path) -> None:
     rows = [job(), replace(lost(changes=(NEW, BY_FIRST)), number=1)]
-    path = write(make(tmp_path / "run.db", rows, judgement=VERDICT), tmp_path, cycle=None)
+    (path,) = write_all(make(tmp_path / "run.db", rows, judgement=VERDICT), tmp_path).paths
     written = json.loads(path.read_text())
     with as_ledger(path) as ledger, closing(Reckoning(ledger)) as again, again:
         assert again.run.definitions_version == 1

@@ -67,15 +67,15 @@ FAILED = Row(number=2, outcome="failed", status="failed", reason='Traceback,\n "
 
 
 def written(tmp_path: Path, *rows: Row, cycle: int | None = 1, **given: Any) -> dict[str, Any]:
-    path = results_json.write(
-        make(tmp_path / "run.db", rows, **given), tmp_path / "out", cycle=cycle
-    )
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return found
+    paths = results_json.write_all(make(tmp_path / "run.db", rows, **given), tmp_path / "out").paths
+    files: list[dict[str, Any]] = [json.loads(path.read_text("utf-8")) for path in paths]
+    (of_cycle,) = [file for file in files if file["cycle"] == cycle]
+    return of_cycle
 
 
 def name(tmp_path: Path, *rows: Row, **given: Any) -> str:
-    return results_json.write(make(tmp_path / "run.db", rows, **given), tmp_path, cycle=1).name
+    (path,) = results_json.write_all(make(tmp_path / "run.db", rows, **given), tmp_path).paths
+    return path.name
 
 
 def validate(found: dict[str, Any]) -> None:
@@ -175,7 +175,7 @@ def test_attempts_and_changes_stand_with_their_own_job(tmp_path: Path) -> None:
         )
         for i in range(5)
     ]
-    for job in written(tmp_path, *rows, cycle=2)["job_data"]:
+    for job in written(tmp_path, *rows, cycle=2, options={"num_cycles": 2})["job_data"]:
         assert [a["asked_at"] for a in job["attempts"]] == [T0 + job["ticket"]] * job["ticket"]
         expected = [f"s{job['ticket']}"] * job["ticket"]
         assert [change["status"] for change in job["status_changes"]] == expected
@@ -196,7 +196,8 @@ def test_the_configuration_has_no_secrets(tmp_path: Path) -> None:
 def test_the_time_elapsed_goes_from_the_cycles_start_to_the_last_closing(tmp_path: Path) -> None:
     cycles = [(1, T0, T0 + 9), (2, T0 + 10, None)]
     rows = [Row(cycle=1, closed_at=T0 + 9), Row(cycle=2, closed_at=T0 + 25)]
-    assert written(tmp_path, *rows, cycle=2, cycles=cycles)["time_elapsed"] == 15.0
+    found = written(tmp_path, *rows, cycle=2, cycles=cycles, options={"num_cycles": 2})
+    assert found["time_elapsed"] == 15.0
 
 
 def test_a_run_on_one_kind_of_gpu_count_is_named_as_notebooks_match_it(tmp_path: Path) -> None:
@@ -213,9 +214,8 @@ def test_without_gpus_the_name_begins_with_the_jobs(tmp_path: Path) -> None:
     ("delay_s", "told"), [(1 / 6, "0.166667"), (0.12345, "0.12345"), (0, "0.0"), (3600, "3600.0")]
 )
 def test_a_delay_is_named_as_people_write_it(tmp_path: Path, delay_s: float, told: str) -> None:
-    path = results_json.write(
-        make(tmp_path / "r.db", [Row()], options={"start_delay_s": delay_s}), tmp_path, cycle=1
-    )
+    ledger = make(tmp_path / "r.db", [Row()], options={"start_delay_s": delay_s})
+    (path,) = results_json.write_all(ledger, tmp_path).paths
     assert path.name == f"1jobs_{told}delay_{RUN_ID}.json"
     assert json.loads(path.read_text())["start_delay"] == delay_s
 
@@ -227,7 +227,8 @@ def test_other_arrivals_are_named_by_the_mean_gap_of_their_due_times(tmp_path: P
 
 
 def test_a_simulated_run_says_so_in_its_files_name_and_in_the_file(tmp_path: Path) -> None:
-    path = results_json.write(make(tmp_path / "r.db", [Row()], simulated="true"), tmp_path, cycle=1)
+    ledger = make(tmp_path / "r.db", [Row()], simulated="true")
+    (path,) = results_json.write_all(ledger, tmp_path).paths
     assert path.name == f"simulated_1jobs_0.05delay_{RUN_ID}.json"
     assert json.loads(path.read_text())["simulated"] is True
 
@@ -259,11 +260,11 @@ def test_a_run_stopped_in_its_first_cycle_still_names_it(tmp_path: Path) -> None
 
 def test_a_file_that_cannot_be_written_whole_leaves_the_one_before(tmp_path: Path) -> None:
     ledger = make(tmp_path / "run.db", [Row()])
-    path = results_json.write(ledger, tmp_path / "out", cycle=1)
+    (path,) = results_json.write_all(ledger, tmp_path / "out").paths
     before = path.read_text()
     make(tmp_path / "bad.db", [Row(due_at=math.inf)])  # JSON has no infinity
     with pytest.raises(ValueError, match="not JSON compliant"):
-        results_json.write(tmp_path / "bad.db", tmp_path / "out", cycle=1)
+        results_json.write_all(tmp_path / "bad.db", tmp_path / "out")
     assert [each.name for each in (tmp_path / "out").iterdir()] == [path.name]
     assert path.read_text() == before
 
@@ -279,7 +280,7 @@ def test_a_job_more_takes_less_than_200_bytes_of_memory(tmp_path: Path) -> None:
         ledger = make(tmp_path / f"{count}.db", (Row(number=i) for i in range(count)))
         gc.collect()
         tracemalloc.start()
-        results_json.write(ledger, tmp_path, cycle=1)
+        results_json.write_all(ledger, tmp_path)
         used = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return used
@@ -294,7 +295,7 @@ def test_a_notebook_of_the_kiosk_paper_reads_it(tmp_path: Path) -> None:
         for i in range(3)
     ]
     ledger = make(tmp_path / "run.db", rows, options={"num_gpus": 8, "start_delay_s": 0.5})
-    path = results_json.write(ledger, tmp_path, cycle=1)
+    (path,) = results_json.write_all(ledger, tmp_path).paths
     text = path.read_text()
     priced = json.loads(
         text.replace('_cost": ""', '_cost": "1.25"').replace('costs": ""', 'costs": "9.5"')

@@ -16,11 +16,12 @@ from kiosk_locust.measurement.percentiles import Percentiles
 from kiosk_locust.measurement.summary import Summary
 from kiosk_locust.measurement.transfer_stats import Moved
 from kiosk_locust.model.record import Outcome
+from kiosk_locust.reporting.labels import LABELS
 from kiosk_locust.reporting.terminal import verdict_table
 from kiosk_locust.verdict.exit_code import Verdict, exit_code
 from kiosk_locust.verdict.judgement import Judgement
 
-__all__ = ["LABELS", "SIMULATED", "Verdict", "exit_code", "show"]
+__all__ = ["SIMULATED", "Verdict", "exit_code", "show"]
 
 SIMULATED = "SIMULATED: these jobs ran on the simulated Kiosk; no figure here is of a real one."
 
@@ -30,37 +31,6 @@ _COLD = 3.0
 _STANDS_FOR = {"children_upload": "unpacking", "cleanup": "packing"}
 #: So many reasons of failed images are told.
 _GROUPS = 3
-#: What each measure of a summary is called on the screen.
-LABELS = {
-    "duration": "whole job",
-    "since_due": "since it was due",
-    "lag": "begun late",
-    "creation": "sent to created",
-    "queue_wait": "queue wait",
-    "interrupted": "interrupted work",
-    "processing": "processing",
-    "unpacking": "unpacking (ZIP)",
-    "children": "children at work",
-    "packing": "packing (ZIP)",
-    "detection": "polling delay",
-    "unknown": "unknown",
-    "total": "without queue",
-    "download": "download",
-    "predict": "predict",
-    "postprocess": "postprocess",
-    "upload": "upload",
-    "children_upload": "children upload",
-    "cleanup": "cleanup",
-    "file_upload": "file upload",
-    "result_download": "result download",
-    "submission_lag": "submission lag",
-    "socket_wait": "socket wait",
-    "submission_http": "submission HTTP",
-    "detection_bound": "end seen within",
-    "duration_error": "duration's error",
-    "since_due_error": "since due's error",
-    "zip_error": "ZIP stages' error",
-}
 
 
 def show(

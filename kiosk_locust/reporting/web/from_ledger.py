@@ -15,8 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.formatting.json_text import loads
+from kiosk_locust.ledger import queries
 from kiosk_locust.ledger.reader import Facts, facts, opened, texts_of
 from kiosk_locust.ledger.sessions import gaps, interrupted
 from kiosk_locust.ledger.validate import check_pages, foreign
@@ -39,14 +41,10 @@ from kiosk_locust.reporting.web.view_model import (
     shown_settings,
 )
 from kiosk_locust.verdict.exit_code import ABORTED, Verdict, exit_code
+from kiosk_locust.verdict.judgement import Judgement
 
 #: A ledger whose last sign of life is younger belongs to a process that lives.
 ALIVE_S = 5.0
-_FAILURES = """SELECT closed_at, number, cycle, job_id, outcome, reason, fields FROM tickets
-    WHERE outcome <> 'done' AND taken_at IS NOT NULL
-    ORDER BY outcome = 'unfinished', closed_at DESC, id DESC LIMIT ?"""
-_STATUSES = """SELECT coalesce(status, 'submitted'), count(*) FROM tickets
-    WHERE state = 'submitted' GROUP BY 1"""
 
 
 def read(
@@ -79,10 +77,11 @@ def _picture(
 ) -> Picture:
     meta = texts_of(db)
     state = _state(run, _number(meta.get("alive_at")), is_written=bool(verdict))
-    statuses: dict[str, int] = dict(db.execute(_STATUSES).fetchall())
+    statuses = queries.jobs_by_status(db)
     is_on = state == "running"
     summary, begun_at = found.summary, found.begun_at
     closed = sum(summary.outcomes.values()) - summary.never_begun
+    judgement = None if is_on else Judgement.of_run(run)
     ended_at = run.ended_at or _number(meta.get("alive_at")) or begun_at
     return Picture(
         run_name=run.run_name,
@@ -114,7 +113,7 @@ def _picture(
         exact=True,
         failures=tuple(_failures(db)),
         problems=(
-            *(run.judgement.lines if run.judgement and not is_on else ()),
+            *(judgement.lines if judgement else ()),
             *problems(
                 waited_for_user=summary.waited_for_user or 0,
                 ambiguous=summary.ambiguous,
@@ -124,7 +123,7 @@ def _picture(
                 blurred=summary.polling.note,
             ),
         ),
-        verdict=verdict or ("" if is_on else _verdict(run, summary)),
+        verdict=verdict or ("" if is_on else _verdict(run, summary, judgement)),
         pauses=tuple(
             Pause(gap.begin - begun_at, max(0.0, gap.end - gap.begin)) for gap in gaps(run.sessions)
         ),
@@ -134,7 +133,7 @@ def _picture(
         files=files.of_run(ledger, run.run_id),
         cost=_cost(run),
         configuration=shown_settings(run.options),
-        judgement=run.judgement.as_json() if run.judgement and not is_on else None,
+        judgement=judgement.as_json() if judgement else None,
         failed_images=() if is_on else tuple(summary.failures),
         by_job_type=summary.by_job_type if several(summary.by_job_type) else None,
     )
@@ -166,7 +165,7 @@ def _total(run: Facts, closed: int, *, is_on: bool) -> int | None:
     return None if is_on else closed
 
 
-def _verdict(run: Facts, told: Summary) -> str:
+def _verdict(run: Facts, told: Summary, judgement: Judgement | None) -> str:
     if run.finish is not None:
         if run.finish.exit_code is not None:
             return Verdict(run.finish.exit_code, run.finish.why).line
@@ -175,12 +174,12 @@ def _verdict(run: Facts, told: Summary) -> str:
     counts = {Outcome(name): number for name, number in told.outcomes.items() if number}
     trouble = "" if run.finished or not run.ended_by else f"interrupted by {run.ended_by}"
     aborted = run.ended_by == ABORTED
-    missed = run.judgement.missed if run.judgement else ()
+    missed = judgement.missed if judgement else ()
     return exit_code(
         counts,
         finished=run.finished,
         trouble="" if aborted else trouble,
-        judgement=run.judgement,
+        judgement=judgement,
         aborted="; ".join(each.line for each in missed) if aborted else "",
         results_missing=told.moved.results_missing,
         never_begun=told.never_begun,
@@ -189,10 +188,17 @@ def _verdict(run: Facts, told: Summary) -> str:
 
 
 def _failures(db: sqlite3.Connection) -> Iterator[Failure]:
-    rows = db.execute(_FAILURES, (MOST_FAILURES,))
-    for at, number, cycle, job_id, outcome, reason, fields in rows:
-        url = loads(fields).get("output_url", "") if fields else ""
-        yield Failure(at, number, cycle, job_id or "", outcome, excerpt(reason), url)
+    for ticket in queries.failures(db, MOST_FAILURES):
+        url = loads(ticket.fields).get("output_url", "") if ticket.fields else ""
+        yield Failure(
+            at=ticket.closed_at,
+            number=ticket.number,
+            cycle=ticket.cycle,
+            job_id=ticket.job_id or "",
+            outcome=ticket.outcome,
+            reason=excerpt(ticket.reason),
+            output_url=url,
+        )
 
 
 def _number(text: str | None) -> float | None:
@@ -201,10 +207,11 @@ def _number(text: str | None) -> float | None:
 
 def _cost(run: Facts) -> dict[str, Any] | None:
     """The run's cost: who was asked, what is lacking, and the estimate."""
-    if run.cost is None:
+    cost = RunCost.of_run(run)
+    if cost is None:
         return None
-    estimate = run.cost.run.estimate if run.cost.run else {}
-    return {**estimate, "asked": run.cost.asked, "trouble": run.cost.trouble}
+    estimate = cost.run.estimate if cost.run else {}
+    return {**estimate, "asked": cost.asked, "trouble": cost.trouble}
 
 
 def main(arguments: list[str]) -> int:

@@ -19,6 +19,7 @@ from kiosk_locust.ledger.validate import ODD, foreign, look_over
 from kiosk_locust.model import definitions, image_failures
 from kiosk_locust.model.job_hash import FINAL_STATUSES, parse_time
 from kiosk_locust.reporting.job_rows import PER_IMAGE, SINGLE
+from kiosk_locust.verdict import stored_facts
 from kiosk_locust.verdict.judgement import Judgement
 
 _COLUMNS = (
@@ -40,7 +41,7 @@ def as_ledger(path: Path) -> Iterator[Path]:
     Raises LedgerError for what is neither, and for all that trips over it meanwhile.
     """
     if path.suffix.lower() != ".json":
-        look_over(path)
+        look_over(path, stored_facts.check)
         with foreign(path):
             yield path
         return
@@ -49,7 +50,7 @@ def as_ledger(path: Path) -> Iterator[Path]:
         made = Path(folder) / f"{path.stem}.db"
         try:
             _fill(made, found, path.stem)
-            look_over(made)
+            look_over(made, stored_facts.check)
         except (LedgerError, sqlite3.Error) as error:
             told = str(error).replace(str(made), "it")
             raise LedgerError(f"{path} is no results file: {told}") from error

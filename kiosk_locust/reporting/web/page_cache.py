@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+from kiosk_locust.ledger import queries
 from kiosk_locust.ledger.reader import Facts
 from kiosk_locust.measurement.ledger_analysis import Reckoning
 from kiosk_locust.measurement.summary import Summary
@@ -56,9 +57,9 @@ def work_out(reckoning: Reckoning) -> Told:
 
 def kept(db: sqlite3.Connection, run: Facts) -> Told | None:
     """What the ledger keeps; None where it keeps nothing, or where it went on since then."""
-    row = db.execute("SELECT value FROM meta WHERE key = ?", (KEY,)).fetchone()
+    text = queries.fact(db, KEY)
     try:
-        found = json.loads(row[0]) if row else {}
+        found = json.loads(text or "{}")
         if found.get("version") != VERSION or found["guard"] != _guard(db, run):
             return None
         return _from_json(found["told"])
@@ -68,8 +69,10 @@ def kept(db: sqlite3.Connection, run: Facts) -> Told | None:
 
 def _guard(db: sqlite3.Connection, run: Facts) -> list[Any]:
     """What is another one as soon as the run goes on."""
-    counts = db.execute("SELECT count(*), count(outcome) FROM tickets").fetchone()
-    return [definitions.VERSION, run.ended_at, len(run.sessions), *counts]
+    return [
+        *(definitions.VERSION, run.ended_at, len(run.sessions)),
+        *queries.tickets_and_closed(db),
+    ]
 
 
 def _from_json(found: dict[str, Any]) -> Told:

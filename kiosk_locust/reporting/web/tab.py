@@ -12,7 +12,7 @@ from locust.web import WebUI
 from kiosk_locust.formatting import units
 from kiosk_locust.measurement.percentiles import Percentiles
 from kiosk_locust.model.record import Outcome
-from kiosk_locust.reporting.terminal.summary_table import LABELS
+from kiosk_locust.reporting.labels import LABELS
 from kiosk_locust.reporting.web.pages import Source
 from kiosk_locust.reporting.web.view_model import Picture
 

@@ -12,7 +12,7 @@ from kiosk_locust.formatting.excerpt import gist, shortened
 from kiosk_locust.measurement.percentiles import Percentiles
 from kiosk_locust.model import definitions
 from kiosk_locust.model.image_failures import Group
-from kiosk_locust.reporting.terminal.summary_table import LABELS
+from kiosk_locust.reporting.labels import LABELS
 from kiosk_locust.reporting.web.log_histogram import Spread
 from kiosk_locust.reporting.web.timeline import Course
 

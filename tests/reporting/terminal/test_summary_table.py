@@ -10,7 +10,7 @@ from rich.console import Console
 
 from kiosk_locust.cost.serialisation import Priced, RunCost
 from kiosk_locust.measurement.summary import summarise
-from kiosk_locust.reporting.terminal import summary_table
+from kiosk_locust.reporting.labels import LABELS
 from kiosk_locust.reporting.terminal.summary_table import SIMULATED, show
 from kiosk_locust.verdict.exit_code import Verdict
 from tests.helpers.ledgers import T0, Row, make, never_leased
@@ -127,7 +127,7 @@ def test_it_can_be_printed_where_only_ascii_can(tmp_path: Path) -> None:
 
 def test_every_measure_of_the_summary_has_a_label(tmp_path: Path) -> None:
     summary = summarise(make(tmp_path / "run.db", [Row()]))
-    assert set(summary_table.LABELS) == set(summary.percentiles_s)
+    assert set(LABELS) == set(summary.percentiles_s)
 
 
 def priced(

@@ -73,7 +73,8 @@ def test_what_was_kept_of_another_state_of_the_run_is_not_used(tmp_path: Path, s
 
 def test_charts_are_drawn_by_the_durations_that_the_results_have(tmp_path: Path) -> None:
     ledger = make(tmp_path / "run.db", [job(number, consumer_s=30.0) for number in range(40)])
-    found = json.loads(results_json.write(ledger, tmp_path, cycle=1).read_text())
+    (path,) = results_json.write_all(ledger, tmp_path).paths
+    found = json.loads(path.read_text())
     durations = [each["duration_s"] for each in found["job_data"]]
     assert max(durations) < 6  # the Kiosk's stamps say 35 s
     picture = from_ledger.read(ledger)
@@ -93,7 +94,8 @@ def test_half_a_surrogate_pair_in_a_failed_job_s_address_spoils_no_page(tmp_path
     ledger = make(tmp_path / "run.db", [Row(outcome="failed", fields=fields), job(1)])
     (failure,) = from_ledger.read(ledger).failures
     assert failure.output_url == fields["output_url"]
-    assert results_json.write(ledger, tmp_path, cycle=1).is_file()
+    (path,) = results_json.write_all(ledger, tmp_path).paths
+    assert path.is_file()
 
 
 def test_the_children_of_a_zip_stand_in_the_chart_of_its_closing(tmp_path: Path) -> None:
