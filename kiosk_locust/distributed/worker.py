@@ -14,10 +14,10 @@ from kiosk_locust.distributed.messages import NOTHING, Drain, Grant, Reply, Repo
 from kiosk_locust.distributed.reliable_delivery import Sender
 from kiosk_locust.measurement.process_figures import ProcessFigures
 from kiosk_locust.model.record import Record
-from kiosk_locust.model.ticket_events import Kind, News
+from kiosk_locust.model.ticket_events import Entry, Returned, Submitted
 
 #: What others wait for: a job id must not be lost with its worker, a ticket may be late.
-URGENT = frozenset({Kind.SUBMITTED, Kind.RETURNED})
+URGENT = (Submitted, Returned)
 #: Reports follow each other not faster than this, but for urgent news; what the master need not
 #: know at once waits for half of the time that lies between two lots of tickets.
 GAP_S = 0.02
@@ -88,9 +88,9 @@ class WorkerEnd:
 
     # -- messages
 
-    def say(self, news: News, now: float) -> int:
+    def say(self, entry: Entry, now: float) -> int:
         """Tell the master; see Sender.say."""
-        return self.sender.say(news, now, urgent=news.kind in URGENT)
+        return self.sender.say(entry, now, urgent=isinstance(entry.event, URGENT))
 
     def welcome(self, welcome: Welcome) -> None:
         """Take part again after having been fenced; other welcomes are left alone."""
@@ -195,7 +195,7 @@ class WorkerEnd:
                 self._on_adopt(record)
             return
         for record in (*jobs, *self.stock.empty()):
-            self.say(News(Kind.RETURNED, self.session, record.ticket.id), now)
+            self.say(Entry(self.session, record.ticket.id, Returned()), now)
 
     def _fence(self) -> None:
         self.session = 0

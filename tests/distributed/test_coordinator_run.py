@@ -36,7 +36,7 @@ from kiosk_locust.errors import RelayError
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.ledger.recorder import Recorder
 from kiosk_locust.model.record import Attempt, AttemptResult, Record, Upload
-from kiosk_locust.model.ticket_events import Batch, Kind, News
+from kiosk_locust.model.ticket_events import Batch, Entry
 from kiosk_locust.model.user_mix import Mix
 from tests.helpers.scenarios import make_options, make_record
 
@@ -173,9 +173,8 @@ def test_a_worker_that_goes_after_the_last_job_was_closed_is_not_lost_to_the_run
     finish(master)
 
 
-def uploaded(ticket_id: int, name: str) -> News:
-    upload = Upload(1.0, 2.0, 3, name)
-    return News(Kind.UPLOADED, 1, ticket_id, uploaded=upload)
+def uploaded(ticket_id: int, name: str) -> Entry:
+    return Entry(1, ticket_id, Upload(1.0, 2.0, 3, name))
 
 
 def told(master: Master, ask: int, *batches: Batch) -> Reply:

@@ -9,7 +9,7 @@ from kiosk_locust.distributed.messages import Drain, Hello, Reply, Terms
 from kiosk_locust.distributed.ticket_pool import Pool
 from kiosk_locust.distributed.worker import WorkerEnd
 from kiosk_locust.model.record import Ticket
-from kiosk_locust.model.ticket_events import Kind, News
+from kiosk_locust.model.ticket_events import Entry, ExpireFailed
 from tests.distributed.model import Ledger, Trouble, World
 
 TERMS = Terms()
@@ -105,7 +105,7 @@ def test_a_worker_that_leaves_while_the_run_ends_is_dismissed_too() -> None:
 
 def test_news_that_are_not_acknowledged_keep_a_worker() -> None:
     pair, reply = leaving_while_the_run_ends()
-    pair.worker.say(News(Kind.EXPIRE_FAILED, 1, 0, text="gone"), 0.2)
+    pair.worker.say(Entry(1, 0, ExpireFailed("gone")), 0.2)
     pair.worker.receive(reply, 0.2)
     assert not pair.worker.is_dismissed
 

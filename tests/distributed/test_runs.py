@@ -7,7 +7,7 @@ from kiosk_locust.distributed.messages import Drain, Grant, Hello, Reply, Report
 from kiosk_locust.distributed.ticket_pool import UNKNOWN, Pool
 from kiosk_locust.distributed.worker import WorkerEnd
 from kiosk_locust.model.record import Outcome, Record, Ticket
-from kiosk_locust.model.ticket_events import Batch, Closed, Kind, News
+from kiosk_locust.model.ticket_events import Batch, Closed, Entry, Returned
 from tests.distributed.model import Ledger
 
 TERMS = Terms()
@@ -22,7 +22,7 @@ def report(run_id: str, *batches: Batch, ask: int = 1) -> Report:
 
 def closing() -> Batch:
     closed = Closed("job", Outcome.DONE, "", 1.0, 1, None, None, {})
-    return Batch(1, (News(Kind.CLOSED, 1, TICKET.id, closed=closed),))
+    return Batch(1, (Entry(1, TICKET.id, closed),))
 
 
 def master_that_has_granted_a_ticket() -> tuple[MasterEnd, Ledger]:
@@ -76,7 +76,7 @@ def test_a_reply_of_another_run_gives_nothing_and_ends_nothing() -> None:
 
 def test_a_reply_of_another_run_acknowledges_no_news() -> None:
     end, _ = worker()
-    end.say(News(Kind.RETURNED, 1, TICKET.id), 0.0)
+    end.say(Entry(1, TICKET.id, Returned()), 0.0)
     end.report(0.0, 1)
     end.receive(Reply("another", 1, 0.0, 1, None, None, fenced=False), 0.1)
     assert not end.sender.is_empty
