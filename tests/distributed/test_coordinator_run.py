@@ -35,8 +35,8 @@ from kiosk_locust.distributed.worker import WorkerEnd
 from kiosk_locust.errors import RelayError
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.ledger.recorder import Recorder
-from kiosk_locust.model.record import Attempt, AttemptResult, Record, Upload
-from kiosk_locust.model.ticket_events import Batch, Entry
+from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record, Upload
+from kiosk_locust.model.ticket_events import Batch, Closed, Entry, Submitted
 from kiosk_locust.model.user_mix import Mix
 from tests.helpers.scenarios import make_options, make_record
 
@@ -210,6 +210,22 @@ def test_a_worker_hears_of_such_a_name_with_whatever_reply_acknowledges_it() -> 
     end.receive(Reply("r", 2, 1.0, 7, None, None, False, (ReusedUpload(4, "x"),)), 1.0)
     assert (4, "x") in end.reused
     assert (5, "x") not in end.reused
+
+
+def test_what_a_worker_says_of_a_ticket_that_is_not_its_own_becomes_a_note(tmp_path: Path) -> None:
+    master = joined(tmp_path)
+    closed = Closed("job", Outcome.DONE, "", 9.0, 1, None, 8.0, None)
+    told(master, 1, Batch(1, (Entry(1, 77, Submitted("job", 2.0)), Entry(1, 77, closed))))
+    assert master.sql("SELECT ticket_id, text FROM notes ORDER BY at, text DESC") == [
+        (77, "worker w said too late: submitted, Submitted(job_id='job', submitted_at=2.0)"),
+        (
+            77,
+            "worker w said too late: closed, Closed(job_id='job', outcome=<Outcome.DONE: 'done'>,"
+            " reason='', closed_at=9.0, polls=1, observed_after=None, observed_at=8.0,"
+            " fields=None)",
+        ),
+    ]
+    finish(master)
 
 
 OLDER = Hello(3.0, "0.0.9", "abcd")
