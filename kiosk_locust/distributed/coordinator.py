@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from kiosk_locust.distributed.leases import Fate, Leases, Lost, Session
+from kiosk_locust.distributed.leases import Fate, Leases, Lost, WorkerSession
 from kiosk_locust.distributed.messages import Drain, Grant, Hello, Reply, Report, Terms, Welcome
 from kiosk_locust.distributed.reliable_delivery import Receiver
 from kiosk_locust.distributed.ticket_pool import Pool
@@ -233,7 +233,7 @@ class MasterEnd:
         ready = [session for session in self.leases.sessions if session.is_ready]
         hands: dict[str, list[Record]] = {session.worker: [] for session in ready}
 
-        def load(session: Session) -> int:
+        def load(session: WorkerSession) -> int:
             return len(session.held) + len(hands[session.worker])
 
         while ready and (record := self.pool.take_job()):
@@ -255,7 +255,7 @@ class MasterEnd:
 
     # -- replies
 
-    def _reply(self, session: Session, grant: Grant | None) -> Reply:
+    def _reply(self, session: WorkerSession, grant: Grant | None) -> Reply:
         return Reply(
             self._run_id,
             session.number,
@@ -284,7 +284,7 @@ def shifted(record: Record, by_s: float) -> Record:
     return replace(record, ticket=replace(ticket, due_at=ticket.due_at + by_s))
 
 
-def _room(session: Session) -> int:
+def _room(session: WorkerSession) -> int:
     return min(session.wanted, MOST_GRANTED)
 
 

@@ -51,7 +51,7 @@ logger = logging.getLogger(__name__)
 TURN_S = 0.05
 #: Reports that come within this time are answered together, unless tickets wait for takers.
 GATHER_S = 0.05
-#: News wait for company less long here: they have waited at their worker.
+#: Events wait for company less long here: they have waited at their worker.
 LINGER_S = 0.015
 #: After their grace, workers only close records and expire hashes.
 DRAIN_SLACK_S = 15.0
@@ -64,7 +64,7 @@ Send = Callable[[str, Any, str], None]
 
 
 class MasterRun(Run):
-    """Deals leases and takes in news; ``send(type, data, worker)`` is Locust's."""
+    """Deals leases and takes in events; ``send(type, data, worker)`` is Locust's."""
 
     def attach(self, send: Send, facts: Mapping[str, str], workers: int = 0) -> None:
         """Set how workers are reached, and what they are told of the run.

@@ -18,7 +18,7 @@ from kiosk_locust.model.ticket_events import Entry, Returned, Submitted
 
 #: What others wait for: a job id must not be lost with its worker, a ticket may be late.
 URGENT = (Submitted, Returned)
-#: Reports follow each other not faster than this, but for urgent news; what the master need not
+#: Reports follow each other not faster than this, but for urgent events; what the master need not
 #: know at once waits for half of the time that lies between two lots of tickets.
 GAP_S = 0.02
 #: How often a report tells what the worker saw of itself.
@@ -78,12 +78,12 @@ class WorkerEnd:
     # -- leases
 
     def may_submit(self, session: int, now: float) -> bool:
-        """Whether a ticket of that session may be submitted at this moment."""
+        """True if a ticket of that session may be submitted at this moment."""
         return session == self.session and now < self._valid_until
 
     @property
     def is_drained(self) -> bool:
-        """Whether nothing is held, and all that was said was acknowledged."""
+        """True if nothing is held, and all that was said was acknowledged."""
         return self.finished and self.sender.is_empty and not self.stock
 
     # -- messages
@@ -128,7 +128,7 @@ class WorkerEnd:
             self._on_drain(reply.drain)
 
     def report(self, now: float, free_users: int) -> Report | None:
-        """What is to be sent now, if anything."""
+        """The report that is to be sent now, if any."""
         if not self.session:
             return None
         ending = self.draining or self.finished
