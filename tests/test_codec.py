@@ -9,7 +9,16 @@ import msgpack  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 from kiosk_locust.codec import decode, encode
-from kiosk_locust.distributed.messages import Drain, Grant, Reply, Terms, Welcome
+from kiosk_locust.distributed.messages import (
+    Drain,
+    Fenced,
+    Grant,
+    Renewed,
+    Reply,
+    ReusedUpload,
+    Terms,
+    Welcome,
+)
 from kiosk_locust.errors import RelayError
 from kiosk_locust.model.job_hash import Snapshot
 from kiosk_locust.model.record import (
@@ -73,8 +82,8 @@ EVENTS: tuple[TicketEvent, ...] = (
     "message",
     [
         RECORD,
-        Reply("r", 1, 2.5, 7, Grant(1, (RECORD,)), Drain("Ctrl-C", 30.0), fenced=False),
-        Reply("r", 1, 2.5, 7, None, None, fenced=True),
+        Reply("r", 1, 2.5, 7, Renewed(Grant(1, (RECORD,)), Drain("Ctrl-C", 30.0))),
+        Reply("r", 1, 2.5, 7, Fenced(), (ReusedUpload(4, "x"),)),
         Welcome("r", 1, 1.0, 2.0, 3.0, 4.0, Terms(), {"host": "http://kiosk"}),
     ],
 )

@@ -7,7 +7,17 @@ from dataclasses import replace
 from typing import Protocol
 
 from kiosk_locust.distributed.leases import Fate, Leases, Lost, WorkerSession
-from kiosk_locust.distributed.messages import Drain, Grant, Hello, Reply, Report, Terms, Welcome
+from kiosk_locust.distributed.messages import (
+    Drain,
+    Fenced,
+    Grant,
+    Hello,
+    Renewed,
+    Reply,
+    Report,
+    Terms,
+    Welcome,
+)
 from kiosk_locust.distributed.reliable_delivery import Receiver
 from kiosk_locust.distributed.ticket_pool import Pool
 from kiosk_locust.ledger.apply_event import add_attempt, apply, lost_attempt, unreported
@@ -256,21 +266,15 @@ class MasterEnd:
     # -- replies
 
     def _reply(self, session: WorkerSession, grant: Grant | None) -> Reply:
-        return Reply(
-            self._run_id,
-            session.number,
-            session.echo,
-            self._receivers[session.worker].taken,
-            grant and Grant(grant.number, tuple(map(self._as_offset, grant.records))),
-            self._drain,
-            fenced=False,
-            drained=session.drained,
-        )
+        taken = self._receivers[session.worker].taken
+        sent = grant and Grant(grant.number, tuple(map(self._as_offset, grant.records)))
+        lease = Renewed(sent, self._drain, session.drained)
+        return Reply(self._run_id, session.number, session.echo, taken, lease)
 
     def _fence(self, worker: str) -> Reply:
         report = self._to_fence[worker]
         taken = self._receivers[worker].taken
-        return Reply(self._run_id, report.session, report.sent_at, taken, None, None, fenced=True)
+        return Reply(self._run_id, report.session, report.sent_at, taken, Fenced())
 
     def _as_offset(self, record: Record) -> Record:
         return shifted(record, -self._zero_at)

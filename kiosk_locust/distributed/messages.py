@@ -124,20 +124,33 @@ class ReusedUpload:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewed:
+    """The session goes on, its lease counted from the report.
+
+    ``drained``: the master knows that this session holds nothing.
+    """
+
+    grant: Grant | None = None
+    drain: Drain | None = None
+    drained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """The session is over, and its tickets are no longer the worker's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """The master has heard the report sent at ``echo``, and holds all batches to ``acked``.
 
-    ``fenced``: this session is over, and its tickets are no longer the worker's. ``reused`` has
-    the acknowledged uploads of its tickets that do not count; a worker that was told so in a reply
-    that was lost is told again. ``drained``: the master knows that this session holds nothing.
+    ``reused`` has the acknowledged uploads of the worker's tickets that do not count; a worker that
+    was told so in a reply that was lost is told again.
     """
 
     run_id: str
     session: int
     echo: float
     acked: int
-    grant: Grant | None
-    drain: Drain | None
-    fenced: bool
+    lease: Renewed | Fenced
     reused: tuple[ReusedUpload, ...] = ()
-    drained: bool = False

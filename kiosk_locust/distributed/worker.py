@@ -10,7 +10,16 @@ from kiosk_locust.client.call_trouble import Trouble
 from kiosk_locust.distributed.clock_skew import Skew, measure
 from kiosk_locust.distributed.coordinator import shifted
 from kiosk_locust.distributed.granted_tickets import Stock
-from kiosk_locust.distributed.messages import NOTHING, Drain, Grant, Reply, Report, Welcome
+from kiosk_locust.distributed.messages import (
+    NOTHING,
+    Drain,
+    Fenced,
+    Grant,
+    Renewed,
+    Reply,
+    Report,
+    Welcome,
+)
 from kiosk_locust.distributed.reliable_delivery import Sender
 from kiosk_locust.measurement.process_figures import ProcessFigures
 from kiosk_locust.model.record import Record
@@ -112,20 +121,18 @@ class WorkerEnd:
         self.sender.acknowledge(reply.acked)
         if reply.session != self.session:
             return
-        self.is_dismissed |= self.is_drained and (reply.fenced or reply.drained)
-        if reply.fenced and self.is_dismissed:
-            self.session = 0
-            return
-        if reply.fenced:
-            self._fence()
-            return
-        self._valid_until = max(self._valid_until, reply.echo + self.terms.lease_s)
-        if reply.grant:
-            self._take_in(reply.grant, now)
-        if reply.drain and reply.drain != self._drain:
-            self.draining = True
-            self._drain = reply.drain
-            self._on_drain(reply.drain)
+        match reply.lease:
+            case Fenced():
+                self._end_session()
+            case Renewed(grant, drain, drained):
+                self.is_dismissed |= self.is_drained and drained
+                self._valid_until = max(self._valid_until, reply.echo + self.terms.lease_s)
+                if grant:
+                    self._take_in(grant, now)
+                if drain and drain != self._drain:
+                    self.draining = True
+                    self._drain = drain
+                    self._on_drain(drain)
 
     def report(self, now: float, free_users: int) -> Report | None:
         """The report that is to be sent now, if any."""
@@ -196,6 +203,14 @@ class WorkerEnd:
             return
         for record in (*jobs, *self.stock.empty()):
             self.say(Entry(self.session, record.ticket.id, Returned()), now)
+
+    def _end_session(self) -> None:
+        """It is over; a worker that holds nothing is dismissed with it."""
+        self.is_dismissed |= self.is_drained
+        if self.is_dismissed:
+            self.session = 0
+        else:
+            self._fence()
 
     def _fence(self) -> None:
         self.session = 0

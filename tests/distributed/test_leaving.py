@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kiosk_locust.distributed.coordinator import MasterEnd
-from kiosk_locust.distributed.messages import Drain, Hello, Reply, Terms
+from kiosk_locust.distributed.messages import Drain, Hello, Renewed, Reply, Terms
 from kiosk_locust.distributed.ticket_pool import Pool
 from kiosk_locust.distributed.worker import WorkerEnd
 from kiosk_locust.model.record import Ticket
@@ -53,7 +53,8 @@ def test_tickets_that_cross_the_last_words_of_a_worker_keep_it() -> None:
     pair = Pair()
     pair.report(0.1)
     (grant,) = pair.replies(0.1)
-    assert grant.grant
+    assert isinstance(grant.lease, Renewed)
+    assert grant.lease.grant
     pair.worker.finished = True  # the grant is on its way
     assert pair.worker.is_drained
     pair.report(0.2)

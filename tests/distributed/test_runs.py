@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from kiosk_locust.distributed.coordinator import MasterEnd
-from kiosk_locust.distributed.messages import Drain, Grant, Hello, Reply, Report, Terms, Welcome
+from kiosk_locust.distributed.messages import (
+    Drain,
+    Grant,
+    Hello,
+    Renewed,
+    Reply,
+    Report,
+    Terms,
+    Welcome,
+)
 from kiosk_locust.distributed.ticket_pool import UNKNOWN, Pool
 from kiosk_locust.distributed.worker import WorkerEnd
 from kiosk_locust.model.record import Outcome, Record, Ticket
@@ -32,7 +41,9 @@ def master_that_has_granted_a_ticket() -> tuple[MasterEnd, Ledger]:
     end = MasterEnd("mine", TERMS, pool, ledger, zero_at=0.0, facts={})
     end.hello("w", Hello(0.0), 0.0, 0.0)
     assert end.receive("w", report("mine"), 0.0)
-    assert [reply.grant for _, reply in end.turn(0.5)] != [None]
+    ((_, answer),) = end.turn(0.5)
+    assert isinstance(answer.lease, Renewed)
+    assert answer.lease.grant
     return end, ledger
 
 
@@ -63,7 +74,7 @@ def worker() -> tuple[WorkerEnd, list[Drain]]:
 
 def reply(run_id: str) -> Reply:
     grant = Grant(1, (Record(TICKET, "", UNKNOWN, 0.0),))
-    return Reply(run_id, 1, 0.0, 0, grant, Drain("Stop", 1.0), fenced=False)
+    return Reply(run_id, 1, 0.0, 0, Renewed(grant, Drain("Stop", 1.0)))
 
 
 def test_a_reply_of_another_run_gives_nothing_and_ends_nothing() -> None:
@@ -78,7 +89,7 @@ def test_a_reply_of_another_run_acknowledges_no_news() -> None:
     end, _ = worker()
     end.say(Entry(1, TICKET.id, Returned()), 0.0)
     end.report(0.0, 1)
-    end.receive(Reply("another", 1, 0.0, 1, None, None, fenced=False), 0.1)
+    end.receive(Reply("another", 1, 0.0, 1, Renewed()), 0.1)
     assert not end.sender.is_empty
-    end.receive(Reply("mine", 1, 0.0, 1, None, None, fenced=False), 0.1)
+    end.receive(Reply("mine", 1, 0.0, 1, Renewed()), 0.1)
     assert end.sender.is_empty

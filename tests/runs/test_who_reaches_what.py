@@ -13,7 +13,7 @@ from kiosk_locust.distributed.messages import Report
 from kiosk_locust.ledger.recorder import Recorder
 from kiosk_locust.model.record import JobRequest, Outcome, Upload
 from kiosk_locust.model.ticket_events import Batch, Closed, Entry, Submitted, Taken
-from tests.distributed.test_coordinator_run import Master, finish, joined, told
+from tests.distributed.test_coordinator_run import Master, finish, grant_of, joined, told
 from tests.helpers.ledgers import make
 from tests.helpers.servers import RawServer, answering, json_answer
 from tests.plugin.test_web_login import Page
@@ -23,7 +23,7 @@ NONE = answering(json_answer({"error": {"message": "none"}}, 404))
 
 def granted_to(master: Master) -> int:
     """The number of a ticket that the worker holds."""
-    grant = told(master, 1).grant
+    grant = grant_of(told(master, 1))
     assert grant
     return grant.records[0].ticket.id
 
