@@ -1,4 +1,4 @@
-"""How far a worker's clock is from its master's, from the four time stamps of a hello."""
+"""The distance of a worker's clock from its master's, by the four time stamps of a hello."""
 
 from __future__ import annotations
 

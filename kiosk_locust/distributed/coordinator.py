@@ -6,27 +6,45 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from kiosk_locust.distributed.leases import Fate, Leases, Lost, Session
-from kiosk_locust.distributed.messages import Drain, Grant, Hello, Reply, Report, Terms, Welcome
+from kiosk_locust.distributed.leases import Fate, Leases, Lost, WorkerSession
+from kiosk_locust.distributed.messages import (
+    Drain,
+    Fenced,
+    Grant,
+    Hello,
+    Renewed,
+    Reply,
+    Report,
+    Terms,
+    Welcome,
+)
 from kiosk_locust.distributed.reliable_delivery import Receiver
 from kiosk_locust.distributed.ticket_pool import Pool
-from kiosk_locust.ledger.apply_event import add, add_attempt, lost_attempt, news_of
+from kiosk_locust.ledger.apply_event import add_attempt, apply, lost_attempt, unreported
 from kiosk_locust.ledger.send_account import Statement
-from kiosk_locust.model.record import Attempt, AttemptResult, Record, StatusChange
-from kiosk_locust.model.ticket_events import Kind, News
+from kiosk_locust.model.record import Attempt, AttemptResult, Record, StatusChange, Upload
+from kiosk_locust.model.ticket_events import (
+    Closed,
+    Entry,
+    Returned,
+    Submitted,
+    Taken,
+    TicketEvent,
+    Tried,
+)
 
 #: A grant has at most so many tickets, so that no message is large.
 MOST_GRANTED = 300
 
 
-class Book(Protocol):
-    """What the master's end tells; what it says must be durable before replies are sent."""
+class MasterLog(Protocol):
+    """Gets what becomes of tickets; all of it must be durable before replies are sent."""
 
     def leased(self, record: Record) -> None:
         """The ticket is about to be granted."""
 
-    def happened(self, record: Record, news: News, added: Attempt | StatusChange | None) -> None:
-        """The record has grown by the news; it was the owner's, or the best that we know."""
+    def happened(self, record: Record, event: TicketEvent) -> None:
+        """``event`` was applied to ``record``: its owner's, or the best that we know."""
 
     def came_back(self, lost: Lost, attempt: Attempt | None) -> bool:
         """A ticket has lost its worker; with the attempt that may have been made.
@@ -40,8 +58,8 @@ class Book(Protocol):
     def forget(self, worker: str) -> None:
         """A worker was lost, and what it held was told before this."""
 
-    def too_late(self, worker: str, news: News) -> None:
-        """News of a ticket that is closed, or of a second job for one that has a job."""
+    def too_late(self, worker: str, ticket_id: int, event: TicketEvent) -> None:
+        """An event of a ticket that is closed, or of a second job for one that has a job."""
 
 
 class MasterEnd:
@@ -52,7 +70,7 @@ class MasterEnd:
         run_id: str,
         terms: Terms,
         pool: Pool,
-        book: Book,
+        log: MasterLog,
         *,
         zero_at: float,
         facts: Mapping[str, str],
@@ -61,7 +79,7 @@ class MasterEnd:
         self.pool = pool
         self._run_id = run_id
         self._terms = terms
-        self._book = book
+        self._log = log
         self._zero_at = zero_at
         self._facts = facts
         self._receivers: dict[str, Receiver] = {}
@@ -92,8 +110,8 @@ class MasterEnd:
         if report.run_id != self._run_id or receiver is None:
             return False
         session = self.leases.heard(worker, report, now)
-        for news in receiver.receive(report.batches):
-            self._take_in(worker, news, now)
+        for entry in receiver.receive(report.batches):
+            self._take_in(worker, entry, now)
         if session is None:
             self._to_fence[worker] = report
             return True
@@ -141,56 +159,61 @@ class MasterEnd:
         self._to_answer.clear()
         return replies
 
-    # -- news
+    # -- events
 
-    def _take_in(self, worker: str, news: News, now: float) -> None:
-        if self.leases.holds(worker, news.session, news.ticket_id):
-            self._take_in_owners(worker, news, now)
-        elif not self._take_in_late(news):
-            self._book.too_late(worker, news)
+    def _take_in(self, worker: str, entry: Entry, now: float) -> None:
+        if self.leases.holds(worker, entry.session, entry.ticket_id):
+            self._take_in_owners(worker, entry, now)
+        elif not self._take_in_late(entry):
+            self._log.too_late(worker, entry.ticket_id, entry.event)
 
-    def _take_in_owners(self, worker: str, news: News, now: float) -> None:
-        owner = self.leases.owner(news.ticket_id)
+    def _take_in_owners(self, worker: str, entry: Entry, now: float) -> None:
+        owner = self.leases.owner(entry.ticket_id)
         if owner is None:
             return
-        record = owner.held[news.ticket_id]
-        self._book.happened(record, news, add(record, news))
-        if news.kind is Kind.CLOSED:
-            self.leases.release(news.ticket_id)
-        elif news.kind is Kind.RETURNED:
-            self.leases.release(news.ticket_id)
-            self._lose([Lost(worker, record, _fate(record))], now)
+        record = owner.held[entry.ticket_id]
+        self._apply(record, entry.event)
+        match entry.event:
+            case Closed():
+                self.leases.release(entry.ticket_id)
+            case Returned():
+                self.leases.release(entry.ticket_id)
+                self._lose([Lost(worker, record, _fate(record))], now)
 
-    def _take_in_late(self, news: News) -> bool:
-        """News of a ticket that was taken from its worker; whether they could be used."""
-        ticket_id = news.ticket_id
+    def _take_in_late(self, entry: Entry) -> bool:
+        """Take in an event of a ticket that was taken from its worker; False if it is too late."""
+        ticket_id = entry.ticket_id
         waiting = self.pool.find(ticket_id)
         owner = self.leases.owner(ticket_id)
         record = owner.held[ticket_id] if owner else waiting
         if record is None:
-            return news.kind in (Kind.TAKEN, Kind.UPLOADED, Kind.RETURNED, Kind.CHANGED)
-        if news.tried:
-            self._book.happened(record, news, add(record, news))
-        elif news.submitted and waiting and not record.job_id:
-            self._book.happened(record, news, add(record, news))
-            self.pool.put(record)  # now there is a job to adopt
-        elif news.submitted:
-            return record.job_id == news.submitted.job_id
-        elif news.closed and news.closed.outcome.is_the_kiosks:  # the first final news wins
-            self._book.happened(record, news, add(record, news))
-            self.pool.remove(ticket_id)
-            self.leases.release(ticket_id)
+            return isinstance(entry.event, Taken | Upload | StatusChange | Returned)
+        match entry.event:
+            case Tried():
+                self._apply(record, entry.event)
+            case Submitted() if waiting and not record.job_id:
+                self._apply(record, entry.event)
+                self.pool.put(record)  # now there is a job to adopt
+            case Submitted():
+                return record.job_id == entry.event.job_id
+            case Closed() if entry.event.outcome.is_the_kiosks:  # the first final one wins
+                self._apply(record, entry.event)
+                self.pool.remove(ticket_id)
+                self.leases.release(ticket_id)
         return True
+
+    def _apply(self, record: Record, event: TicketEvent) -> None:
+        self._log.happened(record, apply(record, event))
 
     # -- tickets
 
     def _lose_worker(self, worker: str, lost: list[Lost], now: float) -> None:
         """A worker's session is over; its account may know what became of what it held."""
         if any(one.fate is Fate.MAYBE for one in lost):
-            account = self._book.account_of(worker)
+            account = self._log.account_of(worker)
             lost = [self._by_account(one, account, now) for one in lost]
         self._lose(lost, now)
-        self._book.forget(worker)
+        self._log.forget(worker)
 
     def _by_account(self, one: Lost, account: Statement, now: float) -> Lost:
         """A lost ticket with its fate by the account: submitted, open, or in doubt."""
@@ -198,8 +221,8 @@ class MasterEnd:
             return one
         ticket_id = one.record.ticket.id
         sent = [request for request in account.sent if request.ticket_id == ticket_id]
-        for news in news_of(sent, one.record, now):
-            self._book.happened(one.record, news, add(one.record, news))
+        for event in unreported(sent, one.record, now):
+            self._apply(one.record, event)
         if one.record.job_id:
             return replace(one, fate=Fate.ADOPT)
         return one if sent or not account.is_complete else replace(one, fate=Fate.REOPEN)
@@ -212,7 +235,7 @@ class MasterEnd:
             if one.fate is Fate.MAYBE:
                 one.record.ambiguous = True
                 attempt = add_attempt(one.record, lost_attempt(one.worker, now))
-            if self._book.came_back(one, attempt):
+            if self._log.came_back(one, attempt):
                 self.pool.put(one.record)
 
     def _deal(self, now: float) -> dict[str, Grant]:
@@ -220,7 +243,7 @@ class MasterEnd:
         ready = [session for session in self.leases.sessions if session.is_ready]
         hands: dict[str, list[Record]] = {session.worker: [] for session in ready}
 
-        def load(session: Session) -> int:
+        def load(session: WorkerSession) -> int:
             return len(session.held) + len(hands[session.worker])
 
         while ready and (record := self.pool.take_job()):
@@ -236,28 +259,22 @@ class MasterEnd:
         for session in ready:
             if hand := hands[session.worker]:
                 for record in hand:
-                    self._book.leased(record)
+                    self._log.leased(record)
                 self.leases.grant(session, hand, now)
         return {s.worker: s.granted for s in ready if hands[s.worker] and s.granted}
 
     # -- replies
 
-    def _reply(self, session: Session, grant: Grant | None) -> Reply:
-        return Reply(
-            self._run_id,
-            session.number,
-            session.echo,
-            self._receivers[session.worker].taken,
-            grant and Grant(grant.number, tuple(map(self._as_offset, grant.records))),
-            self._drain,
-            fenced=False,
-            drained=session.drained,
-        )
+    def _reply(self, session: WorkerSession, grant: Grant | None) -> Reply:
+        taken = self._receivers[session.worker].taken
+        sent = grant and Grant(grant.number, tuple(map(self._as_offset, grant.records)))
+        lease = Renewed(sent, self._drain, session.drained)
+        return Reply(self._run_id, session.number, session.echo, taken, lease)
 
     def _fence(self, worker: str) -> Reply:
         report = self._to_fence[worker]
         taken = self._receivers[worker].taken
-        return Reply(self._run_id, report.session, report.sent_at, taken, None, None, fenced=True)
+        return Reply(self._run_id, report.session, report.sent_at, taken, Fenced())
 
     def _as_offset(self, record: Record) -> Record:
         return shifted(record, -self._zero_at)
@@ -271,7 +288,7 @@ def shifted(record: Record, by_s: float) -> Record:
     return replace(record, ticket=replace(ticket, due_at=ticket.due_at + by_s))
 
 
-def _room(session: Session) -> int:
+def _room(session: WorkerSession) -> int:
     return min(session.wanted, MOST_GRANTED)
 
 

@@ -27,8 +27,23 @@ from kiosk_locust.ledger import send_account
 from kiosk_locust.ledger.reader import WORKER_KEY
 from kiosk_locust.ledger.send_account import Statement
 from kiosk_locust.measurement.process_figures import ProcessFigures
-from kiosk_locust.model.record import Attempt, Outcome, Record, StatusChange, Ticket
-from kiosk_locust.model.ticket_events import Kind, News
+from kiosk_locust.model.record import (
+    Attempt,
+    Download,
+    Outcome,
+    Record,
+    StatusChange,
+    Ticket,
+    Upload,
+)
+from kiosk_locust.model.ticket_events import (
+    Closed,
+    ExpireFailed,
+    Submitted,
+    Taken,
+    TicketEvent,
+    Tried,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +51,7 @@ logger = logging.getLogger(__name__)
 TURN_S = 0.05
 #: Reports that come within this time are answered together, unless tickets wait for takers.
 GATHER_S = 0.05
-#: News wait for company less long here: they have waited at their worker.
+#: Events wait for company less long here: they have waited at their worker.
 LINGER_S = 0.015
 #: After their grace, workers only close records and expire hashes.
 DRAIN_SLACK_S = 15.0
@@ -49,7 +64,7 @@ Send = Callable[[str, Any, str], None]
 
 
 class MasterRun(Run):
-    """Deals leases and takes in news; ``send(type, data, worker)`` is Locust's."""
+    """Deals leases and takes in events; ``send(type, data, worker)`` is Locust's."""
 
     def attach(self, send: Send, facts: Mapping[str, str], workers: int = 0) -> None:
         """Set how workers are reached, and what they are told of the run.
@@ -243,24 +258,25 @@ class MasterRun(Run):
         if not record.job_id:
             self._lease_again(record)
 
-    def happened(self, record: Record, news: News, added: Attempt | StatusChange | None) -> None:
+    def happened(self, record: Record, event: TicketEvent) -> None:
         """Tell the ledger and the listeners, as a job in this process would."""
-        if news.kind is Kind.TAKEN and not record.job_id:
-            self.ledger.taken(record)
-        elif news.uploaded:
-            self.ledger.uploaded(record, news.uploaded)
-            self._reused.pop(record.ticket.id, None)
-            if news.uploaded.name:
-                self._uploads.append((record, news.uploaded.name))
-        elif isinstance(added, Attempt):
-            self.ledger.attempt(record, added)
-        elif news.kind is Kind.SUBMITTED:
-            self._fire(events.job_submitted, record=record)
-        elif isinstance(added, StatusChange):
-            self._fire(events.job_status, record=record, change=added)
-        elif news.kind is Kind.CLOSED:
-            self._fire(events.job_closed, record=record)
-            self._count(record)
+        match event:
+            case Taken() if not record.job_id:
+                self.ledger.taken(record)
+            case Upload():
+                self.ledger.uploaded(record, event)
+                self._reused.pop(record.ticket.id, None)
+                if event.name:
+                    self._uploads.append((record, event.name))
+            case Tried():
+                self.ledger.attempt(record, event.attempt)
+            case Submitted():
+                self._fire(events.job_submitted, record=record)
+            case StatusChange():
+                self._fire(events.job_status, record=record, change=event)
+            case Closed():
+                self._fire(events.job_closed, record=record)
+                self._count(record)
 
     def came_back(self, lost: Lost, attempt: Attempt | None) -> bool:
         """A ticket lost its worker: it is adopted, open again, or closed if so wanted."""
@@ -294,18 +310,18 @@ class MasterRun(Run):
         if self._accounts.pop(worker, None) is not None:
             self.ledger.forget_meta(f"{send_account.KEY}:{worker}")
 
-    def too_late(self, worker: str, news: News) -> None:
+    def too_late(self, worker: str, ticket_id: int, event: TicketEvent) -> None:
         """Keep as a note what came too late to count."""
-        ticket = Ticket(news.ticket_id, 0, 0, None, "")
-        if news.kind is Kind.EXPIRE_FAILED:
-            record = Record(ticket, "", UNKNOWN, 0.0, expire_error=news.text)
-            self.ledger.expire_failed(record)
-        elif news.downloaded:
-            self.ledger.downloaded(Record(ticket, "", UNKNOWN, 0.0), news.downloaded)
-        elif news.kind in (Kind.SUBMITTED, Kind.CLOSED):
-            part = news.submitted or news.closed
-            text = f"worker {worker} said too late: {news.kind.value}, {part}"
-            self.ledger.note(text, self._clock.now(), ticket)
+        ticket = Ticket(ticket_id, 0, 0, None, "")
+        record = Record(ticket, "", UNKNOWN, 0.0)
+        match event:
+            case ExpireFailed():
+                self.ledger.expire_failed(replace(record, expire_error=event.error))
+            case Download():
+                self.ledger.downloaded(record, event)
+            case Submitted() | Closed():
+                text = f"worker {worker} said too late: {type(event).__name__.lower()}, {event}"
+                self.ledger.note(text, self._clock.now(), ticket)
 
     def _lease_again(self, record: Record) -> None:
         """Write its row anew, with what was known before."""

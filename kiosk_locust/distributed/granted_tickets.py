@@ -24,7 +24,7 @@ class Stock:
         return len(self._records)
 
     def wanted(self, free_users: int) -> int:
-        """How many more tickets could be used now."""
+        """The number of tickets that could be used now beside those here."""
         return max(0, free_users - len(self))
 
     def receive(self, grant: Grant) -> list[Record]:

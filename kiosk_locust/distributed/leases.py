@@ -11,7 +11,7 @@ from kiosk_locust.model.record import Record
 
 
 class Fate(Enum):
-    """What is to become of a ticket whose worker lost it."""
+    """The next owner of a ticket whose worker lost it."""
 
     ADOPT = "adopt"  # its job is known: somebody else polls it on
     REOPEN = "reopen"  # surely not submitted
@@ -28,7 +28,7 @@ class Lost:
 
 
 @dataclass(slots=True)
-class Session:
+class WorkerSession:
     """A worker from its welcome until it is lost; what it holds is in ``held``, by ticket id."""
 
     worker: str
@@ -47,7 +47,7 @@ class Session:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it awaits a grant that was not made yet."""
+        """True while it awaits a grant that was not made yet."""
         granted = self.granted.number if self.granted else 0
         return self.ask > granted and self.wanted >= 0 and not self.drained
 
@@ -57,13 +57,13 @@ class Leases:
 
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, WorkerSession] = {}
         self._numbers: dict[str, int] = {}  # of each worker's latest session
-        self._owners: dict[int, Session] = {}
+        self._owners: dict[int, WorkerSession] = {}
         self._looked_at: float | None = None
 
     @property
-    def sessions(self) -> list[Session]:
+    def sessions(self) -> list[WorkerSession]:
         """Those that are alive."""
         return list(self._sessions.values())
 
@@ -71,16 +71,16 @@ class Leases:
         """True if a worker has a session that is alive."""
         return worker in self._sessions
 
-    def hello(self, worker: str, now: float) -> Session:
+    def hello(self, worker: str, now: float) -> WorkerSession:
         """The session of a worker: the one it has, or a new one."""
         session = self._sessions.get(worker)
         if session is None:
             number = self._numbers[worker] = self._numbers.get(worker, 0) + 1
-            session = Session(worker, number, now + self._terms.lease_s, now)
+            session = WorkerSession(worker, number, now + self._terms.lease_s, now)
             self._sessions[worker] = session
         return session
 
-    def heard(self, worker: str, report: Report, now: float) -> Session | None:
+    def heard(self, worker: str, report: Report, now: float) -> WorkerSession | None:
         """Renew a worker's leases; None where the report is from a session that is over."""
         session = self._sessions.get(worker)
         if session is None or session.number != report.session:
@@ -94,7 +94,7 @@ class Leases:
             session.echo, session.ask, session.wanted = report.sent_at, report.ask, report.wanted
         return session
 
-    def grant(self, session: Session, records: Iterable[Record], now: float) -> None:
+    def grant(self, session: WorkerSession, records: Iterable[Record], now: float) -> None:
         """Lease ``records`` to a session that is ready for them."""
         grant = Grant(session.ask, tuple(records))
         session.granted, session.granted_at = grant, now
@@ -102,19 +102,19 @@ class Leases:
             session.held[record.ticket.id] = record
             self._owners[record.ticket.id] = session
 
-    def to_send_again(self, session: Session, now: float) -> bool:
-        """Whether the last grant seems to have been lost."""
+    def to_send_again(self, session: WorkerSession, now: float) -> bool:
+        """True if the last grant seems to have been lost."""
         grant = session.granted
         if grant is None or session.ask != grant.number:
             return False
         return session.granted_at + self._terms.resend_s <= now
 
-    def owner(self, ticket_id: int) -> Session | None:
-        """Who holds a ticket."""
+    def owner(self, ticket_id: int) -> WorkerSession | None:
+        """The session that holds a ticket."""
         return self._owners.get(ticket_id)
 
     def holds(self, worker: str, session: int, ticket_id: int) -> bool:
-        """Whether that session of that worker holds a ticket."""
+        """True if that session of that worker holds a ticket."""
         owner = self._owners.get(ticket_id)
         return owner is not None and (owner.worker, owner.number) == (worker, session)
 
@@ -138,7 +138,7 @@ class Leases:
                 lost += self.end(session)
         return lost
 
-    def end(self, session: Session) -> list[Lost]:
+    def end(self, session: WorkerSession) -> list[Lost]:
         """End a session, now that its worker can submit nothing any more."""
         del self._sessions[session.worker]
         lost = [
@@ -150,7 +150,7 @@ class Leases:
         session.held = {}
         return lost
 
-    def _fate(self, session: Session, record: Record) -> Fate:
+    def _fate(self, session: WorkerSession, record: Record) -> Fate:
         if record.job_id:
             return Fate.ADOPT
         if self._terms.uploads and record.upload is None:

@@ -1,4 +1,4 @@
-"""What master and workers say to each other. Times are epoch seconds by the sender's clock."""
+"""Messages of master and workers. Times are epoch seconds by the sender's clock."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NOTHING = -1
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What both sides go by; the master sets it."""
+    """The times that both sides go by; the master sets them."""
 
     lease_s: float = 10.0  # a worker that was not heard of for so long has lost its tickets
     margin_s: float = 0.5  # how far two clocks may drift apart within a lease
     beat_s: float = 0.5  # a worker reports at least so often
     resend_s: float = 1.0  # what was not acknowledged by then is sent again
-    linger_s: float = 0.2  # news that are not urgent wait so long for company
+    linger_s: float = 0.2  # entries that are not urgent wait so long for company
     horizon_s: float = 1.0  # tickets are granted at most so long before they are due
     lot_s: float = 0.25  # those that are due within so long are granted together
     uploads: bool = False  # a job is submitted only after the master holds that it was uploaded
@@ -33,7 +33,7 @@ class Hello:
     """A worker asks to take part; it repeats this until it is welcome, or refused.
 
     Every version must be able to read that of every other one: fields are only added, at the end
-    (see `wire.decode_any_version`). ``version`` and ``messages`` are those of `versions.Version`;
+    (see `codec.decode_any_version`). ``version`` and ``messages`` are those of `versions.Version`;
     empty of a worker that is so old that it does not say them.
     """
 
@@ -124,20 +124,33 @@ class ReusedUpload:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewed:
+    """The session goes on, its lease counted from the report.
+
+    ``drained``: the master knows that this session holds nothing.
+    """
+
+    grant: Grant | None = None
+    drain: Drain | None = None
+    drained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """The session is over, and its tickets are no longer the worker's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """The master has heard the report sent at ``echo``, and holds all batches to ``acked``.
 
-    ``fenced``: this session is over, and its tickets are no longer the worker's. ``reused`` has
-    the acknowledged uploads of its tickets that do not count; a worker that was told so in a reply
-    that was lost is told again. ``drained``: the master knows that this session holds nothing.
+    ``reused`` has the acknowledged uploads of the worker's tickets that do not count; a worker that
+    was told so in a reply that was lost is told again.
     """
 
     run_id: str
     session: int
     echo: float
     acked: int
-    grant: Grant | None
-    drain: Drain | None
-    fenced: bool
+    lease: Renewed | Fenced
     reused: tuple[ReusedUpload, ...] = ()
-    drained: bool = False

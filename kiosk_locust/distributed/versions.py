@@ -84,7 +84,7 @@ def _messages() -> str:
 
 
 def _lines(kind: Any, passed: set[Any]) -> Iterator[str]:
-    """A line for each field of a dataclass, of those in it, and for each enumeration."""
+    """A line for each dataclass, field and enumeration that ``kind`` is made of."""
     for part in typing.get_args(kind):
         yield from _lines(part, passed)
     if not isinstance(kind, type) or kind in passed:
@@ -93,6 +93,7 @@ def _lines(kind: Any, passed: set[Any]) -> Iterator[str]:
     if issubclass(kind, Enum):
         yield f"{kind.__name__}: {[member.value for member in kind]}"
     if dataclasses.is_dataclass(kind):
+        yield kind.__name__  # the tag of a member of a union, which may have no field
         hints = typing.get_type_hints(kind)
         for field in dataclasses.fields(kind):
             yield f"{kind.__name__}.{field.name}: {field.type}"

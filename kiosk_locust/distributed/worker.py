@@ -10,15 +10,24 @@ from kiosk_locust.client.call_trouble import Trouble
 from kiosk_locust.distributed.clock_skew import Skew, measure
 from kiosk_locust.distributed.coordinator import shifted
 from kiosk_locust.distributed.granted_tickets import Stock
-from kiosk_locust.distributed.messages import NOTHING, Drain, Grant, Reply, Report, Welcome
+from kiosk_locust.distributed.messages import (
+    NOTHING,
+    Drain,
+    Fenced,
+    Grant,
+    Renewed,
+    Reply,
+    Report,
+    Welcome,
+)
 from kiosk_locust.distributed.reliable_delivery import Sender
 from kiosk_locust.measurement.process_figures import ProcessFigures
 from kiosk_locust.model.record import Record
-from kiosk_locust.model.ticket_events import Kind, News
+from kiosk_locust.model.ticket_events import Entry, Returned, Submitted
 
 #: What others wait for: a job id must not be lost with its worker, a ticket may be late.
-URGENT = frozenset({Kind.SUBMITTED, Kind.RETURNED})
-#: Reports follow each other not faster than this, but for urgent news; what the master need not
+URGENT = (Submitted, Returned)
+#: Reports follow each other not faster than this, but for urgent events; what the master need not
 #: know at once waits for half of the time that lies between two lots of tickets.
 GAP_S = 0.02
 #: How often a report tells what the worker saw of itself.
@@ -78,19 +87,19 @@ class WorkerEnd:
     # -- leases
 
     def may_submit(self, session: int, now: float) -> bool:
-        """Whether a ticket of that session may be submitted at this moment."""
+        """True if a ticket of that session may be submitted at this moment."""
         return session == self.session and now < self._valid_until
 
     @property
     def is_drained(self) -> bool:
-        """Whether nothing is held, and all that was said was acknowledged."""
+        """True if nothing is held, and all that was said was acknowledged."""
         return self.finished and self.sender.is_empty and not self.stock
 
     # -- messages
 
-    def say(self, news: News, now: float) -> int:
+    def say(self, entry: Entry, now: float) -> int:
         """Tell the master; see Sender.say."""
-        return self.sender.say(news, now, urgent=news.kind in URGENT)
+        return self.sender.say(entry, now, urgent=isinstance(entry.event, URGENT))
 
     def welcome(self, welcome: Welcome) -> None:
         """Take part again after having been fenced; other welcomes are left alone."""
@@ -112,23 +121,21 @@ class WorkerEnd:
         self.sender.acknowledge(reply.acked)
         if reply.session != self.session:
             return
-        self.is_dismissed |= self.is_drained and (reply.fenced or reply.drained)
-        if reply.fenced and self.is_dismissed:
-            self.session = 0
-            return
-        if reply.fenced:
-            self._fence()
-            return
-        self._valid_until = max(self._valid_until, reply.echo + self.terms.lease_s)
-        if reply.grant:
-            self._take_in(reply.grant, now)
-        if reply.drain and reply.drain != self._drain:
-            self.draining = True
-            self._drain = reply.drain
-            self._on_drain(reply.drain)
+        match reply.lease:
+            case Fenced():
+                self._end_session()
+            case Renewed(grant, drain, drained):
+                self.is_dismissed |= self.is_drained and drained
+                self._valid_until = max(self._valid_until, reply.echo + self.terms.lease_s)
+                if grant:
+                    self._take_in(grant, now)
+                if drain and drain != self._drain:
+                    self.draining = True
+                    self._drain = drain
+                    self._on_drain(drain)
 
     def report(self, now: float, free_users: int) -> Report | None:
-        """What is to be sent now, if anything."""
+        """The report that is to be sent now, if any."""
         if not self.session:
             return None
         ending = self.draining or self.finished
@@ -195,7 +202,15 @@ class WorkerEnd:
                 self._on_adopt(record)
             return
         for record in (*jobs, *self.stock.empty()):
-            self.say(News(Kind.RETURNED, self.session, record.ticket.id), now)
+            self.say(Entry(self.session, record.ticket.id, Returned()), now)
+
+    def _end_session(self) -> None:
+        """It is over; a worker that holds nothing is dismissed with it."""
+        self.is_dismissed |= self.is_drained
+        if self.is_dismissed:
+            self.session = 0
+        else:
+            self._fence()
 
     def _fence(self) -> None:
         self.session = 0

@@ -6,7 +6,6 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import gevent
 from gevent.event import Event
@@ -33,7 +32,16 @@ from kiosk_locust.model.record import (
     Ticket,
     Upload,
 )
-from kiosk_locust.model.ticket_events import Closed, Kind, News, Submitted, Taken, Tried
+from kiosk_locust.model.ticket_events import (
+    Closed,
+    Entry,
+    ExpireFailed,
+    Returned,
+    Submitted,
+    Taken,
+    TicketEvent,
+    Tried,
+)
 from kiosk_locust.model.user_mix import Mix
 from kiosk_locust.storage.transfers.downloads import Downloads
 from kiosk_locust.storage.upload_stage import Uploader
@@ -122,8 +130,7 @@ class RemoteLedger:
         known = self._tickets.granted.get(record.ticket.id)
         if known:
             record.attempts, record.ambiguous = list(known.attempts), known.ambiguous
-        taken = Taken(record.user_class, record.request, record.taken_at)
-        self._say(Kind.TAKEN, record.ticket, taken=taken)
+        self._say(record.ticket, Taken(record.user_class, record.request, record.taken_at))
         return 0
 
     def reopen(self, ticket: Ticket) -> None:
@@ -131,7 +138,7 @@ class RemoteLedger:
 
     def uploaded(self, record: Record, upload: Upload) -> None:
         """An upload of its file is over."""
-        self._say(Kind.UPLOADED, record.ticket, uploaded=upload)
+        self._say(record.ticket, upload)
 
     def is_reused(self, record: Record, upload: Upload) -> bool:
         """As the master said it with its acknowledgement."""
@@ -150,14 +157,13 @@ class RemoteLedger:
         """One request to submit it has ended."""
         if self.account:
             self.account.ended(record, attempt)
-        self._say(Kind.TRIED, record.ticket, tried=Tried(attempt, record.ambiguous))
+        self._say(record.ticket, Tried(attempt, record.ambiguous))
         if self.account and attempt.result is AttemptResult.MAYBE:
             self.account.told(record, attempt.number, self._end.sender.said)
 
     def submit(self, record: Record) -> None:
         """It has a job id."""
-        submitted = Submitted(record.job_id, record.submitted_at)
-        self._say(Kind.SUBMITTED, record.ticket, submitted=submitted)
+        self._say(record.ticket, Submitted(record.job_id, record.submitted_at))
         if self.account:
             self.account.told(record, len(record.attempts), self._end.sender.said)
 
@@ -176,12 +182,12 @@ class RemoteLedger:
 
     def change(self, record: Record, change: StatusChange) -> None:
         """A poll saw a new status."""
-        self._say(Kind.CHANGED, record.ticket, changed=change)
+        self._say(record.ticket, change)
 
     def close_ticket(self, record: Record) -> None:
         """It is closed; unfinished while the run goes on, it is for somebody else to finish."""
         if self.is_returned(record):
-            self._say(Kind.RETURNED, record.ticket)
+            self._say(record.ticket, Returned())
             return
         closed = Closed(
             record.job_id,
@@ -193,7 +199,7 @@ class RemoteLedger:
             record.observed_at,
             image_failures.lighter(record.snapshot.fields) if record.snapshot else None,
         )
-        self._say(Kind.CLOSED, record.ticket, closed=closed)
+        self._say(record.ticket, closed)
 
     def is_returned(self, record: Record) -> bool:
         """Whether an end here is none: the run goes on without this worker."""
@@ -201,11 +207,11 @@ class RemoteLedger:
 
     def downloaded(self, record: Record, download: Download) -> None:
         """The download of what a closed job made is over."""
-        self._say(Kind.DOWNLOADED, record.ticket, downloaded=download)
+        self._say(record.ticket, download)
 
     def expire_failed(self, record: Record) -> None:
         """Its hash could not be told to expire."""
-        self._say(Kind.EXPIRE_FAILED, record.ticket, text=record.expire_error)
+        self._say(record.ticket, ExpireFailed(record.expire_error))
 
     def settle(self, until: int | None = None) -> None:
         """Return when the master holds what was said; a lease it holds already."""
@@ -231,12 +237,11 @@ class RemoteLedger:
 
     def give_back(self, ticket: Ticket) -> None:
         """The master gets a ticket that no job was made for here."""
-        self._say(Kind.RETURNED, ticket)
+        self._say(ticket, Returned())
 
-    def _say(self, kind: Kind, ticket: Ticket, **parts: Any) -> None:
-        news = News(kind, session_of(ticket), ticket.id, **parts)
-        self._end.say(news, self._now())
-        if kind in URGENT:
+    def _say(self, ticket: Ticket, event: TicketEvent) -> None:
+        self._end.say(Entry(session_of(ticket), ticket.id, event), self._now())
+        if isinstance(event, URGENT):
             self.urgent.set()
 
 

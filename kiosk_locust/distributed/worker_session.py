@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 #: How often a worker looks whether it has something to report.
 TURN_S = 0.02
-#: Urgent news waits so long for more: a job id must be safe soon, a message for each is dear.
+#: An urgent event waits so long for more: a job id must be safe soon, a message for each is dear.
 COMPANY_S = 0.008
 #: How often it says hello, until it is welcome.
 HELLO_S = 0.5
@@ -184,7 +184,7 @@ class Link:
         return not self._end.session and not self._end.is_dismissed
 
     def _rest(self) -> None:
-        """Until the next look, or until there is urgent news and it had a moment for company."""
+        """Wait for the next look, or for an urgent event and a moment for company."""
         if self.share is None:
             gevent.sleep(TURN_S)
         elif self.share.ledger.urgent.wait(TURN_S):

@@ -1,45 +1,62 @@
-"""What a piece of news does to a record."""
+"""Applies events to records: those that a worker reports, and those that its account tells."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from typing import assert_never
 
 from kiosk_locust.codec import decode
 from kiosk_locust.errors import RelayError
 from kiosk_locust.formatting.json_text import loads
 from kiosk_locust.ledger.send_account import Sent
 from kiosk_locust.model.job_hash import Snapshot
-from kiosk_locust.model.record import Attempt, AttemptResult, Record, StatusChange
-from kiosk_locust.model.ticket_events import Closed, Kind, News, Submitted, Taken, Tried
+from kiosk_locust.model.record import (
+    Attempt,
+    AttemptResult,
+    Download,
+    Record,
+    StatusChange,
+    Upload,
+)
+from kiosk_locust.model.ticket_events import (
+    Closed,
+    ExpireFailed,
+    Returned,
+    Submitted,
+    Taken,
+    TicketEvent,
+    Tried,
+)
 
 
-def add(record: Record, news: News) -> Attempt | StatusChange | None:
-    """Bring ``record`` up to date; returns the attempt or the change that was added, if any.
+def apply(record: Record, event: TicketEvent) -> TicketEvent:
+    """Bring ``record`` up to date; returns the event as the record has it from now on.
 
-    Attempts get the record's own numbers: an earlier owner's may be there already.
+    An attempt gets the record's own number: an earlier owner's may be there already.
     """
-    if news.taken:
-        record.user_class = news.taken.user_class
-        record.request = news.taken.request
-        record.taken_at = news.taken.taken_at
-    if news.uploaded:
-        record.upload = news.uploaded if news.uploaded.name else None
-    if news.tried:
-        record.ambiguous |= news.tried.ambiguous
-        return add_attempt(record, news.tried.attempt)
-    if news.submitted:
-        record.job_id = news.submitted.job_id
-        record.submitted_at = news.submitted.submitted_at
-    if news.changed:
-        record.changes.append(news.changed)
-        return news.changed
-    if news.closed:
-        _close(record, news.closed)
-    if news.text:
-        record.expire_error = news.text
-    return None
+    match event:
+        case Taken():
+            record.user_class, record.request = event.user_class, event.request
+            record.taken_at = event.taken_at
+        case Upload():
+            record.upload = event if event.name else None
+        case Tried():
+            record.ambiguous |= event.ambiguous
+            return Tried(add_attempt(record, event.attempt), event.ambiguous)
+        case Submitted():
+            record.job_id, record.submitted_at = event.job_id, event.submitted_at
+        case StatusChange():
+            record.changes.append(event)
+        case Closed():
+            _close(record, event)
+        case ExpireFailed():
+            record.expire_error = event.error
+        case Returned() | Download():
+            pass
+        case _:
+            assert_never(event)
+    return event
 
 
 def add_attempt(record: Record, attempt: Attempt) -> Attempt:
@@ -50,32 +67,29 @@ def add_attempt(record: Record, attempt: Attempt) -> Attempt:
 
 
 def lost_attempt(worker: str, now: float) -> Attempt:
-    """What may have happened at a worker that was lost."""
+    """The attempt that a worker may have made before it was lost, as of ``now``."""
     text = f"worker {worker} was lost, and may have submitted it"
     return Attempt(0, now, None, None, AttemptResult.MAYBE, error=text)
 
 
-def news_of(sent: Sequence[Sent], record: Record, now: float) -> Iterator[News]:
-    """The news that a lost worker owes of a ticket that has a job, by its account.
+def unreported(sent: Sequence[Sent], record: Record, now: float) -> Iterator[TicketEvent]:
+    """The events of a ticket that a lost worker did not report, by its account.
 
-    Nothing of one that has none: its fate says what may have happened.
+    None of a ticket without a job: its fate says what may have happened.
     """
     answered = next((request for request in sent if request.answer), None)
     if answered is None:
         return
-    news = partial(News, session=0, ticket_id=record.ticket.id)
     taken = taken_of(answered)
     if taken is not None and not record.user_class:
-        yield news(Kind.TAKEN, taken=taken)
-    tried = {attempt.job_id for attempt in record.attempts if attempt.job_id}
+        yield taken
+    reported = {attempt.job_id for attempt in record.attempts if attempt.job_id}
     for request in sent:
         attempt = attempt_of(request, "its worker was lost before it was answered", now)
-        if attempt.job_id in tried:
-            continue
-        maybe = attempt.result is AttemptResult.MAYBE
-        yield news(Kind.TRIED, tried=Tried(attempt, ambiguous=maybe))
-    job_id, sent_at = attempt_of(answered).job_id, attempt_of(answered).sent_at
-    yield news(Kind.SUBMITTED, submitted=Submitted(job_id, sent_at))
+        if attempt.job_id not in reported:
+            yield Tried(attempt, ambiguous=attempt.result is AttemptResult.MAYBE)
+    accepted = attempt_of(answered)
+    yield Submitted(accepted.job_id, accepted.sent_at)
 
 
 def attempt_of(request: Sent, why: str = "", now: float = 0.0) -> Attempt:

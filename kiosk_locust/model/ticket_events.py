@@ -1,31 +1,26 @@
-"""What happened to tickets at a worker."""
+"""Events of a ticket at a worker, and the numbered batches in which its master gets them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
-from kiosk_locust.model.record import Attempt, Download, JobRequest, Outcome, StatusChange, Upload
-
-
-class Kind(StrEnum):
-    """Which part of a ticket's life a piece of news tells."""
-
-    TAKEN = "taken"  # a user has it, and knows what it will submit
-    UPLOADED = "uploaded"  # an upload of its file is over
-    TRIED = "tried"  # one request to submit it has ended
-    SUBMITTED = "submitted"  # it has a job id
-    CHANGED = "changed"  # a poll saw a new status
-    CLOSED = "closed"
-    RETURNED = "returned"  # the worker gives it up: open, or for somebody to adopt
-    DOWNLOADED = "downloaded"  # a closed job's result, or not
-    EXPIRE_FAILED = "expire failed"
+from kiosk_locust.model.record import (
+    Attempt,
+    Download,
+    JobRequest,
+    Outcome,
+    StatusChange,
+    Upload,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Who has it and what it will submit."""
+    """A user has the ticket and will submit ``request``.
+
+    A worker's account keeps it, too, so its fields are part of that file's form.
+    """
 
     user_class: str
     request: JobRequest
@@ -34,7 +29,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One request to submit it; ``ambiguous`` is what the record then says."""
+    """One request to submit it has ended; ``ambiguous`` is the record's flag from then on."""
 
     attempt: Attempt
     ambiguous: bool
@@ -42,7 +37,7 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """Its job."""
+    """It has a job."""
 
     job_id: str
     submitted_at: float | None
@@ -50,7 +45,7 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Everything that the end of a job adds to its record, and which job that was."""
+    """Its job has ended: the id of that job, and everything that the end adds to a record."""
 
     job_id: str
     outcome: Outcome
@@ -63,25 +58,35 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """One thing that happened to a ticket, in the session that held it; one part is not None."""
+class Returned:
+    """The worker gives it up: open, or with a job that somebody else is to adopt."""
 
-    kind: Kind
+
+@dataclass(frozen=True, slots=True)
+class ExpireFailed:
+    """The hash of its job could not be told to expire."""
+
+    error: str
+
+
+#: An upload and a download are events once they are over, a status once a poll saw it.
+TicketEvent = (
+    Taken | Upload | Tried | Submitted | StatusChange | Closed | Returned | Download | ExpireFailed
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event of a ticket, in the session in which its worker held it."""
+
     session: int
     ticket_id: int
-    taken: Taken | None = None
-    tried: Tried | None = None
-    submitted: Submitted | None = None
-    changed: StatusChange | None = None
-    closed: Closed | None = None
-    text: str = ""
-    uploaded: Upload | None = None
-    downloaded: Download | None = None
+    event: TicketEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """News in the order in which they happened; numbers count from 1 for each worker and run."""
+    """Entries in the order of their events; numbers count from 1 for each worker and run."""
 
     number: int
-    news: tuple[News, ...]
+    entries: tuple[Entry, ...]

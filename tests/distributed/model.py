@@ -25,10 +25,17 @@ from kiosk_locust.model.record import (
     JobRequest,
     Outcome,
     Record,
-    StatusChange,
     Ticket,
 )
-from kiosk_locust.model.ticket_events import Closed, Kind, News, Submitted, Taken, Tried
+from kiosk_locust.model.ticket_events import (
+    Closed,
+    Entry,
+    Returned,
+    Submitted,
+    Taken,
+    TicketEvent,
+    Tried,
+)
 
 RUN = "a" * 32
 ZERO = 1_800_000_000.0
@@ -75,18 +82,18 @@ class Ledger:
     on_closed: Callable[[Ticket], None]
     resubmit: bool = True
     closed: dict[int, Record] = field(default_factory=dict)
-    late: list[tuple[str, News]] = field(default_factory=list)
+    late: list[tuple[str, int, TicketEvent]] = field(default_factory=list)
     ambiguous: set[int] = field(default_factory=set)
     accounts: Callable[[str], Statement] = lambda _worker: Statement()
 
     def leased(self, record: Record) -> None:
         assert record.ticket.id not in self.closed
 
-    def happened(self, record: Record, news: News, added: Attempt | StatusChange | None) -> None:
+    def happened(self, record: Record, event: TicketEvent) -> None:
         assert record.ticket.id not in self.closed
         if record.ambiguous:
             self.ambiguous.add(record.ticket.id)
-        if news.kind is Kind.CLOSED:
+        if isinstance(event, Closed):
             self.closed[record.ticket.id] = record
             self.on_closed(record.ticket)
 
@@ -102,8 +109,8 @@ class Ledger:
     def forget(self, worker: str) -> None:
         pass
 
-    def too_late(self, worker: str, news: News) -> None:
-        self.late.append((worker, news))
+    def too_late(self, worker: str, ticket_id: int, event: TicketEvent) -> None:
+        self.late.append((worker, ticket_id, event))
 
 
 @dataclass
@@ -125,7 +132,7 @@ class Worker:
         self.doing: list[Doing] = []  # a user each, until submitted and beyond
         self.adopted: list[Doing] = []
         self.inbox: list[Any] = []
-        self.said: list[News] = []
+        self.said: list[TicketEvent] = []
         self.rng = rng
         self._world = world
         self._sent: list[tuple[int, Sent]] = []  # and what its sender had said by then
@@ -189,17 +196,16 @@ class Worker:
         self.doing.clear()
         self.adopted.clear()
 
-    def _say(self, doing: Doing, kind: Kind, **parts: Any) -> None:
+    def _say(self, doing: Doing, event: TicketEvent) -> None:
         assert self.end is not None
-        news = News(kind, doing.session, doing.record.ticket.id, **parts)
-        self.said.append(news)
-        self.end.say(news, self.clock())
+        self.said.append(event)
+        self.end.say(Entry(doing.session, doing.record.ticket.id, event), self.clock())
 
     def _work(self) -> None:
         assert self.end is not None
         while len(self.doing) < self.users and (record := self.end.stock.take()):
             self.doing.append(Doing(record, self.end.session))
-            self._say(self.doing[-1], Kind.TAKEN, taken=Taken("User", REQUEST, self.masters()))
+            self._say(self.doing[-1], Taken("User", REQUEST, self.masters()))
         for doing in self.doing:
             if not doing.record.job_id and (doing.record.ticket.due_at or 0) <= self.masters():
                 self._submit(doing)
@@ -219,8 +225,8 @@ class Worker:
         done_at = self._world.now + self.rng.uniform(0.1, 3)
         record.job_id = self._world.kiosk.submit(record.ticket.id, done_at)
         attempt = Attempt(1, now, now, now, AttemptResult.ACCEPTED, 200, job_id=record.job_id)
-        self._say(doing, Kind.TRIED, tried=Tried(attempt, ambiguous=record.ambiguous))
-        self._say(doing, Kind.SUBMITTED, submitted=Submitted(record.job_id, now))
+        self._say(doing, Tried(attempt, ambiguous=record.ambiguous))
+        self._say(doing, Submitted(record.job_id, now))
         answer = Answer(record.job_id, now, now, now, 200) if self.rng.random() < 0.9 else None
         self._sent.append((self.end.sender.said, Sent(record.ticket.id, 1, b"", answer)))
 
@@ -232,13 +238,13 @@ class Worker:
 
     def _close(self, doing: Doing, outcome: Outcome) -> None:
         closed = Closed(doing.record.job_id, outcome, "", self.masters(), 1, None, None, {})
-        self._say(doing, Kind.CLOSED, closed=closed)
+        self._say(doing, closed)
 
     def _hand_over(self) -> None:
         assert self.end is not None
         stock = [Doing(record, self.end.session) for record in self.end.stock.empty()]
         for doing in (*self.doing, *self.adopted, *stock):
-            self._say(doing, Kind.RETURNED)
+            self._say(doing, Returned())
         self._drop()
         self.end.finished = True
 

@@ -8,10 +8,10 @@ from kiosk_locust.codec import encode
 from kiosk_locust.distributed.messages import Report
 from kiosk_locust.formatting.json_text import dumps
 from kiosk_locust.ledger import send_account
-from kiosk_locust.ledger.apply_event import add, news_of
+from kiosk_locust.ledger.apply_event import apply, unreported
 from kiosk_locust.ledger.send_account import Answer, Sent
 from kiosk_locust.model.record import Attempt, AttemptResult, JobRequest
-from kiosk_locust.model.ticket_events import Kind, Taken
+from kiosk_locust.model.ticket_events import Submitted, Taken, Tried
 from tests.distributed.test_coordinator_run import Master, finish, joined
 from tests.helpers.scenarios import make_record
 
@@ -24,10 +24,10 @@ def test_a_dead_workers_account_tells_what_its_news_would_have() -> None:
     record = make_record(1)
     record.user_class, record.request = "", JobRequest("", "", "")
     kinds = []
-    for news in news_of([Sent(1, 1, ABOUT, ANSWER)], record, 200.0):
-        kinds.append(news.kind)
-        add(record, news)
-    assert kinds == [Kind.TAKEN, Kind.TRIED, Kind.SUBMITTED]
+    for event in unreported([Sent(1, 1, ABOUT, ANSWER)], record, 200.0):
+        kinds.append(type(event))
+        apply(record, event)
+    assert kinds == [Taken, Tried, Submitted]
     assert (record.user_class, record.request, record.job_id) == ("User", REQUEST, "s:1")
     assert [(a.number, a.result, a.sent_at) for a in record.attempts] == [(1, "accepted", 100.1)]
     assert not record.ambiguous
@@ -36,20 +36,20 @@ def test_a_dead_workers_account_tells_what_its_news_would_have() -> None:
 def test_an_attempt_that_was_reported_is_not_told_again() -> None:
     record = make_record(1)
     record.attempts = [Attempt(1, 100.0, 100.1, 100.2, AttemptResult.ACCEPTED, 200, "", "s:1")]
-    news = [n.kind for n in news_of([Sent(1, 1, ABOUT, ANSWER)], record, 200.0)]
-    assert news == [Kind.SUBMITTED]
+    events = list(unreported([Sent(1, 1, ABOUT, ANSWER)], record, 200.0))
+    assert events == [Submitted("s:1", 100.1)]
 
 
 def test_a_request_beside_the_answered_one_leaves_the_ticket_in_doubt() -> None:
     record = make_record(1)
-    for news in news_of([Sent(1, 1, b"", None), Sent(1, 2, b"", ANSWER)], record, 200.0):
-        add(record, news)
+    for event in unreported([Sent(1, 1, b"", None), Sent(1, 2, b"", ANSWER)], record, 200.0):
+        apply(record, event)
     assert record.ambiguous
     assert [a.result for a in record.attempts] == ["maybe", "accepted"]
 
 
-def test_of_a_ticket_without_an_answer_there_are_no_news() -> None:
-    assert list(news_of([Sent(1, 1, ABOUT, None)], make_record(1), 200.0)) == []
+def test_of_a_ticket_without_an_answer_there_are_no_events() -> None:
+    assert list(unreported([Sent(1, 1, ABOUT, None)], make_record(1), 200.0)) == []
 
 
 def report(master: Master, account: str) -> None:

@@ -22,8 +22,11 @@ from kiosk_locust.distributed import versions
 from kiosk_locust.distributed.coordinator_run import MasterRun
 from kiosk_locust.distributed.leases import Fate, Lost
 from kiosk_locust.distributed.messages import (
+    Fenced,
+    Grant,
     Hello,
     Refusal,
+    Renewed,
     Reply,
     Report,
     ReusedUpload,
@@ -35,8 +38,8 @@ from kiosk_locust.distributed.worker import WorkerEnd
 from kiosk_locust.errors import RelayError
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.ledger.recorder import Recorder
-from kiosk_locust.model.record import Attempt, AttemptResult, Record, Upload
-from kiosk_locust.model.ticket_events import Batch, Kind, News
+from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record, Upload
+from kiosk_locust.model.ticket_events import Batch, Closed, Entry, Submitted
 from kiosk_locust.model.user_mix import Mix
 from tests.helpers.scenarios import make_options, make_record
 
@@ -136,7 +139,7 @@ def test_a_listener_that_raises_for_a_lost_ticket_ends_the_run_and_workers_are_s
         assert master.run.trouble == "no place for ticket 7"
         rows = master.sql("SELECT state, outcome, reason FROM tickets WHERE id = 7")
         assert rows == [("closed", "error", "worker w was lost")]
-        assert not master.report().fenced
+        assert isinstance(master.report().lease, Renewed)
     finally:
         recorder.detach()
         finish(master)
@@ -173,9 +176,8 @@ def test_a_worker_that_goes_after_the_last_job_was_closed_is_not_lost_to_the_run
     finish(master)
 
 
-def uploaded(ticket_id: int, name: str) -> News:
-    upload = Upload(1.0, 2.0, 3, name)
-    return News(Kind.UPLOADED, 1, ticket_id, uploaded=upload)
+def uploaded(ticket_id: int, name: str) -> Entry:
+    return Entry(1, ticket_id, Upload(1.0, 2.0, 3, name))
 
 
 def told(master: Master, ask: int, *batches: Batch) -> Reply:
@@ -185,9 +187,14 @@ def told(master: Master, ask: int, *batches: Batch) -> Reply:
     return decode(Reply, master.answer("kiosk_reply"))
 
 
+def grant_of(reply: Reply) -> Grant | None:
+    assert isinstance(reply.lease, Renewed)
+    return reply.lease.grant
+
+
 def test_a_name_that_is_not_new_is_told_until_the_file_was_uploaded_again(tmp_path: Path) -> None:
     master = joined(tmp_path)
-    granted = told(master, 1).grant
+    granted = grant_of(told(master, 1))
     assert granted
     first, second = (record.ticket.id for record in granted.records)
     same = Batch(1, (uploaded(first, "uploads/x.png"), uploaded(second, "uploads/x.png")))
@@ -203,14 +210,33 @@ def test_a_name_that_is_not_new_is_told_until_the_file_was_uploaded_again(tmp_pa
     finish(master)
 
 
-def test_a_worker_hears_of_such_a_name_with_whatever_reply_acknowledges_it() -> None:
+@pytest.mark.parametrize("lease", [Renewed(), Fenced()])
+def test_a_worker_hears_of_such_a_name_with_whatever_reply_acknowledges_it(
+    lease: Renewed | Fenced,
+) -> None:
     welcome = Welcome("r", 1, 0.0, 0.0, 0.0, 0.0, Terms(), {})
     end = WorkerEnd(
         welcome, 0.0, on_adopt=lambda _: None, on_drain=lambda _: None, on_fenced=lambda: None
     )
-    end.receive(Reply("r", 2, 1.0, 7, None, None, False, (ReusedUpload(4, "x"),)), 1.0)
+    end.receive(Reply("r", 2, 1.0, 7, lease, (ReusedUpload(4, "x"),)), 1.0)
     assert (4, "x") in end.reused
     assert (5, "x") not in end.reused
+
+
+def test_what_a_worker_says_of_a_ticket_that_is_not_its_own_becomes_a_note(tmp_path: Path) -> None:
+    master = joined(tmp_path)
+    closed = Closed("job", Outcome.DONE, "", 9.0, 1, None, 8.0, None)
+    told(master, 1, Batch(1, (Entry(1, 77, Submitted("job", 2.0)), Entry(1, 77, closed))))
+    assert master.sql("SELECT ticket_id, text FROM notes ORDER BY at, text DESC") == [
+        (77, "worker w said too late: submitted, Submitted(job_id='job', submitted_at=2.0)"),
+        (
+            77,
+            "worker w said too late: closed, Closed(job_id='job', outcome=<Outcome.DONE: 'done'>,"
+            " reason='', closed_at=9.0, polls=1, observed_after=None, observed_at=8.0,"
+            " fields=None)",
+        ),
+    ]
+    finish(master)
 
 
 OLDER = Hello(3.0, "0.0.9", "abcd")
@@ -234,19 +260,19 @@ def test_a_worker_of_another_version_that_comes_later_leaves_the_run_as_it_is(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     master = joined(tmp_path)
-    assert told(master, 1).grant
+    assert grant_of(told(master, 1))
     master.run.on_hello("other", encode(OLDER))
     master.run.on_hello("other", encode(OLDER))
     assert not master.ended.is_set()
     assert caplog.text.count("worker other is refused") == 1
     assert "the run goes on without it" in caplog.text
-    assert not master.report().fenced
+    assert isinstance(master.report().lease, Renewed)
     finish(master)
 
 
 def test_only_a_hello_of_this_version_is_that_of_a_worker_of_the_run(tmp_path: Path) -> None:
     master = joined(tmp_path)
-    assert told(master, 1).grant
+    assert grant_of(told(master, 1))
     master.run.on_hello("other", encode(OLDER))
     with pytest.raises(RelayError):
         master.run.on_hello("stranger", "hello")
@@ -258,11 +284,11 @@ def test_tickets_wait_for_a_worker_that_has_not_reported_until_none_is_expected_
     tmp_path: Path,
 ) -> None:
     master = joined(tmp_path, workers=2)
-    assert not told(master, 1).grant
+    assert not grant_of(told(master, 1))
     master.run.expect_no_more_of("w")  # it has reported
-    assert not told(master, 2).grant
+    assert not grant_of(told(master, 2))
     master.run.expect_no_more_of("stranger")
-    assert told(master, 3).grant
+    assert grant_of(told(master, 3))
     finish(master)
 
 
@@ -275,7 +301,7 @@ def test_a_report_with_a_time_that_is_none_changes_nothing(tmp_path: Path, place
         master.run.on_report("w", data)
     assert not master.ended.is_set()
     assert master.sql("SELECT key FROM meta WHERE key LIKE 'worker:%'") == []
-    assert not master.report().fenced
+    assert isinstance(master.report().lease, Renewed)
     finish(master)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kiosk_locust.distributed.leases import Fate, Leases, Session
+from kiosk_locust.distributed.leases import Fate, Leases, WorkerSession
 from kiosk_locust.distributed.messages import Report, Terms
 from kiosk_locust.distributed.ticket_pool import UNKNOWN
 from kiosk_locust.model.record import Record, Ticket, Upload
@@ -32,7 +32,9 @@ def report(sent_at: float, session: int = 1, ask: int = 1, bound_s: float = 0.0)
     )
 
 
-def leases(*records: Record, bound_s: float = 0.0, terms: Terms = TERMS) -> tuple[Leases, Session]:
+def leases(
+    *records: Record, bound_s: float = 0.0, terms: Terms = TERMS
+) -> tuple[Leases, WorkerSession]:
     made = Leases(terms)
     session = made.hello("w", 0.0)
     made.heard("w", report(0.0, bound_s=bound_s), 0.0)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from kiosk_locust.distributed.coordinator import MasterEnd
-from kiosk_locust.distributed.messages import Drain, Hello, Reply, Terms
+from kiosk_locust.distributed.messages import Drain, Hello, Renewed, Reply, Terms
 from kiosk_locust.distributed.ticket_pool import Pool
 from kiosk_locust.distributed.worker import WorkerEnd
 from kiosk_locust.model.record import Ticket
-from kiosk_locust.model.ticket_events import Kind, News
+from kiosk_locust.model.ticket_events import Entry, ExpireFailed
 from tests.distributed.model import Ledger, Trouble, World
 
 TERMS = Terms()
@@ -53,7 +53,8 @@ def test_tickets_that_cross_the_last_words_of_a_worker_keep_it() -> None:
     pair = Pair()
     pair.report(0.1)
     (grant,) = pair.replies(0.1)
-    assert grant.grant
+    assert isinstance(grant.lease, Renewed)
+    assert grant.lease.grant
     pair.worker.finished = True  # the grant is on its way
     assert pair.worker.is_drained
     pair.report(0.2)
@@ -105,7 +106,7 @@ def test_a_worker_that_leaves_while_the_run_ends_is_dismissed_too() -> None:
 
 def test_news_that_are_not_acknowledged_keep_a_worker() -> None:
     pair, reply = leaving_while_the_run_ends()
-    pair.worker.say(News(Kind.EXPIRE_FAILED, 1, 0, text="gone"), 0.2)
+    pair.worker.say(Entry(1, 0, ExpireFailed("gone")), 0.2)
     pair.worker.receive(reply, 0.2)
     assert not pair.worker.is_dismissed
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from kiosk_locust.model.ticket_events import Kind
+from kiosk_locust.model.ticket_events import Submitted
 from tests.distributed.model import ZERO, Trouble, World
 
 WORKERS = 3
@@ -90,7 +90,7 @@ def test_without_trouble_no_ticket_is_ambiguous_and_workers_share_evenly() -> No
     world.run(LIMIT_S)
     assert not world.ledger.ambiguous
     assert len(world.kiosk.submissions) == 300
-    shares = [sum(n.kind is Kind.SUBMITTED for n in worker.said) for worker in world.workers]
+    shares = [sum(isinstance(e, Submitted) for e in worker.said) for worker in world.workers]
     assert min(shares) > 100, shares
 
 

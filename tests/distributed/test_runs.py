@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from kiosk_locust.distributed.coordinator import MasterEnd
-from kiosk_locust.distributed.messages import Drain, Grant, Hello, Reply, Report, Terms, Welcome
+from kiosk_locust.distributed.messages import (
+    Drain,
+    Grant,
+    Hello,
+    Renewed,
+    Reply,
+    Report,
+    Terms,
+    Welcome,
+)
 from kiosk_locust.distributed.ticket_pool import UNKNOWN, Pool
 from kiosk_locust.distributed.worker import WorkerEnd
 from kiosk_locust.model.record import Outcome, Record, Ticket
-from kiosk_locust.model.ticket_events import Batch, Closed, Kind, News
+from kiosk_locust.model.ticket_events import Batch, Closed, Entry, Returned
 from tests.distributed.model import Ledger
 
 TERMS = Terms()
@@ -22,7 +31,7 @@ def report(run_id: str, *batches: Batch, ask: int = 1) -> Report:
 
 def closing() -> Batch:
     closed = Closed("job", Outcome.DONE, "", 1.0, 1, None, None, {})
-    return Batch(1, (News(Kind.CLOSED, 1, TICKET.id, closed=closed),))
+    return Batch(1, (Entry(1, TICKET.id, closed),))
 
 
 def master_that_has_granted_a_ticket() -> tuple[MasterEnd, Ledger]:
@@ -32,7 +41,9 @@ def master_that_has_granted_a_ticket() -> tuple[MasterEnd, Ledger]:
     end = MasterEnd("mine", TERMS, pool, ledger, zero_at=0.0, facts={})
     end.hello("w", Hello(0.0), 0.0, 0.0)
     assert end.receive("w", report("mine"), 0.0)
-    assert [reply.grant for _, reply in end.turn(0.5)] != [None]
+    ((_, answer),) = end.turn(0.5)
+    assert isinstance(answer.lease, Renewed)
+    assert answer.lease.grant
     return end, ledger
 
 
@@ -63,7 +74,7 @@ def worker() -> tuple[WorkerEnd, list[Drain]]:
 
 def reply(run_id: str) -> Reply:
     grant = Grant(1, (Record(TICKET, "", UNKNOWN, 0.0),))
-    return Reply(run_id, 1, 0.0, 0, grant, Drain("Stop", 1.0), fenced=False)
+    return Reply(run_id, 1, 0.0, 0, Renewed(grant, Drain("Stop", 1.0)))
 
 
 def test_a_reply_of_another_run_gives_nothing_and_ends_nothing() -> None:
@@ -76,9 +87,9 @@ def test_a_reply_of_another_run_gives_nothing_and_ends_nothing() -> None:
 
 def test_a_reply_of_another_run_acknowledges_no_news() -> None:
     end, _ = worker()
-    end.say(News(Kind.RETURNED, 1, TICKET.id), 0.0)
+    end.say(Entry(1, TICKET.id, Returned()), 0.0)
     end.report(0.0, 1)
-    end.receive(Reply("another", 1, 0.0, 1, None, None, fenced=False), 0.1)
+    end.receive(Reply("another", 1, 0.0, 1, Renewed()), 0.1)
     assert not end.sender.is_empty
-    end.receive(Reply("mine", 1, 0.0, 1, None, None, fenced=False), 0.1)
+    end.receive(Reply("mine", 1, 0.0, 1, Renewed()), 0.1)
     assert end.sender.is_empty

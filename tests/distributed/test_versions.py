@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import typing
 from typing import Any
 
 import msgpack  # type: ignore[import-untyped]  # it ships no types
@@ -14,6 +15,7 @@ from kiosk_locust.distributed import versions
 from kiosk_locust.distributed.messages import Drain, Hello, Refusal, Report, Terms, Welcome
 from kiosk_locust.distributed.versions import Version
 from kiosk_locust.errors import RelayError
+from kiosk_locust.model.ticket_events import TicketEvent
 
 
 def test_this_process_says_the_packages_version() -> None:
@@ -103,3 +105,8 @@ def test_the_error_quotes_no_more_than_a_little_of_what_came() -> None:
     with pytest.raises(RelayError) as told:
         decode(Drain, ["x" * 1_000_000, "y" * 1_000_000])
     assert len(str(told.value)) < 500
+
+
+def test_the_digest_names_every_event_that_a_report_may_hold() -> None:
+    lines = set(versions._lines(Report, set()))
+    assert {event.__name__ for event in typing.get_args(TicketEvent)} <= lines

@@ -25,7 +25,7 @@ from kiosk_locust.model.image_failures import FailedImage, failed_images, lighte
 from kiosk_locust.model.job_hash import FIELDS, UNREAD, Snapshot
 from kiosk_locust.model.job_metrics import failed_children, images_of_zip, measure
 from kiosk_locust.model.record import Outcome
-from kiosk_locust.model.ticket_events import News
+from kiosk_locust.model.ticket_events import Closed, Entry
 from tests.helpers.records import record
 from tests.helpers.servers import Connection, RawServer, json_answer
 from tests.model.test_image_failures import TRACEBACK, zip_fields
@@ -78,21 +78,21 @@ def test_a_worker_tells_of_4000_failed_images_in_a_small_message(has_lists: bool
     fields = zip_fields(4_000, children__done="") | {"total_jobs": "4000"}
     if not has_lists:  # as older consumers
         fields = {name: text for name, text in fields.items() if "children" not in name}
-    said: list[News] = []
-    end = SimpleNamespace(session=1, say=lambda news, now: said.append(news))
+    said: list[Entry] = []
+    end = SimpleNamespace(session=1, say=lambda entry, now: said.append(entry))
     tickets = SimpleNamespace(closed=lambda ticket: None)
     book = RemoteLedger(cast("Any", end), cast("Any", tickets), lambda: 0.0)
     job = record(outcome=Outcome.PARTIAL, fields=fields, file="a.zip")
     job.ticket = granted(job.ticket, 1)
     book.close_ticket(job)
-    (news,) = said
-    sent = msgpack.dumps(encode(news))
+    (entry,) = said
+    sent = msgpack.dumps(encode(entry))
     assert len(fields["failures"]) > 10_000_000
     assert len(sent) < 1_000_000
-    heard = decode(News, msgpack.loads(sent))
-    assert heard.closed is not None
-    assert heard.closed.fields is not None
-    snapshot = Snapshot(heard.closed.fields)
+    closed = decode(Entry, msgpack.loads(sent)).event
+    assert isinstance(closed, Closed)
+    assert closed.fields is not None
+    snapshot = Snapshot(closed.fields)
     assert images_of_zip(snapshot, JOB) == (0, 4_000)
     assert len(list(failed_images(snapshot.fields["failures"]))) == image_failures.MOST_KEPT
 

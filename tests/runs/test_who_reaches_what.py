@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,8 +12,8 @@ from kiosk_locust.codec import encode
 from kiosk_locust.distributed.messages import Report
 from kiosk_locust.ledger.recorder import Recorder
 from kiosk_locust.model.record import JobRequest, Outcome, Upload
-from kiosk_locust.model.ticket_events import Batch, Closed, Kind, News, Submitted, Taken
-from tests.distributed.test_coordinator_run import Master, finish, joined, told
+from kiosk_locust.model.ticket_events import Batch, Closed, Entry, Submitted, Taken
+from tests.distributed.test_coordinator_run import Master, finish, grant_of, joined, told
 from tests.helpers.ledgers import make
 from tests.helpers.servers import RawServer, answering, json_answer
 from tests.plugin.test_web_login import Page
@@ -24,13 +23,9 @@ NONE = answering(json_answer({"error": {"message": "none"}}, 404))
 
 def granted_to(master: Master) -> int:
     """The number of a ticket that the worker holds."""
-    grant = told(master, 1).grant
+    grant = grant_of(told(master, 1))
     assert grant
     return grant.records[0].ticket.id
-
-
-def news(kind: Kind, ticket: int, **part: Any) -> News:
-    return News(kind, 1, ticket, **part)
 
 
 def test_a_name_that_a_worker_gives_itself_leads_the_master_to_no_file(tmp_path: Path) -> None:
@@ -44,7 +39,7 @@ def test_a_name_that_a_worker_gives_itself_leads_the_master_to_no_file(tmp_path:
     statement = master.run.account_of("w")
     assert (statement.sent, statement.is_complete) == ((), False)
     upload = Upload(1.0, 2.0, 3, "../../elsewhere")
-    told(master, 3, Batch(1, (news(Kind.UPLOADED, ticket, uploaded=upload),)))
+    told(master, 3, Batch(1, (Entry(1, ticket, upload),)))
     finish(master)
     assert secret.read_text() == "canary"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "secret.account"]
@@ -59,14 +54,8 @@ def test_no_address_that_a_worker_tells_of_is_asked_by_the_master(tmp_path: Path
         request = JobRequest("image.png", "image.png", server.url)
         fields = {"status": "done", "output_url": f"{server.url}/a.zip"}
         closed = Closed("job", Outcome.DONE, "", 9.0, 1, None, 9.0, fields)
-        batch = Batch(
-            1,
-            (
-                news(Kind.TAKEN, ticket, taken=Taken("Kiosk", request, 1.0)),
-                news(Kind.SUBMITTED, ticket, submitted=Submitted("job", 2.0)),
-                news(Kind.CLOSED, ticket, closed=closed),
-            ),
-        )
+        said = (Taken("Kiosk", request, 1.0), Submitted("job", 2.0), closed)
+        batch = Batch(1, tuple(Entry(1, ticket, event) for event in said))
         assert told(master, 2, batch).acked == 1
         assert master.sql("SELECT outcome FROM tickets WHERE job_id = 'job'") == [("done",)]
         recorder.detach()
