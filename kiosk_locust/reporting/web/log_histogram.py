@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from kiosk_locust.measurement.percentiles import rank
+
 #: Classes in a doubling of the time: each is 4.4 % wide, so that a middle is off by 2.2 % at most.
 CLASSES_PER_DOUBLING = 16
 #: Times (s) below it share the lowest class.
@@ -63,8 +65,8 @@ class Spread:
             if not self.count:
                 found.append(None)
                 continue
-            rank = max(1, -(-self.count * percent // 100))
-            while seen < rank:
+            wanted = rank(self.count, percent)
+            while seen < wanted:
                 seen += self._counts[places[at]]
                 at += 1
             found.append(2 ** ((places[at - 1] + 0.5) / CLASSES_PER_DOUBLING))
