@@ -26,9 +26,10 @@ import numpy as np
 from gevent.event import Event
 from numpy.typing import NDArray
 
+from kiosk_locust.measurement.histogram import Waits
 from kiosk_locust.measurement.intervals import by_batches
 from kiosk_locust.monitoring.event_loop import LoopWatch
-from kiosk_locust.monitoring.process import LOOP_LEAST_S, Silence, Waits
+from kiosk_locust.monitoring.process import LOOP_LEAST_S, Silence
 from kiosk_locust.verdict.rules import RULES, Backing, Facts, judge
 
 ROOT = Path(__file__).resolve().parent.parent

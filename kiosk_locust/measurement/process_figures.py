@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from kiosk_locust.measurement.facts import Causes, Facts
-from kiosk_locust.verdict.advice import is_master
+from kiosk_locust.measurement.facts import Causes, Facts, is_master
 
 _OF_SESSION = " of session "
 

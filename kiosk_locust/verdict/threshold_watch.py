@@ -11,12 +11,11 @@ import gevent
 
 from kiosk_locust.clock import Clock
 from kiosk_locust.measurement.estimates import Figure
+from kiosk_locust.measurement.histogram import Waits
 from kiosk_locust.measurement.intervals import needed
 from kiosk_locust.model.job_metrics import is_never_begun, measure, since_due_s, stages
-from kiosk_locust.model.record import AttemptResult, Outcome, Record
-from kiosk_locust.monitoring.process import Waits
+from kiosk_locust.model.record import OUTCOMES, AttemptResult, Outcome, Record
 from kiosk_locust.verdict.threshold_parser import Threshold
-from kiosk_locust.verdict.threshold_units import OUTCOMES
 from kiosk_locust.verdict.thresholds import Miss, Result, evaluate
 
 LOOK_S = 0.5

@@ -7,7 +7,7 @@ from math import comb
 import pytest
 
 from kiosk_locust.measurement.binomial_bound import allowed, least_p99_percent
-from kiosk_locust.monitoring.process import Waits
+from kiosk_locust.measurement.histogram import Waits
 
 
 def chance_of_more_than(late: int, count: int) -> Fraction:

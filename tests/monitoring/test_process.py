@@ -4,8 +4,9 @@ import pytest
 
 from kiosk_locust.client.exchange import RequestSample
 from kiosk_locust.errors import Answered, NoAnswer
+from kiosk_locust.measurement.histogram import Waits
 from kiosk_locust.monitoring.event_loop import LoopWatch
-from kiosk_locust.monitoring.process import Silence, Waits, Watch
+from kiosk_locust.monitoring.process import Silence, Watch
 from tests.helpers.clocks import ManualClock
 
 
