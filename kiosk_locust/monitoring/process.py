@@ -10,7 +10,7 @@ import gevent
 from kiosk_locust.client.exchange import RequestSample
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import Answered
-from kiosk_locust.measurement.histogram import Waits
+from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.process_figures import ProcessFigures
 from kiosk_locust.monitoring.event_loop import LoopWatch
 
@@ -119,12 +119,12 @@ class Watch:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._loop = LoopWatch(clock)
-        self._sockets = Waits()
+        self._sockets = DurationHistogram()
         self._held_s = 0.0  # by requests that had waited for a socket, in sum
         self._waited = 0
         self._silence = Silence()
         self._outage = Outage()
-        self._replies = Waits()
+        self._replies = DurationHistogram()
         self._greenlet: gevent.Greenlet | None = None
         self._is_on = False
         self._final: ProcessFigures | None = None
