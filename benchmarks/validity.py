@@ -26,9 +26,10 @@ import numpy as np
 from gevent.event import Event
 from numpy.typing import NDArray
 
+from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.intervals import by_batches
 from kiosk_locust.monitoring.event_loop import LoopWatch
-from kiosk_locust.monitoring.process import LOOP_LEAST_S, Silence, Waits
+from kiosk_locust.monitoring.process import LOOP_LEAST_S, Silence
 from kiosk_locust.verdict.rules import RULES, Backing, Facts, judge
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,7 +79,7 @@ def p99(field: str, rule: str, count: int) -> Drawn:
     """So many waits, exponential, whose true p99 is ``level`` times the limit."""
 
     def draw(level: float, rng: np.random.Generator) -> dict[str, object]:
-        waits = Waits()
+        waits = DurationHistogram()
         for value in rng.exponential(level * LIMITS[rule] / np.log(100), count):
             waits.add(value)
         return {field: waits.percentile_s(99) if rule == "master-reply" else waits.least_p99_s()}
@@ -159,7 +160,7 @@ def short(runs: int, rng: np.random.Generator) -> None:
     for requests in (1, 5, 10, 20, 40, 100):
         valid, by_p99 = 0, 0
         for _ in range(runs):
-            waits = Waits()
+            waits = DurationHistogram()
             struck = int(rng.integers(1, 1 + min(5, max(1, requests // 2))))
             times = rng.exponential(HEALTHY * LIMITS["socket-wait"] / np.log(100), requests)
             times[:struck] = 1.0

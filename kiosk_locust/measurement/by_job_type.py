@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sqlite3
 from array import array
 from collections import Counter
@@ -12,7 +11,7 @@ from typing import Any
 
 from kiosk_locust.measurement import censoring
 from kiosk_locust.measurement.latency_queries import COLUMNS
-from kiosk_locust.measurement.percentiles import SHARES, Percentiles, of_values
+from kiosk_locust.measurement.percentiles import SHARES, Percentiles, fewest, of_values
 from kiosk_locust.model.record import Outcome
 
 #: The key of tickets of which the ledger does not say what was asked for; most never became a job.
@@ -99,7 +98,7 @@ def by_job_type(
         )
         for measure in COLUMNS:
             life = lives.get((name, measure), _Lives())
-            of_type.percentiles_s[measure] = _percentiles(life.ended)
+            of_type.percentiles_s[measure] = of_values(life.ended)
             of_type.latency[measure] = _latency(life)
     return {name: asdict(of_type) for name, of_type in found.items()}
 
@@ -138,21 +137,6 @@ def _lives(
                 life = found[name, measure] = _Lives()
             (life.ended if ended else life.ages).append(seconds)
     return found
-
-
-def fewest(percent: int) -> int:
-    """The least number of values that have such a percentile: of fewer, it is their greatest."""
-    return math.ceil(100 / (100 - percent))
-
-
-def _percentiles(values: Sequence[float]) -> Percentiles:
-    """Percentiles of values, without those that so few values do not have."""
-    exact = of_values(values)
-    shown = {
-        f"p{percent}": getattr(exact, f"p{percent}") if len(values) >= fewest(percent) else None
-        for percent in SHARES
-    }
-    return Percentiles(count=exact.count, max=exact.max, **shown)
 
 
 def _latency(life: _Lives) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from heapq import merge
 
 from kiosk_locust.measurement.estimates import Figure, Interval, unmeasured
-from kiosk_locust.measurement.quantiles import at_rank, rank
+from kiosk_locust.measurement.percentiles import at_rank, rank
 
 #: Rounding of a product of that many factors; far less than one job in a million.
 _TOLERANCE = 1e-9

@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
+def is_master(process: str) -> bool:
+    """Tell whether a process is the master of a distributed run, in any of its sessions."""
+    return process.partition(" ")[0] == "master"
+
+
 @dataclass(frozen=True, slots=True)
 class Backing:
     """How many jobs stand behind a percentile that a threshold speaks of."""

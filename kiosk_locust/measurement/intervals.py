@@ -16,7 +16,7 @@ from itertools import pairwise
 from statistics import fmean, median
 
 from kiosk_locust.measurement.estimates import Interval
-from kiosk_locust.measurement.quantiles import at_rank, rank
+from kiosk_locust.measurement.percentiles import at_rank, rank
 
 CONFIDENCE = 0.95
 BATCHES = 10

@@ -11,7 +11,7 @@ from itertools import chain
 from kiosk_locust.measurement import censoring
 from kiosk_locust.measurement.estimates import Figure
 from kiosk_locust.measurement.intervals import FEWEST_CYCLES, by_batches, by_cycles
-from kiosk_locust.measurement.quantiles import at_rank
+from kiosk_locust.measurement.percentiles import at_rank
 from kiosk_locust.measurement.steady_state import Regime
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kiosk_locust.clock import Clock
-from kiosk_locust.measurement.histogram import Histogram
+from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.percentiles import SHARES, Percentiles, fewest, rank
 from kiosk_locust.model.job_metrics import STAGES, is_never_begun, measure, since_due_s, stages
 from kiosk_locust.model.record import Outcome, Record, StatusChange
@@ -24,8 +24,7 @@ FEW = 25
 
 _RATE_WINDOW_S = 10
 _ESTIMATE_WINDOW_S = 60
-_MICROSECONDS = 1_000_000
-_LONGEST_US = 60 * 24 * 3600 * _MICROSECONDS  # 60 days; what takes longer counts as that long
+_LONGEST_S = 60 * 24 * 3600  # 60 days; what takes longer counts as that long
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ class Metrics:
         self._statuses: dict[int, str] = {}
         self._outcomes: Counter[Outcome] = Counter()
         self._closings: deque[tuple[int, int]] = deque()  # (second, tickets closed in it)
-        self._histograms = {name: Histogram(_LONGEST_US) for name in MEASURES}
+        self._histograms = {name: DurationHistogram(_LONGEST_S) for name in MEASURES}
 
     def take_up(
         self, outcomes: Mapping[Outcome, int], submitted: int, images_done: int, images_failed: int
@@ -118,12 +117,12 @@ class Metrics:
             return
         self._count_closed(record.outcome or Outcome.ERROR, 1)
         if found.duration_s is not None:
-            self._histograms["duration"].add(_microseconds(found.duration_s))
+            self._histograms["duration"].add(found.duration_s)
         if (due_s := since_due_s(record)) is not None:
-            self._histograms["since_due"].add(_microseconds(due_s))
+            self._histograms["since_due"].add(due_s)
         for stage, times in stages(record, found).items():
             for time_s in times:
-                self._histograms[stage].add(_microseconds(time_s))
+                self._histograms[stage].add(time_s)
 
     def on_never_leased(self, outcome: Outcome, count: int) -> None:
         """``count`` tickets were closed that nobody leased; they fire no event each."""
@@ -161,17 +160,16 @@ class Metrics:
 
         Those of too few values are None, as in `percentiles`.
         """
-        histogram = self._histograms[name].whole
-        count: int = histogram.total_count
+        histogram = self._histograms[name]
+        count = histogram.count
         if not count:
             return Percentiles(0)
-        shares = [100 * rank(count, percent) / count for percent in SHARES]
-        found = histogram.get_percentile_to_value_dict(shares)  # in one pass
+        times_s = histogram.at_ranks(rank(count, percent) for percent in SHARES)
         p50, p90, p95, p99 = (
-            found[share] / _MICROSECONDS if count >= fewest(percent) else None
-            for share, percent in zip(shares, SHARES, strict=True)
+            time_s if count >= fewest(percent) else None
+            for time_s, percent in zip(times_s, SHARES, strict=True)
         )
-        return Percentiles(count, p50, p90, p95, p99, histogram.max_value / _MICROSECONDS)
+        return Percentiles(count, p50, p90, p95, p99, histogram.highest_s)
 
     def _count_closed(self, outcome: Outcome, count: int) -> None:
         self._closed += count
@@ -203,7 +201,3 @@ class Metrics:
         if not pace and elapsed_s > 0:
             pace = (self._closed - self._earlier) / elapsed_s
         return remaining / pace if pace else None
-
-
-def _microseconds(time_s: float) -> int:
-    return round(time_s * _MICROSECONDS)

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import islice
 
 #: The percentiles that are told, beside the greatest value.
@@ -45,17 +46,34 @@ class Percentiles:
         return self.max if self.p95 is None else self.p95
 
 
+@lru_cache(maxsize=64)
+def _exactly(percent: float) -> Fraction:
+    """A percentage as a share, as it is written: 99.9 is 999/1000."""
+    return Fraction(str(percent)) / 100
+
+
 def fewest(percent: float) -> int:
     """The number of values from which on a percentile is another rank than the greatest.
 
     100 for p99, 20 for p95, 10 for p90, 2 for the median.
     """
-    return math.ceil(1 / (1 - Fraction(str(percent)) / 100))
+    return math.ceil(1 / (1 - _exactly(percent)))
 
 
-def rank(count: int, percent: int) -> int:
-    """The nearest rank, from 1: the least one that ``percent`` of the values do not exceed."""
-    return max(1, -(-count * percent // 100))
+def rank(count: int, percent: float) -> int:
+    """The nearest rank, from 1: the least one that ``percent`` of the values do not exceed.
+
+    ``percent`` is taken as it is written, so no rounding of a binary fraction moves a rank.
+    """
+    share = _exactly(percent)
+    return max(1, -(-count * share.numerator // share.denominator))
+
+
+def at_rank(ordered: Sequence[float], percent: float) -> float:
+    """The percentile of values in ascending order; raises ValueError where there are none."""
+    if not ordered:
+        raise ValueError("a percentile needs at least one value")
+    return ordered[rank(len(ordered), percent) - 1]
 
 
 def of(db: sqlite3.Connection, sql: str, given: Mapping[str, object]) -> Percentiles:
@@ -70,8 +88,7 @@ def of_values(values: Sequence[float]) -> Percentiles:
     ordered = sorted(values)
     count = len(ordered)
     p50, p90, p95, p99 = (
-        ordered[rank(count, percent) - 1] if count >= fewest(percent) else None
-        for percent in SHARES
+        at_rank(ordered, percent) if count >= fewest(percent) else None for percent in SHARES
     )
     return Percentiles(count, p50, p90, p95, p99, ordered[-1])
 

@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kiosk_locust.ledger.reader import decoding
-from kiosk_locust.measurement.facts import Causes, Facts
-from kiosk_locust.verdict.advice import is_master
+from kiosk_locust.measurement.facts import Causes, Facts, is_master
 
 _OF_SESSION = " of session "
 

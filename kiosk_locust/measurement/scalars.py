@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from kiosk_locust.formatting import units
 from kiosk_locust.measurement.estimates import Figure, unmeasured
-from kiosk_locust.model.record import Outcome
-from kiosk_locust.verdict.threshold_units import OUTCOMES
+from kiosk_locust.model.record import OUTCOMES, Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from itertools import islice
 from kiosk_locust.ledger.reader import Facts
 from kiosk_locust.measurement import warmup
 from kiosk_locust.measurement.clock_offsets import Clocks, clocks
-from kiosk_locust.measurement.job_timings import Read, Row, work_out
+from kiosk_locust.measurement.job_timings import COLUMNS, ClosedJob, work_out
 from kiosk_locust.measurement.transfer_stats import BEGUN_AT
 from kiosk_locust.measurement.warmup import Kept, Trim
 from kiosk_locust.model.interruptions import IDLE, RANKS
@@ -65,20 +65,20 @@ def gather(db: sqlite3.Connection, run: Facts) -> Times:
     given = _trimmed(run)
     found = Times(clocks(db, _skew_s(run)), _kept(db, *map(warmup.parse, given)), *given)
     stages = [stage_column(stage) for stage in STAGE_FIELDS]
-    columns = ", ".join([*Row._fields[1:], *stages])
+    columns = ", ".join([*COLUMNS[1:], *stages])
     db.execute("DROP TABLE IF EXISTS temp.times")
     db.execute("DROP TABLE IF EXISTS temp.stages")
     db.execute("DROP TABLE IF EXISTS temp.suspects")
     db.execute(_SUSPECTS)
     db.execute(f"CREATE TEMP TABLE times (ticket_id INTEGER PRIMARY KEY, {columns})")
     db.execute("CREATE TEMP TABLE stages (ticket_id, stage, cycle, kept, value)")
-    marks = ", ".join("?" * (len(Row._fields) + len(stages)))
+    marks = ", ".join("?" * (len(COLUMNS) + len(stages)))
     kept = found.kept.get
 
     def changes(ticket_id: int) -> list[StatusChange]:
         return [StatusChange(*row) for row in db.execute(_CHANGES, (ticket_id,))]
 
-    rows = map(Read._make, db.execute(_ROWS))
+    rows = map(ClosedJob._make, db.execute(_ROWS))
     while chunk := [
         work_out(row, found.clocks, kept(row.cycle), changes) for row in islice(rows, _CHUNK)
     ]:

@@ -26,6 +26,9 @@ class Outcome(StrEnum):
         return self not in (Outcome.TIMEOUT, Outcome.UNFINISHED, Outcome.ERROR)
 
 
+OUTCOMES = tuple(outcome.value for outcome in Outcome)
+
+
 class AttemptResult(StrEnum):
     """What became of one request to submit a job."""
 

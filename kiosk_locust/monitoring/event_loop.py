@@ -9,14 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hdrh.histogram import HdrHistogram
-
 from kiosk_locust.clock import Clock
+from kiosk_locust.measurement.histogram import DurationHistogram
 
 #: Stalls of this length are seen for certain, shorter ones by chance, as often as they are long.
 INTERVAL_S = 0.05
-_MICROSECONDS = 1_000_000
-_LONGEST_US = 3600 * _MICROSECONDS
+_LONGEST_S = 3600.0
 #: Stalls of this length are kept with their moments; the last so many of them.
 LEAST_STALL_S = 1.0
 _STALLS_KEPT = 100
@@ -59,7 +57,7 @@ class LoopWatch:
         self._memory = memory or resident_bytes
         self._started_at = clock.now()
         self._cpu_at_start_s = cpu_s()
-        self._histogram = HdrHistogram(1, _LONGEST_US, 3)
+        self._histogram = DurationHistogram(_LONGEST_S)
         #: When this process stood still (epoch seconds): whatever waited then, waited for it.
         self.stalls: deque[tuple[float, float]] = deque(maxlen=_STALLS_KEPT)
 
@@ -76,10 +74,8 @@ class LoopWatch:
         late_s = ended_at - began_at - self._interval_s
         if late_s >= LEAST_STALL_S:
             self.stalls.append((began_at, ended_at))
-        late_us = min(_LONGEST_US, max(0, round(late_s * _MICROSECONDS)))
-        interval_us = max(1, round(self._interval_s * _MICROSECONDS))
         # Counts the ticks that a stall swallowed, each with what was left of it then.
-        self._histogram.record_corrected_value(late_us, interval_us)
+        self._histogram.add(late_s, self._interval_s)
 
     def figures(self) -> LoopFigures:
         """Since the watch was made."""
@@ -87,31 +83,25 @@ class LoopWatch:
         used_s = self._cpu_s() - self._cpu_at_start_s
         return LoopFigures(
             watched_s=watched_s,
-            delay_p50_s=self._delay_s(50),
-            delay_p99_s=self._delay_s(99),
-            delay_max_s=self._delay_s(100),
+            delay_p50_s=self._histogram.percentile_s(50),
+            delay_p99_s=self._histogram.percentile_s(99),
+            delay_max_s=self._histogram.percentile_s(100),
             cpu_share=used_s / watched_s if watched_s > 0 else None,
             memory_bytes=self._memory(),
         )
 
     def delay_over_s(self, least_s: float) -> float | None:
         """The delay's p99 as if there had been ``least_s`` of watching, the rest of it in time."""
-        count = self._histogram.total_count
+        count = self._histogram.total
         if not count:
             return None
         late = 0.01 * max(count, least_s / self._interval_s)  # so many may be later
-        return self._delay_s(100 * (1 - late / count)) if late < count else 0.0
+        return self._histogram.percentile_s(100 * (1 - late / count)) if late < count else 0.0
 
     def cpu_over(self, least_s: float) -> float:
         """The share of a processor that was used, over no less than ``least_s``."""
         watched_s = self._clock.now() - self._started_at
         return (self._cpu_s() - self._cpu_at_start_s) / max(watched_s, least_s)
-
-    def _delay_s(self, percent: float) -> float | None:
-        if not self._histogram.total_count:
-            return None
-        value: int = self._histogram.get_value_at_percentile(percent)
-        return value / _MICROSECONDS
 
 
 def resident_bytes(statm: Path = _STATM) -> int | None:

@@ -11,10 +11,11 @@ import gevent
 
 from kiosk_locust.clock import Clock
 from kiosk_locust.measurement.facts import Causes, Facts
+from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.process_figures import Generator, ProcessFigures
 from kiosk_locust.model.options import Options
 from kiosk_locust.model.record import Attempt, AttemptResult, Record
-from kiosk_locust.monitoring.process import CPU_LEAST_S, Waits, Watch
+from kiosk_locust.monitoring.process import CPU_LEAST_S, Watch
 from kiosk_locust.verdict.rules import judge
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class Lateness:
     """How late jobs are submitted, by their records."""
 
     def __init__(self) -> None:
-        self.lags = Waits()
+        self.lags = DurationHistogram()
         self.waited = 0  # tickets that were taken after they were due
         self.submitted = 0
         self.refused = 0  # attempts that the Kiosk refused or did not take

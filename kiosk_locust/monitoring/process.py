@@ -10,8 +10,7 @@ import gevent
 from kiosk_locust.client.exchange import RequestSample
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import Answered
-from kiosk_locust.measurement.binomial_bound import least_p99_percent
-from kiosk_locust.measurement.histogram import Histogram
+from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.process_figures import ProcessFigures
 from kiosk_locust.monitoring.event_loop import LoopWatch
 
@@ -27,50 +26,6 @@ LEAST_WAIT_S = 0.05
 UPLOAD = "/api/upload"
 #: What jobs ask the Kiosk for. Preflight's calls and those that let a hash expire are not theirs.
 JOBS_CALLS = frozenset({"/api/predict", "/api/redis", UPLOAD})
-_US = 1_000_000
-_LONGEST_US = 24 * 3600 * _US
-
-
-class Waits:
-    """How long something took, from many times, in constant memory."""
-
-    def __init__(self) -> None:
-        self._histogram = Histogram(_LONGEST_US)
-        self.count = 0
-
-    def add(self, time_s: float, expected_s: float = 0.0) -> None:
-        """One more; where they come each ``expected_s``, a long one has swallowed others."""
-        self.count += 1
-        time_us = min(_LONGEST_US, round(time_s * _US))
-        self._histogram.add(time_us)
-        if expected_s:
-            expected_us = round(expected_s * _US)
-            while 0 < expected_us < time_us:
-                time_us -= expected_us
-                self._histogram.add(time_us)
-
-    def percentile_s(self, percent: float) -> float | None:
-        """The percentile in seconds; None of none."""
-        if not self.count:
-            return None
-        value: int = self._histogram.whole.get_value_at_percentile(percent)
-        return value / _US
-
-    def also(self, times_s: Iterable[float], shorter: int = 0) -> Waits:
-        """These times and some more, apart; ``shorter`` is how many there are of no matter."""
-        both = Waits()
-        both._histogram.whole.add(self._histogram.whole)
-        both.count = self.count + shorter
-        if shorter:
-            both._histogram.whole.record_value(1, shorter)
-        for time_s in times_s:
-            both.add(time_s)
-        return both
-
-    def least_p99_s(self) -> float | None:
-        """The lower bound of the p99 that rules go by, in seconds; None of too few."""
-        percent = least_p99_percent(self.count)
-        return None if percent is None else self.percentile_s(percent)
 
 
 class Silence:
@@ -164,12 +119,12 @@ class Watch:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._loop = LoopWatch(clock)
-        self._sockets = Waits()
+        self._sockets = DurationHistogram()
         self._held_s = 0.0  # by requests that had waited for a socket, in sum
         self._waited = 0
         self._silence = Silence()
         self._outage = Outage()
-        self._replies = Waits()
+        self._replies = DurationHistogram()
         self._greenlet: gevent.Greenlet | None = None
         self._is_on = False
         self._final: ProcessFigures | None = None

@@ -14,8 +14,8 @@ from typing import Any
 from locust.stats import RequestStats, StatsError
 
 from kiosk_locust.formatting.excerpt import printable
-from kiosk_locust.measurement.stages import decompose
-from kiosk_locust.model.job_metrics import ENDED, STAGES, Measures, measure, stages
+from kiosk_locust.measurement.stages import own_parts
+from kiosk_locust.model.job_metrics import ENDED, STAGES, measure, since_due_s, stages
 from kiosk_locust.model.record import Download, Outcome, Record
 from kiosk_locust.plugin.stat_batches import Tallies
 
@@ -58,7 +58,7 @@ class LocustStatistics:
         for stage, times in stages(record, found).items():
             for time_s in times:
                 self._log(_SHOWN[stage], STAGE, time_s)
-        for part, part_s in _parts(record, found):
+        for part, part_s in _parts(record):
             if part_s is not None:
                 self._log(part, STAGE, part_s)
 
@@ -107,13 +107,13 @@ def _folded(match: re.Match[str]) -> str:
     return "#" if match.lastgroup == "number" else f"<{match.lastgroup}>"
 
 
-def _parts(record: Record, found: Measures) -> Iterator[tuple[str, float | None]]:
+def _parts(record: Record) -> Iterator[tuple[str, float | None]]:
     """What is our own part of a job that was seen to end, and all of it as its user felt it."""
-    parts = decompose(record, found) if record.outcome in ENDED else None
+    parts = own_parts(record) if record.outcome in ENDED else None
     if parts is None:
         return
-    yield "since due" if parts.since == "due" else "since taken", parts.whole_s
-    yield "lag", max(0.0, parts.lag_s or 0.0)
-    yield "socket wait", parts.socket_wait_s
-    yield "submission http", parts.submission_http_s
-    yield "detection", parts.detection_s
+    yield "since taken" if record.ticket.due_at is None else "since due", since_due_s(record)
+    yield "lag", max(0.0, parts["lag_s"] or 0.0)
+    yield "socket wait", parts["socket_wait_s"]
+    yield "submission http", parts["submission_http_s"]
+    yield "detection", parts["detection_s"]

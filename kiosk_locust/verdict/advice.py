@@ -6,7 +6,7 @@ Each takes the facts and the limit that was passed. `docs/measuring.md` has the 
 from __future__ import annotations
 
 from kiosk_locust.formatting import units
-from kiosk_locust.measurement.facts import Causes, Facts, OpenEnds
+from kiosk_locust.measurement.facts import Causes, Facts, OpenEnds, is_master
 from kiosk_locust.measurement.intervals import needed
 
 #: Above this share of tickets that waited for a user, that is why submissions were late.
@@ -23,7 +23,7 @@ LATE_LOOP_S = 0.1
 SOCKET_WAIT_S = 0.25
 #: Polls that are closer than this (s) are hardly answered before the next one is due.
 SHORT_INTERVAL_S = 0.1
-_MASTER, _ALONE = "master", "run"  # names of processes, before " of session 1"
+_ALONE = "run"  # name of a process, before " of session 1"
 _FRONTEND = "See the Kiosk's frontend and what stands before it"
 
 #: What made jobs ambiguous, and the fix; the keys are those of `Causes.doubled_by`.
@@ -415,11 +415,6 @@ def simulator(facts: Facts, limit: float) -> str:
         f" {percent(limit)}: it is slower than it was told to be. Ask it for less: a slower"
         " schedule, or fewer polls (UPDATE_INTERVAL)"
     )
-
-
-def is_master(process: str) -> bool:
-    """Whether that is the name of the master of a distributed run, in any of its sessions."""
-    return process.partition(" ")[0] == _MASTER
 
 
 def _many(number: int) -> str:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from kiosk_locust.model.job_metrics import STAGES
-from kiosk_locust.model.record import Outcome
+from kiosk_locust.model.record import OUTCOMES
 from kiosk_locust.parsing import UNITS_S
 
 
@@ -69,12 +69,10 @@ DISTRIBUTIONS = (
     "submission_http",
     "detection_bound",
 )
-#: Shares of all tickets (``failed < 1%``) or, with the unit ``jobs``, their number.
-OUTCOMES = tuple(outcome.value for outcome in Outcome)
 #: What needs a plain value, and of which kind it is.
 SINGLE: dict[str, Kind] = {
     "makespan": Kind.DURATION,
-    **dict.fromkeys(OUTCOMES, Kind.SHARE),
+    **dict.fromkeys(OUTCOMES, Kind.SHARE),  # ``failed < 1%``, or with ``jobs``, their number
     "images_failed": Kind.SHARE,
     "throughput": Kind.RATE,  # over the makespan
     "plateau": Kind.RATE,  # of the longest stretch at one rate

@@ -11,12 +11,11 @@ import gevent
 
 from kiosk_locust.clock import Clock
 from kiosk_locust.measurement.estimates import Figure
+from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.intervals import needed
 from kiosk_locust.model.job_metrics import is_never_begun, measure, since_due_s, stages
-from kiosk_locust.model.record import AttemptResult, Outcome, Record
-from kiosk_locust.monitoring.process import Waits
+from kiosk_locust.model.record import OUTCOMES, AttemptResult, Outcome, Record
 from kiosk_locust.verdict.threshold_parser import Threshold
-from kiosk_locust.verdict.threshold_units import OUTCOMES
 from kiosk_locust.verdict.thresholds import Miss, Result, evaluate
 
 LOOK_S = 0.5
@@ -48,7 +47,7 @@ class Gate:
         self._outcomes: Counter[Outcome] = Counter()
         self._images_done = self._images_failed = 0
         wanted = {each.distribution for each in thresholds if each.distribution}
-        self._waits = {name: Waits() for name in wanted}
+        self._waits = {name: DurationHistogram() for name in wanted}
         # When each job in flight began, by its ticket; in the order of their submission.
         self._open: dict[str, dict[int, float]] = {name: {} for name in wanted & set(_LIVES)}
         self._started_at = clock.now()

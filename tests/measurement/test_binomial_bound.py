@@ -7,7 +7,7 @@ from math import comb
 import pytest
 
 from kiosk_locust.measurement.binomial_bound import allowed, least_p99_percent
-from kiosk_locust.monitoring.process import Waits
+from kiosk_locust.measurement.histogram import DurationHistogram
 
 
 def chance_of_more_than(late: int, count: int) -> Fraction:
@@ -34,7 +34,7 @@ def test_of_very_many_values_the_normal_distribution_goes_on_where_the_binomial_
 
 
 def test_a_jolt_that_strikes_five_of_forty_requests_is_none_of_the_p99() -> None:
-    waits = Waits()
+    waits = DurationHistogram()
     for _ in range(35):
         waits.add(0.001)
     for _ in range(5):
@@ -46,14 +46,14 @@ def test_a_jolt_that_strikes_five_of_forty_requests_is_none_of_the_p99() -> None
 
 
 def test_all_of_a_few_that_are_late_are_enough() -> None:
-    waits = Waits()
+    waits = DurationHistogram()
     for _ in range(3):
         waits.add(5.0)
     assert waits.least_p99_s() == pytest.approx(5.0, rel=0.01)
 
 
 def test_one_value_tells_nothing_and_none_tell_nothing() -> None:
-    waits = Waits()
+    waits = DurationHistogram()
     assert waits.least_p99_s() is None
     waits.add(5.0)
     assert (waits.least_p99_s(), least_p99_percent(1)) == (None, None)

@@ -155,7 +155,7 @@ def test_the_results_file_has_them_and_keeps_to_its_schema(tmp_path: Path) -> No
     ledger = make(tmp_path / "run.db", MIXED)
     (path,) = results_json.write_all(ledger, tmp_path).paths
     found = json.loads(path.read_text())
-    schema = json.loads((ROOT / "kiosk_locust" / "results.schema.json").read_text())
+    schema = json.loads((ROOT / "kiosk_locust" / "reporting" / "results.schema.json").read_text())
     Draft202012Validator(schema).validate(found)
     assert found["summary"]["by_job_type"]["mesmer"]["outcomes"]["failed"] == 1
     assert Summary.from_json(found["summary"]).by_job_type == found["summary"]["by_job_type"]

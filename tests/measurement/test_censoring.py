@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk_locust.measurement.censoring import percentile, survival
-from kiosk_locust.measurement.quantiles import rank
+from kiosk_locust.measurement.percentiles import rank
 from tests.measurement.queues import moments
 
 TIMES = st.lists(st.integers(0, 12).map(float), max_size=25)

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk_locust.measurement.clocks import Bound
-from kiosk_locust.measurement.stages import Parts, decompose
+from kiosk_locust.measurement.clock_offsets import Clocks
+from kiosk_locust.measurement.clocks import FRONTEND, Bound
+from kiosk_locust.measurement.job_timings import ClosedJob, JobTiming, work_out
+from kiosk_locust.measurement.stages import Work, own_parts, part_times
 from kiosk_locust.model.job_hash import Snapshot
 from kiosk_locust.model.job_metrics import measure
 from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record
+from kiosk_locust.model.time_bounds import End, Moment
 from tests.helpers.records import record
 
 # A job due at 1000: it asks for a socket after 0.5 s, gets it after 0.25 s, is created 0.1 s
@@ -47,94 +51,166 @@ def job(
     return made
 
 
-def parts(made: Record, frontend: Bound | None = None, consumer: Bound | None = None) -> Parts:
-    found = decompose(made, measure(made), frontend, consumer)
-    assert found is not None
-    return found
+@dataclass(frozen=True)
+class Offsets(Clocks):
+    """The clocks of a run, with the offsets that a test gives them."""
+
+    of_frontend: Bound | None = None
+    of_consumer: Bound | None = None
+
+    def bound(self, clock: str, moment: float) -> Bound | None:
+        return self.of_frontend if clock == FRONTEND else self.of_consumer
+
+
+def timing(made: Record, frontend: Bound | None = None, consumer: Bound | None = None) -> JobTiming:
+    """The times of a record as its rows in the ledger have it."""
+    measures, sent = measure(made), made.attempts[-1]
+    job = ClosedJob(
+        id=1,
+        cycle=1,
+        at=made.ticket.due_at,
+        due_at=made.ticket.due_at,
+        taken_at=made.taken_at,
+        submitted_at=made.submitted_at,
+        outcome=made.outcome and made.outcome.value,
+        observed_after=made.observed_after,
+        observed_at=made.observed_at,
+        closed_at=SEEN,
+        duration_s=measures.duration_s,
+        duration_from=measures.duration_from,
+        queue_wait_s=measures.queue_wait_s,
+        fields=json.dumps(made.snapshot.fields) if made.snapshot else None,
+        job_id=made.job_id,
+        file=made.request.image_name,
+        ambiguous=int(made.ambiguous),
+        images_done=measures.images_done,
+        asked_at=sent.asked_at,
+        sent_at=sent.sent_at,
+        received_at=sent.received_at,
+        begun_at=made.attempts[0].asked_at,
+        work_seen_at=None,
+        work_by=None,
+        is_suspect=0,
+    )
+    return work_out(job, Offsets({}, {}, frontend, consumer), None, lambda _: ())
+
+
+def known(found: JobTiming) -> tuple[float | None, ...]:
+    """The parts of an image that are on the way, in order."""
+    parts = found.parts
+    return (
+        parts["lag_s"],
+        parts["socket_wait_s"],
+        parts["creation_s"],
+        parts["queue_wait_s"],
+        found.interruption["interrupted_s"] or 0.0,
+        parts["processing_s"],
+    )
 
 
 def test_the_parts_of_an_image_come_to_the_whole() -> None:
-    found = parts(job())
-    assert found.whole_s == pytest.approx(5.85)  # due to its end; the poll came 2 s later
-    assert found.known == pytest.approx((0.5, 0.25, 0.1, 1.5, 0.0, 3.5), abs=1e-5)
-    assert found.detection_s == pytest.approx(2.0, abs=1e-5)
-    assert found.unknown_s == pytest.approx(0.0, abs=1e-5)
-    assert found.adds_up is True
-    assert found.submission_http_s == pytest.approx(0.2)
+    found = timing(job())
+    assert found.end["since_due_s"] == pytest.approx(5.85)  # due to its end; the poll 2 s later
+    assert known(found) == pytest.approx((0.5, 0.25, 0.1, 1.5, 0.0, 3.5), abs=1e-5)
+    assert found.parts["detection_s"] == pytest.approx(2.0, abs=1e-5)
+    assert found.parts["unknown_s"] == pytest.approx(0.0, abs=1e-5)
+    assert found.parts["adds_up"] is True
+    assert found.parts["submission_http_s"] == pytest.approx(0.2)
 
 
 def test_a_zip_has_no_stages_of_its_own_and_says_how_much_is_unknown() -> None:
-    found = parts(job(file="a.zip", total_time="3.5,3.0"))
-    assert (found.queue_wait_s, found.processing_s, found.adds_up) == (None, None, None)
-    assert found.unknown_s == pytest.approx(5.0, abs=1e-5)
-    assert found.unknown_share == pytest.approx(5 / 5.85, abs=1e-5)
-    assert found.detection_s == pytest.approx(2.0, abs=1e-5)
+    parts = timing(job(file="a.zip", total_time="3.5,3.0")).parts
+    assert (parts["queue_wait_s"], parts["processing_s"], parts["adds_up"]) == (None, None, None)
+    assert parts["unknown_s"] == pytest.approx(5.0, abs=1e-5)
+    assert parts["unknown_share"] == pytest.approx(5 / 5.85, abs=1e-5)
+    assert parts["detection_s"] == pytest.approx(2.0, abs=1e-5)
 
 
 def test_what_is_not_known_is_none_and_never_zero() -> None:
-    found = parts(job(without="total_time"))
-    assert (found.queue_wait_s, found.processing_s) == (None, None)
-    assert found.unknown_s == pytest.approx(5.0, abs=1e-5)
-    bare = parts(job(without="created_at"))
-    assert (bare.creation_s, bare.queue_wait_s) == (None, None)
-    endless = parts(job(without="finished_at"))
-    assert endless.detection_s is None
-    assert endless.whole_s == pytest.approx(5.35)  # the middle between the last two polls
+    parts = timing(job(without="total_time")).parts
+    assert (parts["queue_wait_s"], parts["processing_s"]) == (None, None)
+    assert parts["unknown_s"] == pytest.approx(5.0, abs=1e-5)
+    bare = timing(job(without="created_at")).parts
+    assert (bare["creation_s"], bare["queue_wait_s"]) == (None, None)
+    endless = timing(job(without="finished_at"))
+    assert endless.parts["detection_s"] is None
+    assert endless.end["since_due_s"] == pytest.approx(5.35)  # the middle between the last polls
 
 
 def test_clocks_that_are_off_are_brought_to_ours_by_their_offsets() -> None:
     ahead = Bound(29.9, 30.1)
-    found = parts(job(frontend_s=30.0, consumer_s=30.0), ahead, ahead)
-    assert found.known == pytest.approx((0.5, 0.25, 0.1, 1.5, 0.0, 3.5), abs=1e-4)
-    assert found.detection_s == pytest.approx(2.0, abs=1e-4)
-    assert found.adds_up
+    found = timing(job(frontend_s=30.0, consumer_s=30.0), ahead, ahead)
+    assert known(found) == pytest.approx((0.5, 0.25, 0.1, 1.5, 0.0, 3.5), abs=1e-4)
+    assert found.parts["detection_s"] == pytest.approx(2.0, abs=1e-4)
+    assert found.parts["adds_up"]
 
 
 def test_a_clock_that_is_off_by_an_unknown_time_leaves_its_parts_unknown() -> None:
-    found = parts(job(frontend_s=30.0, consumer_s=30.0))
-    assert (found.creation_s, found.detection_s) == (None, None)
-    assert found.queue_wait_s == pytest.approx(1.5, abs=1e-5)  # both stamps are off alike
+    made = job(frontend_s=30.0, consumer_s=30.0)
+    made.ambiguous = True  # so that its own submission does not tell the offset
+    parts = timing(made).parts
+    assert (parts["creation_s"], parts["detection_s"]) == (None, None)
+    assert parts["queue_wait_s"] == pytest.approx(1.5, abs=1e-5)  # both stamps are off alike
 
 
 def test_stages_that_mix_clocks_that_differ_do_not_add_up_and_say_so() -> None:
-    found = parts(job(consumer_s=1.0))  # a second ahead, still within the poll's bracket
-    assert found.queue_wait_s == pytest.approx(2.5, abs=1e-5)
-    assert found.detection_s == pytest.approx(1.0, abs=1e-5)
-    assert found.adds_up is True  # what one gains the other loses
-    with_offset = parts(job(consumer_s=1.0), Bound(0.0, 0.0), Bound(0.9, 1.1))
-    assert with_offset.adds_up is False
-    assert with_offset.unknown_s == pytest.approx(-1.0, abs=1e-4)
+    parts = timing(job(consumer_s=1.0)).parts  # a second ahead, still within the poll's bracket
+    assert parts["queue_wait_s"] == pytest.approx(2.5, abs=1e-5)
+    assert parts["detection_s"] == pytest.approx(1.0, abs=1e-5)
+    assert parts["adds_up"] is True  # what one gains the other loses
+    mixed = part_times(
+        start_at=DUE,
+        asked_at=ASKED,
+        sent_at=SENT,
+        received_at=ANSWERED,
+        created_at=CREATED,
+        work=Work(parts["queue_wait_s"], 0.0, 3.5),
+        ended=End(Moment(ENDED, ENDED, ENDED), "finished_at"),
+        observed_at=SEEN,
+    )
+    assert mixed["adds_up"] is False
+    assert mixed["unknown_s"] == pytest.approx(-1.0, abs=1e-4)
 
 
 def test_with_the_corrected_duration_they_add_up_again() -> None:
-    made = job(consumer_s=1.0)
-    found = decompose(made, measure(made), Bound(0.0, 0.0), Bound(0.9, 1.1), duration_s=5.0)
-    assert found is not None
-    assert found.queue_wait_s == pytest.approx(1.5, abs=1e-5)
-    assert found.adds_up is True
+    parts = timing(job(consumer_s=1.0), Bound(0.0, 0.0), Bound(0.9, 1.1)).parts
+    assert parts["queue_wait_s"] == pytest.approx(1.5, abs=1e-5)
+    assert parts["adds_up"] is True
 
 
 def test_refused_attempts_and_the_wait_for_a_user_are_lag() -> None:
     made = job()
     refused = Attempt(1, 1000.1, 1000.1, 1000.2, AttemptResult.REFUSED, 429)
     made.attempts = [refused, replace(made.attempts[0], number=2)]
-    assert parts(made).lag_s == pytest.approx(0.5)
+    assert timing(made).parts["lag_s"] == pytest.approx(0.5)
 
 
 def test_a_job_without_a_due_time_counts_from_when_it_was_taken() -> None:
     made = job()
     made.ticket = replace(made.ticket, due_at=None)
     made.taken_at = 1000.4
-    found = parts(made)
-    assert found.since == "taken"
-    assert found.lag_s == pytest.approx(0.1)
+    found = timing(made)
+    assert found.end["since_due_s"] == pytest.approx(5.45)
+    assert found.parts["lag_s"] == pytest.approx(0.1)
 
 
 def test_a_job_that_was_not_seen_to_end_has_no_parts() -> None:
     made = job()
     made.observed_at, made.outcome = None, Outcome.TIMEOUT
     made.snapshot = Snapshot({})
-    assert decompose(made, measure(made)) is None
+    assert own_parts(made) is None
+    parts = timing(made).parts
+    assert [name for name, value in parts.items() if value is not None] == [
+        "socket_wait_s",
+        "submission_http_s",
+    ]
+
+
+def test_the_parts_of_our_own_need_no_clock_but_ours() -> None:
+    parts = own_parts(job(frontend_s=30.0))
+    assert parts is not None
+    assert (parts["lag_s"], parts["socket_wait_s"]) == pytest.approx((0.5, 0.25))
+    assert (parts["creation_s"], parts["queue_wait_s"]) == (None, None)
 
 
 @given(
@@ -147,6 +223,8 @@ def test_known_parts_and_the_unknown_always_come_to_the_whole(
     frontend_s: float, consumer_s: float, without: str, file: str
 ) -> None:
     made = job(file=file, frontend_s=frontend_s, consumer_s=consumer_s, without=without)
-    found = parts(made, Bound(frontend_s, frontend_s), Bound(consumer_s, consumer_s))
-    known = sum(part for part in found.known if part is not None)
-    assert known + found.unknown_s == pytest.approx(found.whole_s, rel=1e-9)
+    found = timing(made, Bound(frontend_s, frontend_s), Bound(consumer_s, consumer_s))
+    whole_s = sum(part for part in known(found) if part is not None)
+    assert whole_s + (found.parts["unknown_s"] or 0.0) == pytest.approx(
+        found.end["since_due_s"], abs=2e-6
+    )

@@ -4,8 +4,9 @@ import pytest
 
 from kiosk_locust.client.exchange import RequestSample
 from kiosk_locust.errors import Answered, NoAnswer
+from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.monitoring.event_loop import LoopWatch
-from kiosk_locust.monitoring.process import Silence, Waits, Watch
+from kiosk_locust.monitoring.process import Silence, Watch
 from tests.helpers.clocks import ManualClock
 
 
@@ -42,15 +43,15 @@ def test_requests_without_an_answer_do_not_end_a_silence() -> None:
 
 
 def test_percentiles_of_waits_are_right_within_a_thousandth() -> None:
-    waits = Waits()
+    waits = DurationHistogram()
     for value in range(1, 1001):
         waits.add(value / 100)
     assert waits.percentile_s(99) == pytest.approx(9.9, rel=0.002)
-    assert Waits().percentile_s(99) is None
+    assert DurationHistogram().percentile_s(99) is None
 
 
 def test_one_long_reply_has_swallowed_the_reports_that_would_have_come() -> None:
-    waits = Waits()
+    waits = DurationHistogram()
     for _ in range(20):
         waits.add(0.01, 0.5)
     waits.add(3.0, 0.5)

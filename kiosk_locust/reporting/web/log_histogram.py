@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from kiosk_locust.measurement.histogram import classes_at
+from kiosk_locust.measurement.percentiles import rank
+
 #: Classes in a doubling of the time: each is 4.4 % wide, so that a middle is off by 2.2 % at most.
 CLASSES_PER_DOUBLING = 16
 #: Times (s) below it share the lowest class.
@@ -49,26 +52,12 @@ class Spread:
         self.count += other.count
         self.total_s += other.total_s
 
-    @property
-    def mean_s(self) -> float | None:
-        """The mean; exact. None of no times."""
-        return self.total_s / self.count if self.count else None
-
     def quantiles_s(self, percents: Iterable[int]) -> list[float | None]:
         """The middle of the class that each nearest rank falls into; ``percents`` ascend."""
-        places = sorted(self._counts)
-        found: list[float | None] = []
-        at, seen = 0, 0
-        for percent in percents:
-            if not self.count:
-                found.append(None)
-                continue
-            rank = max(1, -(-self.count * percent // 100))
-            while seen < rank:
-                seen += self._counts[places[at]]
-                at += 1
-            found.append(2 ** ((places[at - 1] + 0.5) / CLASSES_PER_DOUBLING))
-        return found
+        if not self.count:
+            return [None for _ in percents]
+        places = classes_at(self._counts, (rank(self.count, percent) for percent in percents))
+        return [2 ** ((place + 0.5) / CLASSES_PER_DOUBLING) for place in places]
 
     def classes(self, most: int = 60) -> tuple[list[float], list[int]]:
         """Edges (s) and counts of a histogram without holes, of no more than ``most`` bars."""

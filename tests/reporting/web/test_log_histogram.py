@@ -34,7 +34,7 @@ def test_merging_is_the_same_as_counting_together(some: list[float], others: lis
     together = spread(some + others)
     assert merged.classes() == together.classes()
     assert merged.count == together.count
-    assert merged.mean_s == pytest.approx(math.fsum(some + others) / (len(some) + len(others)))
+    assert merged.total_s == pytest.approx(math.fsum(some + others))
 
 
 @given(TIMES, st.integers(1, 80))
@@ -51,10 +51,10 @@ def test_a_histogram_has_every_time_in_its_class_and_no_more_bars_than_asked(
     assert sum(counts) == len(times)
 
 
-def test_no_times_have_no_quantiles_no_mean_and_no_classes() -> None:
+def test_no_times_have_no_quantiles_no_sum_and_no_classes() -> None:
     none = Spread()
     assert none.quantiles_s((50, 95)) == [None, None]
-    assert none.mean_s is None
+    assert (none.count, none.total_s) == (0, 0.0)
     assert none.classes() == ([], [])
 
 
