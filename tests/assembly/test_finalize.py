@@ -12,7 +12,9 @@ from typing import cast
 import pytest
 from gevent.event import Event
 
-from kiosk_locust.assembly.finalize import STEPS, ClosedRun, Finish
+from kiosk_locust.assembly.finalize import STEPS, carry_out
+from kiosk_locust.assembly.finalize_steps.inputs import ClosedRun, FinalizeInputs
+from kiosk_locust.assembly.finalize_steps.state import Finalization
 from kiosk_locust.cost.query import Ended
 from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.execution.run import ALL_CLOSED
@@ -45,7 +47,7 @@ class Asked:
         return self._answer
 
 
-def finished(folder: Path, asked: Asked, ended_by: str = ALL_CLOSED, **meta: str) -> Finish:
+def finished(folder: Path, asked: Asked, ended_by: str = ALL_CLOSED, **meta: str) -> Finalization:
     ledger = Ledger.create(folder / "run.db", META | {"started_at": "900.0"} | meta)
     ledger.begin_session(1, 900.0)
     run = ClosedRun(
@@ -55,9 +57,8 @@ def finished(folder: Path, asked: Asked, ended_by: str = ALL_CLOSED, **meta: str
         is_over=True,
         given_up=Event(),
     )
-    finish = Finish(run, ledger, folder, ManualClock(1000.0), asks_cost=asked)
-    finish.carry_out(STEPS)
-    return finish
+    inputs = FinalizeInputs(run, "a-run", folder, ManualClock(1000.0), cost_query=asked)
+    return carry_out(STEPS, Finalization.of(inputs, ledger))
 
 
 def stored(folder: Path) -> RunCost | None:
@@ -77,7 +78,7 @@ def test_the_cost_is_asked_for_the_run_s_window_and_kept_in_the_ledger(tmp_path:
 
 def test_a_fault_while_the_cost_is_asked_for_is_no_problem_of_the_run(tmp_path: Path) -> None:
     finish = finished(tmp_path, Asked(ZeroDivisionError()))
-    assert finish.problems == []
+    assert finish.problems == ()
     assert finish.verdict().code == 0
     assert len(finish.files) == 3
 
@@ -103,7 +104,7 @@ def test_what_pages_tell_is_kept_in_the_ledger_and_nothing_is_left_beside_it(
     tmp_path: Path,
 ) -> None:
     finish = finished(tmp_path, Asked(None))
-    assert finish.problems == []
+    assert finish.problems == ()
     with opened(tmp_path / "run.db") as db:
         assert page_cache.kept(db, facts(db)) is not None
     assert not list(tmp_path.glob("run.db-*"))
@@ -127,6 +128,6 @@ def test_the_last_line_says_how_many_results_are_missing(tmp_path: Path) -> None
     finish = finished(tmp_path, Asked(None))
     assert finish.summary is not None
     moved = replace(finish.summary.moved, results_missing=2)
-    finish.summary = replace(finish.summary, moved=moved)
+    finish = replace(finish, summary=replace(finish.summary, moved=moved))
     line = "exit code 0: both jobs are done; 2 results could not be downloaded"
     assert finish.verdict().line == line

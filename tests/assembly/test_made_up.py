@@ -16,8 +16,9 @@ import gevent
 import pytest
 from rich.console import Console
 
-from kiosk_locust import events
+from kiosk_locust import RunClosed, events
 from kiosk_locust.assembly import already_finished, finalize, resume
+from kiosk_locust.assembly.finalize_steps.state import Finalization, Step, StepResult
 from kiosk_locust.assembly.resume import Finished, Resumption, Unfinished
 from kiosk_locust.checkpoint.archive import Archive
 from kiosk_locust.checkpoint.snapshot import pack, unpack
@@ -261,7 +262,7 @@ def test_run_closed_is_told_once(tmp_path: Path) -> None:
     path = died(tmp_path)
     told: list[tuple[str, str, list[str]]] = []
 
-    def listen(run: already_finished.MadeUp, **_: Any) -> None:
+    def listen(run: RunClosed, **_: Any) -> None:
         assert run.judgement is not None
         told.append((run.name, run.judgement.verdict, [file.suffix for file in run.files]))
 
@@ -280,12 +281,12 @@ def test_another_process_is_kept_out_until_files_are_written_and_uploaded(
 ) -> None:
     refused = []
 
-    def tried(step: finalize.Step) -> Callable[[finalize.Finish], bool]:
-        def wrapped(on: finalize.Finish) -> bool:
+    def tried(step: Step) -> Step:
+        def wrapped(state: Finalization) -> StepResult:
             with pytest.raises(LedgerError, match="is in use"):
-                Lock(on.path)
+                Lock(state.path)
             refused.append(step.__name__)
-            return step(on)
+            return step(state)
 
         wrapped.__name__ = step.__name__
         return wrapped
