@@ -32,9 +32,9 @@ from kiosk_locust.assembly.finalize_steps.ledger import (
     record_end,
     tell,
 )
+from kiosk_locust.assembly.finalize_steps.listeners import tell_listeners
 from kiosk_locust.assembly.finalize_steps.recall import recall_page
 from kiosk_locust.assembly.finalize_steps.state import Finalization, Step, StepResult
-from kiosk_locust.assembly.run_closed import tell_listeners
 from kiosk_locust.errors import KioskLocustError, LedgerError
 
 logger = logging.getLogger(__name__)
