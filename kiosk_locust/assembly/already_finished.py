@@ -6,7 +6,7 @@ not come to ask.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from kiosk_locust.assembly.finalize import finalize
 from kiosk_locust.assembly.finalize_steps.inputs import ClosedRun, FinalizeInputs
 from kiosk_locust.assembly.finalize_steps.recall import recalled
 from kiosk_locust.assembly.finalize_steps.state import Finalization
-from kiosk_locust.assembly.made_up_services import BucketServices, cost_query_of, open_services
+from kiosk_locust.assembly.made_up_services import cost_query_of, open_services
 from kiosk_locust.assembly.resume import Finished, Unfinished
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.cost.credentials import Secrets
@@ -28,7 +28,7 @@ from kiosk_locust.ledger import send_account
 from kiosk_locust.ledger.finish_steps import STEPS_WITH_LEDGER
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.ledger.lock import Lock
-from kiosk_locust.ledger.reader import Facts, facts, opened
+from kiosk_locust.ledger.reader import facts, opened
 from kiosk_locust.ledger.sessions import gaps, interrupted
 from kiosk_locust.ledger.writer import ClosedLedger
 from kiosk_locust.model.options import Options
@@ -36,48 +36,46 @@ from kiosk_locust.reporting import results_json
 from kiosk_locust.verdict.exit_code import Verdict, exit_code
 
 
-def tell(found: Finished, console: Console) -> Verdict:
+def tell(finished: Finished, console: Console) -> Verdict:
     """Say that nothing is left to do, write missing results, and return how the run went."""
-    nothing = f"the run {found.run.run_name} is finished: nothing is left to do ({found.path})"
-    record = found.run.finish
+    run, path, record = finished.run, finished.path, finished.run.finish
+    nothing = f"the run {run.run_name} is finished: nothing is left to do ({path})"
     if record is not None and record.exit_code is not None:
         say(console, f"{nothing}; this is the exit code that it had")
         verdict = Verdict(record.exit_code, record.why)
         say(console, verdict.line)
         return verdict
     say(console, nothing)
-    for path in results_json.write_missing(found.path, found.path.parent):
-        say(console, f"written: {path}")
+    for written in results_json.write_missing(path, path.parent):
+        say(console, f"written: {written}")
     verdict = exit_code(
-        found.outcomes,
+        finished.outcomes,
         finished=True,
-        judgement=found.run.judgement,
-        results_missing=found.results_missing,
-        interrupted=interrupted(tuple(gaps(found.run.sessions))),
+        judgement=run.judgement,
+        results_missing=finished.results_missing,
+        interrupted=interrupted(tuple(gaps(run.sessions))),
     )
     say(console, verdict.line)
     return verdict
 
 
 def make_up(
-    found: Unfinished,
+    unfinished: Unfinished,
     options: Options,
     console: Console,
     secrets: Secrets,
     *,
     on_hurry: Callable[[Callable[[], None]], None] = lambda _hurry: None,
-    clock: Clock | None = None,
 ) -> Verdict:
     """Carry out the steps of a run's finalization that are missing, and return how the run went.
 
     ``on_hurry`` is given what is to be called once nothing more is to be waited for. Raises
     LedgerError where another process has the ledger, or it cannot be opened.
     """
-    run, path = found.resumption.run, found.resumption.path
-    missing = found.record.missing
-    say(console, _what(run, path, missing))
-    clock = clock or SystemClock()
-    closed = _closed(found, options)
+    run, path = unfinished.resumption.run, unfinished.resumption.path
+    say(console, _announcement(unfinished))
+    clock = SystemClock()
+    closed = _closed(unfinished, options)
     cost_query = cost_query_of(run, options, secrets, clock)
 
     def hurry() -> None:
@@ -85,13 +83,11 @@ def make_up(
         cost_query.hurry()
 
     with ExitStack() as held:
-        ledger = _open(path, missing, clock)
+        ledger = _open(unfinished, clock)
         held.callback(ledger.discard if isinstance(ledger, Ledger) else ledger.release)
         _forget_accounts(path)
         on_hurry(hurry)
-        bucket = BucketServices()
-        if {"keep_checkpoint", "keep_last_checkpoint", "upload"} & set(missing):
-            bucket = open_services(found.resumption, options, ledger, clock, held)
+        bucket = open_services(unfinished, options, ledger, clock, held)
         inputs = FinalizeInputs(
             closed,
             run.run_name,
@@ -102,7 +98,7 @@ def make_up(
             checkpoints=bucket.checkpoints,
             overtaken=bucket.overtaken,
         )
-        state = recalled(Finalization.of(inputs, ledger, found.record), run)
+        state = recalled(Finalization.of(inputs, ledger, unfinished.record), run)
         state = finalize(state, release=lambda _: held.close())
     verdict = state.last_verdict
     closing_screen.show(console, state, verdict, simulated=run.embedded)
@@ -111,8 +107,9 @@ def make_up(
     return verdict
 
 
-def _what(run: Facts, path: Path, missing: Iterable[str]) -> str:
-    steps = ", ".join(missing)
+def _announcement(unfinished: Unfinished) -> str:
+    run, path = unfinished.resumption.run, unfinished.resumption.path
+    steps = ", ".join(unfinished.record.missing)
     if run.finished and run.judgement is not None:
         return (
             f"the run {run.run_name} is finished: nothing is left to do ({path}), but for what its"
@@ -124,15 +121,15 @@ def _what(run: Facts, path: Path, missing: Iterable[str]) -> str:
     )
 
 
-def _closed(found: Unfinished, options: Options) -> ClosedRun:
+def _closed(unfinished: Unfinished, options: Options) -> ClosedRun:
     """The run as its process had it when it died."""
-    run, record = found.resumption.run, found.record
+    run, record = unfinished.resumption.run, unfinished.record
     ended_at = run.ended_at
     if ended_at is None and run.sessions:  # its last sign of life
         ended_at = run.sessions[-1].ended_at
     return ClosedRun(
         options,
-        found.outcomes,
+        unfinished.outcomes,
         run.ended_by or ALL_CLOSED,
         is_over=not record.aborted,
         given_up=Event(),
@@ -143,9 +140,10 @@ def _closed(found: Unfinished, options: Options) -> ClosedRun:
     )
 
 
-def _open(path: Path, missing: Iterable[str], clock: Clock) -> Ledger | ClosedLedger:
+def _open(unfinished: Unfinished, clock: Clock) -> Ledger | ClosedLedger:
     """The ledger, locked: to write to it, or where only later steps are missing as it stands."""
-    if set(missing) & set(STEPS_WITH_LEDGER):
+    path = unfinished.resumption.path
+    if set(unfinished.record.missing) & set(STEPS_WITH_LEDGER):
         ledger = Ledger.open(path, now=clock.now)
         with opened(path) as db:
             (last_at,) = db.execute("SELECT max(closed_at) FROM tickets").fetchone()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kiosk_locust.assembly.bucket_preflight import open_for
 from kiosk_locust.assembly.finalize_steps.inputs import CostQuery, FileArchive
-from kiosk_locust.assembly.resume import Resumption
+from kiosk_locust.assembly.resume import Unfinished
 from kiosk_locust.checkpoint.archive import Archive, Archived
 from kiosk_locust.checkpoint.scheduler import Checkpoints, SettledLedger
 from kiosk_locust.checkpoint.snapshot import object_name
@@ -23,6 +23,9 @@ from kiosk_locust.execution.ticket_queue import Tickets
 from kiosk_locust.ledger.reader import Facts
 from kiosk_locust.model.options import Options
 from kiosk_locust.storage.bucket import Address
+
+#: Steps that need the bucket.
+_STEPS = {"keep_checkpoint", "keep_last_checkpoint", "upload"}
 
 
 class _Nobody:
@@ -70,10 +73,12 @@ class BucketServices:
 
 
 def open_services(
-    resumption: Resumption, options: Options, ledger: SettledLedger, clock: Clock, held: ExitStack
+    unfinished: Unfinished, options: Options, ledger: SettledLedger, clock: Clock, held: ExitStack
 ) -> BucketServices:
-    """Open the run's bucket, to be closed by ``held``; where it is away, files are missed."""
+    """Open the run's bucket if a step needs it, for ``held`` to close; miss it where it is away."""
     files = options.files
+    if not _STEPS & set(unfinished.record.missing):
+        return BucketServices()
     try:
         bucket = open_for(options, ())
     except KioskLocustError as error:
@@ -95,7 +100,7 @@ def open_services(
         Tickets(lambda *_: iter(())),
         clock,
         every_s=files.checkpoint_s,
-        generation=resumption.generation,
+        generation=unfinished.resumption.generation,
         on_overtaken=lambda error: services.overtaken.append(str(error)),
     )
     held.callback(checkpoints.stop)

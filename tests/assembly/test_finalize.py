@@ -256,6 +256,15 @@ def test_a_run_lets_go_of_what_it_holds_between_its_files_and_its_listeners(
     assert order == ["release 3 files", "listeners"]
 
 
+def test_the_verdict_that_the_ledger_has_counts_unless_there_is_a_problem_since(
+    tmp_path: Path,
+) -> None:
+    state = begun(tmp_path)
+    state = replace(state, record=replace(state.record, exit_code=1, why="one job failed"))
+    assert state.last_verdict.line == "exit code 1: one job failed"
+    assert state.failed("no room").last_verdict.line == "exit code 2: no room"
+
+
 def test_a_judgement_is_told_as_soon_as_it_is_made(tmp_path: Path) -> None:
     states: list[Finalization] = []
     finalize.carry_out(STEPS, begun(tmp_path), states.append)

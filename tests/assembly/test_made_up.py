@@ -31,6 +31,7 @@ from kiosk_locust.ledger import finish_steps
 from kiosk_locust.ledger.finish_steps import STEPS, FinishRecord
 from kiosk_locust.ledger.lock import Lock
 from kiosk_locust.ledger.recovery import Mark
+from kiosk_locust.measurement import ledger_analysis
 from kiosk_locust.measurement.process_figures import Generator
 from kiosk_locust.model.options import FilesOptions, TrustOptions
 from kiosk_locust.reporting import html, results_json
@@ -333,6 +334,18 @@ def test_a_file_that_is_gone_is_written_again_as_it_was(suffix: str, tmp_path: P
     file.unlink()
     assert make_up(path)[0] == 0
     assert file.read_bytes() == before
+
+
+def test_a_report_that_is_gone_is_made_of_what_the_ledger_keeps_for_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To work that out takes a minute for a million jobs."""
+    path = died(tmp_path)
+    make_up(path)
+    path.with_suffix(".html").unlink()
+    monkeypatch.setattr(ledger_analysis, "gather", full)
+    assert make_up(path)[0] == 0
+    assert path.with_suffix(".html").is_file()
 
 
 def test_a_junit_file_that_is_wanted_and_not_there_is_written(tmp_path: Path) -> None:
