@@ -29,7 +29,9 @@ from typing import cast
 
 from gevent.event import Event
 
-from kiosk_locust.assembly.finalize import STEPS, ClosedRun, Finish
+from kiosk_locust.assembly.finalize import STEPS, carry_out
+from kiosk_locust.assembly.finalize_steps.inputs import ClosedRun, FinalizeInputs
+from kiosk_locust.assembly.finalize_steps.state import Finalization
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.execution.run import ALL_CLOSED
 from kiosk_locust.ledger.ledger import Ledger
@@ -139,12 +141,13 @@ def finish(path: Path, jobs: int) -> End:
         is_over=True,
         given_up=Event(),
     )
-    ended = Finish(run, Ledger.open(path), path.parent, SystemClock())
+    inputs = FinalizeInputs(run, "finish", path.parent, SystemClock())
+    ended = Finalization.of(inputs, Ledger.open(path))
     steps_s: dict[str, float] = {}
     cpu_begun = time.process_time()
     for step in STEPS:
         begun = time.perf_counter()
-        ended.carry_out([step])
+        ended = carry_out([step], ended)
         steps_s[step.__name__] = time.perf_counter() - begun
     cpu_s = time.process_time() - cpu_begun
     if ended.problems:

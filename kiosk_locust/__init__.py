@@ -16,17 +16,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kiosk_locust import events
+    from kiosk_locust.assembly.run_closed import RunClosed
     from kiosk_locust.model.record import JobRequest, Record, Ticket
     from kiosk_locust.plugin.registration import attach
     from kiosk_locust.plugin.user import KioskUser
 
-__all__ = ["JobRequest", "KioskUser", "Record", "Ticket", "__version__", "attach", "events"]
+__all__ = [
+    "JobRequest",
+    "KioskUser",
+    "Record",
+    "RunClosed",
+    "Ticket",
+    "__version__",
+    "attach",
+    "events",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
     "JobRequest": "kiosk_locust.model.record",
     "KioskUser": "kiosk_locust.plugin.user",
     "Record": "kiosk_locust.model.record",
+    "RunClosed": "kiosk_locust.assembly.run_closed",
     "Ticket": "kiosk_locust.model.record",
     "attach": "kiosk_locust.plugin.registration",
 }

@@ -107,6 +107,6 @@ job_downloaded = EventHook("job_downloaded")
 that ran the job."""
 
 run_closed = EventHook("run_closed")
-"""``run``: every ticket is closed; the results are written. ``run.judgement`` has ``verdict``
-(VALID or INVALID), ``reasons`` and ``thresholds``. Where the process dies before, the one that
-resumes the run fires it, once it has made up what was missing."""
+"""``run``: every ticket is closed; the results are written. ``run`` is a frozen ``RunClosed``; its
+``run.judgement`` has ``verdict`` (VALID or INVALID), ``reasons`` and ``thresholds``. Where the
+process dies before, the one that resumes the run fires it, once it has made up what was missing."""

@@ -24,7 +24,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # so that it describes this folder, whatever is installed
 
-from kiosk_locust import events  # noqa: E402
+from kiosk_locust import RunClosed, events  # noqa: E402
 from kiosk_locust.config import table as settings_table  # noqa: E402
 from kiosk_locust.config.table import Setting  # noqa: E402
 from kiosk_locust.ledger import schema as ledger_schema  # noqa: E402
@@ -164,10 +164,9 @@ def happenings() -> str:
         ),
     ]
     model = import_module("kiosk_locust.model.record")
-    for name in RECORDS:
-        kind = getattr(model, name)
-        said = _plain(inspect.getdoc(kind) or "")
-        parts += [f"## {name}\n", f"{said}\n", table(("field", "type", "meaning"), _fields(kind))]
+    for kind in (*(getattr(model, name) for name in RECORDS), RunClosed):
+        said, heading = _plain(inspect.getdoc(kind) or ""), f"## {kind.__name__}\n"
+        parts += [heading, f"{said}\n", table(("field", "type", "meaning"), _fields(kind))]
     parts += [
         "## Outcome\n",
         f"{inspect.getdoc(Outcome)}\n",

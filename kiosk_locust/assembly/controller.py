@@ -17,8 +17,10 @@ from rich.console import Console
 
 from kiosk_locust import events
 from kiosk_locust.assembly import closing_screen, earlier_run
-from kiosk_locust.assembly import finalize as finishing
 from kiosk_locust.assembly.connect import Contact
+from kiosk_locust.assembly.finalize import finalize, isolated
+from kiosk_locust.assembly.finalize_steps.inputs import ClosedRun, FinalizeInputs
+from kiosk_locust.assembly.finalize_steps.state import Finalization
 from kiosk_locust.assembly.preflight import warn_of_pool
 from kiosk_locust.assembly.resume import Resumption
 from kiosk_locust.assembly.run_files import Keeping
@@ -134,7 +136,7 @@ class ActiveRun:
         self._closers: list[Callable[[], None]] = [self._contact.close]
         self._detachers: list[Callable[[], None]] = []
         self._tallies = Tallies(environment.stats)
-        self._finish: finishing.Finish | None = None
+        self._finalization: Finalization | None = None  # by the last step that was done
         self._is_over = False  # everything is written and judged
         self.live: LiveRun | None = None  # once it is open
         self.exposition: Exposition | None = None  # the same, where it is wanted
@@ -165,12 +167,12 @@ class ActiveRun:
     @property
     def judgement(self) -> Judgement | None:
         """VALID or INVALID, and the thresholds; None before the end."""
-        return self._finish.judgement if self._finish else None
+        return self._finalization.judgement if self._finalization else None
 
     @property
     def files(self) -> list[Path]:
         """What the run has written: the ledger, and once it is finished the results."""
-        return self._finish.files if self._finish else [self.path]
+        return self._finalization.files if self._finalization else [self.path]
 
     # -- the beginning
 
@@ -413,31 +415,35 @@ class ActiveRun:
         if unfinished:
             self._metrics.on_never_leased(Outcome.UNFINISHED, unfinished)
         self._detach()  # a run that is started while this one writes is none of its business
-        finish = self._finish = finishing.Finish(
-            finishing.ClosedRun.of(self.run, str(self.aborted or "")),
-            self._ledger,
+        inputs = FinalizeInputs(
+            ClosedRun.of(self.run, str(self.aborted or "")),
+            self.name,
             self.options.output_dir,
             self._clock,
-            asks_cost=self._costing,
-            keeps_files=self._keeping.archive,
+            cost_query=self._costing,
+            archive=self._keeping.archive,
             checkpoints=self._keeping.checkpoints,
-            look=self._looker.queues if self._looker else None,
-            generator=self.generator.figures,
-            closed_run=self,
+            queue_depth=self._looker.queues if self._looker else None,
+            process_figures=self.generator.figures,
         )
         if self.live:
             self.live.end()
-        finish.isolated(self._progress.stop)
-        finish.carry_out(finishing.STEPS)
-        finish.let_go()
-        finish.isolated(self._close_all)
-        finish.note_interruption()
-        if self.live:
-            self.live.final = finish.picture
-        finish.carry_out(finishing.LAST_STEPS)
-        self.verdict = finish.verdict()
+        state = isolated(self._progress.stop, Finalization.of(inputs, self._ledger))
+        state = finalize(state, release=self._release, on_step=self._note)
+        self._finalization, self.verdict = state, state.last_verdict
         self._is_over = True
         return self.verdict
+
+    def _note(self, state: Finalization) -> None:
+        self._finalization = state
+
+    def _release(self, state: Finalization) -> None:
+        """Let go of all that the run holds; from now on its page shows what was written."""
+        try:
+            self._close_all()
+        finally:
+            if self.live:
+                self.live.final = state.picture
 
     def show(self, verdict: Verdict | None = None) -> None:
         """Print the closing summary; its last line is the exit code and why.
@@ -445,14 +451,12 @@ class ActiveRun:
         ``verdict`` is the process's, where that is another than the run's.
         """
         verdict = verdict or self.verdict
-        if self._finish is None or self._finish.summary is None:
+        if self._finalization is None or self._finalization.summary is None:
             say(self._console, verdict.line)
             return
         if self._contact.is_simulated_elsewhere:
             say(self._console, summary_table.SIMULATED, "bold yellow")
-        closing_screen.show(
-            self._console, self._finish, verdict, self.name, simulated=self.simulated
-        )
+        closing_screen.show(self._console, self._finalization, verdict, simulated=self.simulated)
 
     def _detach(self) -> None:
         while self._detachers:

@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 #: Facts of a ledger.
 KEY, AFTER_KEY = "finish", "finish_after"
@@ -47,9 +46,9 @@ class FinishRecord:
         """The steps that are not complete, in their order."""
         return tuple(name for name in STEPS if name not in self.steps)
 
-    def with_step(self, name: str, **facts: Any) -> FinishRecord:
-        """The same, with one more complete step and what the next ones need of it."""
-        return replace(self, steps=self.steps | {name}, **facts)
+    def with_step(self, name: str) -> FinishRecord:
+        """The same, with one more complete step."""
+        return replace(self, steps=self.steps | {name})
 
     def without_lost(self, folder: Path) -> FinishRecord:
         """The same, without the steps whose files are not in ``folder``."""

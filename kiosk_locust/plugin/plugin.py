@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import gevent
-import locust
-import locust.log
 from gevent.event import Event
 from locust.env import Environment
 from locust.exception import StopTest

@@ -18,13 +18,13 @@ from kiosk_locust.assembly.preflight import check_host
 from kiosk_locust.assembly.resume import Finished, Resumption, Unfinished
 from kiosk_locust.config import credential_hosts
 from kiosk_locust.config.env_file import DOTENV, lookalikes
+from kiosk_locust.config.resolve import draft, resolve
 from kiosk_locust.config.secret_files import SecretSources, read_secrets
 from kiosk_locust.config.sources import Given, Layer, Layers
 from kiosk_locust.cost.credentials import Secrets, secrets
 from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.model import file_names
 from kiosk_locust.model.file_remarks import Tally, reasons, tell_doubts, tell_skipped
-from kiosk_locust.config.resolve import draft, resolve
 from kiosk_locust.model.options import Options
 from kiosk_locust.model.record import JobRequest
 from kiosk_locust.plugin import arguments, library

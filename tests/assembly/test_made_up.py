@@ -16,8 +16,9 @@ import gevent
 import pytest
 from rich.console import Console
 
-from kiosk_locust import events
+from kiosk_locust import RunClosed, events
 from kiosk_locust.assembly import already_finished, finalize, resume
+from kiosk_locust.assembly.finalize_steps.state import Finalization, Step, StepResult
 from kiosk_locust.assembly.resume import Finished, Resumption, Unfinished
 from kiosk_locust.checkpoint.archive import Archive
 from kiosk_locust.checkpoint.snapshot import pack, unpack
@@ -29,6 +30,7 @@ from kiosk_locust.ledger import finish_steps
 from kiosk_locust.ledger.finish_steps import STEPS, FinishRecord
 from kiosk_locust.ledger.lock import Lock
 from kiosk_locust.ledger.recovery import Mark
+from kiosk_locust.measurement import ledger_analysis
 from kiosk_locust.measurement.process_figures import Generator
 from kiosk_locust.model.options import FilesOptions, TrustOptions, Wanted
 from kiosk_locust.reporting import html, results_json
@@ -260,7 +262,7 @@ def test_run_closed_is_told_once(tmp_path: Path) -> None:
     path = died(tmp_path)
     told: list[tuple[str, str, list[str]]] = []
 
-    def listen(run: already_finished.MadeUp, **_: Any) -> None:
+    def listen(run: RunClosed, **_: Any) -> None:
         assert run.judgement is not None
         told.append((run.name, run.judgement.verdict, [file.suffix for file in run.files]))
 
@@ -279,12 +281,12 @@ def test_another_process_is_kept_out_until_files_are_written_and_uploaded(
 ) -> None:
     refused = []
 
-    def tried(step: finalize.Step) -> Callable[[finalize.Finish], bool]:
-        def wrapped(on: finalize.Finish) -> bool:
+    def tried(step: Step) -> Step:
+        def wrapped(state: Finalization) -> StepResult:
             with pytest.raises(LedgerError, match="is in use"):
-                Lock(on.path)
+                Lock(state.path)
             refused.append(step.__name__)
-            return step(on)
+            return step(state)
 
         wrapped.__name__ = step.__name__
         return wrapped
@@ -331,6 +333,18 @@ def test_a_file_that_is_gone_is_written_again_as_it_was(suffix: str, tmp_path: P
     file.unlink()
     assert make_up(path)[0] == 0
     assert file.read_bytes() == before
+
+
+def test_a_report_that_is_gone_is_made_of_what_the_ledger_keeps_for_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To work that out takes a minute for a million jobs."""
+    path = died(tmp_path)
+    make_up(path)
+    path.with_suffix(".html").unlink()
+    monkeypatch.setattr(ledger_analysis, "gather", full)
+    assert make_up(path)[0] == 0
+    assert path.with_suffix(".html").is_file()
 
 
 def test_a_junit_file_that_is_wanted_and_not_there_is_written(tmp_path: Path) -> None:

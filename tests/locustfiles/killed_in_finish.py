@@ -15,6 +15,7 @@ from pathlib import Path
 
 from kiosk_locust import KioskUser, attach
 from kiosk_locust.assembly import finalize
+from kiosk_locust.assembly.finalize_steps.state import Finalization, Step, StepResult
 
 attach()
 KILL_AT = os.environ.get("KILL_AT", "")
@@ -28,30 +29,31 @@ def come_to(point: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def watched(step: finalize.Step) -> finalize.Step:
+def watched(step: Step) -> Step:
     @functools.wraps(step)
-    def wrapped(on: finalize.Finish) -> bool:
+    def wrapped(state: Finalization) -> StepResult:
         if step.__name__ == "record_end":
             come_to("closed")
-        is_complete = step(on)
+        result = step(state)
         come_to(f"{step.__name__} returned")
-        return is_complete
+        return result
 
     return wrapped
 
 
-complete = finalize.Finish.complete
+recorded = finalize.recorded
 
 
-def completed(self: finalize.Finish, name: str) -> None:
-    complete(self, name)
+def watched_record(name: str, state: Finalization) -> Finalization:
+    state = recorded(name, state)
     come_to(f"{name} recorded")
+    return state
 
 
 if KILL_AT or COPIES_TO:
     finalize.STEPS = tuple(map(watched, finalize.STEPS))
     finalize.LAST_STEPS = tuple(map(watched, finalize.LAST_STEPS))
-    finalize.Finish.complete = completed  # type: ignore[method-assign]
+    finalize.recorded = watched_record
 
 
 class Kiosk(KioskUser):

@@ -12,7 +12,9 @@ import gevent
 from gevent.event import Event
 
 from kiosk_locust.assembly import closing_screen
-from kiosk_locust.assembly.finalize import STEPS, ClosedRun, Finish
+from kiosk_locust.assembly.finalize import STEPS, carry_out
+from kiosk_locust.assembly.finalize_steps.inputs import ClosedRun, FinalizeInputs
+from kiosk_locust.assembly.finalize_steps.state import Finalization
 from kiosk_locust.checkpoint.archive import Archive, Archived
 from kiosk_locust.execution.run import ALL_CLOSED
 from kiosk_locust.ledger.ledger import Ledger
@@ -42,7 +44,7 @@ def finished(
     folder: Path,
     keep: Archive | Callable[[list[Path]], Archived],
     given_up: Event | None = None,
-) -> Finish:
+) -> Finalization:
     ledger = Ledger.create(folder / "a-run.db", {"run_id": "1", "run_name": "a-run"})
     ledger.begin_session(1, 900.0)
     run = ClosedRun(
@@ -52,14 +54,13 @@ def finished(
         is_over=True,
         given_up=given_up or Event(),
     )
-    keeps_files = keep if isinstance(keep, Archive) else Keeping(keep)
-    finish = Finish(run, ledger, folder, ManualClock(1000.0), keeps_files=keeps_files)
-    finish.carry_out(STEPS)
-    return finish
+    archive = keep if isinstance(keep, Archive) else Keeping(keep)
+    inputs = FinalizeInputs(run, "a-run", folder, ManualClock(1000.0), archive=archive)
+    return carry_out(STEPS, Finalization.of(inputs, ledger))
 
 
-def advice(finish: Finish) -> str:
-    return "\n".join(closing_screen.advice(finish, "a-run", simulated=False))
+def advice(finish: Finalization) -> str:
+    return "\n".join(closing_screen.advice(finish, simulated=False))
 
 
 def test_ledger_results_and_report_are_given_to_the_archive_once_they_are_written(

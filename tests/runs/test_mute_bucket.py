@@ -13,7 +13,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from kiosk_locust.assembly import finalize
+from kiosk_locust.assembly.finalize_steps import bucket
 from kiosk_locust.checkpoint.archive import Archive
 from kiosk_locust.checkpoint.scheduler import Checkpoints
 from kiosk_locust.client.call_failures import CallFailures
@@ -59,7 +59,7 @@ def open_at(server: RawServer, monkeypatch: pytest.MonkeyPatch) -> GoogleBucket:
 def test_files_that_are_not_answered_are_given_up_and_those_before_them_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finalize, "MUTE_S", 2.0)
+    monkeypatch.setattr(bucket, "MUTE_S", 2.0)
     with RawServer(mute_after(1)) as server:
         archive = Archive(open_at(server, monkeypatch), Address("a-bucket"), holds_locks=True)
         began = time.monotonic()
