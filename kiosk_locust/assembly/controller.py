@@ -37,7 +37,6 @@ from kiosk_locust.execution.run import Run
 from kiosk_locust.formatting import quoting
 from kiosk_locust.formatting.console import say
 from kiosk_locust.ledger import reader, send_account
-from kiosk_locust.ledger.recorder import Recorder
 from kiosk_locust.measurement.live_metrics import Metrics
 from kiosk_locust.measurement.process_figures import Generator
 from kiosk_locust.model.file_remarks import Tally
@@ -260,9 +259,6 @@ class ActiveRun:
             run.attach(runner.send_message, all_facts, awaited)
             runner.serve(run, self._clock)
         gevent.spawn(otel.warn_if_away, self._environment.parsed_options)
-        recorder = Recorder(self._ledger)
-        recorder.attach()
-        self._detachers.append(recorder.detach)
         self._metrics = Metrics(self._clock, self.options.count * self.options.num_cycles or None)
         statistics = LocustStatistics(self._environment.stats, self._tallies)
         past = remains.earlier

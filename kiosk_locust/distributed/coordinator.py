@@ -19,7 +19,7 @@ from kiosk_locust.model.ticket_events import Kind, News
 MOST_GRANTED = 300
 
 
-class Book(Protocol):
+class TicketEvents(Protocol):
     """What the master's end tells; what it says must be durable before replies are sent."""
 
     def leased(self, record: Record) -> None:
@@ -52,7 +52,7 @@ class MasterEnd:
         run_id: str,
         terms: Terms,
         pool: Pool,
-        book: Book,
+        book: TicketEvents,
         *,
         zero_at: float,
         facts: Mapping[str, str],

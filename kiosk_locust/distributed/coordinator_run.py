@@ -255,11 +255,11 @@ class MasterRun(Run):
         elif isinstance(added, Attempt):
             self.ledger.attempt(record, added)
         elif news.kind is Kind.SUBMITTED:
-            self._fire(events.job_submitted, record=record)
+            self._tell(self.ledger.submit, events.job_submitted, record=record)
         elif isinstance(added, StatusChange):
-            self._fire(events.job_status, record=record, change=added)
+            self._tell(self.ledger.change, events.job_status, record=record, change=added)
         elif news.kind is Kind.CLOSED:
-            self._fire(events.job_closed, record=record)
+            self._tell(self.ledger.close_ticket, events.job_closed, record=record)
             self._count(record)
 
     def came_back(self, lost: Lost, attempt: Attempt | None) -> bool:
@@ -313,17 +313,18 @@ class MasterRun(Run):
         for attempt in record.attempts:
             self.ledger.attempt(record, attempt)
 
-    def _fire(self, hook: events.EventHook, **payload: Any) -> None:
-        """Tell everybody; what a critical listener raises ends the run, and not who tells it."""
+    def _tell(self, write: Callable[..., None], hook: events.EventHook, **payload: Any) -> None:
+        """Write it, and then tell everybody; what that raises ends the run, and not who tells."""
         try:
+            write(**payload)
             hook.fire(**payload)
         except Exception as error:  # noqa: BLE001  other news of the same message must not be lost
             self.fail(error)
 
     def _close(self, record: Record, ending: Ending) -> None:
         try:
-            close(record, ending, self._clock.now())
-        except Exception as error:  # noqa: BLE001  as in _fire
+            close(record, ending, self._clock.now(), self.ledger)
+        except Exception as error:  # noqa: BLE001  as in _tell
             self.fail(error)
         self._count(record)
 

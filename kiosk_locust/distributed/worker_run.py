@@ -23,6 +23,7 @@ from kiosk_locust.ledger import send_account
 from kiosk_locust.ledger.send_account import SendAccount
 from kiosk_locust.model import image_failures
 from kiosk_locust.model.options import Options
+from kiosk_locust.model.ports import ALREADY_DURABLE, AlreadyDurable
 from kiosk_locust.model.record import (
     Attempt,
     AttemptResult,
@@ -106,8 +107,8 @@ class RemoteTickets(Hand):
         return False  # as far as this worker knows
 
 
-class RemoteLedger:
-    """Says to the master what a ledger would be told."""
+class RemoteJobLog:
+    """A `JobLog` whose ledger is the master's: what is written here is said to it."""
 
     def __init__(self, end: WorkerEnd, tickets: RemoteTickets, clock: Callable[[], float]) -> None:
         self._end = end
@@ -117,17 +118,14 @@ class RemoteLedger:
         self.urgent = Event()  # set when the next report is not to wait
         self.account: SendAccount | None = None  # of what is sent here
 
-    def lease(self, record: Record) -> int:
+    def lease(self, record: Record) -> AlreadyDurable:
         """The master has leased it long ago; it learns what is to be submitted."""
         known = self._tickets.granted.get(record.ticket.id)
         if known:
             record.attempts, record.ambiguous = list(known.attempts), known.ambiguous
         taken = Taken(record.user_class, record.request, record.taken_at)
         self._say(Kind.TAKEN, record.ticket, taken=taken)
-        return 0
-
-    def reopen(self, ticket: Ticket) -> None:
-        """It stays here: Tickets.give_back decides."""
+        return ALREADY_DURABLE
 
     def uploaded(self, record: Record, upload: Upload) -> None:
         """An upload of its file is over."""
@@ -207,22 +205,12 @@ class RemoteLedger:
         """Its hash could not be told to expire."""
         self._say(Kind.EXPIRE_FAILED, record.ticket, text=record.expire_error)
 
-    def settle(self, until: int | None = None) -> None:
-        """Return when the master holds what was said; a lease it holds already."""
-        if until is not None:
-            return
+    def settle(self) -> None:
+        """Return when the master holds what was said."""
         wanted = self._end.sender.said
         self._end.sender.hurry(self._now())
         while self._end.sender.acknowledged < wanted:
             self.arrived.wait()
-
-    @property
-    def is_alive(self) -> bool:
-        """The lease tells what may be sent: see RemoteShare._may_submit."""
-        return True
-
-    def await_alive(self) -> None:
-        """It is; see ``is_alive``."""
 
     def give_back_stock(self) -> None:
         """The master gets what no user has taken."""
@@ -238,6 +226,41 @@ class RemoteLedger:
         self._end.say(news, self._now())
         if kind in URGENT:
             self.urgent.set()
+
+
+class LeaseGate:
+    """Open for a ticket while its session's lease holds, until ``stopping`` is set.
+
+    ``own_clock`` is the worker's own: the master's may jump.
+    """
+
+    def __init__(
+        self,
+        end: WorkerEnd,
+        log: RemoteJobLog,
+        own_clock: Callable[[], float],
+        stopping: Event,
+    ) -> None:
+        self._end = end
+        self._log = log
+        self._own_clock = own_clock
+        self._stopping = stopping
+
+    def may_submit(self, ticket: Ticket) -> bool:
+        """Tell if the run goes on and the lease holds."""
+        if self._stopping.is_set():
+            return False
+        return self._end.may_submit(session_of(ticket), self._own_clock())
+
+    def may_send(self, record: Record) -> bool:
+        """The same right before a request, and note in the account that it is sent."""
+        if not self.may_submit(record.ticket):
+            return False
+        self._log.about_to_send(record)
+        return True
+
+    def wait_open(self) -> None:
+        """Return at once: a lease that lapsed never opens again for its tickets."""
 
 
 class RemoteShare(Share):
@@ -261,11 +284,14 @@ class RemoteShare(Share):
         downloads: Downloads | None = None,
     ) -> None:
         self.tickets = RemoteTickets(end)
-        self.ledger = RemoteLedger(end, self.tickets, own_clock)
+        self.ledger = RemoteJobLog(end, self.tickets, own_clock)
+        stopping = Event()
         super().__init__(
             options,
-            book=self.ledger,
-            tickets=self.tickets,
+            log=self.ledger,
+            queue=self.tickets,
+            gate=LeaseGate(end, self.ledger, own_clock, stopping),
+            stopping=stopping,
             kiosk=kiosk,
             clock=clock,
             rng=random.Random(),
@@ -275,7 +301,6 @@ class RemoteShare(Share):
             downloads=downloads,
         )
         self._end = end
-        self._own_clock = own_clock
 
     def adopt(self, record: Record) -> None:
         """Poll a job on that another worker has submitted."""
@@ -308,11 +333,6 @@ class RemoteShare(Share):
         if self._end.stock:
             self.tickets.wake()
             self._rouse_one()
-
-    def _may_submit(self, ticket: Ticket) -> bool:
-        if not super()._may_submit(ticket):
-            return False
-        return self._end.may_submit(session_of(ticket), self._own_clock())
 
     def drain(self, ended_by: str, grace_s: float) -> None:
         """As Share.drain; tickets that nobody has begun go back."""

@@ -7,11 +7,13 @@ import random
 from collections.abc import Callable, Iterator
 
 import gevent
+from gevent.event import Event
 
 from kiosk_locust import events
 from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.clock import Clock
 from kiosk_locust.execution.executor import Share
+from kiosk_locust.execution.ledger_gate import LedgerGate
 from kiosk_locust.execution.ticket_queue import Tickets
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.ledger.resume_state import Remains
@@ -51,11 +53,14 @@ class Run(Share):
         downloads: Downloads | None = None,
     ) -> None:
         remains = remains or Remains(options)
-        self._tickets = Tickets(remains.tickets)
+        stopping = Event()
+        self._tickets = Tickets(remains.tickets, ledger.reopen)
         super().__init__(
             options,
-            book=ledger,
-            tickets=self._tickets,
+            log=ledger,
+            queue=self._tickets,
+            gate=LedgerGate(ledger, stopping),
+            stopping=stopping,
             kiosk=kiosk,
             clock=clock,
             rng=rng,

@@ -43,7 +43,6 @@ from kiosk_locust.errors import (
 from kiosk_locust.execution.gc_tuning import calm
 from kiosk_locust.execution.job import Interrupted
 from kiosk_locust.formatting import quoting
-from kiosk_locust.ledger.recorder import Recorder
 from kiosk_locust.model.options import (
     CostOptions,
     FilesOptions,
@@ -223,8 +222,6 @@ class WorkerPlugin:
             downloads=moving.downloads,
         )
         share.ledger.keep_account(self._limits.place_of_account(facts), options.pool_size)
-        recorder = Recorder(share.ledger)
-        recorder.attach()
         statistics = LocustStatistics(self._environment.stats, tallies)
 
         def on_closed(record: Record, **_: Any) -> None:
@@ -244,7 +241,6 @@ class WorkerPlugin:
             share.ledger.close,
             lambda: events.job_downloaded.remove_listener(statistics.on_downloaded),
             transport.close,
-            recorder.detach,
             lambda: events.job_closed.remove_listener(on_closed),
         ]
         if fault is not None:

@@ -34,7 +34,6 @@ from kiosk_locust.distributed.unreadable_messages import UNREAD
 from kiosk_locust.distributed.worker import WorkerEnd
 from kiosk_locust.errors import RelayError
 from kiosk_locust.ledger.ledger import Ledger
-from kiosk_locust.ledger.recorder import Recorder
 from kiosk_locust.model.record import Attempt, AttemptResult, Record, Upload
 from kiosk_locust.model.ticket_events import Batch, Kind, News
 from kiosk_locust.model.user_mix import Mix
@@ -126,8 +125,6 @@ def test_a_listener_that_raises_for_a_lost_ticket_ends_the_run_and_workers_are_s
     tmp_path: Path,
 ) -> None:
     master = joined(tmp_path, on_ambiguous="close")
-    recorder = Recorder(master.ledger)
-    recorder.attach()
     try:
         record = make_record(7)
         master.ledger.lease(record)
@@ -138,7 +135,6 @@ def test_a_listener_that_raises_for_a_lost_ticket_ends_the_run_and_workers_are_s
         assert rows == [("closed", "error", "worker w was lost")]
         assert not master.report().fenced
     finally:
-        recorder.detach()
         finish(master)
 
 

@@ -17,7 +17,6 @@ from kiosk_locust.client.kiosk import Reading, Submission
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.execution.run import Run
 from kiosk_locust.ledger.ledger import Ledger
-from kiosk_locust.ledger.recorder import Recorder
 from kiosk_locust.model.job_hash import Snapshot
 from kiosk_locust.model.record import JobRequest, Ticket
 from kiosk_locust.model.user_mix import Mix
@@ -56,8 +55,6 @@ class Scene:
         self.kiosk = QuickKiosk(self.clock)
         self.ledger = Ledger.create(folder / "run.db", {})
         self.asked: list[int] = []
-        self.recorder = Recorder(self.ledger)
-        self.recorder.attach()
         self.run = Run(
             make_options(count=USERS, users=USERS, start_delay_s=0.02, update_interval_s=0.05),
             ledger=self.ledger,
@@ -79,7 +76,6 @@ class Scene:
 
     def close(self) -> None:
         gevent.killall(self.users)
-        self.recorder.detach()
         self.ledger.close()
 
 
