@@ -15,6 +15,7 @@ from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.clock import Clock
 from kiosk_locust.codec import encode
 from kiosk_locust.distributed.worker import URGENT, WorkerEnd
+from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.executor import INTERRUPT_LIMIT_S, Share
 from kiosk_locust.execution.job import Interrupted
 from kiosk_locust.execution.ticket_queue import Hand
@@ -275,6 +276,7 @@ class RemoteShare(Share):
         end: WorkerEnd,
         *,
         options: Options,
+        bus: JobBus,
         kiosk: Kiosk,
         clock: Clock,
         own_clock: Callable[[], float],
@@ -289,6 +291,7 @@ class RemoteShare(Share):
         super().__init__(
             options,
             log=self.ledger,
+            bus=bus,
             queue=self.tickets,
             gate=LeaseGate(end, self.ledger, own_clock, stopping),
             stopping=stopping,

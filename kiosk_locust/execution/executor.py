@@ -12,10 +12,10 @@ import gevent
 from gevent.event import Event
 from gevent.pool import Group
 
-from kiosk_locust import events
 from kiosk_locust.callbacks import RAISED, ends_run
 from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.clock import Clock
+from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.job import Ending, Interrupted, Job, JobServices, close
 from kiosk_locust.execution.poll_timer import Rests
 from kiosk_locust.model.options import Options
@@ -62,6 +62,7 @@ class Share:
         options: Options,
         *,
         log: JobLog,
+        bus: JobBus,
         queue: TicketQueue,
         gate: SubmissionGate,
         stopping: Event,
@@ -80,11 +81,12 @@ class Share:
         self.ended_by = ""
         self.all_closed = Event()
         self._log = log
+        self._bus = bus
         self._queue = queue
         self._clock = clock
         self._on_end = on_end
         self._services = JobServices(
-            kiosk, log, gate, options, clock, rng, Rests(clock).rest, uploader
+            kiosk, log, bus, gate, options, clock, rng, Rests(clock).rest, uploader
         )
         self._downloads = downloads
         self._jobs = Group()
@@ -218,7 +220,7 @@ class Share:
         try:
             if leased.fault:
                 ending = Ending(Outcome.ERROR, leased.fault)
-                close(record, ending, self._clock.now(), self._log)
+                close(record, ending, self._clock.now(), self._log, self._bus)
             else:
                 job = self._lives[record.ticket.id] = Job(record, self._services, leased.lease)
                 job.run()
@@ -235,7 +237,7 @@ class Share:
 
     def _downloaded(self, record: Record, download: Download) -> None:
         self._log.downloaded(record, download)
-        events.job_downloaded.fire(record=record, download=download)
+        self._bus.downloaded(record, download)
 
     # -- the end
 

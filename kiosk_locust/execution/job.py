@@ -8,12 +8,11 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import gevent
 from gevent.event import Event
 
-from kiosk_locust import events
 from kiosk_locust.client.kiosk import Kiosk, Reading
 from kiosk_locust.client.retry import Backoff, Budget, poll_interval_s
 from kiosk_locust.clock import Clock
@@ -31,6 +30,7 @@ from kiosk_locust.errors import (
     Unreachable,
     Withdrawn,
 )
+from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.model.image_failures import main_reason
 from kiosk_locust.model.interruptions import is_work
 from kiosk_locust.model.job_hash import Snapshot
@@ -81,6 +81,7 @@ class JobServices:
 
     kiosk: Kiosk
     log: JobLog
+    bus: JobBus
     gate: SubmissionGate
     options: Options
     clock: Clock
@@ -134,7 +135,7 @@ class Job:
             self._alarm.set()
 
     def run(self) -> None:
-        """Submit, poll until final, close, expire; raises only what critical listeners raise."""
+        """Submit, poll until final, close, expire; raises only what essential observers raise."""
         try:
             ending = self._with_last_error(self._deliver() or self._submit() or self._poll())
         except Interrupted as stop:
@@ -250,7 +251,7 @@ class Job:
             )
         )
         self._services.log.submit(record)
-        _tell(events.job_submitted, record=record)
+        _tell(self._services.bus.submitted, record)
 
     def _may_submit(self) -> bool:
         return self._services.gate.may_submit(self.record.ticket)
@@ -359,7 +360,7 @@ class Job:
             )
             record.changes.append(change)
             self._services.log.change(record, change)
-            _tell(events.job_status, record=record, change=change)
+            _tell(self._services.bus.status, record, change)
         if not snapshot.is_final:
             record.observed_after = exchange.sent_at
             return self._stalled(snapshot, exchange.received_at)
@@ -434,7 +435,8 @@ class Job:
     # -- close
 
     def _close(self, ending: Ending) -> None:
-        close(self.record, ending, self._services.clock.now(), self._services.log)
+        services = self._services
+        close(self.record, ending, services.clock.now(), services.log, services.bus)
 
     @property
     def _is_to_expire(self) -> bool:
@@ -479,23 +481,23 @@ def _joined(what: str, why: str) -> str:
     return f"{what}: {why}" if why else what
 
 
-def _tell(hook: events.EventHook, **payload: Any) -> None:
-    """Fire an event. GreenletExit is none of a job's own ends: only a listener raises it."""
+def _tell(publish: Callable[..., None], *event: object) -> None:
+    """Publish an event. GreenletExit is none of a job's own ends: only a listener raises it."""
     try:
-        hook.fire(**payload)
+        publish(*event)
     except gevent.GreenletExit:
-        logger.error("a listener of %s raised GreenletExit", hook.name)  # noqa: TRY400
+        logger.error("a listener of job_%s raised GreenletExit", publish.__name__)  # noqa: TRY400
 
 
-def close(record: Record, ending: Ending, now: float, log: JobLog) -> None:
+def close(record: Record, ending: Ending, now: float, log: JobLog, bus: JobBus) -> None:
     """Close a record at ``now`` (epoch seconds), write it, and then tell everybody.
 
-    Raises what ``log`` and critical listeners raise.
+    Raises what ``log`` and essential observers raise.
     """
     record.outcome, record.reason = ending
     record.closed_at = now
     log.close_ticket(record)
-    events.job_closed.fire(record=record)
+    bus.closed(record)
 
 
 def _as_failure(stop: Interrupted) -> KioskError:

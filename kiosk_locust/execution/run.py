@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 import gevent
 from gevent.event import Event
 
-from kiosk_locust import events
 from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.clock import Clock
+from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.executor import Share
 from kiosk_locust.execution.ledger_gate import LedgerGate
 from kiosk_locust.execution.ticket_queue import Tickets
@@ -43,6 +43,7 @@ class Run(Share):
         options: Options,
         *,
         ledger: Ledger,
+        bus: JobBus,
         kiosk: Kiosk,
         clock: Clock,
         rng: random.Random,
@@ -58,6 +59,7 @@ class Run(Share):
         super().__init__(
             options,
             log=ledger,
+            bus=bus,
             queue=self._tickets,
             gate=LedgerGate(ledger, stopping),
             stopping=stopping,
@@ -85,7 +87,7 @@ class Run(Share):
         """
         for record in self._remains.adopt():
             self._tickets.adopt(record.ticket)
-            events.job_adopted.fire(record=record)
+            self._bus.adopted(record)
             self._adopt(record)
         self._cycles = gevent.spawn(self._run_cycles, zero_at)
 

@@ -1,4 +1,4 @@
-"""Interfaces that users and jobs run on: `JobLog`, `SubmissionGate` and `TicketQueue`.
+"""Interfaces that users and jobs run on: `JobLog`, `SubmissionGate`, `TicketQueue`, `JobObserver`.
 
 In the process that owns the ledger they are `Ledger`, `LedgerGate` and `Tickets`; at a worker,
 whose ledger is its master's, `RemoteJobLog`, `LeaseGate` and `RemoteTickets`.
@@ -102,6 +102,28 @@ class SubmissionGate(Protocol):
 
     def wait_open(self) -> None:
         """Return when there is a reason to ask again; raises LedgerError if there never will be."""
+
+
+class JobObserver:
+    """An observer of the jobs of one run; a subclass overrides what it needs to hear of.
+
+    Each call comes after the event was written into the `JobLog`, in the greenlet that wrote it.
+    """
+
+    def on_adopted(self, record: Record, /) -> None:
+        """Take in a job that an earlier session of the run submitted."""
+
+    def on_submitted(self, record: Record, /) -> None:
+        """Take in that a job was accepted; its id is known."""
+
+    def on_status(self, record: Record, change: StatusChange, /) -> None:
+        """Take in a status that a poll saw first."""
+
+    def on_closed(self, record: Record, /) -> None:
+        """Take in that a ticket is closed."""
+
+    def on_downloaded(self, record: Record, download: Download, /) -> None:
+        """Take in that a download of what a closed job made has ended, well or not."""
 
 
 class TicketQueue(Protocol):

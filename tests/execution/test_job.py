@@ -24,10 +24,12 @@ from kiosk_locust.errors import (
     Unreachable,
     Withdrawn,
 )
+from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.job import Interrupted, Job, JobServices
 from kiosk_locust.execution.ledger_gate import LedgerGate
 from kiosk_locust.model.job_hash import Snapshot
 from kiosk_locust.model.job_metrics import measure
+from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import (
     Attempt,
     AttemptResult,
@@ -152,6 +154,7 @@ class Scene:
         self.clock = ManualClock()
         self.kiosk = ScriptedKiosk(self.clock, self.log)
         self.ledger = Log(self.log)
+        self.bus = JobBus()
         self.record = make_record()
         self.stopping = Event()
         self.rng = random.Random(1)
@@ -160,6 +163,7 @@ class Scene:
         services = JobServices(
             kiosk=self.kiosk,  # type: ignore[arg-type]  # it has the calls that a job makes
             log=self.ledger,
+            bus=self.bus,
             gate=LedgerGate(self.ledger, self.stopping),  # type: ignore[arg-type]  # as above
             options=make_options(**options),
             clock=self.clock,
@@ -180,8 +184,8 @@ def scene() -> Scene:
 def listen() -> Iterator[Callable[..., None]]:
     added: list[tuple[events.EventHook, Callable[..., None]]] = []
 
-    def add(hook: events.EventHook, listener: Callable[..., None], critical: bool = False) -> None:
-        hook.add_listener(listener, critical=critical)
+    def add(hook: events.EventHook, listener: Callable[..., None]) -> None:
+        hook.add_listener(listener)
         added.append((hook, listener))
 
     yield add
@@ -212,16 +216,29 @@ def test_the_record_is_durable_before_its_hash_is_told_to_expire(
     assert scene.log[-5:] == ["written done", "closed", "settle", "expire in 3600", "expire"]
 
 
-def test_each_event_is_written_before_listeners_hear_of_it(
-    scene: Scene, listen: Callable[..., None]
-) -> None:
-    for hook in (events.job_submitted, events.job_status, events.job_closed):
-        listen(hook, lambda name=hook.name, **_: scene.log.append(name))
+class Hears(JobObserver):
+    """Notes what it hears beside what was written."""
+
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+
+    def on_submitted(self, record: Record) -> None:
+        self.log.append("hears submitted")
+
+    def on_status(self, record: Record, change: StatusChange) -> None:
+        self.log.append(f"hears {change.status}")
+
+    def on_closed(self, record: Record) -> None:
+        self.log.append("hears closed")
+
+
+def test_each_event_is_written_before_observers_hear_of_it(scene: Scene) -> None:
+    scene.bus.add(Hears(scene.log), is_essential=True)
     scene.live(expire_s=0)
     happened = [word for word in scene.log if word not in ("settle", "settle 7", "predict", "read")]
     assert happened == [
-        "attempt accepted", "submitted", "job_submitted",
-        "changed to done", "job_status", "written done", "job_closed",
+        "attempt accepted", "submitted", "hears submitted",
+        "changed to done", "hears done", "written done", "hears closed",
     ]  # fmt: skip
 
 
@@ -566,13 +583,15 @@ def test_nothing_is_submitted_once_the_run_is_ending(scene: Scene) -> None:
     assert "predict" not in scene.log
 
 
-def test_what_a_critical_listener_raises_closes_the_ticket_and_comes_out(
-    scene: Scene, listen: Callable[..., None]
-) -> None:
-    def broken(**_: Any) -> None:
+class LosesCount(JobObserver):
+    """Raises for each job that is submitted."""
+
+    def on_submitted(self, record: Record) -> None:
         raise RuntimeError("lost count")
 
-    listen(events.job_submitted, broken, critical=True)
+
+def test_what_an_essential_observer_raises_closes_the_ticket_and_comes_out(scene: Scene) -> None:
+    scene.bus.add(LosesCount(), is_essential=True)
     with pytest.raises(RuntimeError, match="lost count"):
         scene.live()
     assert scene.record.outcome is Outcome.ERROR

@@ -15,6 +15,7 @@ import pytest
 from kiosk_locust.client.exchange import Exchange
 from kiosk_locust.client.kiosk import Reading, Submission
 from kiosk_locust.clock import SystemClock
+from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.run import Run
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.model.job_hash import Snapshot
@@ -58,6 +59,7 @@ class Scene:
         self.run = Run(
             make_options(count=USERS, users=USERS, start_delay_s=0.02, update_interval_s=0.05),
             ledger=self.ledger,
+            bus=JobBus(),
             kiosk=self.kiosk,  # type: ignore[arg-type]  # it has the calls that a job makes
             clock=self.clock,
             rng=random.Random(1),

@@ -25,6 +25,7 @@ from kiosk_locust.client.body import Body
 from kiosk_locust.client.exchange import Exchange
 from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.errors import NoAnswer, PreflightError, Timing, Withdrawn
+from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.job import Job, JobServices
 from kiosk_locust.model.input_file import InputFile, Kind
 from kiosk_locust.model.options import TransferOptions
@@ -224,6 +225,7 @@ def play(cell: Cell, folder: Path, patch: pytest.MonkeyPatch, seed: int) -> Came
     services = JobServices(
         kiosk=kiosk,
         log=log,
+        bus=JobBus(),
         gate=log,
         options=make_options(retry_budget_s=600.0),
         clock=clock,
