@@ -94,6 +94,11 @@ class RemoteTickets(Hand):
         self.closed(ticket)
         self.wake()
 
+    def recall(self, record: Record) -> None:
+        """Give the record of a granted ticket what was tried for it before."""
+        if known := self.granted.get(record.ticket.id):
+            record.attempts, record.ambiguous = list(known.attempts), known.ambiguous
+
     def closed(self, ticket: Ticket) -> None:
         """It is over here; a later session may have the same ticket again."""
         if self._out.get(ticket.id) is ticket:
@@ -111,9 +116,8 @@ class RemoteTickets(Hand):
 class RemoteJobLog:
     """A `JobLog` whose ledger is the master's: what is written here is said to it."""
 
-    def __init__(self, end: WorkerEnd, tickets: RemoteTickets, clock: Callable[[], float]) -> None:
+    def __init__(self, end: WorkerEnd, clock: Callable[[], float]) -> None:
         self._end = end
-        self._tickets = tickets
         self._now = clock  # the worker's own, not the master's
         self.arrived = Event()
         self.urgent = Event()  # set when the next report is not to wait
@@ -121,9 +125,6 @@ class RemoteJobLog:
 
     def lease(self, record: Record) -> AlreadyDurable:
         """The master has leased it long ago; it learns what is to be submitted."""
-        known = self._tickets.granted.get(record.ticket.id)
-        if known:
-            record.attempts, record.ambiguous = list(known.attempts), known.ambiguous
         taken = Taken(record.user_class, record.request, record.taken_at)
         self._say(Kind.TAKEN, record.ticket, taken=taken)
         return ALREADY_DURABLE
@@ -286,7 +287,7 @@ class RemoteShare(Share):
         downloads: Downloads | None = None,
     ) -> None:
         self.tickets = RemoteTickets(end)
-        self.ledger = RemoteJobLog(end, self.tickets, own_clock)
+        self.ledger = RemoteJobLog(end, own_clock)
         stopping = Event()
         super().__init__(
             options,
@@ -300,6 +301,7 @@ class RemoteShare(Share):
             rng=random.Random(),
             on_end=on_fault,
             mix=mix,
+            recall=self.tickets.recall,
             uploader=uploader,
             downloads=downloads,
         )
@@ -316,8 +318,7 @@ class RemoteShare(Share):
     def drop(self) -> None:
         """What it holds belongs to others now: it was taken for dead."""
         logger.warning("the master took this worker for dead; it begins anew")
-        for roused in tuple(self._sleepers.values()):
-            roused.set()
+        self._users.rouse_all()
         gevent.spawn(self._drop, tuple(self._jobs), self.tickets.held())
 
     def _drop(self, jobs: tuple[gevent.Greenlet, ...], held: list[Ticket]) -> None:
@@ -335,7 +336,7 @@ class RemoteShare(Share):
         """Tickets may have come: those who wait may have them, or one that waits for a later."""
         if self._end.stock:
             self.tickets.wake()
-            self._rouse_one()
+            self._users.rouse_one()
 
     def drain(self, ended_by: str, grace_s: float) -> None:
         """As Share.drain; tickets that nobody has begun go back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from kiosk_locust.clock import Clock
 from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.job import Ending, Interrupted, Job, JobServices, close
 from kiosk_locust.execution.poll_timer import Rests
+from kiosk_locust.execution.waiting_users import WaitingUsers
 from kiosk_locust.model.options import Options
 from kiosk_locust.model.ports import ALREADY_DURABLE, Durable, JobLog, SubmissionGate, TicketQueue
 from kiosk_locust.model.record import Download, JobRequest, Outcome, Record, Ticket
@@ -51,7 +52,8 @@ class Share:
 
     ``gate`` must let nothing be submitted once ``stopping`` is set, which `drain` does.
 
-    ``mix`` says of which user class a ticket's job is, whichever user takes it.
+    ``mix`` says of which user class a ticket's job is, whichever user takes it. ``recall`` gives
+    the record of a ticket that was tried before what it had by then.
     ``uploader`` and ``downloads`` move the files of jobs, where that is wanted.
     ``on_end`` is called when it is over by itself, or when it cannot go on: ``trouble`` then says
     why.
@@ -71,11 +73,13 @@ class Share:
         rng: random.Random,
         on_end: Callable[[], None],
         mix: Mix,
+        recall: Callable[[Record], None],
         uploader: Uploader | None = None,
         downloads: Downloads | None = None,
     ) -> None:
         self.options = options
         self._mix = mix
+        self._recall = recall
         self.outcomes: Counter[Outcome] = Counter()
         self.trouble = ""
         self.ended_by = ""
@@ -91,9 +95,7 @@ class Share:
         self._downloads = downloads
         self._jobs = Group()
         self._lives: dict[int, Job] = {}  # jobs in flight by ticket
-        # Jobs whose user was ended, or that an earlier session submitted.
-        self._orphans: deque[gevent.Greenlet] = deque()
-        self._sleepers: dict[int, Event] = {}  # users that wait for a ticket's slot, by ticket
+        self._users = WaitingUsers(queue, clock, stopping)
         self._asked: dict[int, JobRequest] = {}  # for tickets that were given back
         self._stopping = stopping
         self._give_up = Event()
@@ -112,12 +114,12 @@ class Share:
         gives back a ticket that is not due yet; a job under way goes on without it, until
         another user adopts it instead of beginning a new one.
         """
-        while self._orphans:
-            self._see_through(self._orphans.popleft())
+        while (orphan := self._users.next_orphan()) is not None:  # one that ended is false
+            self._see_through(orphan)
         try:
             ticket = self._queue.take()
         except BaseException:
-            self._rouse_one()  # what was meant for this user is another's
+            self._users.rouse_one()  # what was meant for this user is another's
             raise
         if ticket is None:
             Event().wait()  # for ever: Locust ends its users
@@ -125,7 +127,7 @@ class Share:
         leased = None
         try:
             leased = self._lease(ticket, request_for)
-            has_come = self._slot_has_come(ticket)
+            has_come = self._users.await_slot(ticket)
         except BaseException as error:
             self._give_back(ticket, leased)
             if isinstance(error, Exception):
@@ -142,8 +144,7 @@ class Share:
             job.join()
         except BaseException:
             if not job.dead:
-                self._orphans.append(job)
-                self._rouse_one()
+                self._users.leave(job)
             raise
 
     def fail(self, error: Exception) -> None:
@@ -171,45 +172,11 @@ class Share:
         self._recall(record)
         return _Leased(record, self._log.lease(record), fault, gevent.getcurrent())
 
-    def _recall(self, record: Record) -> None:
-        """Give the record of a ticket that was tried before what it had by then."""
-
     def _give_back(self, ticket: Ticket, leased: _Leased | None) -> None:
         if leased and not leased.fault:
             self._asked[ticket.id] = leased.record.request
         self._queue.give_back(ticket)
-        self._rouse_one()
-
-    def _rouse_one(self) -> None:
-        """Where there is a job or a ticket without a user, let one of those who wait have it.
-
-        A user that waits for a new ticket, if there is one; else the one whose slot comes last,
-        if that is later: it gives its own ticket back, and nobody else stirs.
-        """
-        if not self._sleepers:
-            return
-        last = max(self._sleepers)
-        given_back = None if self._queue.takers else self._queue.earliest()
-        if self._orphans or (given_back and given_back.id < last):
-            self._sleepers.pop(last).set()
-
-    def _slot_has_come(self, ticket: Ticket) -> bool:
-        """Wait for a ticket's slot; False if the run stops or there is something to do before.
-
-        That is a job or an earlier ticket of users that are gone.
-        """
-        roused = Event()
-        try:
-            while not self._stopping.is_set():
-                left_s = 0.0 if ticket.due_at is None else ticket.due_at - self._clock.now()
-                if left_s <= 0:
-                    return True
-                self._sleepers[ticket.id] = roused
-                if self._clock.wait(roused, left_s):  # a timer may end it a little early
-                    return False
-            return False
-        finally:
-            self._sleepers.pop(ticket.id, None)
+        self._users.rouse_one()
 
     def _poll_on(self, record: Record) -> gevent.Greenlet:
         """Have a job looked after that was submitted already."""
@@ -279,8 +246,7 @@ class Share:
         """No ticket is taken or sent from now on; who waits to do so does not any longer."""
         self._stopping.set()
         self._queue.stop()
-        for roused in tuple(self._sleepers.values()):
-            roused.set()
+        self._users.rouse_all()
         for job in tuple(self._lives.values()):
             job.stop_submitting()
 

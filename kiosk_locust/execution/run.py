@@ -68,6 +68,7 @@ class Run(Share):
             rng=rng,
             on_end=on_end,
             mix=mix,
+            recall=remains.recall,
             uploader=uploader,
             downloads=downloads,
         )
@@ -91,12 +92,9 @@ class Run(Share):
             self._adopt(record)
         self._cycles = gevent.spawn(self._run_cycles, zero_at)
 
-    def _recall(self, record: Record) -> None:
-        self._remains.recall(record)
-
     def _adopt(self, record: Record) -> None:
         """Have a job polled on that is there already."""
-        self._orphans.append(self._poll_on(record))
+        self._users.leave(self._poll_on(record))
 
     @property
     def tickets(self) -> Tickets:

@@ -11,6 +11,7 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from kiosk_locust.client.exchange import Exchange
 from kiosk_locust.client.kiosk import Reading, Submission
@@ -102,6 +103,21 @@ def test_users_that_stay_take_the_tickets_of_those_that_go_in_order_and_ask_once
     with closing(sqlite3.connect(scene.ledger.path)) as opened:
         (late,) = opened.execute("SELECT max(taken_at - due_at) FROM tickets").fetchone()
     assert late <= 0
+
+
+def test_an_orphan_that_ended_meanwhile_hides_no_other_from_a_user(scene: Scene) -> None:
+    gevent.killall(scene.users)
+    goes_on = Event()
+    ended, waiting = gevent.spawn(int), gevent.spawn(goes_on.wait)
+    ended.join()
+    for job in (ended, waiting):
+        scene.run._users.leave(job)
+    scene.users = [gevent.spawn(scene._use)]
+    gevent.sleep(0.01)
+    assert scene.run.tickets.takers == 0
+    goes_on.set()
+    gevent.sleep(0.01)
+    assert scene.run.tickets.takers == 1
 
 
 def test_the_job_of_a_user_that_goes_lives_on(scene: Scene) -> None:

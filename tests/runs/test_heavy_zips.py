@@ -80,8 +80,7 @@ def test_a_worker_tells_of_4000_failed_images_in_a_small_message(has_lists: bool
         fields = {name: text for name, text in fields.items() if "children" not in name}
     said: list[News] = []
     end = SimpleNamespace(session=1, say=lambda news, now: said.append(news))
-    tickets = SimpleNamespace(closed=lambda ticket: None)
-    log = RemoteJobLog(cast("Any", end), cast("Any", tickets), lambda: 0.0)
+    log = RemoteJobLog(cast("Any", end), lambda: 0.0)
     job = record(outcome=Outcome.PARTIAL, fields=fields, file="a.zip")
     job.ticket = granted(job.ticket, 1)
     log.close_ticket(job)
