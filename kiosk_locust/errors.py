@@ -11,7 +11,6 @@
     ├── RelayError            a message between master and worker cannot be used
     ├── WorkerError           a worker cannot go on with its part of the run
     ├── SimulatorError        the simulated Kiosk did not start
-    ├── ListenerError         one of the plugin's own listeners raised
     ├── InputError            a file to upload is gone, or not as it was planned
     ├── ReusedName            an upload was given a name that the run has had
     ├── DownloadError         what a job made did not arrive whole
@@ -126,10 +125,6 @@ class WorkerError(KioskLocustError):
 
 class SimulatorError(KioskLocustError):
     """The simulated Kiosk did not start."""
-
-
-class ListenerError(KioskLocustError):
-    """One of the plugin's own listeners raised; its numbers can no longer be trusted."""
 
 
 class PageBusy(KioskLocustError):

@@ -8,9 +8,8 @@ Listeners get keyword arguments and should take ``**kwargs``, so that more can b
     def on_closed(record, **kwargs):
         print(record.ticket.number, record.outcome)
 
-The plugin's own listeners are *critical*: what they raise means that numbers are lost, so it
-ends the run. What a user's listener raises is logged, once with its traceback, then in a line, and
-less and less often. SystemExit, KeyboardInterrupt and Locust's StopTest end the run, with results.
+What a listener raises is logged, once with its traceback, then in a line, and less and less often.
+SystemExit, KeyboardInterrupt and Locust's StopTest end the run, with results.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from kiosk_locust.callbacks import RAISED, CallingOut, ends_run
-from kiosk_locust.errors import ListenerError
 
 logger = logging.getLogger(__name__)
 
@@ -32,57 +30,34 @@ class EventHook:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._critical: list[Callable[..., None]] = []
         self._listeners: list[Callable[..., None]] = []
         self._failed: set[Callable[..., None]] = set()
 
-    def add_listener(self, listener: Listener, *, critical: bool = False) -> Listener:
+    def add_listener(self, listener: Listener) -> Listener:
         """Call ``listener`` at each firing; returns it, so it works as a decorator."""
-        (self._critical if critical else self._listeners).append(listener)
+        self._listeners.append(listener)
         return listener
 
     def remove_listener(self, listener: Callable[..., None]) -> None:
         """Stop calling ``listener``; raises ValueError if it was not added."""
-        (self._critical if listener in self._critical else self._listeners).remove(listener)
+        self._listeners.remove(listener)
 
     def fire(self, **payload: Any) -> None:
-        """Call the critical listeners, then the others, each of them whatever others raise.
-
-        Raises the first thing that a critical one raised, once all have been called: one that
-        breaks must not keep a job's end from the ledger.
-        """
-        broken: Exception | None = None
-        for listener in tuple(self._critical):
-            try:
-                listener(**payload)
-            except RAISED as error:
-                logger.exception("a critical listener of %s raised: %s", self.name, _name(listener))
-                broken = broken or _as_exception(listener, error)
-        if self._listeners:
-            with CallingOut():
-                self._tell_users(payload)
-        if broken is not None:
-            raise broken
-
-    def _tell_users(self, payload: dict[str, Any]) -> None:
-        for listener in tuple(self._listeners):
-            try:
-                listener(**payload)
-            except RAISED as error:  # a user's listener must not harm the run
-                if not ends_run(f"{_name(listener)}, a listener of {self.name}", error):
-                    self._log(listener)
+        """Call the listeners, each of them whatever others raise."""
+        if not self._listeners:
+            return
+        with CallingOut():
+            for listener in tuple(self._listeners):
+                try:
+                    listener(**payload)
+                except RAISED as error:  # a user's listener must not harm the run
+                    if not ends_run(f"{_name(listener)}, a listener of {self.name}", error):
+                        self._log(listener)
 
     def _log(self, listener: Callable[..., None]) -> None:
         first = listener not in self._failed
         self._failed.add(listener)
         logger.error("a listener of %s raised: %s", self.name, _name(listener), exc_info=first)
-
-
-def _as_exception(listener: Callable[..., None], error: BaseException) -> Exception:
-    """SystemExit and the like must not end the greenlet that has a job to see through."""
-    if isinstance(error, Exception):
-        return error
-    return ListenerError(f"{_name(listener)} raised {error!r}")
 
 
 def _name(listener: Callable[..., None]) -> str:

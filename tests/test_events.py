@@ -13,16 +13,6 @@ def broken(**_: Any) -> None:
     raise RuntimeError("not my day")
 
 
-def test_a_critical_listener_that_raises_keeps_no_other_from_being_told() -> None:
-    hook, told = EventHook("job_closed"), list[str]()
-    hook.add_listener(lambda **_: told.append("a user's"))
-    hook.add_listener(broken, critical=True)
-    hook.add_listener(lambda **_: told.append("ours"), critical=True)
-    with pytest.raises(RuntimeError, match="not my day"):
-        hook.fire(record=None)
-    assert told == ["ours", "a user's"]
-
-
 def test_what_a_users_listener_raises_is_logged_with_its_traceback_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

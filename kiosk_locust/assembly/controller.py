@@ -15,7 +15,6 @@ import gevent
 from locust.env import Environment
 from rich.console import Console
 
-from kiosk_locust import events
 from kiosk_locust.assembly import closing_screen, earlier_run
 from kiosk_locust.assembly.connect import Contact
 from kiosk_locust.assembly.finalize import finalize, isolated
@@ -34,12 +33,12 @@ from kiosk_locust.cost.query import Costing
 from kiosk_locust.cost.queue_depth import Looker
 from kiosk_locust.distributed.coordinator_run import MasterRun
 from kiosk_locust.errors import KioskLocustError, LedgerError, PreflightError
+from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.gc_tuning import calm
 from kiosk_locust.execution.run import Run
 from kiosk_locust.formatting import quoting
 from kiosk_locust.formatting.console import say
 from kiosk_locust.ledger import reader, send_account
-from kiosk_locust.ledger.recorder import Recorder
 from kiosk_locust.measurement.live_metrics import Metrics
 from kiosk_locust.measurement.process_figures import Generator
 from kiosk_locust.model.file_remarks import Tally
@@ -242,9 +241,11 @@ class ActiveRun:
             calls = self._contact.calls
             moving = movers(self.options, kiosk, self._clock, rng, self.name, calls=calls)
             self._closers.append(moving.close)
+        bus = JobBus()
         run = (MasterRun if is_master else Run)(
             self.options,
             ledger=self._ledger,
+            bus=bus,
             kiosk=kiosk,
             clock=self._clock,
             rng=random.Random(f"{self.options.arrival_seed}/polls"),
@@ -263,22 +264,17 @@ class ActiveRun:
             run.attach(runner.send_message, all_facts, awaited)
             runner.serve(run, self._clock)
         gevent.spawn(otel.warn_if_away, self._environment.parsed_options)
-        recorder = Recorder(self._ledger)
-        recorder.attach()
-        self._detachers.append(recorder.detach)
         self._metrics = Metrics(self._clock, self.options.count * self.options.num_cycles or None)
         statistics = LocustStatistics(self._environment.stats, self._tallies)
         past = remains.earlier
         self._metrics.take_up(past.outcomes, past.submitted, past.images_done, past.images_failed)
-        self._listen(events.job_adopted, self._metrics.on_adopted)
-        self._listen(events.job_submitted, self._metrics.on_submitted)
-        self._listen(events.job_status, self._metrics.on_status)
-        self._listen(events.job_closed, self._metrics.on_closed)
+        bus.add(self._metrics, is_essential=True)
         if not is_master:  # workers send theirs
             if spans := spans_if_on(self._environment.parsed_options):
-                self._detachers.append(spans.attach())
-            self._listen(events.job_closed, statistics.on_closed)
-            self._listen(events.job_downloaded, statistics.on_downloaded)
+                spans.start()
+                self._detachers.append(spans.stop)
+                bus.add(spans)
+            bus.add(statistics, is_essential=True)
         self.live = LiveRun(
             self._clock,
             self._metrics,
@@ -289,7 +285,7 @@ class ActiveRun:
             options=options_as_json(self.options),
             ledger=self.path,
         )
-        self._detachers.append(self.live.attach())
+        bus.add(self.live)
         if self.options.outside.metrics:
             self.exposition = Exposition(
                 info=info_of(self.options, self.name) | {"simulated": str(is_simulated).lower()},
@@ -299,9 +295,11 @@ class ActiveRun:
                 is_over=lambda: self._is_over,
                 checkpoint_age_s=lambda: self._keeping.age_s,
             )
-            self._detachers.append(self.exposition.attach())
-        self._listen(events.job_submitted, self.generator.lateness.on_submitted)
+            bus.add(self.exposition)
+        bus.add(self.generator.lateness, is_essential=True)
         self._gate = self._make_gate()
+        if self._gate is not None:
+            bus.add(self._gate, is_essential=True)
         self._progress = Progress(
             self._metrics.view,
             self.options.refresh_s,
@@ -325,9 +323,6 @@ class ActiveRun:
         if trust.abort_after_s is None:
             return None
         gate = Gate(parse_all(trust.wanted), trust.abort_after_s, self._clock, self._on_miss)
-        self._listen(events.job_adopted, gate.on_submitted)
-        self._listen(events.job_submitted, gate.on_submitted)
-        self._listen(events.job_closed, gate.on_closed)
         self._detachers.append(gate.stop)
         return gate
 
@@ -335,10 +330,6 @@ class ActiveRun:
         logger.error("%s ends the run: %s", ABORTED, missed)
         self.aborted = missed
         self._on_end()
-
-    def _listen(self, hook: events.EventHook, listener: Callable[..., None]) -> None:
-        hook.add_listener(listener, critical=True)
-        self._detachers.append(lambda: hook.remove_listener(listener))
 
     def start(self) -> None:
         """Set time zero, a stated lead from now, and begin."""

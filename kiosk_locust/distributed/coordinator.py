@@ -37,8 +37,8 @@ from kiosk_locust.model.ticket_events import (
 MOST_GRANTED = 300
 
 
-class MasterLog(Protocol):
-    """Gets what becomes of tickets; all of it must be durable before replies are sent."""
+class TicketEvents(Protocol):
+    """What the master's end tells; what it says must be durable before replies are sent."""
 
     def leased(self, record: Record) -> None:
         """The ticket is about to be granted."""
@@ -70,7 +70,7 @@ class MasterEnd:
         run_id: str,
         terms: Terms,
         pool: Pool,
-        log: MasterLog,
+        log: TicketEvents,
         *,
         zero_at: float,
         facts: Mapping[str, str],

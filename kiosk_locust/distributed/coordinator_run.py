@@ -11,7 +11,6 @@ from typing import Any
 import gevent
 from gevent.event import Event
 
-from kiosk_locust import events
 from kiosk_locust.client.call_trouble import Trouble
 from kiosk_locust.codec import decode, decode_any_version, encode
 from kiosk_locust.distributed import versions
@@ -271,11 +270,11 @@ class MasterRun(Run):
             case Tried():
                 self.ledger.attempt(record, event.attempt)
             case Submitted():
-                self._fire(events.job_submitted, record=record)
+                self._tell(self.ledger.submit, self._bus.submitted, record)
             case StatusChange():
-                self._fire(events.job_status, record=record, change=event)
+                self._tell(self.ledger.change, self._bus.status, record, event)
             case Closed():
-                self._fire(events.job_closed, record=record)
+                self._tell(self.ledger.close_ticket, self._bus.closed, record)
                 self._count(record)
 
     def came_back(self, lost: Lost, attempt: Attempt | None) -> bool:
@@ -329,17 +328,20 @@ class MasterRun(Run):
         for attempt in record.attempts:
             self.ledger.attempt(record, attempt)
 
-    def _fire(self, hook: events.EventHook, **payload: Any) -> None:
-        """Tell everybody; what a critical listener raises ends the run, and not who tells it."""
+    def _tell(
+        self, write: Callable[..., None], publish: Callable[..., None], *event: object
+    ) -> None:
+        """Write it, and then tell everybody; what that raises ends the run, and not who tells."""
         try:
-            hook.fire(**payload)
+            write(*event)
+            publish(*event)
         except Exception as error:  # noqa: BLE001  other news of the same message must not be lost
             self.fail(error)
 
     def _close(self, record: Record, ending: Ending) -> None:
         try:
-            close(record, ending, self._clock.now())
-        except Exception as error:  # noqa: BLE001  as in _fire
+            close(record, ending, self._clock.now(), self.ledger, self._bus)
+        except Exception as error:  # noqa: BLE001  as in _tell
             self.fail(error)
         self._count(record)
 

@@ -14,6 +14,7 @@ from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.clock import Clock
 from kiosk_locust.codec import encode
 from kiosk_locust.distributed.worker import URGENT, WorkerEnd
+from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.executor import INTERRUPT_LIMIT_S, Share
 from kiosk_locust.execution.job import Interrupted
 from kiosk_locust.execution.ticket_queue import Hand
@@ -22,6 +23,7 @@ from kiosk_locust.ledger import send_account
 from kiosk_locust.ledger.send_account import SendAccount
 from kiosk_locust.model import image_failures
 from kiosk_locust.model.options import Options
+from kiosk_locust.model.ports import ALREADY_DURABLE, AlreadyDurable
 from kiosk_locust.model.record import (
     Attempt,
     AttemptResult,
@@ -100,6 +102,11 @@ class RemoteTickets(Hand):
         self.closed(ticket)
         self.wake()
 
+    def recall(self, record: Record) -> None:
+        """Give the record of a granted ticket what was tried for it before."""
+        if known := self.granted.get(record.ticket.id):
+            record.attempts, record.ambiguous = list(known.attempts), known.ambiguous
+
     def closed(self, ticket: Ticket) -> None:
         """It is over here; a later session may have the same ticket again."""
         if self._out.get(ticket.id) is ticket:
@@ -114,27 +121,20 @@ class RemoteTickets(Hand):
         return False  # as far as this worker knows
 
 
-class RemoteLedger:
-    """Says to the master what a ledger would be told."""
+class RemoteJobLog:
+    """A `JobLog` whose ledger is the master's: what is written here is said to it."""
 
-    def __init__(self, end: WorkerEnd, tickets: RemoteTickets, clock: Callable[[], float]) -> None:
+    def __init__(self, end: WorkerEnd, clock: Callable[[], float]) -> None:
         self._end = end
-        self._tickets = tickets
         self._now = clock  # the worker's own, not the master's
         self.arrived = Event()
         self.urgent = Event()  # set when the next report is not to wait
         self.account: SendAccount | None = None  # of what is sent here
 
-    def lease(self, record: Record) -> int:
+    def lease(self, record: Record) -> AlreadyDurable:
         """The master has leased it long ago; it learns what is to be submitted."""
-        known = self._tickets.granted.get(record.ticket.id)
-        if known:
-            record.attempts, record.ambiguous = list(known.attempts), known.ambiguous
         self._say(record.ticket, Taken(record.user_class, record.request, record.taken_at))
-        return 0
-
-    def reopen(self, ticket: Ticket) -> None:
-        """It stays here: Tickets.give_back decides."""
+        return ALREADY_DURABLE
 
     def uploaded(self, record: Record, upload: Upload) -> None:
         """An upload of its file is over."""
@@ -213,22 +213,12 @@ class RemoteLedger:
         """Its hash could not be told to expire."""
         self._say(record.ticket, ExpireFailed(record.expire_error))
 
-    def settle(self, until: int | None = None) -> None:
-        """Return when the master holds what was said; a lease it holds already."""
-        if until is not None:
-            return
+    def settle(self) -> None:
+        """Return when the master holds what was said."""
         wanted = self._end.sender.said
         self._end.sender.hurry(self._now())
         while self._end.sender.acknowledged < wanted:
             self.arrived.wait()
-
-    @property
-    def is_alive(self) -> bool:
-        """The lease tells what may be sent: see RemoteShare._may_submit."""
-        return True
-
-    def await_alive(self) -> None:
-        """It is; see ``is_alive``."""
 
     def give_back_stock(self) -> None:
         """The master gets what no user has taken."""
@@ -245,6 +235,41 @@ class RemoteLedger:
             self.urgent.set()
 
 
+class LeaseGate:
+    """Open for a ticket while its session's lease holds, until ``stopping`` is set.
+
+    ``own_clock`` is the worker's own: the master's may jump.
+    """
+
+    def __init__(
+        self,
+        end: WorkerEnd,
+        log: RemoteJobLog,
+        own_clock: Callable[[], float],
+        stopping: Event,
+    ) -> None:
+        self._end = end
+        self._log = log
+        self._own_clock = own_clock
+        self._stopping = stopping
+
+    def may_submit(self, ticket: Ticket) -> bool:
+        """Tell if the run goes on and the lease holds."""
+        if self._stopping.is_set():
+            return False
+        return self._end.may_submit(session_of(ticket), self._own_clock())
+
+    def may_send(self, record: Record) -> bool:
+        """The same right before a request, and note in the account that it is sent."""
+        if not self.may_submit(record.ticket):
+            return False
+        self._log.about_to_send(record)
+        return True
+
+    def wait_open(self) -> None:
+        """Return at once: a lease that lapsed never opens again for its tickets."""
+
+
 class RemoteShare(Share):
     """A worker's share of a run, in which it takes part by ``end``.
 
@@ -257,6 +282,7 @@ class RemoteShare(Share):
         end: WorkerEnd,
         *,
         options: Options,
+        bus: JobBus,
         kiosk: Kiosk,
         clock: Clock,
         own_clock: Callable[[], float],
@@ -266,21 +292,25 @@ class RemoteShare(Share):
         downloads: Downloads | None = None,
     ) -> None:
         self.tickets = RemoteTickets(end)
-        self.ledger = RemoteLedger(end, self.tickets, own_clock)
+        self.ledger = RemoteJobLog(end, own_clock)
+        stopping = Event()
         super().__init__(
             options,
-            book=self.ledger,
-            tickets=self.tickets,
+            log=self.ledger,
+            bus=bus,
+            queue=self.tickets,
+            gate=LeaseGate(end, self.ledger, own_clock, stopping),
+            stopping=stopping,
             kiosk=kiosk,
             clock=clock,
             rng=random.Random(),
             on_end=on_fault,
             mix=mix,
+            recall=self.tickets.recall,
             uploader=uploader,
             downloads=downloads,
         )
         self._end = end
-        self._own_clock = own_clock
 
     def adopt(self, record: Record) -> None:
         """Poll a job on that another worker has submitted."""
@@ -293,8 +323,7 @@ class RemoteShare(Share):
     def drop(self) -> None:
         """What it holds belongs to others now: it was taken for dead."""
         logger.warning("the master took this worker for dead; it begins anew")
-        for roused in tuple(self._sleepers.values()):
-            roused.set()
+        self._users.rouse_all()
         gevent.spawn(self._drop, tuple(self._jobs), self.tickets.held())
 
     def _drop(self, jobs: tuple[gevent.Greenlet, ...], held: list[Ticket]) -> None:
@@ -312,12 +341,7 @@ class RemoteShare(Share):
         """Tickets may have come: those who wait may have them, or one that waits for a later."""
         if self._end.stock:
             self.tickets.wake()
-            self._rouse_one()
-
-    def _may_submit(self, ticket: Ticket) -> bool:
-        if not super()._may_submit(ticket):
-            return False
-        return self._end.may_submit(session_of(ticket), self._own_clock())
+            self._users.rouse_one()
 
     def drain(self, ended_by: str, grace_s: float) -> None:
         """As Share.drain; tickets that nobody has begun go back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,11 +15,13 @@ from gevent.pool import Group
 from kiosk_locust.callbacks import RAISED, ends_run
 from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.clock import Clock
-from kiosk_locust.execution.job import Ending, Interrupted, Job, close
+from kiosk_locust.execution.bus import JobBus
+from kiosk_locust.execution.job import Ending, Interrupted, Job, JobServices, close
 from kiosk_locust.execution.poll_timer import Rests
+from kiosk_locust.execution.waiting_users import WaitingUsers
 from kiosk_locust.model.options import Options
-from kiosk_locust.model.ports import TicketBook, TicketSource
-from kiosk_locust.model.record import JobRequest, Outcome, Record, Ticket
+from kiosk_locust.model.ports import ALREADY_DURABLE, Durable, JobLog, SubmissionGate, TicketQueue
+from kiosk_locust.model.record import Download, JobRequest, Outcome, Record, Ticket
 from kiosk_locust.model.user_mix import Mix
 from kiosk_locust.storage.transfers.downloads import Downloads
 from kiosk_locust.storage.upload_stage import Uploader
@@ -37,18 +39,21 @@ RequestFor = Callable[[str, Ticket], JobRequest]
 
 
 class _Leased(NamedTuple):
-    """A ticket's record, what the book gave for its lease, and why it has nothing to submit."""
+    """A ticket's record, its lease, and why it has nothing to submit."""
 
     record: Record
-    until: int
+    lease: Durable
     fault: str
     taken_by: object = None  # the greenlet of the user, whom listeners are told of
 
 
 class Share:
-    """The part of a run that lives in this process, whether ``book`` and ``tickets`` do or not.
+    """The part of a run that lives in this process, whether ``log`` and ``queue`` do or not.
 
-    ``mix`` says of which user class a ticket's job is, whichever user takes it.
+    ``gate`` must let nothing be submitted once ``stopping`` is set, which `drain` does.
+
+    ``mix`` says of which user class a ticket's job is, whichever user takes it. ``recall`` gives
+    the record of a ticket that was tried before what it had by then.
     ``uploader`` and ``downloads`` move the files of jobs, where that is wanted.
     ``on_end`` is called when it is over by itself, or when it cannot go on: ``trouble`` then says
     why.
@@ -58,38 +63,41 @@ class Share:
         self,
         options: Options,
         *,
-        book: TicketBook,
-        tickets: TicketSource,
+        log: JobLog,
+        bus: JobBus,
+        queue: TicketQueue,
+        gate: SubmissionGate,
+        stopping: Event,
         kiosk: Kiosk,
         clock: Clock,
         rng: random.Random,
         on_end: Callable[[], None],
         mix: Mix,
+        recall: Callable[[Record], None],
         uploader: Uploader | None = None,
         downloads: Downloads | None = None,
     ) -> None:
         self.options = options
         self._mix = mix
+        self._recall = recall
         self.outcomes: Counter[Outcome] = Counter()
         self.trouble = ""
         self.ended_by = ""
         self.all_closed = Event()
-        self._book = book
-        self._source = tickets
-        self._kiosk = kiosk
+        self._log = log
+        self._bus = bus
+        self._queue = queue
         self._clock = clock
-        self._rng = rng
-        self._rests = Rests(clock)
         self._on_end = on_end
-        self._uploader = uploader
+        self._services = JobServices(
+            kiosk, log, bus, gate, options, clock, rng, Rests(clock).rest, uploader
+        )
         self._downloads = downloads
         self._jobs = Group()
         self._lives: dict[int, Job] = {}  # jobs in flight by ticket
-        # Jobs whose user was ended, or that an earlier session submitted.
-        self._orphans: deque[gevent.Greenlet] = deque()
-        self._sleepers: dict[int, Event] = {}  # users that wait for a ticket's slot, by ticket
+        self._users = WaitingUsers(queue, clock, stopping)
         self._asked: dict[int, JobRequest] = {}  # for tickets that were given back
-        self._stopping = Event()
+        self._stopping = stopping
         self._give_up = Event()
 
     @property
@@ -106,12 +114,12 @@ class Share:
         gives back a ticket that is not due yet; a job under way goes on without it, until
         another user adopts it instead of beginning a new one.
         """
-        while self._orphans:
-            self._see_through(self._orphans.popleft())
+        while (orphan := self._users.next_orphan()) is not None:  # one that ended is false
+            self._see_through(orphan)
         try:
-            ticket = self._source.take()
+            ticket = self._queue.take()
         except BaseException:
-            self._rouse_one()  # what was meant for this user is another's
+            self._users.rouse_one()  # what was meant for this user is another's
             raise
         if ticket is None:
             Event().wait()  # for ever: Locust ends its users
@@ -119,7 +127,7 @@ class Share:
         leased = None
         try:
             leased = self._lease(ticket, request_for)
-            has_come = self._slot_has_come(ticket)
+            has_come = self._users.await_slot(ticket)
         except BaseException as error:
             self._give_back(ticket, leased)
             if isinstance(error, Exception):
@@ -136,8 +144,7 @@ class Share:
             job.join()
         except BaseException:
             if not job.dead:
-                self._orphans.append(job)
-                self._rouse_one()
+                self._users.leave(job)
             raise
 
     def fail(self, error: Exception) -> None:
@@ -163,60 +170,27 @@ class Share:
             request = JobRequest("", ticket.file, "")
         record = Record(ticket, user_class, request, now)
         self._recall(record)
-        return _Leased(record, self._book.lease(record), fault, gevent.getcurrent())
-
-    def _recall(self, record: Record) -> None:
-        """Give the record of a ticket that was tried before what it had by then."""
+        return _Leased(record, self._log.lease(record), fault, gevent.getcurrent())
 
     def _give_back(self, ticket: Ticket, leased: _Leased | None) -> None:
         if leased and not leased.fault:
             self._asked[ticket.id] = leased.record.request
-        self._book.reopen(ticket)
-        self._source.give_back(ticket)
-        self._rouse_one()
-
-    def _rouse_one(self) -> None:
-        """Where there is a job or a ticket without a user, let one of those who wait have it.
-
-        A user that waits for a new ticket, if there is one; else the one whose slot comes last,
-        if that is later: it gives its own ticket back, and nobody else stirs.
-        """
-        if not self._sleepers:
-            return
-        last = max(self._sleepers)
-        given_back = None if self._source.takers else self._source.earliest()
-        if self._orphans or (given_back and given_back.id < last):
-            self._sleepers.pop(last).set()
-
-    def _slot_has_come(self, ticket: Ticket) -> bool:
-        """Wait for a ticket's slot; False if the run stops or there is something to do before.
-
-        That is a job or an earlier ticket of users that are gone.
-        """
-        roused = Event()
-        try:
-            while not self._stopping.is_set():
-                left_s = 0.0 if ticket.due_at is None else ticket.due_at - self._clock.now()
-                if left_s <= 0:
-                    return True
-                self._sleepers[ticket.id] = roused
-                if self._clock.wait(roused, left_s):  # a timer may end it a little early
-                    return False
-            return False
-        finally:
-            self._sleepers.pop(ticket.id, None)
+        self._queue.give_back(ticket)
+        self._users.rouse_one()
 
     def _poll_on(self, record: Record) -> gevent.Greenlet:
         """Have a job looked after that was submitted already."""
-        return self._jobs.spawn(self._live, _Leased(record, 0, ""))
+        return self._jobs.spawn(self._live, _Leased(record, ALREADY_DURABLE, ""))
 
     def _live(self, leased: _Leased) -> None:
         record = leased.record
         try:
             if leased.fault:
-                close(record, Ending(Outcome.ERROR, leased.fault), self._clock.now())
+                ending = Ending(Outcome.ERROR, leased.fault)
+                close(record, ending, self._clock.now(), self._log, self._bus)
             else:
-                self._job(leased).run()
+                job = self._lives[record.ticket.id] = Job(record, self._services, leased.lease)
+                job.run()
         except gevent.GreenletExit:  # nobody kills jobs so: a listener of their end raised it
             logger.error("a listener of job_closed raised GreenletExit")  # noqa: TRY400
         except Exception as error:  # noqa: BLE001  whatever it is, the run must not go on unseen
@@ -225,26 +199,12 @@ class Share:
             self._lives.pop(record.ticket.id, None)
             self.outcomes[record.outcome or Outcome.ERROR] += 1
             if self._downloads:
-                self._downloads.begin(record)
-            self._source.closed(record.ticket)
+                self._downloads.begin(record, self._downloaded)
+            self._queue.closed(record.ticket)
 
-    def _job(self, leased: _Leased) -> Job:
-        job = self._lives[leased.record.ticket.id] = Job(
-            leased.record,
-            kiosk=self._kiosk,
-            book=self._book,
-            leased=leased.until,
-            options=self.options,
-            clock=self._clock,
-            rng=self._rng,
-            may_submit=lambda: self._may_submit(leased.record.ticket),
-            uploader=self._uploader,
-            rest=self._rests.rest,
-        )
-        return job
-
-    def _may_submit(self, _ticket: Ticket) -> bool:
-        return not self._stopping.is_set()
+    def _downloaded(self, record: Record, download: Download) -> None:
+        self._log.downloaded(record, download)
+        self._bus.downloaded(record, download)
 
     # -- the end
 
@@ -285,9 +245,8 @@ class Share:
     def _stop_submitting(self) -> None:
         """No ticket is taken or sent from now on; who waits to do so does not any longer."""
         self._stopping.set()
-        self._source.stop()
-        for roused in tuple(self._sleepers.values()):
-            roused.set()
+        self._queue.stop()
+        self._users.rouse_all()
         for job in tuple(self._lives.values()):
             job.stop_submitting()
 
@@ -300,7 +259,7 @@ class Share:
                 len(self._jobs),
                 grace_s,
             )
-        idle = gevent.spawn(self._source.wait_idle)
+        idle = gevent.spawn(self._queue.wait_idle)
         gevent.wait([idle, self._give_up], timeout=grace_s, count=1)
         if grace_s and not self._give_up.is_set():
             for job in tuple(self._lives.values()):

@@ -7,12 +7,12 @@ import logging
 import math
 import random
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import gevent
 from gevent.event import Event
 
-from kiosk_locust import events
 from kiosk_locust.client.kiosk import Kiosk, Reading
 from kiosk_locust.client.retry import Backoff, Budget, poll_interval_s
 from kiosk_locust.clock import Clock
@@ -30,12 +30,13 @@ from kiosk_locust.errors import (
     Unreachable,
     Withdrawn,
 )
+from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.model.image_failures import main_reason
 from kiosk_locust.model.interruptions import is_work
 from kiosk_locust.model.job_hash import Snapshot
 from kiosk_locust.model.job_metrics import failed_children, is_zip, why_no_image
 from kiosk_locust.model.options import Options
-from kiosk_locust.model.ports import JobBook
+from kiosk_locust.model.ports import ALREADY_DURABLE, Durable, JobLog, SubmissionGate
 from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record, StatusChange
 from kiosk_locust.model.zip_children import PACKING, Stall, is_later, phase_of
 from kiosk_locust.storage.upload_stage import Delivery, Uploader
@@ -70,61 +71,53 @@ class Ending(NamedTuple):
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class JobServices:
+    """Everything that the jobs of a process share.
+
+    ``uploader`` brings files to the Kiosk before their jobs are submitted. ``rest`` passes the time
+    between polls: it returns after some seconds, or once the event is set.
+    """
+
+    kiosk: Kiosk
+    log: JobLog
+    bus: JobBus
+    gate: SubmissionGate
+    options: Options
+    clock: Clock
+    rng: random.Random
+    rest: Callable[[Event, float], object]
+    uploader: Uploader | None = None
+
+
 class Job:
     """One job; ``run`` lives it. A record that has a job id is polled on, never submitted.
 
-    ``leased`` is what the book gave for its lease; ``may_submit`` says whether new submissions
-    are still wanted; ``uploader`` brings its file to the Kiosk first; ``rest`` passes the time
-    between polls (the clock's ``wait``, unless another is given).
+    ``leased`` is its ticket's lease: nothing is sent before that is durable.
     """
 
     __slots__ = (  # there may be twenty thousand of them
         "_alarm",
         "_backoff",
-        "_book",
-        "_clock",
         "_is_adopted",
         "_is_last_look",
         "_is_overfull",
-        "_kiosk",
         "_last_error",
         "_leased",
-        "_may_submit",
         "_maybe_backoff",
-        "_options",
-        "_pass_time",
-        "_rng",
+        "_services",
         "_stall",
-        "_uploader",
         "record",
     )
 
     def __init__(
-        self,
-        record: Record,
-        *,
-        kiosk: Kiosk,
-        book: JobBook,
-        leased: int,
-        options: Options,
-        clock: Clock,
-        rng: random.Random,
-        may_submit: Callable[[], bool],
-        uploader: Uploader | None = None,
-        rest: Callable[[Event, float], object] | None = None,
+        self, record: Record, services: JobServices, leased: Durable = ALREADY_DURABLE
     ) -> None:
         self.record = record
-        self._kiosk = kiosk
-        self._book = book
+        self._services = services
         self._leased = leased
-        self._options = options
-        self._clock = clock
-        self._rng = rng
-        self._may_submit = may_submit
-        self._uploader = uploader
-        self._pass_time = rest or clock.wait
-        self._backoff = Backoff(rng)
-        self._maybe_backoff = Backoff(rng, base_s=MAYBE_BASE_S, least=MAYBE_LEAST)
+        self._backoff = Backoff(services.rng)
+        self._maybe_backoff = Backoff(services.rng, base_s=MAYBE_BASE_S, least=MAYBE_LEAST)
         self._is_adopted = bool(record.job_id)
         self._alarm = Event()  # ends a rest early
         self._is_last_look = self._is_overfull = False
@@ -137,12 +130,12 @@ class Job:
         self._alarm.set()
 
     def stop_submitting(self) -> None:
-        """Rest no longer before another submission: ``may_submit`` says no by now."""
+        """Rest no longer before another submission: the gate lets none through by now."""
         if not self.record.job_id:
             self._alarm.set()
 
     def run(self) -> None:
-        """Submit, poll until final, close, expire; raises only what critical listeners raise."""
+        """Submit, poll until final, close, expire; raises only what essential observers raise."""
         try:
             ending = self._with_last_error(self._deliver() or self._submit() or self._poll())
         except Interrupted as stop:
@@ -158,7 +151,7 @@ class Job:
         except (Interrupted, LedgerError) as error:
             if self._is_to_expire:
                 self.record.expire_error = f"it was not told to expire: {error}"
-                self._book.expire_failed(self.record)
+                self._services.log.expire_failed(self.record)
 
     def _note(self, error: BaseException) -> None:
         """Keep the error of a call that is tried again, for the reason of a job that ends first."""
@@ -174,16 +167,16 @@ class Job:
 
     def _deliver(self) -> Ending | None:
         """Upload the job's file, if it is to be; None once that is durable."""
-        if self.record.job_id or self._uploader is None:
+        if self.record.job_id or self._services.uploader is None:
             return None
-        self._book.settle(self._leased)
+        self._leased.wait()
         way = Delivery(
-            self._uploader,
-            self._book,
-            clock=self._clock,
-            backoff=Backoff(self._rng),
+            self._services.uploader,
+            self._services.log,
+            clock=self._services.clock,
+            backoff=Backoff(self._services.rng),
             alarm=self._alarm,
-            budget_s=self._options.retry_budget_s,
+            budget_s=self._services.options.retry_budget_s,
             slow_backoff=self._maybe_backoff,
             on_failure=self._note,
         )
@@ -198,19 +191,19 @@ class Job:
         """Submit the job; None once it has an id. Each request is an attempt on the record."""
         if self.record.job_id:
             return None
-        self._book.settle(self._leased)  # durable before anything is sent
-        budget = Budget(self._clock, self._options.retry_budget_s)
+        self._leased.wait()  # durable before anything is sent
+        budget = Budget(self._services.clock, self._services.options.retry_budget_s)
         while self._may_submit():
             try:
                 self._predict()
             except Withdrawn:
-                self._book.await_alive()  # unless the run was ended, that is what it waits for
+                self._services.gate.wait_open()
             except (Unreachable, Busy) as error:
                 if isinstance(error, RedisRefused):
                     self._expire_orphan(error.orphan)
                 if budget.is_spent:
                     return Ending(Outcome.ERROR, f"not submitted: {error}")
-                self._clock.wait(self._alarm, self._backoff.delay(error))
+                self._services.clock.wait(self._alarm, self._backoff.delay(error))
             except Refused as error:
                 return Ending(Outcome.REJECTED, str(error))
             except Redirected as error:
@@ -218,9 +211,10 @@ class Job:
             except (NoAnswer, ServerFault, BadAnswer) as error:
                 if not self._may_submit_again():
                     return Ending(Outcome.ERROR, f"perhaps submitted: {error}")
-                self._clock.wait(self._alarm, self._maybe_backoff.delay(error))
+                self._services.clock.wait(self._alarm, self._maybe_backoff.delay(error))
                 if self._may_submit():
-                    self._book.settle()  # whoever takes over if we die must know of this request
+                    # Whoever takes over if we die must know of this request.
+                    self._services.log.settle()
             else:
                 self._backoff.reset()
                 self._last_error = ""
@@ -230,9 +224,9 @@ class Job:
 
     def _predict(self) -> None:
         record = self.record
-        asked_at = self._clock.now()
+        asked_at = self._services.clock.now()
         try:
-            submission = self._kiosk.predict(record.request, self._may_send)
+            submission = self._services.kiosk.predict(record.request, self._may_send)
         except Withdrawn:
             raise
         except KioskError as error:
@@ -256,14 +250,14 @@ class Job:
                 job_id=submission.job_id,
             )
         )
-        _tell(events.job_submitted, record=record)
+        self._services.log.submit(record)
+        _tell(self._services.bus.submitted, record)
+
+    def _may_submit(self) -> bool:
+        return self._services.gate.may_submit(self.record.ticket)
 
     def _may_send(self) -> bool:
-        """Asked right before the first byte is sent; a yes stands in the book's account."""
-        if not (self._may_submit() and self._book.is_alive):
-            return False
-        self._book.about_to_send(self.record)
-        return True
+        return self._services.gate.may_send(self.record)
 
     def _keep_failed_attempt(self, error: KioskError, asked_at: float) -> None:
         timing = error.timing
@@ -283,28 +277,28 @@ class Job:
 
     def _keep_attempt(self, attempt: Attempt) -> None:
         self.record.attempts.append(attempt)
-        self._book.attempt(self.record, attempt)
+        self._services.log.attempt(self.record, attempt)
 
     def _may_submit_again(self) -> bool:
         maybes = sum(a.result is AttemptResult.MAYBE for a in self.record.attempts)
-        return self._options.on_ambiguous == "resubmit" and maybes < MAX_MAYBE_SUBMISSIONS
+        return self._services.options.on_ambiguous == "resubmit" and maybes < MAX_MAYBE_SUBMISSIONS
 
     # -- poll
 
     def _poll(self) -> Ending:
         """Poll until the status is final; the first time at a random phase of the interval."""
-        started_at = self._clock.now()  # of a job that was taken up again, all counts anew
+        started_at = self._services.clock.now()  # of a job that was taken up again, all counts anew
         if not self._is_adopted:
             started_at = self.record.submitted_at or started_at
             self.record.observed_after = started_at
-        budget = Budget(self._clock, self._options.retry_budget_s)
+        budget = Budget(self._services.clock, self._services.options.retry_budget_s)
         missing = False
-        wait_s = self._rng.uniform(0, self._options.update_interval_s)
+        wait_s = self._services.rng.uniform(0, self._services.options.update_interval_s)
         while True:
             last_look = self._rest(started_at, wait_s)
             self.record.polls += 1
             try:
-                reading = self._kiosk.read(self.record.job_id, zipped=self._is_zip_of_ours)
+                reading = self._services.kiosk.read(self.record.job_id, zipped=self._is_zip_of_ours)
             except KioskError as error:
                 self._note(error)
                 if last_look:
@@ -332,15 +326,15 @@ class Job:
             wait_s = self._interval_s(started_at)
 
     def _interval_s(self, started_at: float) -> float:
-        options = self._options
-        age_s = self._clock.now() - started_at
+        options = self._services.options
+        age_s = self._services.clock.now() - started_at
         return poll_interval_s(age_s, options.update_interval_s, options.poll_backoff)
 
     def _rest(self, started_at: float, wait_s: float) -> Ending | None:
         """Rest before a poll; if that is the last one, how the job ends unless it is final."""
-        limit_s = self._options.job_timeout_s
-        left_s = math.inf if limit_s is None else started_at + limit_s - self._clock.now()
-        self._pass_time(self._alarm, max(0.0, min(wait_s, left_s)))
+        limit_s = self._services.options.job_timeout_s
+        left_s = math.inf if limit_s is None else started_at + limit_s - self._services.clock.now()
+        self._services.rest(self._alarm, max(0.0, min(wait_s, left_s)))
         if self._is_last_look:
             return Ending(Outcome.UNFINISHED, "the run ended before it was final")
         if wait_s > left_s:
@@ -365,7 +359,8 @@ class Job:
                 phase,
             )
             record.changes.append(change)
-            _tell(events.job_status, record=record, change=change)
+            self._services.log.change(record, change)
+            _tell(self._services.bus.status, record, change)
         if not snapshot.is_final:
             record.observed_after = exchange.sent_at
             return self._stalled(snapshot, exchange.received_at)
@@ -440,64 +435,69 @@ class Job:
     # -- close
 
     def _close(self, ending: Ending) -> None:
-        close(self.record, ending, self._clock.now())
+        services = self._services
+        close(self.record, ending, services.clock.now(), services.log, services.bus)
 
     @property
     def _is_to_expire(self) -> bool:
         """Whether the hash is there, final, and to be told to expire."""
         snapshot = self.record.snapshot
-        return snapshot is not None and snapshot.is_final and self._options.expire_s > 0
+        return snapshot is not None and snapshot.is_final and self._services.options.expire_s > 0
 
     def _expire(self) -> None:
         """Tell the hash to expire, once its record is durable; a failure is a note on it."""
-        record, seconds = self.record, self._options.expire_s
+        record, seconds = self.record, self._services.options.expire_s
         if not self._is_to_expire:
             return
-        self._book.settle()
+        self._services.log.settle()
         for left in reversed(range(EXPIRE_TRIES)):
             try:
-                known = self._kiosk.expire(record.job_id, seconds)
+                known = self._services.kiosk.expire(record.job_id, seconds)
             except KioskError as error:
                 record.expire_error = str(error)
                 wait_s = self._backoff.delay(error)
                 if not left or wait_s > EXPIRE_WAIT_S:
                     break
-                self._clock.sleep(wait_s)
+                self._services.clock.sleep(wait_s)
             else:
                 record.expire_error = "" if known else "the Kiosk no longer knew its hash"
                 break
         if record.expire_error:
-            self._book.expire_failed(record)
+            self._services.log.expire_failed(record)
 
     def _expire_orphan(self, key: str) -> None:
         """Tell a hash that stands in no queue to expire, once: its key is on the attempt."""
         request = self.record.request
         queues = (request.job_type, f"{request.job_type}-zip")
-        if not self._options.expire_s or not any(
+        if not self._services.options.expire_s or not any(
             key.startswith(f"{queue}:{request.image_name}:") for queue in queues
         ):
             return  # nothing was made, or not for this job
         with contextlib.suppress(KioskError):
-            self._kiosk.expire(key, self._options.expire_s)
+            self._services.kiosk.expire(key, self._services.options.expire_s)
 
 
 def _joined(what: str, why: str) -> str:
     return f"{what}: {why}" if why else what
 
 
-def _tell(hook: events.EventHook, **payload: Any) -> None:
-    """Fire an event. GreenletExit is none of a job's own ends: only a listener raises it."""
+def _tell(publish: Callable[..., None], *event: object) -> None:
+    """Publish an event. GreenletExit is none of a job's own ends: only a listener raises it."""
     try:
-        hook.fire(**payload)
+        publish(*event)
     except gevent.GreenletExit:
-        logger.error("a listener of %s raised GreenletExit", hook.name)  # noqa: TRY400
+        logger.error("a listener of job_%s raised GreenletExit", publish.__name__)  # noqa: TRY400
 
 
-def close(record: Record, ending: Ending, now: float) -> None:
-    """Close a record and tell everybody; raises what critical listeners raise."""
+def close(record: Record, ending: Ending, now: float, log: JobLog, bus: JobBus) -> None:
+    """Close a record at ``now`` (epoch seconds), write it, and then tell everybody.
+
+    Raises what ``log`` and essential observers raise.
+    """
     record.outcome, record.reason = ending
     record.closed_at = now
-    events.job_closed.fire(record=record)
+    log.close_ticket(record)
+    bus.closed(record)
 
 
 def _as_failure(stop: Interrupted) -> KioskError:

@@ -7,11 +7,13 @@ import random
 from collections.abc import Callable, Iterator
 
 import gevent
+from gevent.event import Event
 
-from kiosk_locust import events
 from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.clock import Clock
+from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.executor import Share
+from kiosk_locust.execution.ledger_gate import LedgerGate
 from kiosk_locust.execution.ticket_queue import Tickets
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.ledger.resume_state import Remains
@@ -41,6 +43,7 @@ class Run(Share):
         options: Options,
         *,
         ledger: Ledger,
+        bus: JobBus,
         kiosk: Kiosk,
         clock: Clock,
         rng: random.Random,
@@ -51,16 +54,21 @@ class Run(Share):
         downloads: Downloads | None = None,
     ) -> None:
         remains = remains or Remains(options)
-        self._tickets = Tickets(remains.tickets)
+        stopping = Event()
+        self._tickets = Tickets(remains.tickets, ledger.reopen)
         super().__init__(
             options,
-            book=ledger,
-            tickets=self._tickets,
+            log=ledger,
+            bus=bus,
+            queue=self._tickets,
+            gate=LedgerGate(ledger, stopping),
+            stopping=stopping,
             kiosk=kiosk,
             clock=clock,
             rng=rng,
             on_end=on_end,
             mix=mix,
+            recall=remains.recall,
             uploader=uploader,
             downloads=downloads,
         )
@@ -80,16 +88,13 @@ class Run(Share):
         """
         for record in self._remains.adopt():
             self._tickets.adopt(record.ticket)
-            events.job_adopted.fire(record=record)
+            self._bus.adopted(record)
             self._adopt(record)
         self._cycles = gevent.spawn(self._run_cycles, zero_at)
 
-    def _recall(self, record: Record) -> None:
-        self._remains.recall(record)
-
     def _adopt(self, record: Record) -> None:
         """Have a job polled on that is there already."""
-        self._orphans.append(self._poll_on(record))
+        self._users.leave(self._poll_on(record))
 
     @property
     def tickets(self) -> Tickets:

@@ -78,11 +78,15 @@ class Tickets(Hand):
     """The tickets of a run that are not closed yet.
 
     ``of_cycle(cycle, started_at)`` gives the tickets of a cycle in order, perhaps without end.
+    ``reopen`` writes that a ticket was given back, before anybody can take it again.
     """
 
-    def __init__(self, of_cycle: TicketsOfCycle) -> None:
+    def __init__(
+        self, of_cycle: TicketsOfCycle, reopen: Callable[[Ticket], None] = lambda _: None
+    ) -> None:
         super().__init__()
         self._of_cycle = of_cycle
+        self._reopen = reopen
         self._coming: Iterator[Ticket] = iter(())
         self._next: Ticket | None = None  # read ahead, to know when none is left
         self._reopened: list[tuple[int, Ticket]] = []
@@ -134,6 +138,7 @@ class Tickets(Hand):
 
     def give_back(self, ticket: Ticket) -> None:
         """A ticket that was taken and surely not submitted is open again."""
+        self._reopen(ticket)
         self._out.pop(ticket.id, None)
         heapq.heappush(self._reopened, (ticket.id, ticket))
         self.wake()

@@ -21,7 +21,7 @@ from kiosk_locust.ledger import file as opening
 from kiosk_locust.ledger import rescue, send_account
 from kiosk_locust.ledger import sql as statements
 from kiosk_locust.ledger.lock import Lock
-from kiosk_locust.ledger.writer import Journal
+from kiosk_locust.ledger.writer import Journal, Said
 from kiosk_locust.model.image_failures import bounded
 from kiosk_locust.model.input_file import InputFile
 from kiosk_locust.model.job_hash import LEFT_OUT, UNREAD
@@ -135,8 +135,8 @@ class Ledger(Journal):
         sql = "UPDATE cycles SET ended_at = ? WHERE cycle <= ? AND ended_at IS NULL"
         self._say(sql, ended_at, cycle)
 
-    def lease(self, record: Record) -> int:
-        """The ticket may be submitted, once ``settle`` has been called with what this returns."""
+    def lease(self, record: Record) -> Said:
+        """The ticket may be submitted, once ``wait`` of what this returns has returned."""
         ticket = record.ticket
         request_id = self._request_id(record.request)
         self._say(
@@ -144,7 +144,7 @@ class Ledger(Journal):
             *(ticket.id, ticket.cycle, ticket.number, ticket.due_at, ticket.file),
             *(record.user_class, request_id, record.taken_at),
         )
-        return self._said
+        return Said(self, self._said)
 
     def taken(self, record: Record) -> None:
         """A user has taken the leased ticket: now it is known what is to be submitted."""

@@ -109,7 +109,7 @@ class Journal:
     # -- durability
 
     def settle(self, until: int | None = None) -> None:
-        """Return when what was said is on the disk: all so far, or ``until`` a lease.
+        """Return when what was said is on the disk: all so far, or ``until`` that number of it.
 
         Raises LedgerError if it cannot be written.
         """
@@ -279,6 +279,20 @@ class Journal:
         except Exception as error:  # noqa: BLE001
             return error
         return None
+
+
+class Said:
+    """A thing said to a journal, by its number among all that was said."""
+
+    __slots__ = ("_journal", "_number")
+
+    def __init__(self, journal: Journal, number: int) -> None:
+        self._journal = journal
+        self._number = number
+
+    def wait(self) -> None:
+        """Return when it is on the disk; raises LedgerError if it cannot be written."""
+        self._journal.settle(self._number)
 
 
 class ClosedLedger:

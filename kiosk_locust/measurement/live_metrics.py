@@ -9,12 +9,12 @@ import math
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from kiosk_locust.clock import Clock
 from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.percentiles import SHARES, Percentiles, fewest, rank
 from kiosk_locust.model.job_metrics import STAGES, is_never_begun, measure, since_due_s, stages
+from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Outcome, Record, StatusChange
 
 #: What has a histogram: the whole job, and each stage of it.
@@ -55,7 +55,7 @@ class View:
         return sum(self.statuses.values())
 
 
-class Metrics:
+class Metrics(JobObserver):
     """Listens to job_submitted, job_status and job_closed; ``view`` tells what came of it.
 
     ``total`` is the number of tickets over all cycles, None for an open-ended run; it may be
@@ -89,23 +89,23 @@ class Metrics:
         self._images_done += images_done
         self._images_failed += images_failed
 
-    def on_adopted(self, record: Record, **_: Any) -> None:
+    def on_adopted(self, record: Record) -> None:
         """A job of an earlier session is polled on."""
         self._in_flight[record.ticket.id] = record
         self._statuses[record.ticket.id] = record.status or "submitted"
 
-    def on_submitted(self, record: Record, **_: Any) -> None:
+    def on_submitted(self, record: Record) -> None:
         """A job has an id."""
         self._submitted += 1
         self._in_flight[record.ticket.id] = record
         self._statuses[record.ticket.id] = "submitted"
 
-    def on_status(self, record: Record, change: StatusChange, **_: Any) -> None:
+    def on_status(self, record: Record, change: StatusChange) -> None:
         """A poll saw a new status."""
         self._in_flight[record.ticket.id] = record
         self._statuses[record.ticket.id] = change.status
 
-    def on_closed(self, record: Record, **_: Any) -> None:
+    def on_closed(self, record: Record) -> None:
         """A ticket is closed."""
         self._in_flight.pop(record.ticket.id, None)
         self._statuses.pop(record.ticket.id, None)

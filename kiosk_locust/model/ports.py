@@ -1,6 +1,11 @@
-"""What users and jobs need of a run's ledger and tickets, be these near or at a master.
+"""Interfaces that users and jobs run on: `JobLog`, `SubmissionGate`, `TicketQueue`, `JobObserver`.
 
-Near are `Ledger` and `Tickets`; far, at a worker, `RemoteLedger` and `RemoteTickets`.
+In the process that owns the ledger they are `Ledger`, `LedgerGate` and `Tickets`; at a worker,
+whose ledger is its master's, `RemoteJobLog`, `LeaseGate` and `RemoteTickets`.
+
+The order of these calls is what makes each ticket run exactly once: the lease is durable before
+anything is sent for it, the upload of its file before the job is submitted, and the closed record
+is written before observers hear of it and durable before the hash of its job may expire.
 """
 
 from __future__ import annotations
@@ -10,88 +15,144 @@ from typing import Protocol
 from kiosk_locust.model.record import Attempt, Download, Record, StatusChange, Ticket, Upload
 
 
-class JobBook(Protocol):
-    """What a job says of itself at once, and waits for; the rest goes by events."""
+class Durable(Protocol):
+    """Something written that becomes durable."""
 
-    def uploaded(self, record: Record, upload: Upload) -> None:
-        """An upload of its file is over, or has failed."""
+    def wait(self) -> None:
+        """Return when it is on the ledger's disk; raises LedgerError if it cannot be."""
 
-    def is_reused(self, record: Record, upload: Upload) -> bool:
-        """Whether an earlier upload of this run has the same name; known once it is settled."""
 
-    def about_to_send(self, record: Record) -> None:
-        """The next request to submit it is sent right after this; see `send_account`."""
+class AlreadyDurable:
+    """A `Durable` that was on the disk before: a lease that the master granted, or an old job's."""
 
-    def attempt(self, record: Record, attempt: Attempt) -> None:
-        """One request to submit it has ended."""
+    __slots__ = ()
 
-    def expire_failed(self, record: Record) -> None:
-        """Its hash could not be told to expire."""
+    def wait(self) -> None:
+        """Return at once."""
 
-    def settle(self, until: int | None = None) -> None:
-        """Return when what was said is durable: all so far, or ``until`` a lease.
 
-        Raises LedgerError if it cannot be.
+ALREADY_DURABLE = AlreadyDurable()
+
+
+class JobLog(Protocol):
+    """The account of what happens to tickets; a job writes to it, then tells observers.
+
+    Calls return at once and are kept in their order. A process that dies loses at most what was
+    written after the last ``settle`` that returned.
+    """
+
+    def lease(self, record: Record) -> Durable:
+        """Write that the record's ticket is taken, and what is to be submitted for it.
+
+        Nothing may be sent for the ticket before ``wait`` of the returned value has returned.
         """
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether a job may be sent: the book's last durable sign of life is fresh."""
+    def uploaded(self, record: Record, upload: Upload) -> None:
+        """Write an upload of its file, ended or failed.
 
-    def await_alive(self) -> None:
-        """Return when a job may be sent; raises LedgerError if none may be any more."""
+        The job may be submitted once that is settled and ``is_reused`` says no.
+        """
 
+    def is_reused(self, record: Record, upload: Upload) -> bool:
+        """Tell if an earlier upload of the run has the same name; to be asked once it is settled.
 
-class TicketBook(JobBook, Protocol):
-    """What users say of the tickets that they take."""
+        Raises LedgerError.
+        """
 
-    def lease(self, record: Record) -> int:
-        """Its job may be sent once ``settle`` has been called with what this returns."""
+    def attempt(self, record: Record, attempt: Attempt) -> None:
+        """Write one request to submit the job, once it has ended.
 
-    def reopen(self, ticket: Ticket) -> None:
-        """It was surely not submitted, and another user may take it."""
-
-
-class EventBook(Protocol):
-    """What is kept of a job's events."""
+        One that may have arrived must be settled before the next one is sent.
+        """
 
     def submit(self, record: Record) -> None:
-        """The job has an id."""
+        """Write the job's id."""
 
     def change(self, record: Record, change: StatusChange) -> None:
-        """A poll saw a new status."""
+        """Write a new status that a poll saw."""
 
     def close_ticket(self, record: Record) -> None:
-        """The ticket is closed with the record's outcome."""
+        """Write the record's outcome; the first one of a ticket counts.
+
+        Its job's hash may be told to expire once that is settled.
+        """
 
     def downloaded(self, record: Record, download: Download) -> None:
-        """What it made was downloaded, or could not be."""
+        """Write a download of what a closed job made, ended or failed."""
+
+    def expire_failed(self, record: Record) -> None:
+        """Write why the hash of a closed job was not told to expire."""
+
+    def settle(self) -> None:
+        """Return when all that was written is durable; raises LedgerError if it cannot be."""
 
 
-class TicketSource(Protocol):
-    """Where users get tickets, and bring them back."""
+class SubmissionGate(Protocol):
+    """Permission to submit jobs: withheld while whoever owns the ledger could be another."""
+
+    def may_submit(self, ticket: Ticket) -> bool:
+        """Tell if the ticket's job is to be submitted here; once it is not, it never is again."""
+
+    def may_send(self, record: Record) -> bool:
+        """Tell if the next request may be sent; to be asked right before its first byte.
+
+        A yes stands in the process's account of what it sends, so that whoever takes over after
+        its death knows that the request may have arrived.
+        """
+
+    def wait_open(self) -> None:
+        """Return when there is a reason to ask again; raises LedgerError if there never will be."""
+
+
+class JobObserver:
+    """An observer of the jobs of one run; a subclass overrides what it needs to hear of.
+
+    Each call comes after the event was written into the `JobLog`, in the greenlet that wrote it.
+    """
+
+    def on_adopted(self, record: Record, /) -> None:
+        """Take in a job that an earlier session of the run submitted."""
+
+    def on_submitted(self, record: Record, /) -> None:
+        """Take in that a job was accepted; its id is known."""
+
+    def on_status(self, record: Record, change: StatusChange, /) -> None:
+        """Take in a status that a poll saw first."""
+
+    def on_closed(self, record: Record, /) -> None:
+        """Take in that a ticket is closed."""
+
+    def on_downloaded(self, record: Record, download: Download, /) -> None:
+        """Take in that a download of what a closed job made has ended, well or not."""
+
+
+class TicketQueue(Protocol):
+    """The tickets that users of a process take, and bring back."""
 
     @property
     def takers(self) -> int:
-        """How many users wait in ``take``."""
+        """Number of users that wait in ``take``."""
 
     def take(self) -> Ticket | None:
-        """The next ticket, waiting for one; None once there will be no more."""
+        """Hand out the next ticket, waiting for one; None once there will be no more.
+
+        A ticket is out until it is given back or closed, and nobody else gets it meanwhile.
+        """
 
     def adopt(self, ticket: Ticket) -> None:
-        """A ticket was taken, and submitted, elsewhere or before this process began."""
+        """Count a ticket as out that was taken, and submitted, elsewhere or earlier."""
 
     def give_back(self, ticket: Ticket) -> None:
-        """A ticket that was taken and surely not submitted is open again."""
+        """Offer a ticket again that was taken and surely not submitted."""
 
     def closed(self, ticket: Ticket) -> None:
-        """A ticket that was taken is closed."""
+        """Strike off a ticket that was taken: its record is closed."""
 
     def earliest(self) -> Ticket | None:
-        """The first of the tickets that are open and were promised to nobody here."""
+        """Look at the first of the tickets that may be taken again and that no user has."""
 
     def stop(self) -> None:
         """Hand out no more; whoever waits for a ticket gets None."""
 
     def wait_idle(self, timeout_s: float | None = None) -> bool:
-        """Wait until none is out and none is left to take; whether that came in time."""
+        """Wait until no ticket is out and none is left to take; False if that took too long."""

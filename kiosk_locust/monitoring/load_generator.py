@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import gevent
 
@@ -14,6 +13,7 @@ from kiosk_locust.measurement.facts import Causes, Facts
 from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.process_figures import Generator, ProcessFigures
 from kiosk_locust.model.options import Options
+from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Attempt, AttemptResult, Record
 from kiosk_locust.monitoring.process import CPU_LEAST_S, Watch
 from kiosk_locust.verdict.rules import judge
@@ -37,7 +37,7 @@ class Others:
     simulator_cpu_s: Callable[[], float | None] | None = None
 
 
-class Lateness:
+class Lateness(JobObserver):
     """How late jobs are submitted, by their records."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Lateness:
         self.refused = 0  # attempts that the Kiosk refused or did not take
         self.refused_s = 0.0  # the longest from a job's first attempt to its last, of those
 
-    def on_submitted(self, record: Record, **_: Any) -> None:
+    def on_submitted(self, record: Record) -> None:
         """A job has an id; what an earlier session tried for it is none of this one's."""
         self.submitted += 1
         tries = [attempt for attempt in record.attempts if attempt.asked_at >= record.taken_at]

@@ -8,7 +8,6 @@ the Kiosk or a user makes up (job ids, statuses, file names) becomes a label, bu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import (
@@ -21,10 +20,10 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 import kiosk_locust
-from kiosk_locust import events
 from kiosk_locust.measurement.live_metrics import View
 from kiosk_locust.model.job_metrics import STAGES, measure, stages
 from kiosk_locust.model.options import Options
+from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Outcome, Record
 
 #: Values of the label ``verdict``.
@@ -46,7 +45,7 @@ def info_of(options: Options, run_name: str) -> dict[str, str]:
     }
 
 
-class Exposition:
+class Exposition(JobObserver):
     """The figures of one run; ``view`` tells its state.
 
     ``rates`` tells jobs wanted and submitted a second so far, None where that cannot be told, and
@@ -95,25 +94,14 @@ class Exposition:
             self._stages.labels(stage)
         registry.register(_State(self))
 
-    def attach(self) -> Callable[[], None]:
-        """Listen to the events of jobs; returns what ends it. What fails here harms no run."""
-        events.job_submitted.add_listener(self.on_submitted)
-        events.job_closed.add_listener(self.on_closed)
-
-        def detach() -> None:
-            events.job_submitted.remove_listener(self.on_submitted)
-            events.job_closed.remove_listener(self.on_closed)
-
-        return detach
-
-    def on_submitted(self, record: Record, **_: Any) -> None:
+    def on_submitted(self, record: Record) -> None:
         """A job has an id."""
         if record.ticket.due_at is None or not record.attempts:
             return
         begun_at = record.upload.began_at if record.upload else record.attempts[0].asked_at
         self._lags.observe(max(0.0, begun_at - record.ticket.due_at))
 
-    def on_closed(self, record: Record, **_: Any) -> None:
+    def on_closed(self, record: Record) -> None:
         """A ticket is closed."""
         found = measure(record)
         if found.duration_s is not None:

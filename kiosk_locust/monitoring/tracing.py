@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kiosk_locust import events
 from kiosk_locust.model.job_metrics import ENDED, end_of, measure, since_due_s, stages
+from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Outcome, Record
 from kiosk_locust.monitoring import otel
 
@@ -79,24 +79,21 @@ def attributes(record: Record) -> dict[str, str | int | float | bool]:
     return told
 
 
-class Spans:
-    """Listens to job_closed, and gives ``tracer`` the spans."""
+class Spans(JobObserver):
+    """Gives ``tracer`` the spans of jobs that are closed."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
 
-    def attach(self) -> Callable[[], None]:
-        """Listen; returns what ends it. What fails here harms no run."""
+    def start(self) -> None:
+        """Count what is exported from now on."""
         otel.DELIVERY.count()
-        events.job_closed.add_listener(self.on_closed)
 
-        def detach() -> None:
-            events.job_closed.remove_listener(self.on_closed)
-            otel.flush()
+    def stop(self) -> None:
+        """Export what is left."""
+        otel.flush()
 
-        return detach
-
-    def on_closed(self, record: Record, **_: Any) -> None:
+    def on_closed(self, record: Record) -> None:
         """A ticket is closed; one that nothing was sent for has no span."""
         from opentelemetry import trace  # noqa: PLC0415  an extra, which is there by now
         from opentelemetry.context import Context  # noqa: PLC0415

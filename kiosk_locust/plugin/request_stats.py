@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from locust.stats import RequestStats, StatsError
 
 from kiosk_locust.formatting.excerpt import printable
 from kiosk_locust.measurement.stages import own_parts
 from kiosk_locust.model.job_metrics import ENDED, STAGES, measure, since_due_s, stages
+from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Download, Outcome, Record
 from kiosk_locust.plugin.stat_batches import Tallies
 
@@ -35,8 +35,8 @@ _CHANGING = re.compile(
 )
 
 
-class LocustStatistics:
-    """Listens to job_closed and logs the job's duration, stages and failure.
+class LocustStatistics(JobObserver):
+    """Observes jobs and logs the job's duration, stages and failure.
 
     ``tallies`` are those of ``stats``, shared with who else adds in groups.
     """
@@ -46,7 +46,7 @@ class LocustStatistics:
         self._tallies = tallies or Tallies(stats)
         self._texts: set[str] = set()
 
-    def on_closed(self, record: Record, **_: Any) -> None:
+    def on_closed(self, record: Record) -> None:
         """Log one job; one without a duration counts, with no response time."""
         found = measure(record)
         name = record.request.job_type or "no job type"
@@ -62,7 +62,7 @@ class LocustStatistics:
             if part_s is not None:
                 self._log(part, STAGE, part_s)
 
-    def on_downloaded(self, download: Download, **_: Any) -> None:
+    def on_downloaded(self, _record: Record, download: Download) -> None:
         """Log one download; one that failed counts, with no response time."""
         if download.error:
             self._log("result download", STAGE, None)

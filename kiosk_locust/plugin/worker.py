@@ -15,8 +15,9 @@ from locust.env import Environment
 from locust.exception import StopTest
 from locust.rpc import Message
 from locust.runners import STATE_RUNNING, STATE_SPAWNING
+from locust.stats import RequestStats
 
-from kiosk_locust import callbacks, events
+from kiosk_locust import callbacks
 from kiosk_locust.assembly.stop_reason import SIGTERM_GRACE_S
 from kiosk_locust.assembly.worker_limits import WorkerLimits
 from kiosk_locust.client import proxies
@@ -39,10 +40,10 @@ from kiosk_locust.errors import (
     RelayError,
     WorkerError,
 )
+from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.gc_tuning import calm
 from kiosk_locust.execution.job import Interrupted
 from kiosk_locust.formatting import quoting
-from kiosk_locust.ledger.recorder import Recorder
 from kiosk_locust.model.options import Options
 from kiosk_locust.model.record import Record
 from kiosk_locust.model.user_mix import Mix
@@ -83,6 +84,21 @@ class ShiftedClock:
     def wait(self, event: Event, seconds: float) -> bool:
         """Sleep, but at most until ``event`` is set; whether it is."""
         return self._own.wait(event, seconds)
+
+
+class WorkerStatistics(LocustStatistics):
+    """Leaves out jobs that end here but not in the run: ``is_returned`` tells which."""
+
+    def __init__(
+        self, stats: RequestStats, tallies: Tallies, is_returned: Callable[[Record], bool]
+    ) -> None:
+        super().__init__(stats, tallies)
+        self._is_returned = is_returned
+
+    def on_closed(self, record: Record) -> None:
+        """Log one job, unless another worker will."""
+        if not self._is_returned(record):
+            super().on_closed(record)
 
 
 class WorkerPlugin:
@@ -197,9 +213,11 @@ class WorkerPlugin:
                 )
         except BucketError as error:
             fault = error
+        bus = JobBus()
         share = RemoteShare(
             end,
             options=options,
+            bus=bus,
             kiosk=kiosk,
             clock=clock,
             own_clock=self._clock.now,
@@ -209,29 +227,20 @@ class WorkerPlugin:
             downloads=moving.downloads,
         )
         share.ledger.keep_account(self._limits.place_of_account(facts), options.pool_size)
-        recorder = Recorder(share.ledger)
-        recorder.attach()
-        statistics = LocustStatistics(self._environment.stats, tallies)
-
-        def on_closed(record: Record, **_: Any) -> None:
-            if not share.ledger.is_returned(record):
-                statistics.on_closed(record)
-
+        statistics = WorkerStatistics(self._environment.stats, tallies, share.ledger.is_returned)
+        bus.add(statistics, is_essential=True)
         if spans := spans_if_on(self._environment.parsed_options):
-            self._closers.append(spans.attach())
+            spans.start()
+            self._closers.append(spans.stop)
+            bus.add(spans)
             gevent.spawn(otel.warn_if_away, self._environment.parsed_options)
-        events.job_closed.add_listener(on_closed, critical=True)
-        events.job_downloaded.add_listener(statistics.on_downloaded, critical=True)
         self._closers += [
             tallies.start(),
             calm(),
             watch.stop,
             moving.close,
             share.ledger.close,
-            lambda: events.job_downloaded.remove_listener(statistics.on_downloaded),
             transport.close,
-            recorder.detach,
-            lambda: events.job_closed.remove_listener(on_closed),
         ]
         if fault is not None:
             share.fail(fault)

@@ -29,6 +29,7 @@ from kiosk_locust.errors import (
     Withdrawn,
 )
 from kiosk_locust.formatting.excerpt import excerpt
+from kiosk_locust.model.ports import JobLog
 from kiosk_locust.model.record import Outcome, Record, Upload
 
 #: Uploads of one file whose names the run has had already. Each is sent under a name of its own,
@@ -48,19 +49,6 @@ class Uploader(Protocol):
         """
 
 
-class Book(Protocol):
-    """What is told of it."""
-
-    def uploaded(self, record: Record, upload: Upload) -> None:
-        """An upload is over, or has failed."""
-
-    def is_reused(self, record: Record, upload: Upload) -> bool:
-        """Whether an earlier upload of this run has the same name; known once it is settled."""
-
-    def settle(self, until: int | None = None) -> None:
-        """Return when what was said is durable."""
-
-
 class Delivery:
     """One file's way; ``alarm`` ends a rest early, ``budget_s`` is how long it may take.
 
@@ -71,7 +59,7 @@ class Delivery:
     def __init__(
         self,
         uploader: Uploader,
-        book: Book,
+        log: JobLog,
         *,
         clock: Clock,
         backoff: Backoff,
@@ -81,7 +69,7 @@ class Delivery:
         on_failure: Callable[[BaseException], None] = lambda _: None,
     ) -> None:
         self._uploader = uploader
-        self._book = book
+        self._log = log
         self._clock = clock
         self._backoff = backoff
         self._alarm = alarm
@@ -106,7 +94,7 @@ class Delivery:
                 self._clock.wait(self._alarm, self._backoff.delay(error))
             except (KioskError, BucketError, InputError) as error:
                 failed = Upload(began_at, self._clock.now(), 0, error=str(error))
-                self._book.uploaded(record, failed)
+                self._log.uploaded(record, failed)
                 self._on_failure(error)
                 no_answer = is_unanswered(error)
                 unanswered += no_answer
@@ -122,9 +110,9 @@ class Delivery:
 
     def _keep(self, record: Record, upload: Upload) -> None:
         """Return once the upload is durable; raises ReusedName where its name is not new."""
-        self._book.uploaded(record, upload)
-        self._book.settle()
-        if self._book.is_reused(record, upload):
+        self._log.uploaded(record, upload)
+        self._log.settle()
+        if self._log.is_reused(record, upload):
             raise ReusedName(
                 f"it was given the name {excerpt(upload.name)}, which an earlier upload of this run"
                 " has, so that a job on it could work on another file; UPLOAD_VIA=bucket chooses"

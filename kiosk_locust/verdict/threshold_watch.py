@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import takewhile
-from typing import Any
 
 import gevent
 
@@ -14,6 +13,7 @@ from kiosk_locust.measurement.estimates import Figure
 from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.intervals import needed
 from kiosk_locust.model.job_metrics import is_never_begun, measure, since_due_s, stages
+from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import OUTCOMES, AttemptResult, Outcome, Record
 from kiosk_locust.verdict.threshold_parser import Threshold
 from kiosk_locust.verdict.thresholds import Miss, Result, evaluate
@@ -23,7 +23,7 @@ LOOK_S = 0.5
 _LIVES = ("job", "job_since_due")
 
 
-class Gate:
+class Gate(JobObserver):
     """Looks at the jobs that have ended, from ``after_s`` after the start on.
 
     ``on_miss`` is called once, with the threshold that is missed and what was measured.
@@ -63,14 +63,18 @@ class Gate:
         if self._greenlet is not None and self._greenlet is not gevent.getcurrent():
             self._greenlet.kill()
 
-    def on_submitted(self, record: Record, **_: Any) -> None:
-        """A job has an id, or one of an earlier session is polled on."""
+    def on_adopted(self, record: Record) -> None:
+        """A job of an earlier session is polled on."""
+        self.on_submitted(record)
+
+    def on_submitted(self, record: Record) -> None:
+        """A job has an id."""
         at = record.submitted_at
         began = {"job": self._clock.now() if at is None else at, "job_since_due": _due_at(record)}
         for name, starts in self._open.items():
             starts[record.ticket.id] = began[name]
 
-    def on_closed(self, record: Record, **_: Any) -> None:
+    def on_closed(self, record: Record) -> None:
         """A ticket is closed."""
         for starts in self._open.values():
             starts.pop(record.ticket.id, None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from kiosk_locust import events
 from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.client.transport import Transport
 from kiosk_locust.clock import SystemClock
@@ -36,8 +34,9 @@ from kiosk_locust.distributed.messages import (
 from kiosk_locust.distributed.unreadable_messages import UNREAD
 from kiosk_locust.distributed.worker import WorkerEnd
 from kiosk_locust.errors import RelayError
+from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.ledger.ledger import Ledger
-from kiosk_locust.ledger.recorder import Recorder
+from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record, Upload
 from kiosk_locust.model.ticket_events import Batch, Closed, Entry, Submitted
 from kiosk_locust.model.user_mix import Mix
@@ -60,9 +59,11 @@ class Master:
         transport = Transport(
             host, pool_size=1, request_timeout_s=1, clock=clock, on_request=lambda _: None
         )
+        self.bus = JobBus()
         self.run = MasterRun(
             make_options(count=2, users=2, workload="closed", **options),
             ledger=self.ledger,
+            bus=self.bus,
             kiosk=Kiosk(transport),
             clock=clock,
             rng=random.Random(1),
@@ -96,14 +97,11 @@ class Master:
             return ledger.execute(query).fetchall()
 
 
-@pytest.fixture
-def broken() -> Iterator[None]:
-    def raises(record: Record, **_: Any) -> None:
-        raise RuntimeError(f"no place for ticket {record.ticket.id}")
+class Broken(JobObserver):
+    """Has no place for tickets that are closed."""
 
-    events.job_closed.add_listener(raises, critical=True)
-    yield
-    events.job_closed.remove_listener(raises)
+    def on_closed(self, record: Record) -> None:
+        raise RuntimeError(f"no place for ticket {record.ticket.id}")
 
 
 def joined(folder: Path, **options: Any) -> Master:
@@ -124,13 +122,11 @@ def finish(master: Master, *, hears_nobody: bool = False) -> None:
     master.ledger.close()
 
 
-@pytest.mark.usefixtures("broken")
-def test_a_listener_that_raises_for_a_lost_ticket_ends_the_run_and_workers_are_still_answered(
+def test_an_observer_that_raises_for_a_lost_ticket_ends_the_run_and_workers_are_still_answered(
     tmp_path: Path,
 ) -> None:
     master = joined(tmp_path, on_ambiguous="close")
-    recorder = Recorder(master.ledger)
-    recorder.attach()
+    master.bus.add(Broken(), is_essential=True)
     try:
         record = make_record(7)
         master.ledger.lease(record)
@@ -141,7 +137,6 @@ def test_a_listener_that_raises_for_a_lost_ticket_ends_the_run_and_workers_are_s
         assert rows == [("closed", "error", "worker w was lost")]
         assert isinstance(master.report().lease, Renewed)
     finally:
-        recorder.detach()
         finish(master)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from gevent.event import Event
 
 from kiosk_locust import events
 from kiosk_locust.client.kiosk import Reading, Submission
@@ -23,10 +24,22 @@ from kiosk_locust.errors import (
     Unreachable,
     Withdrawn,
 )
-from kiosk_locust.execution.job import Interrupted, Job
+from kiosk_locust.execution.bus import JobBus
+from kiosk_locust.execution.job import Interrupted, Job, JobServices
+from kiosk_locust.execution.ledger_gate import LedgerGate
 from kiosk_locust.model.job_hash import Snapshot
 from kiosk_locust.model.job_metrics import measure
-from kiosk_locust.model.record import Attempt, AttemptResult, JobRequest, Outcome, Record, Upload
+from kiosk_locust.model.ports import JobObserver
+from kiosk_locust.model.record import (
+    Attempt,
+    AttemptResult,
+    Download,
+    JobRequest,
+    Outcome,
+    Record,
+    StatusChange,
+    Upload,
+)
 from kiosk_locust.storage.upload_stage import Uploader
 from tests.helpers.clocks import ManualClock
 from tests.helpers.scenarios import make_options, make_record
@@ -39,8 +52,8 @@ DONE = {
 }
 
 
-class Book:
-    """Notes what was said, in order, beside what the Kiosk was asked."""
+class Log:
+    """Notes what was written, in order, beside what the Kiosk was asked."""
 
     def __init__(self, log: list[str]) -> None:
         self.log = log
@@ -58,6 +71,21 @@ class Book:
     def attempt(self, record: Record, attempt: Attempt) -> None:
         self.log.append(f"attempt {attempt.result}")
 
+    def lease(self, record: Record) -> Lease:
+        return Lease(self.log)
+
+    def submit(self, record: Record) -> None:
+        self.log.append("submitted")
+
+    def change(self, record: Record, change: StatusChange) -> None:
+        self.log.append(f"changed to {change.status}")
+
+    def close_ticket(self, record: Record) -> None:
+        self.log.append(f"written {record.outcome}")
+
+    def downloaded(self, record: Record, download: Download) -> None:
+        self.log.append("downloaded")
+
     def expire_failed(self, record: Record) -> None:
         self.log.append("expire failed")
 
@@ -69,8 +97,18 @@ class Book:
         self.log.append("await alive")
         self.alive = True
 
-    def settle(self, until: int | None = None) -> None:
-        self.log.append("settle" if until is None else f"settle {until}")
+    def settle(self) -> None:
+        self.log.append("settle")
+
+
+class Lease:
+    """Notes when it is waited for."""
+
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+
+    def wait(self) -> None:
+        self.log.append("settle 7")
 
 
 class ScriptedKiosk:
@@ -115,22 +153,25 @@ class Scene:
         self.log: list[str] = []
         self.clock = ManualClock()
         self.kiosk = ScriptedKiosk(self.clock, self.log)
+        self.ledger = Log(self.log)
+        self.bus = JobBus()
         self.record = make_record()
-        self.submitting = True
+        self.stopping = Event()
         self.rng = random.Random(1)
 
     def live(self, uploader: Uploader | None = None, **options: Any) -> Record:
-        Job(
-            self.record,
+        services = JobServices(
             kiosk=self.kiosk,  # type: ignore[arg-type]  # it has the calls that a job makes
-            book=Book(self.log),
-            leased=7,
+            log=self.ledger,
+            bus=self.bus,
+            gate=LedgerGate(self.ledger, self.stopping),  # type: ignore[arg-type]  # as above
             options=make_options(**options),
             clock=self.clock,
             rng=self.rng,
-            may_submit=lambda: self.submitting,
+            rest=self.clock.wait,
             uploader=uploader,
-        ).run()
+        )
+        Job(self.record, services, Lease(self.log)).run()
         return self.record
 
 
@@ -143,8 +184,8 @@ def scene() -> Scene:
 def listen() -> Iterator[Callable[..., None]]:
     added: list[tuple[events.EventHook, Callable[..., None]]] = []
 
-    def add(hook: events.EventHook, listener: Callable[..., None], critical: bool = False) -> None:
-        hook.add_listener(listener, critical=critical)
+    def add(hook: events.EventHook, listener: Callable[..., None]) -> None:
+        hook.add_listener(listener)
         added.append((hook, listener))
 
     yield add
@@ -172,24 +213,41 @@ def test_the_record_is_durable_before_its_hash_is_told_to_expire(
 ) -> None:
     listen(events.job_closed, lambda **_: scene.log.append("closed"))
     scene.live()
-    assert scene.log[-4:] == ["closed", "settle", "expire in 3600", "expire"]
+    assert scene.log[-5:] == ["written done", "closed", "settle", "expire in 3600", "expire"]
+
+
+class Hears(JobObserver):
+    """Notes what it hears beside what was written."""
+
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+
+    def on_submitted(self, record: Record) -> None:
+        self.log.append("hears submitted")
+
+    def on_status(self, record: Record, change: StatusChange) -> None:
+        self.log.append(f"hears {change.status}")
+
+    def on_closed(self, record: Record) -> None:
+        self.log.append("hears closed")
+
+
+def test_each_event_is_written_before_observers_hear_of_it(scene: Scene) -> None:
+    scene.bus.add(Hears(scene.log), is_essential=True)
+    scene.live(expire_s=0)
+    happened = [word for word in scene.log if word not in ("settle", "settle 7", "predict", "read")]
+    assert happened == [
+        "attempt accepted", "submitted", "hears submitted",
+        "changed to done", "hears done", "written done", "hears closed",
+    ]  # fmt: skip
 
 
 def test_the_first_poll_comes_at_a_random_phase_of_the_interval() -> None:
     phases = []
     for seed in range(200):
         scene = Scene()
-        job = Job(
-            scene.record,
-            kiosk=scene.kiosk,  # type: ignore[arg-type]
-            book=Book(scene.log),
-            leased=7,
-            options=make_options(update_interval_s=8.0),
-            clock=scene.clock,
-            rng=random.Random(seed),
-            may_submit=lambda: True,
-        )
-        job.run()
+        scene.rng = random.Random(seed)
+        scene.live(update_interval_s=8.0)
         phases.append(scene.clock.slept[0])
     assert 0 <= min(phases) < 0.5
     assert 7.5 < max(phases) <= 8.0
@@ -519,19 +577,21 @@ def test_an_interruption_in_mid_submission_is_ambiguous(scene: Scene) -> None:
 
 
 def test_nothing_is_submitted_once_the_run_is_ending(scene: Scene) -> None:
-    scene.submitting = False
+    scene.stopping.set()
     record = scene.live()
     assert record.outcome is Outcome.UNFINISHED
     assert "predict" not in scene.log
 
 
-def test_what_a_critical_listener_raises_closes_the_ticket_and_comes_out(
-    scene: Scene, listen: Callable[..., None]
-) -> None:
-    def broken(**_: Any) -> None:
+class LosesCount(JobObserver):
+    """Raises for each job that is submitted."""
+
+    def on_submitted(self, record: Record) -> None:
         raise RuntimeError("lost count")
 
-    listen(events.job_submitted, broken, critical=True)
+
+def test_what_an_essential_observer_raises_closes_the_ticket_and_comes_out(scene: Scene) -> None:
+    scene.bus.add(LosesCount(), is_essential=True)
     with pytest.raises(RuntimeError, match="lost count"):
         scene.live()
     assert scene.record.outcome is Outcome.ERROR
@@ -550,19 +610,8 @@ def test_what_a_users_listener_raises_is_logged_and_harms_nothing(
 
 def test_a_job_waits_for_the_ledgers_sign_of_life_and_is_then_sent(scene: Scene) -> None:
     scene.kiosk.predicts = [KEY]
-    book = Book(scene.log)
-    book.alive = False
-    job = Job(
-        scene.record,
-        kiosk=scene.kiosk,  # type: ignore[arg-type]  # it has the calls that a job makes
-        book=book,
-        leased=1,
-        options=make_options(),
-        clock=scene.clock,
-        rng=random.Random(1),
-        may_submit=lambda: True,
-    )
-    job.run()
+    scene.ledger.alive = False
+    scene.live()
     assert scene.log.index("await alive") < scene.log.index("predict")
     assert scene.log.count("predict") == 1
     assert scene.record.outcome is Outcome.DONE
@@ -571,17 +620,7 @@ def test_a_job_waits_for_the_ledgers_sign_of_life_and_is_then_sent(scene: Scene)
 def test_a_job_that_has_an_id_is_polled_on_and_never_submitted(scene: Scene) -> None:
     scene.record.job_id = KEY
     scene.record.submitted_at = 1.0  # long ago: its time limit counts from now
-    job = Job(
-        scene.record,
-        kiosk=scene.kiosk,  # type: ignore[arg-type]  # it has the calls that a job makes
-        book=Book(scene.log),
-        leased=0,
-        options=make_options(job_timeout_s=60.0),
-        clock=scene.clock,
-        rng=random.Random(1),
-        may_submit=lambda: True,
-    )
-    job.run()
+    scene.live(job_timeout_s=60.0)
     assert "predict" not in scene.log
     assert scene.record.outcome is Outcome.DONE
     assert scene.record.changes[0].after == 1.0  # it may have had its status ever since

@@ -11,13 +11,14 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from kiosk_locust.client.exchange import Exchange
 from kiosk_locust.client.kiosk import Reading, Submission
 from kiosk_locust.clock import SystemClock
+from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.run import Run
 from kiosk_locust.ledger.ledger import Ledger
-from kiosk_locust.ledger.recorder import Recorder
 from kiosk_locust.model.job_hash import Snapshot
 from kiosk_locust.model.record import JobRequest, Ticket
 from kiosk_locust.model.user_mix import Mix
@@ -56,11 +57,10 @@ class Scene:
         self.kiosk = QuickKiosk(self.clock)
         self.ledger = Ledger.create(folder / "run.db", {})
         self.asked: list[int] = []
-        self.recorder = Recorder(self.ledger)
-        self.recorder.attach()
         self.run = Run(
             make_options(count=USERS, users=USERS, start_delay_s=0.02, update_interval_s=0.05),
             ledger=self.ledger,
+            bus=JobBus(),
             kiosk=self.kiosk,  # type: ignore[arg-type]  # it has the calls that a job makes
             clock=self.clock,
             rng=random.Random(1),
@@ -79,7 +79,6 @@ class Scene:
 
     def close(self) -> None:
         gevent.killall(self.users)
-        self.recorder.detach()
         self.ledger.close()
 
 
@@ -104,6 +103,21 @@ def test_users_that_stay_take_the_tickets_of_those_that_go_in_order_and_ask_once
     with closing(sqlite3.connect(scene.ledger.path)) as opened:
         (late,) = opened.execute("SELECT max(taken_at - due_at) FROM tickets").fetchone()
     assert late <= 0
+
+
+def test_an_orphan_that_ended_meanwhile_hides_no_other_from_a_user(scene: Scene) -> None:
+    gevent.killall(scene.users)
+    goes_on = Event()
+    ended, waiting = gevent.spawn(int), gevent.spawn(goes_on.wait)
+    ended.join()
+    for job in (ended, waiting):
+        scene.run._users.leave(job)
+    scene.users = [gevent.spawn(scene._use)]
+    gevent.sleep(0.01)
+    assert scene.run.tickets.takers == 0
+    goes_on.set()
+    gevent.sleep(0.01)
+    assert scene.run.tickets.takers == 1
 
 
 def test_the_job_of_a_user_that_goes_lives_on(scene: Scene) -> None:

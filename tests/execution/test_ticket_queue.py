@@ -39,6 +39,15 @@ def test_a_ticket_given_back_is_the_next_to_be_taken() -> None:
     assert take(tickets) is first
 
 
+def test_a_ticket_is_written_as_open_before_anybody_can_take_it_again() -> None:
+    written: list[tuple[Ticket, Ticket | None]] = []
+    tickets = Tickets(of_cycle, lambda ticket: written.append((ticket, tickets.earliest())))
+    tickets.begin(1, 100.0)
+    first = take(tickets)
+    tickets.give_back(first)
+    assert written == [(first, None)]
+
+
 def test_who_waits_gets_the_ticket_that_is_given_back() -> None:
     tickets = begun()
     taken = [take(tickets) for _ in range(3)]

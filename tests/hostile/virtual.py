@@ -25,10 +25,12 @@ from kiosk_locust.client.body import Body
 from kiosk_locust.client.exchange import Exchange
 from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.errors import NoAnswer, PreflightError, Timing, Withdrawn
-from kiosk_locust.execution.job import Job
+from kiosk_locust.execution.bus import JobBus
+from kiosk_locust.execution.job import Job, JobServices
 from kiosk_locust.model.input_file import InputFile, Kind
 from kiosk_locust.model.options import TransferOptions
-from kiosk_locust.model.record import Attempt, Download, Record, Upload
+from kiosk_locust.model.ports import ALREADY_DURABLE, AlreadyDurable
+from kiosk_locust.model.record import Attempt, Download, Record, StatusChange, Ticket, Upload
 from kiosk_locust.storage.transfers import downloads
 from kiosk_locust.storage.transfers.reach import Reach
 from kiosk_locust.storage.transfers.uploading import FrontendUploader
@@ -160,10 +162,12 @@ def _response(
     return HTTPAdapter().build_response(request, raw)
 
 
-class Book:
-    """A ledger that has all at once."""
+class Log:
+    """A log, and a gate, that has all at once."""
 
-    is_alive = True
+    def lease(self, record: Record) -> AlreadyDurable:
+        """Kept elsewhere."""
+        return ALREADY_DURABLE
 
     def uploaded(self, record: Record, upload: Upload) -> None:
         """Kept elsewhere."""
@@ -172,19 +176,36 @@ class Book:
         """Whether its ticket's upload has an earlier one's name; there is one ticket."""
         return False
 
-    def about_to_send(self, record: Record) -> None:
-        """The server's log has it."""
-
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """Kept on the record."""
+
+    def submit(self, record: Record) -> None:
+        """Kept on the record."""
+
+    def change(self, record: Record, change: StatusChange) -> None:
+        """Kept on the record."""
+
+    def close_ticket(self, record: Record) -> None:
+        """Kept on the record."""
+
+    def downloaded(self, record: Record, download: Download) -> None:
+        """Kept elsewhere."""
 
     def expire_failed(self, record: Record) -> None:
         """Kept on the record."""
 
-    def settle(self, until: int | None = None) -> None:
+    def settle(self) -> None:
         """It is durable."""
 
-    def await_alive(self) -> None:
+    def may_submit(self, ticket: Ticket) -> bool:
+        """The run goes on."""
+        return True
+
+    def may_send(self, record: Record) -> bool:
+        """It may; the server's log has it."""
+        return True
+
+    def wait_open(self) -> None:
         """It is."""
 
 
@@ -200,17 +221,19 @@ def play(cell: Cell, folder: Path, patch: pytest.MonkeyPatch, seed: int) -> Came
     except PreflightError as error:
         return Came(NO_START, 2, wire.kiosk.submissions, len(wire.kiosk.jobs), False, str(error))
     record = make_record()
-    Job(
-        record,
+    log = Log()
+    services = JobServices(
         kiosk=kiosk,
-        book=Book(),
-        leased=0,
+        log=log,
+        bus=JobBus(),
+        gate=log,
         options=make_options(retry_budget_s=600.0),
         clock=clock,
         rng=rng,
-        may_submit=lambda: True,
+        rest=clock.wait,
         uploader=_uploader(kiosk, folder) if cell.call == UPLOAD else None,
-    ).run()
+    )
+    Job(record, services).run()
     words = record.reason or record.expire_error
     if cell.call == DOWNLOAD:
         words = _downloaded(record, wire, folder, patch, rng).error
@@ -251,8 +274,7 @@ def _downloaded(
     fetching = downloads.Downloads(
         folder, at_once=1, timeout_s=30.0, reach=Reach(BASE_URL), clock=wire.clock, rng=rng
     )
-    patch.setattr(fetching, "_tell", tell)
-    fetching.begin(record)
+    fetching.begin(record, tell)
     fetching.finish(60.0, Event())
     (download,) = told
     assert bool(download.error) is (not list(folder.glob("*.zip")))

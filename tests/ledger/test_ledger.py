@@ -84,7 +84,7 @@ def test_who_waits_for_a_lease_does_not_wait_for_what_was_said_after_it(ledger: 
     ledger.settle()
     ledger.lease(make_record(1))
     with gevent.Timeout(0.5):
-        ledger.settle(leased)
+        leased.wait()
     assert rows(ledger.path, "SELECT id FROM tickets") == [(0,)]
 
 

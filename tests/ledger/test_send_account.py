@@ -436,18 +436,18 @@ def test_a_job_says_that_it_is_about_to_send_once_a_request_right_before_it(
 ) -> None:
     scene = test_job.Scene()
     scene.kiosk.predicts = [Busy("busy", status=503, retry_after_s=None), test_job.KEY]
-    monkeypatch.setattr(test_job.Book, "about_to_send", told_to(scene.log))
+    monkeypatch.setattr(test_job.Log, "about_to_send", told_to(scene.log))
     scene.live()
     assert scene.log[:5] == ["settle 7", "about 1", "predict", "attempt refused", "about 2"]
 
 
 def test_a_job_that_is_not_wanted_does_not_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = test_job.Scene()
-    scene.submitting = False
-    monkeypatch.setattr(test_job.Book, "about_to_send", told_to(scene.log))
+    scene.stopping.set()
+    monkeypatch.setattr(test_job.Log, "about_to_send", told_to(scene.log))
     scene.live()
-    assert scene.log == ["settle 7"]
+    assert scene.log == ["settle 7", "written unfinished"]
 
 
-def told_to(log: list[str]) -> Callable[[test_job.Book, Record], None]:
+def told_to(log: list[str]) -> Callable[[test_job.Log, Record], None]:
     return lambda _book, record: log.append(f"about {len(record.attempts) + 1}")

@@ -255,7 +255,7 @@ def test_a_worker_that_is_told_to_end_hands_its_jobs_over(seen: Seen) -> None:
 
 
 def broken_at_a_worker(folder: Path) -> Seen:
-    file = LOCUSTFILES / "critical_at_workers.py"
+    file = LOCUSTFILES / "loses_count_at_workers.py"
     with (
         simulator() as kiosk,
         cluster(folder, kiosk, "-u", "200", "-r", "40", locustfile=file) as run,

@@ -18,7 +18,7 @@ from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.client.transport import Transport
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.codec import decode, encode
-from kiosk_locust.distributed.worker_run import RemoteLedger, granted
+from kiosk_locust.distributed.worker_run import RemoteJobLog, granted
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.model import image_failures
 from kiosk_locust.model.image_failures import FailedImage, failed_images, lighter, main_reason
@@ -80,11 +80,10 @@ def test_a_worker_tells_of_4000_failed_images_in_a_small_message(has_lists: bool
         fields = {name: text for name, text in fields.items() if "children" not in name}
     said: list[Entry] = []
     end = SimpleNamespace(session=1, say=lambda entry, now: said.append(entry))
-    tickets = SimpleNamespace(closed=lambda ticket: None)
-    book = RemoteLedger(cast("Any", end), cast("Any", tickets), lambda: 0.0)
+    log = RemoteJobLog(cast("Any", end), lambda: 0.0)
     job = record(outcome=Outcome.PARTIAL, fields=fields, file="a.zip")
     job.ticket = granted(job.ticket, 1)
-    book.close_ticket(job)
+    log.close_ticket(job)
     (entry,) = said
     sent = msgpack.dumps(encode(entry))
     assert len(fields["failures"]) > 10_000_000

@@ -13,7 +13,6 @@ import pytest
 from flask import Flask
 from gevent.event import Event
 
-from kiosk_locust import events
 from kiosk_locust.assembly.restore import fetch_newest
 from kiosk_locust.checkpoint.snapshot import object_name, pack, unpack
 from kiosk_locust.config.sources import Given, Layer, Layers
@@ -21,6 +20,7 @@ from kiosk_locust.errors import LedgerError, OptionsError
 from kiosk_locust.filesystem.symlinks import leads_out, open_part
 from kiosk_locust.ledger import file as opening
 from kiosk_locust.ledger.recovery import Mark
+from kiosk_locust.model.record import Download, Record
 from kiosk_locust.reporting.web.pages import Pages
 from kiosk_locust.storage import atomic_files
 from kiosk_locust.storage.bucket import Address
@@ -172,7 +172,7 @@ def test_a_results_folder_that_becomes_a_link_in_mid_run_gets_no_file(folders: F
     (folders.inside / "run_results").symlink_to(folders.outside)
     told: list[str] = []
 
-    def tell(download: Any, **_: Any) -> None:
+    def tell(_record: Record, download: Download) -> None:
         told.append(download.error)
 
     downloads = Downloads(
@@ -183,13 +183,9 @@ def test_a_results_folder_that_becomes_a_link_in_mid_run_gets_no_file(folders: F
         clock=ManualClock(),
         rng=random.Random(1),
     )
-    events.job_downloaded.add_listener(tell)
-    try:
-        with RawServer(answering(raw_answer(200, b"a result"))) as server:
-            downloads.begin(closed(0, f"{server.url}/a.bin"))
-            downloads.finish(10.0, Event())
-    finally:
-        events.job_downloaded.remove_listener(tell)
+    with RawServer(answering(raw_answer(200, b"a result"))) as server:
+        downloads.begin(closed(0, f"{server.url}/a.bin"), tell)
+        downloads.finish(10.0, Event())
     (error,) = told
     assert "run_results is a link that leads out of that folder" in error
     assert folders.is_untouched

@@ -167,9 +167,9 @@ def test_a_users_listener_is_told_of_every_job_though_another_one_raises(
     assert finished.output.count("a listener of job_closed raised: raise_something") == 15
 
 
-def test_a_critical_listener_that_raises_ends_the_run_and_loses_no_record(tmp_path: Path) -> None:
+def test_an_observer_that_raises_ends_the_run_and_loses_no_record(tmp_path: Path) -> None:
     with simulator("--predict-s=0.5") as kiosk:
-        finished = run(tmp_path, "critical", "-u", "200", "-r", "20", host=kiosk.url)
+        finished = run(tmp_path, "loses_count", "-u", "200", "-r", "20", host=kiosk.url)
         submitted = {s["hash"] for s in kiosk.submissions}
     assert finished.code == 2
     assert "exit code 2: lost count" in finished.output.splitlines()[-1]

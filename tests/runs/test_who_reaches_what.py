@@ -10,7 +10,6 @@ import pytest
 from kiosk_locust.cli import upload_results
 from kiosk_locust.codec import encode
 from kiosk_locust.distributed.messages import Report
-from kiosk_locust.ledger.recorder import Recorder
 from kiosk_locust.model.record import JobRequest, Outcome, Upload
 from kiosk_locust.model.ticket_events import Batch, Closed, Entry, Submitted, Taken
 from tests.distributed.test_coordinator_run import Master, finish, grant_of, joined, told
@@ -49,7 +48,6 @@ def test_a_name_that_a_worker_gives_itself_leads_the_master_to_no_file(tmp_path:
 def test_no_address_that_a_worker_tells_of_is_asked_by_the_master(tmp_path: Path) -> None:
     with RawServer(NONE) as server:
         master = joined(tmp_path)
-        (recorder := Recorder(master.ledger)).attach()
         ticket = granted_to(master)
         request = JobRequest("image.png", "image.png", server.url)
         fields = {"status": "done", "output_url": f"{server.url}/a.zip"}
@@ -58,7 +56,6 @@ def test_no_address_that_a_worker_tells_of_is_asked_by_the_master(tmp_path: Path
         batch = Batch(1, tuple(Entry(1, ticket, event) for event in said))
         assert told(master, 2, batch).acked == 1
         assert master.sql("SELECT outcome FROM tickets WHERE job_id = 'job'") == [("done",)]
-        recorder.detach()
         finish(master)
         assert server.connections == 0
 

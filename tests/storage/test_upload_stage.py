@@ -25,7 +25,7 @@ from kiosk_locust.errors import (
 )
 from kiosk_locust.model.record import Outcome, Record, Upload
 from kiosk_locust.storage.upload_stage import Delivery
-from tests.execution.test_job import Book, Scene
+from tests.execution.test_job import Log, Scene
 
 NAME = "uploads/0123.png"
 
@@ -97,8 +97,8 @@ def test_what_lasts_ends_the_job_without_a_submission(
     assert "predict" not in scene.log
 
 
-class Reusing(Book):
-    """A book to which some names are not new."""
+class Reusing(Log):
+    """A log to which some names are not new."""
 
     def __init__(self, log: list[str], *old: str) -> None:
         super().__init__(log)
@@ -149,7 +149,7 @@ def test_after_the_retry_budget_an_upload_is_given_up() -> None:
 
 def test_a_run_that_ends_first_leaves_the_job_surely_not_submitted() -> None:
     scene = Scene()
-    scene.submitting = False
+    scene.stopping.set()
     record = scene.live(uploader=ScriptedUploader(scene, NAME))
     assert record.outcome is Outcome.UNFINISHED
     assert "predict" not in scene.log

@@ -1,4 +1,4 @@
-"""A run that is on, as the page shows it: a listener of its events with bounded memory."""
+"""A run that is on, as the page shows it: an observer of its jobs with bounded memory."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from kiosk_locust import events
 from kiosk_locust.clock import Clock
 from kiosk_locust.measurement.live_metrics import MEASURES, Metrics
 from kiosk_locust.model.job_metrics import measure, stages
+from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Outcome, Record, Ticket
 from kiosk_locust.reporting.web import files
 from kiosk_locust.reporting.web.timeline import Timeline, parts
@@ -57,8 +57,8 @@ class Moments:
         return (self.count - 1) / span_s if self.count > 1 and span_s > 0 else None
 
 
-class LiveRun:
-    """Listens from `attach` to `detach`; ``picture`` tells what came of it.
+class LiveRun(JobObserver):
+    """Observes the jobs of a run; ``picture`` tells what came of them.
 
     ``final`` is set once the run is over and its ledger was read: it is exact, and stands in for
     what was gathered here.
@@ -101,22 +101,6 @@ class LiveRun:
 
     # -- events
 
-    def attach(self) -> Callable[[], None]:
-        """Listen to the events of jobs; returns what ends it. What fails here harms no run."""
-        pairs: list[tuple[events.EventHook, Callable[..., None]]] = [
-            (events.job_adopted, self.on_adopted),
-            (events.job_submitted, self.on_submitted),
-            (events.job_closed, self.on_closed),
-        ]
-        for hook, listener in pairs:
-            hook.add_listener(listener)
-
-        def detach() -> None:
-            for hook, listener in pairs:
-                hook.remove_listener(listener)
-
-        return detach
-
     def begin(self, zero_at: float) -> None:
         """The moment (epoch seconds) from which the timeline counts."""
         self._timeline = Timeline(zero_at)
@@ -127,18 +111,18 @@ class LiveRun:
         """Every ticket is closed; files are being written."""
         self._is_over = True
 
-    def on_adopted(self, record: Record, **_: Any) -> None:  # noqa: ARG002  events name it
+    def on_adopted(self, _record: Record) -> None:
         """A job of an earlier session is polled on."""
         self._timeline.in_flight_before += 1
 
-    def on_submitted(self, record: Record, **_: Any) -> None:
+    def on_submitted(self, record: Record) -> None:
         """A job has an id."""
         at = self._clock.now() if record.submitted_at is None else record.submitted_at
         self._timeline.at(at).submitted += 1
         self._sent.add(at)
         self._catch_up()
 
-    def on_closed(self, record: Record, **_: Any) -> None:
+    def on_closed(self, record: Record) -> None:
         """A ticket is closed."""
         at = self._clock.now() if record.closed_at is None else record.closed_at
         found = measure(record)

@@ -16,7 +16,6 @@ import gevent
 from gevent.event import Event
 from gevent.pool import Group
 
-from kiosk_locust import events
 from kiosk_locust.client.call_failures import CallFailures
 from kiosk_locust.client.call_trouble import Kind
 from kiosk_locust.client.retry import Backoff
@@ -44,6 +43,9 @@ LEADS_OUT = (
     " another folder by OUTPUT_DIR"
 )
 ENDED_FIRST = "the run ended before it was there"
+
+#: Hears of a download's end, well or not.
+OnEnd = Callable[[Record, Download], None]
 
 
 class Downloads:
@@ -75,7 +77,7 @@ class Downloads:
         self._patience_s = patience_s
         self._http = session(at_once, reach)
         self._at_once = at_once
-        self._waiting: deque[Record] = deque()
+        self._waiting: deque[tuple[Record, OnEnd]] = deque()
         self._buckets: dict[str, Bucket] = {}
         self._allowed = buckets
         self._pool = Group()
@@ -84,12 +86,15 @@ class Downloads:
         self._idle = Event()
         self._idle.set()
 
-    def begin(self, record: Record) -> None:
-        """Fetch what a job that is closed has made, if it made something; returns at once."""
+    def begin(self, record: Record, on_end: OnEnd) -> None:
+        """Fetch what a job that is closed has made, if it made something; returns at once.
+
+        ``on_end`` is called once that is over, well or not.
+        """
         if record.outcome not in (Outcome.DONE, Outcome.PARTIAL):
             return
         self._idle.clear()
-        self._waiting.append(record)
+        self._waiting.append((record, on_end))
         if self._working < self._at_once:
             self._working += 1
             self._pool.spawn(self._work)
@@ -104,9 +109,9 @@ class Downloads:
         rest, self._waiting = self._waiting, deque()
         self._pool.kill(timeout=CUT_LIMIT_S)
         self._working = 0  # one that was cut off before its first step could not say so
-        for record in rest:
+        for record, on_end in rest:
             now = self._clock.now()
-            self._tell(record, Download(now, now, 0, 0, error=ENDED_FIRST))
+            _end(record, Download(now, now, 0, 0, error=ENDED_FIRST), on_end)
         self._idle.set()
 
     def close(self) -> None:
@@ -118,17 +123,12 @@ class Downloads:
     def _work(self) -> None:
         try:
             while self._waiting:
-                record = self._waiting.popleft()
-                self._tell(record, self._download(record))
+                record, on_end = self._waiting.popleft()
+                _end(record, self._download(record), on_end)
         finally:
             self._working -= 1
             if not self._working:
                 self._idle.set()
-
-    def _tell(self, record: Record, download: Download) -> None:
-        if download.error:
-            logger.warning("the result of ticket %d: %s", record.ticket.id, download.error)
-        events.job_downloaded.fire(record=record, download=download)
 
     def _download(self, record: Record) -> Download:
         """Fetch one; whatever goes wrong is on what is returned."""
@@ -213,6 +213,12 @@ class Downloads:
             return self._buckets.setdefault(address.name, open_bucket(address))
         except BucketError as error:
             raise DownloadError(str(error), may_pass=False) from error
+
+
+def _end(record: Record, download: Download, on_end: OnEnd) -> None:
+    if download.error:
+        logger.warning("the result of ticket %d: %s", record.ticket.id, download.error)
+    on_end(record, download)
 
 
 def _get(bucket: Bucket, name: str, path: Path) -> int:

@@ -12,11 +12,10 @@ from typing import Any, cast
 import pytest
 from gevent.event import Event
 
-from kiosk_locust import events
 from kiosk_locust.config import planned
 from kiosk_locust.config.resolve import options_of_worker
 from kiosk_locust.model.options import Options, options_as_json
-from kiosk_locust.model.record import Download
+from kiosk_locust.model.record import Download, Record
 from kiosk_locust.storage.transfers.movers import movers
 from tests.helpers.clocks import ManualClock
 from tests.helpers.layered import make_layers, resolve, resolve_layers
@@ -43,18 +42,16 @@ def error_of(url: str, options: Options) -> str:
     """The words on the record of a job whose Kiosk named ``url``."""
     downloads: list[Download] = []
 
-    def listener(download: Download, **_: Any) -> None:
+    def note(_record: Record, download: Download) -> None:
         downloads.append(download)
 
     kiosk = cast("Any", SimpleNamespace(transport=SimpleNamespace(base_url=options.host)))
     moved = movers(options, kiosk, ManualClock(), random.Random(1), "a")
     assert moved.downloads is not None
-    events.job_downloaded.add_listener(listener)
     try:
-        moved.downloads.begin(closed(0, url))
+        moved.downloads.begin(closed(0, url), note)
         moved.downloads.finish(10.0, Event())
     finally:
-        events.job_downloaded.remove_listener(listener)
         moved.close()
     (download,) = downloads
     return download.error

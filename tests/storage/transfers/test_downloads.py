@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from gevent.event import Event
 
-from kiosk_locust import events
 from kiosk_locust.filesystem.disk_space import Reserve
 from kiosk_locust.model.job_hash import Snapshot
 from kiosk_locust.model.record import Download, Outcome, Record
@@ -58,17 +57,13 @@ class Loader:
             patience_s=patience_s,
         )
 
-    def _tell(self, download: Download, **_: Any) -> None:
+    def _tell(self, _record: Record, download: Download) -> None:
         self.told.append(download)
 
     def fetch(self, *urls: str, within_s: float = 10.0) -> list[Download]:
-        events.job_downloaded.add_listener(self._tell)
-        try:
-            for number, url in enumerate(urls):
-                self.downloads.begin(closed(number, url))
-            self.downloads.finish(within_s, Event())
-        finally:
-            events.job_downloaded.remove_listener(self._tell)
+        for number, url in enumerate(urls):
+            self.downloads.begin(closed(number, url), self._tell)
+        self.downloads.finish(within_s, Event())
         return self.told
 
     def one(self, behaviour: Behaviour, name: str = "a.bin") -> Download:
@@ -319,7 +314,7 @@ def test_a_fault_of_ours_is_on_the_record_and_the_next_one_is_fetched(
     take = Fetch._take
     monkeypatch.setattr(Fetch, "_take", at_first_faulty)
     with RawServer(answering(raw_answer(200, DATA))) as server:
-        loader.downloads.begin(closed(1, f"{server.url}/a"))
+        loader.downloads.begin(closed(1, f"{server.url}/a"), loader._tell)
         told = loader.fetch(f"{server.url}/b")
     assert sorted(download.error for download in told) == [
         "",
@@ -357,7 +352,7 @@ def test_other_greenlets_have_their_turn_while_a_fast_server_sends(
 
 
 def test_jobs_that_made_nothing_are_left_alone(loader: Loader) -> None:
-    loader.downloads.begin(closed(1, "http://127.0.0.1:9/x", Outcome.FAILED))
+    loader.downloads.begin(closed(1, "http://127.0.0.1:9/x", Outcome.FAILED), loader._tell)
     assert loader.fetch() == []
 
 
