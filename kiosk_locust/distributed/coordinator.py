@@ -37,7 +37,7 @@ from kiosk_locust.model.ticket_events import (
 MOST_GRANTED = 300
 
 
-class TicketEvents(Protocol):
+class MasterLog(Protocol):
     """What the master's end tells; what it says must be durable before replies are sent."""
 
     def leased(self, record: Record) -> None:
@@ -70,7 +70,7 @@ class MasterEnd:
         run_id: str,
         terms: Terms,
         pool: Pool,
-        log: TicketEvents,
+        log: MasterLog,
         *,
         zero_at: float,
         facts: Mapping[str, str],

@@ -72,7 +72,7 @@ NOT_RUN = {
 }
 #: Blocks without a command in them, by their first words.
 NO_COMMANDS = (
-    "options → schedule",
+    "options → arrivals",
     "stamp − later moment",  # noqa: RUF001  as the page has it
     "--threshold = 'job.p95 < 60 parsecs'",
     "-r 7.5 (a job every 0.1333 s)",

@@ -186,7 +186,7 @@ def test_a_full_disk_ends_the_run_and_its_news_can_be_written_later(tmp_path: Pa
         ledger.settle()
     gevent.idle()
     assert len(failures) == 1
-    with pytest.raises(LedgerError, match=r"kiosk_locust\.rescue") as refused:
+    with pytest.raises(LedgerError, match=r"python -m kiosk_locust rescue") as refused:
         ledger.close()
     assert rows(path, "SELECT id, outcome FROM tickets") == [(0, "done")]
 

@@ -322,8 +322,7 @@ def test_a_ledger_that_is_older_than_the_account_is_not_explained_by_it(ledger: 
 def test_of_a_process_that_lives_nobody_concludes_from_a_silence(ledger: Path) -> None:
     code = """
 import sys, pathlib
-from kiosk_locust import send_account
-from tests import test_job
+from kiosk_locust.ledger import send_account
 from tests.helpers.scenarios import make_record
 account = send_account.keep(pathlib.Path(sys.argv[1]), lambda: 0, pool_size=8)
 account.about_to_send(make_record(3))
