@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kiosk_locust import events
     from kiosk_locust.assembly.run_closed import RunClosed
     from kiosk_locust.model.record import JobRequest, Record, Ticket
-    from kiosk_locust.plugin.plugin import attach
+    from kiosk_locust.plugin.registration import attach
     from kiosk_locust.plugin.user import KioskUser
 
 __all__ = [
@@ -39,7 +39,7 @@ _HOMES = {
     "Record": "kiosk_locust.model.record",
     "RunClosed": "kiosk_locust.assembly.run_closed",
     "Ticket": "kiosk_locust.model.record",
-    "attach": "kiosk_locust.plugin.plugin",
+    "attach": "kiosk_locust.plugin.registration",
 }
 
 
