@@ -16,19 +16,6 @@ from kiosk_locust.measurement.steady_state import Regime
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """One job's duration, or where it did not end, the age that it reached; seconds."""
-
-    seconds: float
-    ended: bool = True
-
-    @property
-    def counted_s(self) -> float:
-        """As a threshold counts it: infinite where it did not end."""
-        return self.seconds if self.ended else math.inf
-
-
-@dataclass(frozen=True, slots=True)
 class Lives:
     """The durations of one cycle's jobs; seconds.
 
@@ -78,16 +65,6 @@ class Latency:
             return whole.figure(why=f"a batch run, where latency grows with COUNT: {regime.why}")
         estimate = by_batches(self._counted, percent, self._ordered)
         return whole.figure(interval=estimate.interval, why=estimate.why)
-
-
-def figure(cycles: Sequence[Sequence[Span]], percent: float, regime: Regime | None) -> Figure:
-    """One percentile of the jobs of ``cycles``, each in the order in which they were due."""
-    return Latency([_lives(cycle) for cycle in cycles]).figure(percent, regime)
-
-
-def _lives(cycle: Sequence[Span]) -> Lives:
-    ages = [span.seconds for span in cycle if not span.ended]
-    return Lives([span.counted_s for span in cycle], ages)
 
 
 def _of_cycles(whole: censoring.Censored, replicates: Sequence[float]) -> Figure:
