@@ -4,7 +4,7 @@ import math
 import random
 from collections.abc import Sequence
 
-from kiosk_locust.measurement.estimates import Figure
+from kiosk_locust.measurement.estimates import MeasuredFigure
 from kiosk_locust.measurement.latency import Latency, Lives
 from kiosk_locust.measurement.steady_state import Regime, Stay, flow, judged
 
@@ -19,7 +19,7 @@ def spans(count: int, seed: int, mean_s: float = 1.0) -> list[float]:
 
 def figure(
     cycles: Sequence[Sequence[float]], percent: float, regime: Regime | None, *ages: float
-) -> Figure:
+) -> MeasuredFigure:
     """The percentile of cycles' durations; jobs of ``ages`` did not end, in each cycle."""
     lives = [Lives([*cycle, *(math.inf for _ in ages)], ages) for cycle in cycles]
     return Latency(lives).figure(percent, regime)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kiosk_locust.measurement.clock_offsets import Clocks
 from kiosk_locust.measurement.clocks import FRONTEND, Bound
 from kiosk_locust.measurement.job_timings import ClosedJob, JobTiming, work_out
-from kiosk_locust.measurement.stages import Work, own_parts, part_times
+from kiosk_locust.measurement.stages import WorkTimes, own_parts, part_times
 from kiosk_locust.model.job_hash import Snapshot
 from kiosk_locust.model.job_metrics import measure, since_due_s
 from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record
@@ -164,7 +164,7 @@ def test_stages_that_mix_clocks_that_differ_do_not_add_up_and_say_so() -> None:
         sent_at=SENT,
         received_at=ANSWERED,
         created_at=CREATED,
-        work=Work(parts["queue_wait_s"], 0.0, 3.5),
+        work=WorkTimes(parts["queue_wait_s"], 0.0, 3.5),
         ended=End(Moment(ENDED, ENDED, ENDED), "finished_at"),
         observed_at=SEEN,
     )
