@@ -30,7 +30,7 @@ from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.intervals import by_batches
 from kiosk_locust.monitoring.event_loop import LoopWatch
 from kiosk_locust.monitoring.process import LOOP_LEAST_S, Silence
-from kiosk_locust.verdict.rules import RULES, Backing, Facts, judge
+from kiosk_locust.verdict.rules import RULES, Backing, ValidityFacts, judge
 
 ROOT = Path(__file__).resolve().parent.parent
 #: A healthy run is so far below each limit.
@@ -144,7 +144,7 @@ DRAWN: dict[str, Drawn] = {
     "silence": silence,
     "simulator": measured("simulator_cpu_share", "simulator"),
 }
-BASE = Facts(is_open=True, tickets=1000, rate_wanted_per_s=50.0, poll_interval_s=1.0)
+BASE = ValidityFacts(is_open=True, tickets=1000, rate_wanted_per_s=50.0, poll_interval_s=1.0)
 
 
 def reasons(sick: str, rng: np.random.Generator) -> set[str]:

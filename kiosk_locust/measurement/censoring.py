@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
 
-from kiosk_locust.measurement.estimates import Figure, Interval, unmeasured
+from kiosk_locust.measurement.estimates import Interval, MeasuredFigure, unmeasured
 from kiosk_locust.measurement.percentiles import at_rank, rank
 
 #: Rounding of a product of that many factors; far less than one job in a million.
@@ -37,15 +37,17 @@ class Censored:
     counted_s: float | None
     kaplan_meier_s: float | None
 
-    def figure(self, *, interval: Interval | None = None, why: str = "") -> Figure:
+    def figure(self, *, interval: Interval | None = None, why: str = "") -> MeasuredFigure:
         """What a threshold is compared with: jobs that did not end count as infinite."""
         if self.least_s is None:
             return unmeasured("no job was submitted")
         left = f"{self.unended:,} of {self.ended + self.unended:,} jobs did not end"
         if self.counted_s is None:
             known = "none ended" if self.ended_only_s is None else f"{self.ended_only_s:.4g} s"
-            return Figure(self.least_s, is_least=True, why=f"{left}; of the ended ones: {known}")
-        return Figure(self.counted_s, interval=interval, why=why)
+            return MeasuredFigure(
+                self.least_s, is_least=True, why=f"{left}; of the ended ones: {known}"
+            )
+        return MeasuredFigure(self.counted_s, interval=interval, why=why)
 
 
 def percentile(ended: Sequence[float], unended: Sequence[float], percent: float) -> Censored:

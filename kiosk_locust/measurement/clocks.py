@@ -12,11 +12,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
-
-from kiosk_locust.model.record import AttemptResult, Record
 
 #: Two undisciplined quartz clocks part by less than this, seconds a second (100 ppm each).
 DRIFT = 2e-4
@@ -139,24 +137,3 @@ class Offset:
         for index in range(len(gaps) - 1, -1, -1):
             found[index] = max(found[index], found[index + 1] - gaps[index])
         return found
-
-
-def samples(record: Record) -> Iterator[tuple[str, Sample]]:
-    """What one job tells of clocks, each with the clock's name: FRONTEND or ``updated_by``.
-
-    ``created_at`` was stamped between the first byte of the submission and the end of its
-    answer; ``updated_at`` of a status between the last poll that did not see it and the end of
-    the one that did.
-    """
-    created_at = record.snapshot.time("created_at") if record.snapshot else None
-    accepted = [each for each in record.attempts if each.result is AttemptResult.ACCEPTED]
-    if created_at is not None and accepted and not record.ambiguous:
-        sent_at, received_at = accepted[-1].sent_at, accepted[-1].received_at
-        if sent_at is not None and received_at is not None:
-            yield FRONTEND, Sample(created_at, sent_at, received_at, FRONTEND_RESOLUTION_S)
-    for change in record.changes:
-        if change.updated_at is not None and change.updated_by:
-            yield (
-                change.updated_by,
-                Sample(change.updated_at, change.after, change.observed_at, CONSUMER_RESOLUTION_S),
-            )

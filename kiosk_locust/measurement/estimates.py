@@ -15,7 +15,7 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class MeasuredFigure:
     """A measured value in the own unit of its kind (s, share, jobs, a second, USD).
 
     ``value`` is None where it could not be measured, and then ``why`` says why. With
@@ -32,6 +32,6 @@ class Figure:
     why: str = ""
 
 
-def unmeasured(why: str) -> Figure:
+def unmeasured(why: str) -> MeasuredFigure:
     """A figure that there is none of."""
-    return Figure(None, why=why)
+    return MeasuredFigure(None, why=why)

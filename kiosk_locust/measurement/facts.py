@@ -35,7 +35,7 @@ class OpenEnds:
 
 @dataclass(frozen=True, slots=True)
 class Causes:
-    """What may have caused the values of `Facts`: rules name it, none judges it. Seconds.
+    """What may have caused the values of `ValidityFacts`: rules name it, none judges it. Seconds.
 
     Of several processes, that whose value the rule goes by.
     """
@@ -59,7 +59,7 @@ class Causes:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ValidityFacts:
     """What was measured of a run; None is not known, and no rule judges what is not known.
 
     Times in seconds, shares from 0 to 1. Of several processes, the worst. Where there are few

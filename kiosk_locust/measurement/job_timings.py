@@ -11,7 +11,7 @@ from kiosk_locust.formatting.json_text import dumps, loads
 from kiosk_locust.measurement.clock_correction import Corrected, correct
 from kiosk_locust.measurement.clock_offsets import Clocks
 from kiosk_locust.measurement.clocks import FRONTEND, FRONTEND_RESOLUTION_S, Bound
-from kiosk_locust.measurement.stages import NO_PARTS, PartTimes, Work, ZipWork, part_times
+from kiosk_locust.measurement.stages import NO_PARTS, PartTimes, WorkTimes, ZipWork, part_times
 from kiosk_locust.measurement.warmup import Kept
 from kiosk_locust.model.interruptions import began, first_work, takeovers, was_at_work_before
 from kiosk_locust.model.job_hash import Snapshot, parse_time
@@ -340,9 +340,9 @@ def _zip_stages(
     )
 
 
-def _zip_work(stages: ZipStages) -> Work:
+def _zip_work(stages: ZipStages) -> WorkTimes:
     queue_s, lost_s, *rest = (stage.value if stage else None for stage in stages)
-    return Work(queue_s, lost_s if stages.interrupted else 0.0, None, ZipWork(*rest))
+    return WorkTimes(queue_s, lost_s if stages.interrupted else 0.0, None, ZipWork(*rest))
 
 
 def _zip_times(stages: ZipStages) -> ZipTimes:
@@ -481,22 +481,22 @@ def _work(
     total_s: float | None,
     clocked: _Clocked | None,
     lost: _Lost,
-) -> Work:
+) -> WorkTimes:
     """Queue wait, lost work and processing of an image; a ZIP's children overlap."""
     duration_s = None if duration["duration_from"] == "observed" else duration["duration_s"]
     before_s = None if total_s is None or duration_s is None else max(0.0, duration_s - total_s)
     if not lost.times:
-        return Work(before_s, 0.0, None if before_s is None else total_s)
+        return WorkTimes(before_s, 0.0, None if before_s is None else total_s)
     if clocked is None or lost.began is None:
-        return Work(None, None, total_s)
+        return WorkTimes(None, None, total_s)
     queue_s = max(0.0, lost.began.at - clocked.created.at)
     if before_s is None:
-        return Work(queue_s, None, None)
+        return WorkTimes(queue_s, None, None)
     queue_s = min(queue_s, before_s)
-    return Work(queue_s, before_s - queue_s, total_s)
+    return WorkTimes(queue_s, before_s - queue_s, total_s)
 
 
-def _interruption(lost: _Lost, work: Work, error_s: float | None) -> Interruption:
+def _interruption(lost: _Lost, work: WorkTimes, error_s: float | None) -> Interruption:
     """The interruptions of an image, the time that was lost, and how far off that may be."""
     if not lost.times:
         return _NOT_INTERRUPTED
@@ -530,7 +530,7 @@ def _start(job: ClosedJob) -> float | None:
     return job.taken_at if job.due_at is None else job.due_at
 
 
-def _parts(job: ClosedJob, work: Work, clocked: _Clocked | None) -> PartTimes:
+def _parts(job: ClosedJob, work: WorkTimes, clocked: _Clocked | None) -> PartTimes:
     """The parts of a job that ended; where its moments are not known, its queue wait alone."""
     start_at = _start(job)
     if clocked is None or job.observed_at is None or job.sent_at is None or start_at is None:

@@ -9,23 +9,10 @@ from dataclasses import dataclass
 from itertools import chain
 
 from kiosk_locust.measurement import censoring
-from kiosk_locust.measurement.estimates import Figure
+from kiosk_locust.measurement.estimates import MeasuredFigure
 from kiosk_locust.measurement.intervals import FEWEST_CYCLES, by_batches, by_cycles
 from kiosk_locust.measurement.percentiles import at_rank
 from kiosk_locust.measurement.steady_state import Regime
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One job's duration, or where it did not end, the age that it reached; seconds."""
-
-    seconds: float
-    ended: bool = True
-
-    @property
-    def counted_s(self) -> float:
-        """As a threshold counts it: infinite where it did not end."""
-        return self.seconds if self.ended else math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +49,7 @@ class Latency:
         """The percentile in every way of counting the jobs that did not end."""
         return censoring.percentile(self._ended, self._ages, percent)
 
-    def figure(self, percent: float, regime: Regime | None) -> Figure:
+    def figure(self, percent: float, regime: Regime | None) -> MeasuredFigure:
         """What a threshold on a percentile is compared with.
 
         With at least 6 cycles it is the median of the cycles' own percentiles, with an
@@ -80,22 +67,12 @@ class Latency:
         return whole.figure(interval=estimate.interval, why=estimate.why)
 
 
-def figure(cycles: Sequence[Sequence[Span]], percent: float, regime: Regime | None) -> Figure:
-    """One percentile of the jobs of ``cycles``, each in the order in which they were due."""
-    return Latency([_lives(cycle) for cycle in cycles]).figure(percent, regime)
-
-
-def _lives(cycle: Sequence[Span]) -> Lives:
-    ages = [span.seconds for span in cycle if not span.ended]
-    return Lives([span.counted_s for span in cycle], ages)
-
-
-def _of_cycles(whole: censoring.Censored, replicates: Sequence[float]) -> Figure:
+def _of_cycles(whole: censoring.Censored, replicates: Sequence[float]) -> MeasuredFigure:
     found = by_cycles(replicates)
     if found.value is None or not math.isfinite(found.value):
         return whole.figure()
     why = f"the median of {len(replicates)} cycles"
-    return Figure(found.value, interval=found.interval, why=why)
+    return MeasuredFigure(found.value, interval=found.interval, why=why)
 
 
 def _counted(cycle: Lives, percent: float) -> float:

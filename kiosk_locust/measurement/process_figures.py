@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kiosk_locust.ledger.reader import decoding
-from kiosk_locust.measurement.facts import Causes, Facts, is_master
+from kiosk_locust.measurement.facts import Causes, ValidityFacts, is_master
 
 _OF_SESSION = " of session "
 
@@ -51,7 +51,7 @@ class Generator:
     unread_messages: int | None = None  # between master and workers; left out, since not readable
     session: int = 1  # of the run, whose processes these are; those of earlier ones say theirs
 
-    def in_facts(self, facts: Facts) -> Facts:
+    def in_facts(self, facts: ValidityFacts) -> ValidityFacts:
         """``facts`` with what only the processes know: of several, the worst."""
         each = tuple(self.processes.values())
         waits = [one.judged_socket_wait_s for one in each]

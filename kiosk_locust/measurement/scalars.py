@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kiosk_locust.formatting import units
-from kiosk_locust.measurement.estimates import Figure, unmeasured
+from kiosk_locust.measurement.estimates import MeasuredFigure, unmeasured
 from kiosk_locust.model.record import OUTCOMES, Outcome
 
 
@@ -35,7 +35,7 @@ class Totals:
     is_open_ended: bool = False  # nobody said how many jobs there were to be
 
 
-def figures(totals: Totals) -> dict[str, Figure]:
+def figures(totals: Totals) -> dict[str, MeasuredFigure]:
     """By ``Threshold.measure``: every measure but percentiles.
 
     Shares are of the jobs that were begun, since nobody knows of the others how they had ended; the
@@ -52,7 +52,7 @@ def figures(totals: Totals) -> dict[str, Figure]:
     none_ended = "too few jobs ended, or all at once"
     return {
         **{name: _ratio(count, of[name], no_job) for name, count in counts.items()},
-        **{f"{name}.jobs": Figure(float(count)) for name, count in counts.items()},
+        **{f"{name}.jobs": MeasuredFigure(float(count)) for name, count in counts.items()},
         "images_failed": _ratio(totals.images_failed, images, "no image was seen to end"),
         "makespan": _makespan(totals),
         "throughput.jobs": _known(totals.jobs_per_s, none_ended),
@@ -65,24 +65,24 @@ def figures(totals: Totals) -> dict[str, Figure]:
     }
 
 
-def _makespan(totals: Totals) -> Figure:
+def _makespan(totals: Totals) -> MeasuredFigure:
     if totals.makespan_s is None:
         return unmeasured("no job was seen to end")
     never_begun = 0 if totals.is_open_ended else totals.never_begun
     left = {"did not end": totals.unended, "never begun": never_begun}
     said = [f"{units.count(number, 'job')} {what}" for what, number in left.items() if number]
-    return Figure(totals.makespan_s, is_least=bool(said), why=", ".join(said))
+    return MeasuredFigure(totals.makespan_s, is_least=bool(said), why=", ".join(said))
 
 
-def _cost(totals: Totals, count: int, why: str) -> Figure:
+def _cost(totals: Totals, count: int, why: str) -> MeasuredFigure:
     if totals.cost_usd is None:
         return unmeasured(totals.no_cost)
     return _ratio(totals.cost_usd, count, why)
 
 
-def _ratio(number: float, of: int, why: str) -> Figure:
-    return Figure(number / of) if of else unmeasured(why)
+def _ratio(number: float, of: int, why: str) -> MeasuredFigure:
+    return MeasuredFigure(number / of) if of else unmeasured(why)
 
 
-def _known(value: float | None, why: str) -> Figure:
-    return unmeasured(why) if value is None else Figure(value)
+def _known(value: float | None, why: str) -> MeasuredFigure:
+    return unmeasured(why) if value is None else MeasuredFigure(value)

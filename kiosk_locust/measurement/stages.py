@@ -57,7 +57,7 @@ class ZipWork(NamedTuple):
     packing_s: float | None
 
 
-class Work(NamedTuple):
+class WorkTimes(NamedTuple):
     """How the time between a job's creation and its end is divided; seconds, None: not known.
 
     Of a ZIP ``of_zip`` stands for the processing.
@@ -86,7 +86,7 @@ def own_parts(record: Record) -> PartTimes | None:
         sent_at=accepted[-1].sent_at,
         received_at=accepted[-1].received_at,
         created_at=None,
-        work=Work(),
+        work=WorkTimes(),
         ended=ended,
         observed_at=record.observed_at,
     )
@@ -99,7 +99,7 @@ def part_times(
     sent_at: float,
     received_at: float | None,
     created_at: float | None,
-    work: Work,
+    work: WorkTimes,
     ended: End,
     observed_at: float,
 ) -> PartTimes:

@@ -55,14 +55,6 @@ class Flow:
     piled_up: float  # the slope of the number in the system times the span: jobs
 
 
-def classify(stays: Iterable[Stay], start_at: float, end_at: float, until: float) -> Regime:
-    """The regime between two moments, mostly the first and the last submission after warm-up.
-
-    As `flow` and `judged`.
-    """
-    return judged([flow(stays, start_at, end_at, until)])
-
-
 def flow(stays: Iterable[Stay], start_at: float, end_at: float, until: float) -> Flow:
     """What came and went between two moments.
 

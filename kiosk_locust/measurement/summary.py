@@ -7,12 +7,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.formatting.json_text import loads
-from kiosk_locust.ledger.reader import Facts, facts, opened
+from kiosk_locust.ledger.reader import Facts
 from kiosk_locust.ledger.sessions import Gap, gaps, interrupted, mark_spells, spans
 from kiosk_locust.ledger.sql import WAS_SENT
 from kiosk_locust.measurement import by_job_type as by_type
@@ -207,20 +206,14 @@ class Summary:
         )
 
 
-def summarise(path: Path, cycle: int | None = None) -> Summary:
-    """The summary of one cycle, or with None of the whole run; raises LedgerError.
-
-    Takes constant memory and, for a million jobs, tens of seconds of one processor: call it
-    from a thread where something else must go on.
-    """
-    with opened(path) as db:
-        return summarise_open(db, facts(db), cycle)
-
-
 def summarise_open(
     db: sqlite3.Connection, run: Facts, cycle: int | None, times: Times | None = None
 ) -> Summary:
-    """The same from a ledger that is open already, whose ``times`` may be gathered already."""
+    """The summary of one cycle, or with None of the whole run; raises LedgerError.
+
+    Takes constant memory and, for a million jobs, tens of seconds of one processor: call it
+    from a thread where something else must go on. ``times`` may be gathered already.
+    """
     times = times or gather(db, run)
     gaps_between = tuple(gaps(run.sessions))
     mark_spells(db, gaps_between)

@@ -37,7 +37,7 @@ class Measures:
     """Durations in seconds; what is not known is None, never zero.
 
     They go by the Kiosk's stamps as they are, since the offsets of its clocks are known at the
-    end of a run only; `jobtimes` corrects them.
+    end of a run only; `measurement.job_timings` corrects them.
 
     A ZIP that failed as a whole and whose files nobody counted has one failed image: at least
     so many are missing.

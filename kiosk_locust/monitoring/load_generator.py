@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import gevent
 
 from kiosk_locust.clock import Clock
-from kiosk_locust.measurement.facts import Causes, Facts
+from kiosk_locust.measurement.facts import Causes, ValidityFacts
 from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.process_figures import Generator, ProcessFigures
 from kiosk_locust.model.options import Options
@@ -123,9 +123,9 @@ class GeneratorWatch:
         unread = self.others.unread_messages() if self.others.unread_messages else None
         return Generator(processes, lost, self._simulator_share(), unread)
 
-    def facts(self) -> Facts:
+    def facts(self) -> ValidityFacts:
         """What the verdict would go by, were the run over now."""
-        facts = Facts(
+        facts = ValidityFacts(
             is_open=self._options.workload == "open",
             tickets=self._options.count * self._options.num_cycles or self.lateness.submitted,
             submission_lag_p99_s=self.lateness.lags.least_p99_s(),

@@ -6,7 +6,7 @@ Each takes the facts and the limit that was passed. `docs/measuring.md` has the 
 from __future__ import annotations
 
 from kiosk_locust.formatting import units
-from kiosk_locust.measurement.facts import Causes, Facts, OpenEnds, is_master
+from kiosk_locust.measurement.facts import Causes, OpenEnds, ValidityFacts, is_master
 from kiosk_locust.measurement.intervals import needed
 
 #: Above this share of tickets that waited for a user, that is why submissions were late.
@@ -75,7 +75,7 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{value * 100:.3g} %"
 
 
-def waited_share(facts: Facts) -> float:
+def waited_share(facts: ValidityFacts) -> float:
     """The share of tickets that waited for a free user; 0 where it is not known."""
     return (facts.waited_for_user or 0) / facts.begun if facts.begun else 0.0
 
@@ -94,7 +94,7 @@ def outage(causes: Causes) -> str:
     return ""
 
 
-def findings(facts: Facts) -> tuple[str, ...]:
+def findings(facts: ValidityFacts) -> tuple[str, ...]:
     """What the Kiosk did that makes no run invalid, but must be known of it."""
     said = outage(facts.causes)
     if not said:
@@ -108,7 +108,7 @@ def findings(facts: Facts) -> tuple[str, ...]:
 # -- submissions that were late
 
 
-def late_waiting(facts: Facts) -> str:
+def late_waiting(facts: ValidityFacts) -> str:
     """The fix of tickets that waited for a user."""
     if said := outage(facts.causes):
         return f"{said}, which held the users: see the Kiosk's frontend, or raise -u"
@@ -118,7 +118,7 @@ def late_waiting(facts: Facts) -> str:
     return "Raise -u"
 
 
-def late_fix(facts: Facts) -> str:
+def late_fix(facts: ValidityFacts) -> str:
     """The fix of what made submissions late, by the likeliest cause."""
     causes = facts.causes
     if waited_share(facts) > WAITED_SHARE:
@@ -138,13 +138,13 @@ def late_fix(facts: Facts) -> str:
     return "Use more processes (--processes), or a slower schedule"
 
 
-def late(facts: Facts, limit: float) -> str:
+def late(facts: ValidityFacts, limit: float) -> str:
     """On the lag of first attempts."""
     what = "submissions came late: p99 of the first attempt's lag is at least"
     return seconds_above(what, facts.submission_lag_p99_s, limit, late_fix(facts))
 
 
-def waited(facts: Facts, limit: float) -> str:
+def waited(facts: ValidityFacts, limit: float) -> str:
     """On tickets that waited for a user."""
     return (
         f"{facts.waited_for_user or 0:,} of {units.count(facts.begun, 'ticket')} waited for a"
@@ -153,7 +153,7 @@ def waited(facts: Facts, limit: float) -> str:
     )
 
 
-def off_rate(facts: Facts, error: float | None, limit: float) -> str:
+def off_rate(facts: ValidityFacts, error: float | None, limit: float) -> str:
     """On a rate that is not the wanted one."""
     return (
         f"jobs were begun at {units.rate(facts.rate_achieved_per_s, 'jobs')} where"
@@ -165,7 +165,7 @@ def off_rate(facts: Facts, error: float | None, limit: float) -> str:
 # -- jobs whose number or end is in doubt
 
 
-def doubled(facts: Facts, limit: float) -> str:
+def doubled(facts: ValidityFacts, limit: float) -> str:
     """On ambiguous jobs, by what made them so."""
     causes = facts.causes.doubled_by or {"unknown": facts.ambiguous or 0}
     ranked = sorted(causes, key=lambda cause: -causes[cause])
@@ -177,7 +177,7 @@ def doubled(facts: Facts, limit: float) -> str:
     )
 
 
-def undecided(facts: Facts, limit: float) -> str:
+def undecided(facts: ValidityFacts, limit: float) -> str:
     """On tickets without an end, by what became of them."""
     ends = facts.causes.open_ends or OpenEnds()
     parts = _open_parts(ends)
@@ -225,7 +225,7 @@ def _open_fix(ends: OpenEnds, *, can_resume: bool) -> str:
     return fix if number else f"{again}, or give it more time"
 
 
-def lost(facts: Facts, limit: float) -> str:
+def lost(facts: ValidityFacts, limit: float) -> str:
     """On lost workers."""
     return (
         f"{units.count(facts.workers_lost or 0, 'worker')} died or fell silent, more than"
@@ -234,7 +234,7 @@ def lost(facts: Facts, limit: float) -> str:
     )
 
 
-def few(facts: Facts, limit: float) -> str:
+def few(facts: ValidityFacts, limit: float) -> str:
     """On percentiles with too few jobs behind them."""
     short = [
         backing
@@ -261,7 +261,7 @@ def few(facts: Facts, limit: float) -> str:
 # -- clocks
 
 
-def offset(facts: Facts, limit: float) -> str:
+def offset(facts: ValidityFacts, limit: float) -> str:
     """On a clock that is off."""
     off_s = facts.clock_offset_s or 0.0
     return (
@@ -271,7 +271,7 @@ def offset(facts: Facts, limit: float) -> str:
     )
 
 
-def clock_error(facts: Facts, limit: float) -> str:
+def clock_error(facts: ValidityFacts, limit: float) -> str:
     """On durations that are known too roughly."""
     causes = facts.causes
     fix = _late_polls(facts)
@@ -287,7 +287,7 @@ def clock_error(facts: Facts, limit: float) -> str:
     )
 
 
-def _late_polls(facts: Facts) -> str:
+def _late_polls(facts: ValidityFacts) -> str:
     """The fix of ends that were bounded worse than by a poll each interval.
 
     It is never to poll more often: the error is judged in intervals, and polls that come as they
@@ -310,7 +310,7 @@ def _late_polls(facts: Facts) -> str:
     )
 
 
-def clock_step(facts: Facts, limit: float) -> str:
+def clock_step(facts: ValidityFacts, limit: float) -> str:
     """On a clock that was stepped; a session's own clock is never stepped."""
     whose = "a clock of the Kiosk"
     if facts.causes.sessions > 1:
@@ -333,7 +333,7 @@ def stall(causes: Causes) -> str:
     )
 
 
-def late_loop(facts: Facts, limit: float) -> str:
+def late_loop(facts: ValidityFacts, limit: float) -> str:
     """On an event loop that is late: once for long, or all the time."""
     causes = facts.causes
     fix = "Take long work out of the locustfile, or use more processes or a quieter machine"
@@ -345,7 +345,7 @@ def late_loop(facts: Facts, limit: float) -> str:
     return seconds_above(what, facts.loop_delay_p99_s, limit, fix)
 
 
-def busy(facts: Facts, limit: float) -> str:
+def busy(facts: ValidityFacts, limit: float) -> str:
     """On a process without spare time."""
     name = facts.causes.busiest
     fix = "Use more processes (--processes)"
@@ -360,7 +360,7 @@ def busy(facts: Facts, limit: float) -> str:
     )
 
 
-def socket_fix(facts: Facts) -> str:
+def socket_fix(facts: ValidityFacts) -> str:
     """The fix of waits for a socket: a larger pool, unless slow answers hold all of it."""
     held_s = facts.causes.socket_held_s
     if held_s is not None and held_s >= SLOW_ANSWER_S:
@@ -371,13 +371,13 @@ def socket_fix(facts: Facts) -> str:
     return "Raise CONCURRENT_REQUESTS_PER_HOST, or poll less often"
 
 
-def sockets(facts: Facts, limit: float) -> str:
+def sockets(facts: ValidityFacts, limit: float) -> str:
     """On requests that waited for a socket."""
     what = "requests waited for a free socket: p99 is at least"
     return seconds_above(what, facts.socket_wait_p99_s, limit, socket_fix(facts))
 
 
-def slow_master(facts: Facts, limit: float) -> str:
+def slow_master(facts: ValidityFacts, limit: float) -> str:
     """On replies that came late, by who was late: the master, the worker, or neither."""
     causes = facts.causes
     if causes.replied_to_late_s > max(LATE_LOOP_S, causes.master_delay_s):
@@ -396,7 +396,7 @@ def slow_master(facts: Facts, limit: float) -> str:
     return seconds_above(what, facts.master_reply_p99_s, limit, fix)
 
 
-def silent(facts: Facts, limit: float) -> str:
+def silent(facts: ValidityFacts, limit: float) -> str:
     """On a Kiosk, or a network, that stood still."""
     said = outage(facts.causes)
     then = f" {_sentence(said)}." if said else ""
@@ -408,7 +408,7 @@ def silent(facts: Facts, limit: float) -> str:
     return seconds_above("the Kiosk answered nothing at all for", facts.silence_s, limit, fix)
 
 
-def simulator(facts: Facts, limit: float) -> str:
+def simulator(facts: ValidityFacts, limit: float) -> str:
     """On a simulated Kiosk without spare time."""
     return (
         f"the simulated Kiosk used {percent(facts.simulator_cpu_share)} of a processor, more than"

@@ -17,7 +17,7 @@ from kiosk_locust.ledger.reader import Facts as RunFacts
 from kiosk_locust.ledger.resume_state import LOST, MAYBE
 from kiosk_locust.ledger.sessions import gaps, spans
 from kiosk_locust.ledger.sql import WAS_SENT
-from kiosk_locust.measurement.facts import Causes, Facts, OpenEnds
+from kiosk_locust.measurement.facts import Causes, OpenEnds, ValidityFacts
 from kiosk_locust.measurement.latency_queries import least_p99_s
 
 #: Two moments of one clock, read one after the other, may differ by rounding.
@@ -73,7 +73,9 @@ _ERRORS = """SELECT CASE
     WHERE outcome = 'error' GROUP BY kind ORDER BY count(*) DESC"""
 
 
-def add_evidence(db: sqlite3.Connection, run: RunFacts, facts: Facts, cut_jobs: int = 0) -> Facts:
+def add_evidence(
+    db: sqlite3.Connection, run: RunFacts, facts: ValidityFacts, cut_jobs: int = 0
+) -> ValidityFacts:
     """``facts`` of a whole run with the values that rules go by, and with their causes.
 
     ``db`` has the run's ``temp.times``. Of percentiles, the lower bound that a few late values

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.ledger.reader import Facts
 from kiosk_locust.measurement import latency_queries, scalars
-from kiosk_locust.measurement.estimates import Figure, unmeasured
+from kiosk_locust.measurement.estimates import MeasuredFigure, unmeasured
 from kiosk_locust.measurement.latency import Latency, Lives
 from kiosk_locust.measurement.scalars import Totals
 from kiosk_locust.measurement.steady_state import Regime
@@ -36,8 +36,8 @@ class Measured:
     workers) is None there, for the caller to replace.
     """
 
-    figures: Mapping[str, Figure]
-    facts: rules.Facts
+    figures: Mapping[str, MeasuredFigure]
+    facts: rules.ValidityFacts
     regime: Regime
 
 
@@ -119,7 +119,7 @@ def _totals(
     )
 
 
-def _costs(run: Facts) -> dict[str, Figure]:
+def _costs(run: Facts) -> dict[str, MeasuredFigure]:
     """What the run cost, in US dollars, as its estimate has it; always that of all cycles."""
     names = {
         "cost.total": "total_usd",
@@ -139,7 +139,7 @@ def _costs(run: Facts) -> dict[str, Figure]:
     return {
         name: unmeasured(why or "no work was done, or nothing is known of the cost")
         if usd is None
-        else Figure(float(usd), is_part=is_part, why=why)
+        else MeasuredFigure(float(usd), is_part=is_part, why=why)
         for name, usd in found.items()
     }
 
@@ -150,9 +150,9 @@ def _facts(
     times: Times,
     summary: Summary,
     backing: list[rules.Backing],
-) -> rules.Facts:
+) -> rules.ValidityFacts:
     offset = times.clocks.frontend
-    return rules.Facts(
+    return rules.ValidityFacts(
         is_open=run.is_open,
         tickets=summary.tickets,
         is_open_ended=run.options.get("count") == 0,

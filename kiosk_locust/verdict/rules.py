@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from kiosk_locust.measurement.facts import Backing, Facts
+from kiosk_locust.measurement.facts import Backing, ValidityFacts
 from kiosk_locust.measurement.intervals import needed
 from kiosk_locust.verdict import advice
 
-__all__ = ["RULES", "SLACK_S", "Backing", "Facts", "Reason", "Rule", "Validity", "judge"]
+__all__ = ["RULES", "SLACK_S", "Backing", "Reason", "Rule", "Validity", "ValidityFacts", "judge"]
 
 _FORMS = {
     "s": "a time",
@@ -35,8 +35,8 @@ class Rule:
     limit: float
     unit: str  # of the limit: "s", "share", "count", "ratio"
     meaning: str
-    value: Callable[[Facts], float | None]
-    reason: Callable[[Facts, float], str]
+    value: Callable[[ValidityFacts], float | None]
+    reason: Callable[[ValidityFacts, float], str]
 
     @property
     def limit_shown(self) -> str:
@@ -75,7 +75,7 @@ class Validity:
         return "INVALID" if self.reasons else "VALID"
 
 
-def judge(facts: Facts, limits: Mapping[str, float | None] | None = None) -> Validity:
+def judge(facts: ValidityFacts, limits: Mapping[str, float | None] | None = None) -> Validity:
     """Every rule over the facts; ``limits`` by rule name replace the defaults, None: no limit."""
     reasons, unjudged = [], []
     for rule in RULES:
@@ -88,7 +88,9 @@ def judge(facts: Facts, limits: Mapping[str, float | None] | None = None) -> Val
     return Validity(tuple(reasons), tuple(unjudged))
 
 
-def _open_only(value: Callable[[Facts], float | None]) -> Callable[[Facts], float | None]:
+def _open_only(
+    value: Callable[[ValidityFacts], float | None],
+) -> Callable[[ValidityFacts], float | None]:
     return lambda facts: value(facts) if facts.is_open else None
 
 
@@ -96,7 +98,7 @@ def _share(count: int | None, of: int) -> float | None:
     return None if count is None or not of else count / of
 
 
-def _rate_error(facts: Facts) -> float | None:
+def _rate_error(facts: ValidityFacts) -> float | None:
     if not facts.rate_wanted_per_s or facts.rate_achieved_per_s is None:
         return None
     wanted, achieved = facts.rate_wanted_per_s, facts.rate_achieved_per_s
@@ -105,13 +107,13 @@ def _rate_error(facts: Facts) -> float | None:
     return abs(achieved / wanted - 1)
 
 
-def _missing_jobs(facts: Facts) -> float | None:
+def _missing_jobs(facts: ValidityFacts) -> float | None:
     """Of the percentile that is worst off: the jobs needed over those that there are."""
     lacks = [needed(backing.percent) / max(1, backing.jobs) for backing in facts.percentiles]
     return max(lacks, default=None)
 
 
-def _clock_error(facts: Facts) -> float | None:
+def _clock_error(facts: ValidityFacts) -> float | None:
     """In poll intervals: the polls alone bound a clock so well."""
     if facts.clock_error_s is None or not facts.poll_interval_s:
         return None

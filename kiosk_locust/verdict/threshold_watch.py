@@ -9,7 +9,7 @@ from itertools import takewhile
 import gevent
 
 from kiosk_locust.clock import Clock
-from kiosk_locust.measurement.estimates import Figure
+from kiosk_locust.measurement.estimates import MeasuredFigure
 from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.intervals import needed
 from kiosk_locust.model.job_metrics import is_never_begun, measure, since_due_s, stages
@@ -103,19 +103,19 @@ class Gate(JobObserver):
                 return Miss(row.threshold, row.measured)
         return None
 
-    def _figures(self, now: float) -> dict[str, Figure]:
+    def _figures(self, now: float) -> dict[str, MeasuredFigure]:
         tickets = sum(self._outcomes.values())
         images = self._images_done + self._images_failed
-        figures = {"makespan": Figure(now - self._started_at)}
+        figures = {"makespan": MeasuredFigure(now - self._started_at)}
         for name in OUTCOMES if tickets else ():
             count = self._outcomes[Outcome(name)]
-            figures[name] = Figure(count / tickets)
-            figures[f"{name}.jobs"] = Figure(float(count))
+            figures[name] = MeasuredFigure(count / tickets)
+            figures[f"{name}.jobs"] = MeasuredFigure(float(count))
         if images:
-            figures["images_failed"] = Figure(self._images_failed / images)
+            figures["images_failed"] = MeasuredFigure(self._images_failed / images)
         for each in self._thresholds:
             if each.percent is not None and (worst := self._worst_s(each, now)) is not None:
-                figures[each.measure] = Figure(worst)
+                figures[each.measure] = MeasuredFigure(worst)
         # What grows with the jobs to come may be missed now and met in the end.
         return {
             each.measure: figures[each.measure]

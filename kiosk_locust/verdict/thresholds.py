@@ -13,9 +13,9 @@ from pathlib import Path
 from kiosk_locust.errors import Mistake, OptionsError, TextFileError
 from kiosk_locust.filesystem.text_files import read_text
 from kiosk_locust.formatting import units
-from kiosk_locust.measurement.estimates import Figure, Interval
+from kiosk_locust.measurement.estimates import Interval, MeasuredFigure
 from kiosk_locust.verdict.threshold_parser import Threshold, parse
-from kiosk_locust.verdict.threshold_units import Kind
+from kiosk_locust.verdict.threshold_units import QuantityKind
 
 _KEY = "thresholds"
 _TABLE = f"[tool.kiosk_locust] {_KEY}"
@@ -145,7 +145,7 @@ def _items(path: Path) -> list[tuple[str, str]]:
 
 def evaluate(
     thresholds: Iterable[Threshold],
-    figures: Mapping[str, Figure],
+    figures: Mapping[str, MeasuredFigure],
     ended_by: Miss | None = None,
 ) -> tuple[Row, ...]:
     """A row for each threshold; ``figures`` are by ``Threshold.measure``.
@@ -166,7 +166,7 @@ def _ending(row: Row, miss: Miss) -> Row:
     return replace(row, result=Result.MISS, is_close=False, note=note)
 
 
-def _row(threshold: Threshold, figure: Figure | None) -> Row:
+def _row(threshold: Threshold, figure: MeasuredFigure | None) -> Row:
     if figure is None or figure.value is None or math.isnan(figure.value):
         why = figure.why if figure and figure.why else "this run did not measure it"
         result = Result.NOT_MEASURABLE
@@ -195,7 +195,7 @@ def _shown(value: float, threshold: Threshold) -> str:
     A time that is less than a hundredth of that unit, or 10,000 of them, is told in one that fits.
     """
     unit = threshold.unit
-    if unit.kind is Kind.DURATION and value > 0 and not 1e-2 <= value / unit.factor < 1e4:
+    if unit.kind is QuantityKind.DURATION and value > 0 and not 1e-2 <= value / unit.factor < 1e4:
         return units.seconds(value)
     for digits in (4, 6, 9):
         shown = unit.show(value, digits)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from kiosk_locust.ledger import schema
+from kiosk_locust.ledger.reader import facts, opened
+from kiosk_locust.measurement.summary import Summary, summarise_open
 from kiosk_locust.model.record import JobRequest
 
 RUN_ID = "0123456789abcdef0123456789abcdef"
@@ -123,6 +125,12 @@ def make(
     db.commit()
     db.close()
     return path
+
+
+def summarise(path: Path, cycle: int | None = None) -> Summary:
+    """The summary of one cycle of a ledger, or with None of the whole run."""
+    with opened(path) as db:
+        return summarise_open(db, facts(db), cycle)
 
 
 def _insert(db: sqlite3.Connection, ticket_id: int, row: Row, known: dict[JobRequest, int]) -> None:

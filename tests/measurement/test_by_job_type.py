@@ -14,13 +14,13 @@ import pytest
 from jsonschema import Draft202012Validator
 from rich.console import Console
 
-from kiosk_locust.measurement.summary import Summary, summarise
+from kiosk_locust.measurement.summary import Summary
 from kiosk_locust.reporting import html, results_json
 from kiosk_locust.reporting.terminal.summary_table import show
 from kiosk_locust.reporting.web import from_ledger
 from kiosk_locust.verdict.exit_code import Verdict
 from tests.helpers.chromium import chromium
-from tests.helpers.ledgers import REQUEST, T0, Row, make, never_leased
+from tests.helpers.ledgers import REQUEST, T0, Row, make, never_leased, summarise
 from tests.helpers.real import ROOT
 
 NO_OUTCOMES = dict.fromkeys(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from kiosk_locust.config.table import SETTINGS
-from kiosk_locust.measurement.facts import Backing, Causes, Facts, OpenEnds
+from kiosk_locust.measurement.facts import Backing, Causes, OpenEnds, ValidityFacts
 from kiosk_locust.measurement.process_figures import Generator, ProcessFigures
 from kiosk_locust.verdict.advice import DOUBLED, ERRORS, findings
 from kiosk_locust.verdict.rules import RULES, judge
@@ -375,7 +375,7 @@ def test_of_several_processes_the_causes_are_those_of_the_one_that_is_judged() -
             master_reply_p99_s=1.0, judged_loop_delay_s=0.0,
         ),
     }  # fmt: skip
-    causes = Generator(processes).in_facts(Facts(is_open=True, tickets=1)).causes
+    causes = Generator(processes).in_facts(ValidityFacts(is_open=True, tickets=1)).causes
     assert (causes.late_process, causes.busiest) == ("master", "w1")
     assert (causes.socket_held_s, causes.failed_calls, causes.outage_s) == (2.5, 4, 6.0)
     assert (causes.replied_to_late_s, causes.master_delay_s) == (0.1, 0.4)

@@ -3,15 +3,17 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk_locust.measurement.clocks import FRONTEND, Offset, Sample, samples
-from kiosk_locust.model.job_hash import Snapshot
-from kiosk_locust.model.record import Attempt, AttemptResult, Record, StatusChange
-from tests.helpers.records import record
+from kiosk_locust.ledger.reader import opened
+from kiosk_locust.measurement.clock_offsets import Clocks, clocks
+from kiosk_locust.measurement.clocks import DRIFT, FRONTEND, Offset, Sample
+from tests.helpers.ledgers import Row, make
 
 Clock = Callable[[float], float]
 
@@ -98,32 +100,42 @@ def test_far_from_any_sample_the_bound_is_wider() -> None:
     assert widest.error_s >= near.error_s - 1e-9
 
 
-def sampled(**changes: object) -> Record:
-    created_at = datetime.fromtimestamp(1030.05, UTC).isoformat()
-    made = record(fields={"status": "done", "created_at": created_at})
-    made.attempts = [Attempt(1, 999.0, 1000.0, 1000.1, AttemptResult.ACCEPTED, 200)]
-    made.changes = [
-        StatusChange("new", 1001.0, 1000.0, 1030.05, ""),
-        StatusChange("started", 1005.0, 1001.0, 999.5, "consumer-1"),
-        StatusChange("done", 1009.0, 1005.0, None, "consumer-1"),
-    ]
-    for name, value in changes.items():
-        setattr(made, name, value)
-    return made
+def of_a_job(folder: Path, **changes: Any) -> Clocks:
+    """What the ledger of a run with one job tells of clocks."""
+    values: dict[str, Any] = {
+        "submitted_at": 1000.0,
+        "fields": {"created_at": datetime.fromtimestamp(1030.05, UTC).isoformat()},
+        "attempts": ((1, 999.0, 1000.0, 1000.1, "accepted", 200, None, "id"),),
+        "changes": (
+            (1001.0, 1000.0, "new", 1030.05, None),
+            (1005.0, 1001.0, "started", 999.5, "consumer-1"),
+            (1009.0, 1005.0, "done", None, "consumer-1"),
+        ),
+    }
+    path = make(folder / "run.db", [Row(**{**values, **changes})])
+    with opened(path) as db:
+        return clocks(db)
 
 
-def test_a_job_tells_of_the_frontend_by_its_submission_and_of_a_consumer_by_its_polls() -> None:
-    found = dict(samples(sampled()))
-    assert set(found) == {FRONTEND, "consumer-1"}
-    frontend, consumer = found[FRONTEND], found["consumer-1"]
-    assert frontend.low_s == pytest.approx(29.95)
-    assert frontend.high_s == pytest.approx(30.051)  # the millisecond may be cut off
-    assert (consumer.low_s, consumer.high_s) == pytest.approx((-5.5, -1.5), abs=1e-5)
+def test_a_job_tells_of_the_frontend_by_its_submission_and_of_a_consumer_by_its_polls(
+    tmp_path: Path,
+) -> None:
+    found = of_a_job(tmp_path)
+    assert found.counts == {FRONTEND: 1, "consumer-1": 1}
+    frontend, consumer = found.bound(FRONTEND, 1000.1), found.bound("consumer-1", 1005.0)
+    assert frontend is not None
+    assert consumer is not None
+    slack_s = DRIFT * 0.1  # between the first byte and the answer
+    assert frontend.low_s == pytest.approx(29.95 - slack_s)
+    assert frontend.high_s == pytest.approx(30.051 + slack_s)  # the millisecond may be cut off
+    slack_s = DRIFT * 4.0
+    expected = (-5.5 - slack_s, -1.5 + slack_s)
+    assert (consumer.low_s, consumer.high_s) == pytest.approx(expected, abs=1e-5)
 
 
-def test_an_ambiguous_submission_tells_nothing_of_the_frontend() -> None:
-    assert FRONTEND not in dict(samples(sampled(ambiguous=True)))
+def test_an_ambiguous_submission_tells_nothing_of_the_frontend(tmp_path: Path) -> None:
+    assert FRONTEND not in of_a_job(tmp_path, ambiguous=1).counts
 
 
-def test_a_job_without_stamps_tells_nothing() -> None:
-    assert list(samples(sampled(snapshot=Snapshot({}), changes=[]))) == []
+def test_a_job_without_stamps_tells_nothing(tmp_path: Path) -> None:
+    assert of_a_job(tmp_path, fields={}, changes=()).counts == {}

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from kiosk_locust.ledger.reader import facts, opened
-from kiosk_locust.measurement.summary import Summary, summarise, summarise_open
-from tests.helpers.ledgers import IMAGE_FIELDS, T0, Row, make
+from kiosk_locust.measurement.summary import Summary, summarise_open
+from tests.helpers.ledgers import IMAGE_FIELDS, T0, Row, make, summarise
 
 
 def job(number: int, end_s: float, **more: Any) -> Row:

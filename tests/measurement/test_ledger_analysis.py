@@ -11,8 +11,7 @@ import pytest
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.measurement.ledger_analysis import Reckoning
-from kiosk_locust.measurement.summary import summarise
-from tests.helpers.ledgers import T0, Row, make
+from tests.helpers.ledgers import T0, Row, make, summarise
 
 META = {"run_id": "0" * 32, "run_name": "a-run", "options": "{}"}
 

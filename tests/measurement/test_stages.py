@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from kiosk_locust.measurement.clock_offsets import Clocks
 from kiosk_locust.measurement.clocks import FRONTEND, Bound
 from kiosk_locust.measurement.job_timings import ClosedJob, JobTiming, work_out
-from kiosk_locust.measurement.stages import Work, own_parts, part_times
+from kiosk_locust.measurement.stages import WorkTimes, own_parts, part_times
 from kiosk_locust.model.job_hash import Snapshot
-from kiosk_locust.model.job_metrics import measure
+from kiosk_locust.model.job_metrics import measure, since_due_s
 from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record
 from kiosk_locust.model.time_bounds import End, Moment
 from tests.helpers.records import record
@@ -164,7 +164,7 @@ def test_stages_that_mix_clocks_that_differ_do_not_add_up_and_say_so() -> None:
         sent_at=SENT,
         received_at=ANSWERED,
         created_at=CREATED,
-        work=Work(parts["queue_wait_s"], 0.0, 3.5),
+        work=WorkTimes(parts["queue_wait_s"], 0.0, 3.5),
         ended=End(Moment(ENDED, ENDED, ENDED), "finished_at"),
         observed_at=SEEN,
     )
@@ -228,3 +228,44 @@ def test_known_parts_and_the_unknown_always_come_to_the_whole(
     assert whole_s + (found.parts["unknown_s"] or 0.0) == pytest.approx(
         found.end["since_due_s"], abs=2e-6
     )
+
+
+@given(
+    created_s=st.floats(0.0, 0.2),
+    wait_s=st.floats(0, 3000),
+    work_s=st.floats(0.001, 3000),
+    seen_s=st.floats(0.0, 10),
+    end=st.sampled_from(["finished_at", "updated_at"]),
+    total_time=st.booleans(),
+    file=st.sampled_from(["a.png", "a.zip"]),
+    due_at=st.sampled_from([DUE, None]),
+)
+def test_what_is_measured_while_a_run_goes_on_is_what_its_ledger_says_at_the_end(
+    created_s: float,
+    wait_s: float,
+    work_s: float,
+    seen_s: float,
+    end: str,
+    total_time: bool,
+    file: str,
+    due_at: float | None,
+) -> None:
+    made = job(file=file, total_time=str(work_s) if total_time else "no number")
+    created_at = SENT + created_s
+    ended_at = created_at + wait_s + work_s
+    fields = {**(made.snapshot.fields if made.snapshot else {}), "created_at": stamp(created_at)}
+    del fields["finished_at"]
+    made.snapshot = Snapshot({**fields, end: stamp(ended_at)})
+    made.ticket = replace(made.ticket, due_at=due_at)
+    made.taken_at = DUE - 3
+    made.observed_after, made.observed_at = max(SENT, ended_at - 1), ended_at + seen_s + 1e-5
+    live, own, stored = measure(made), own_parts(made), timing(made)
+    assert (
+        stored.duration["duration_s"] == live.duration_s == pytest.approx(wait_s + work_s, abs=1e-5)
+    )
+    assert stored.duration["duration_from"] == live.duration_from == end
+    assert stored.end["since_due_s"] == since_due_s(made)
+    assert stored.parts["queue_wait_s"] == live.queue_wait_s
+    assert own is not None
+    for name in ("lag_s", "socket_wait_s", "submission_http_s", "detection_s"):
+        assert stored.parts[name] == own[name]

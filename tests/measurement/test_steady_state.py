@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
 
-from kiosk_locust.measurement.steady_state import Flow, Regime, Stay, classify, flow, judged
+from kiosk_locust.measurement.steady_state import Flow, Regime, Stay, flow, judged
 from tests.measurement.queues import moments
+
+
+def classify(stays: Iterable[Stay], start_at: float, end_at: float, until: float) -> Regime:
+    """The regime of a run of one cycle."""
+    return judged([flow(stays, start_at, end_at, until)])
 
 
 def run(count: int, rate: float, servers: int, seed: int) -> tuple[list[Stay], Regime]:

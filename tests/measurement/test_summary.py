@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.measurement import percentiles
 from kiosk_locust.measurement.percentiles import Percentiles
-from kiosk_locust.measurement.summary import Summary, summarise
-from tests.helpers.ledgers import IMAGE_FIELDS, T0, Row, lasting, make, never_leased
+from kiosk_locust.measurement.summary import Summary
+from tests.helpers.ledgers import IMAGE_FIELDS, T0, Row, lasting, make, never_leased, summarise
 
 
 def summary(

@@ -11,13 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk_locust.ledger.ledger import Ledger
-from kiosk_locust.measurement.summary import summarise
 from kiosk_locust.model import image_failures
 from kiosk_locust.model.image_failures import FailedImage, failed_images, grouped, last_line
 from kiosk_locust.model.job_hash import Snapshot
 from kiosk_locust.model.record import Outcome
 from kiosk_locust.reporting.web import view_model
-from tests.helpers.ledgers import IMAGE_FIELDS, Row, make
+from tests.helpers.ledgers import IMAGE_FIELDS, Row, make, summarise
 from tests.helpers.records import record
 
 ID = "0123456789abcdef0123456789abcdef"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk_locust.measurement.estimates import Figure
+from kiosk_locust.measurement.estimates import MeasuredFigure
 from kiosk_locust.reporting.junit import check_replaceable, write
 from kiosk_locust.verdict.threshold_parser import parse
 from kiosk_locust.verdict.thresholds import evaluate
@@ -35,7 +35,7 @@ SCHEMA: dict[str, tuple[set[str], set[str], set[str]]] = {
 TIME = re.compile(r"(([0-9]{0,3},)*[0-9]{3}|[0-9]{0,3})*(\.[0-9]*)?")
 
 THRESHOLDS = [parse(t) for t in ("job.p95 < 60s", "failed < 1%", "cost.total < 1")]
-ROWS = evaluate(THRESHOLDS, {"job.p95": Figure(50.0), "failed": Figure(0.5)})
+ROWS = evaluate(THRESHOLDS, {"job.p95": MeasuredFigure(50.0), "failed": MeasuredFigure(0.5)})
 
 
 def check(element: ET.Element) -> None:

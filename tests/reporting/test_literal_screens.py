@@ -26,7 +26,6 @@ import kiosk_locust
 from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.measurement.live_metrics import View
-from kiosk_locust.measurement.summary import summarise
 from kiosk_locust.model.record import Outcome
 from kiosk_locust.planning import output
 from kiosk_locust.planning.plan import Plan
@@ -36,7 +35,7 @@ from kiosk_locust.verdict.exit_code import Verdict
 from kiosk_locust.verdict.judgement import Finding, Judgement
 from kiosk_locust.verdict.rules import Reason
 from kiosk_locust.verdict.thresholds import Result
-from tests.helpers.ledgers import T0, Row, make
+from tests.helpers.ledgers import T0, Row, make, summarise
 from tests.helpers.real import CLEAN, ROOT, run_locust, simulator
 from tests.reporting.terminal.test_summary_table import priced
 

@@ -12,13 +12,12 @@ import pytest
 from rich.console import Console
 
 from kiosk_locust.ledger.sessions import Gap, gaps, interrupted, sessions
-from kiosk_locust.measurement.summary import summarise
 from kiosk_locust.model.record import Outcome
 from kiosk_locust.reporting.terminal import summary_table as screen
 from kiosk_locust.verdict.exit_code import Verdict, exit_code
 from kiosk_locust.verdict.judgement import judgement
 from kiosk_locust.verdict.rules import Validity
-from tests.helpers.ledgers import T0, Row, make, never_leased
+from tests.helpers.ledgers import T0, Row, make, never_leased, summarise
 from tests.measurement.test_completions import job
 
 #: Two sessions of 10 s each with 14 s between them.

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from kiosk_locust.measurement.summary import summarise
 from kiosk_locust.reporting.web.imported import as_ledger
+from tests.helpers.ledgers import summarise
 from tests.helpers.plays import sees
 from tests.helpers.real import Finished, Locust, Simulator, run_locust, simulator, wait_until
 from tests.helpers.servers import processes

@@ -11,7 +11,7 @@ import pytest
 from kiosk_locust.execution.job import Interrupted
 from kiosk_locust.ledger.apply_event import lost_attempt
 from kiosk_locust.ledger.resume_state import LOST, MAYBE
-from kiosk_locust.measurement.facts import Facts
+from kiosk_locust.measurement.facts import ValidityFacts
 from kiosk_locust.measurement.ledger_analysis import Reckoning
 from kiosk_locust.measurement.process_figures import Generator
 from kiosk_locust.model.options import TrustOptions
@@ -37,12 +37,12 @@ def busy(number: int, at: float) -> tuple[Any, ...]:
     return (number, at, at, at + 0.1, "refused", 503, "503 (busy)", None)
 
 
-def evidence(path: Path, rows: list[Row], **options: Any) -> Facts:
+def evidence(path: Path, rows: list[Row], **options: Any) -> ValidityFacts:
     told = {"workload": "open", "update_interval_s": 1.0, **options}
     ledger = make(path, rows, options=told, ended_by="SIGINT")
     with closing(Reckoning(ledger)) as reckoning, reckoning:
         assert reckoning.times
-        empty = Facts(is_open=reckoning.run.is_open, tickets=len(rows))
+        empty = ValidityFacts(is_open=reckoning.run.is_open, tickets=len(rows))
         return add_evidence(reckoning.db, reckoning.run, empty)
 
 

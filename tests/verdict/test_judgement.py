@@ -2,25 +2,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kiosk_locust.measurement.estimates import Figure
+from kiosk_locust.measurement.estimates import MeasuredFigure
 from kiosk_locust.verdict.judgement import Finding, Judgement, judgement
-from kiosk_locust.verdict.rules import Facts, judge
+from kiosk_locust.verdict.rules import ValidityFacts, judge
 from kiosk_locust.verdict.threshold_parser import parse
 from kiosk_locust.verdict.thresholds import Result, evaluate
 
-LOST = judge(Facts(is_open=True, tickets=10, workers_lost=1))
-VALID = judge(Facts(is_open=True, tickets=10, workers_lost=0))
+LOST = judge(ValidityFacts(is_open=True, tickets=10, workers_lost=1))
+VALID = judge(ValidityFacts(is_open=True, tickets=10, workers_lost=0))
 
 
 def judged(*texts: str, is_batch: bool = False, **figures: float) -> Judgement:
-    known = {name.replace("__", "."): Figure(value) for name, value in figures.items()}
+    known = {name.replace("__", "."): MeasuredFigure(value) for name, value in figures.items()}
     return judgement(
         VALID, evaluate([parse(text) for text in texts], known), is_batch=is_batch, why_batch="why"
     )
 
 
 def test_what_the_ledger_keeps_comes_back_as_it_was() -> None:
-    rows = evaluate([parse("job.p95 < 60s"), parse("failed < 1%")], {"failed": Figure(0.5)})
+    rows = evaluate([parse("job.p95 < 60s"), parse("failed < 1%")], {"failed": MeasuredFigure(0.5)})
     found = judgement(LOST, rows, is_batch=True)
     assert Judgement.from_text(found.as_text()) == found
     assert found.verdict == "INVALID"

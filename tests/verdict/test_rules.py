@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from kiosk_locust.verdict.rules import RULES, Backing, Facts, judge
+from kiosk_locust.verdict.rules import RULES, Backing, ValidityFacts, judge
 
-HEALTHY = Facts(
+HEALTHY = ValidityFacts(
     is_open=True,
     tickets=1000,
     submission_lag_p99_s=0.003,
@@ -78,7 +78,7 @@ def test_each_rule_has_an_option_of_its_own() -> None:
 
 
 def test_what_is_not_known_is_not_judged_and_said_so() -> None:
-    found = judge(Facts(is_open=True, tickets=10))
+    found = judge(ValidityFacts(is_open=True, tickets=10))
     assert found.verdict == "VALID"
     assert set(found.unjudged) == {rule.name for rule in RULES}
 

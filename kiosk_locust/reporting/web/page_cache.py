@@ -14,7 +14,7 @@ from kiosk_locust.ledger.reader import Facts
 from kiosk_locust.measurement.ledger_analysis import Reckoning
 from kiosk_locust.measurement.summary import Summary
 from kiosk_locust.model import definitions
-from kiosk_locust.reporting.web.timeline import STACKED, Course, Timeline, parts, width_for
+from kiosk_locust.reporting.web.timeline import STACKED, Timeline, TimelineValues, parts, width_for
 from kiosk_locust.reporting.web.view_model import Histogram, histogram
 
 #: The fact of the ledger that it is kept under.
@@ -39,7 +39,7 @@ class Told:
 
     summary: Summary
     begun_at: float  # epoch seconds, the charts' zero
-    course: Course
+    course: TimelineValues
     durations: Histogram
 
     def as_text(self, reckoning: Reckoning) -> str:
@@ -80,7 +80,7 @@ def _from_json(found: dict[str, Any]) -> Told:
     parts_s = {name: tuple(values) for name, values in told.pop("parts_s").items()}
     width_s = told.pop("width_s")
     columns = {name: tuple(values) for name, values in told.items()}
-    course = Course(width_s=width_s, parts_s=parts_s, **columns)
+    course = TimelineValues(width_s=width_s, parts_s=parts_s, **columns)
     durations = Histogram(*(tuple(found["durations"][name]) for name in ("edges_s", "counts")))
     summary = Summary.from_json(found["summary"])
     return Told(summary, found["begun_at"], course, durations)

@@ -84,7 +84,7 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class TimelineValues:
     """A timeline as charts need it: a value an interval; None where there is none."""
 
     width_s: float
@@ -152,7 +152,7 @@ class Timeline:
         self._bins = merged
         self.width_s *= 2
 
-    def course(self) -> Course:
+    def course(self) -> TimelineValues:
         """All intervals so far."""
         bins = self._bins
         durations = [_quantiles(b.durations) for b in bins]
@@ -161,7 +161,7 @@ class Timeline:
         for b in bins:
             now += b.submitted - b.left
             in_flight.append(now)
-        return Course(
+        return TimelineValues(
             width_s=self.width_s,
             due=tuple(b.due for b in bins),
             submitted=tuple(b.submitted for b in bins),

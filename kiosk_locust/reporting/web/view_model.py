@@ -14,7 +14,7 @@ from kiosk_locust.model import definitions
 from kiosk_locust.model.image_failures import Group
 from kiosk_locust.reporting.labels import LABELS
 from kiosk_locust.reporting.web.log_histogram import Spread
-from kiosk_locust.reporting.web.timeline import Course
+from kiosk_locust.reporting.web.timeline import TimelineValues
 
 State = Literal["starting", "running", "ending", "finished", "interrupted", "died"]
 
@@ -96,7 +96,7 @@ class Picture:
     rate_achieved_per_s: float | None
     outcomes: Mapping[str, int]
     statuses: Mapping[str, int]  # jobs in flight, by the last status seen
-    course: Course
+    course: TimelineValues
     durations: Histogram
     percentiles_s: Mapping[str, Percentiles]
     exact: bool  # whether the percentiles are; else within 0.1 %

@@ -9,11 +9,10 @@ import pytest
 from rich.console import Console
 
 from kiosk_locust.cost.serialisation import Priced, RunCost
-from kiosk_locust.measurement.summary import summarise
 from kiosk_locust.reporting.labels import LABELS
 from kiosk_locust.reporting.terminal.summary_table import SIMULATED, show
 from kiosk_locust.verdict.exit_code import Verdict
-from tests.helpers.ledgers import T0, Row, make, never_leased
+from tests.helpers.ledgers import T0, Row, make, never_leased, summarise
 
 FINE = Verdict(0, "all 2 jobs are done")
 
