@@ -20,7 +20,7 @@ from kiosk_locust.cost.query import Costing, Ended
 from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.errors import KioskLocustError
 from kiosk_locust.execution.ticket_queue import Tickets
-from kiosk_locust.ledger.reader import Facts
+from kiosk_locust.ledger.reader import RunFacts
 from kiosk_locust.model.options import Options
 from kiosk_locust.storage.bucket import Address
 
@@ -39,7 +39,7 @@ class _Nobody:
         return RunCost("the simulated Kiosk", "it ended with the run's process, which died")
 
 
-def cost_query_of(run: Facts, options: Options, secrets: Secrets, clock: Clock) -> CostQuery:
+def cost_query_of(run: RunFacts, options: Options, secrets: Secrets, clock: Clock) -> CostQuery:
     """Who is asked what the run cost."""
     if run.embedded:
         return _Nobody()

@@ -19,7 +19,7 @@ from kiosk_locust.errors import OptionsError
 from kiosk_locust.simulator.cluster import Cluster
 from kiosk_locust.simulator.faults import FaultPlan, FaultRule, parse_fault, rule_text
 from kiosk_locust.simulator.grafana import Grafana
-from kiosk_locust.simulator.nodes import Node
+from kiosk_locust.simulator.nodes import SimulatedNode
 from kiosk_locust.simulator.request_log import Traffic
 from kiosk_locust.simulator.storage import Storage
 
@@ -146,7 +146,7 @@ def state_of(kiosk: Parts) -> dict[str, object]:
     }
 
 
-def _node(node: Node) -> dict[str, object]:
+def _node(node: SimulatedNode) -> dict[str, object]:
     return {
         "name": node.name,
         "machine_type": node.machine_type,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kiosk_locust.assembly.finalize_steps.state import Finalization, StepResult
 from kiosk_locust.cost.serialisation import RunCost
-from kiosk_locust.ledger.reader import Facts, facts, opened
+from kiosk_locust.ledger.reader import RunFacts, facts, opened
 from kiosk_locust.measurement.ledger_analysis import Reckoning
 from kiosk_locust.measurement.process_figures import Generator
 from kiosk_locust.measurement.summary import Summary
@@ -15,7 +15,7 @@ from kiosk_locust.verdict import evaluate
 from kiosk_locust.verdict.judgement import Judgement
 
 
-def recalled(state: Finalization, run: Facts) -> Finalization:
+def recalled(state: Finalization, run: RunFacts) -> Finalization:
     """The same, with the figures, cost and judgement that are facts of the run."""
     complete = state.record.steps
     return replace(

@@ -14,7 +14,7 @@ from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger.finish_steps import FinishRecord
 from kiosk_locust.ledger.ledger import Ledger
-from kiosk_locust.ledger.reader import Facts, facts, opened
+from kiosk_locust.ledger.reader import RunFacts, facts, opened
 from kiosk_locust.ledger.writer import ClosedLedger
 from kiosk_locust.measurement.process_figures import Generator
 from kiosk_locust.measurement.summary import Summary
@@ -127,7 +127,7 @@ class Finalization:
             return self.verdict()
         return Verdict(self.record.exit_code, self.record.why)
 
-    def facts(self) -> Facts:
+    def facts(self) -> RunFacts:
         """The run's facts, as its ledger has them by now; raises LedgerError."""
         with opened(self.path) as db:
             return facts(db)
