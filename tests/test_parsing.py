@@ -26,7 +26,7 @@ from kiosk_locust.planning import arguments as forecast
 from kiosk_locust.simulator.arguments import parse_arguments
 from kiosk_locust.verdict import threshold_parser
 from kiosk_locust.verdict.rules import RULES
-from kiosk_locust.verdict.threshold_units import UNITS, Kind
+from kiosk_locust.verdict.threshold_units import UNITS, QuantityKind
 from tests.helpers.layered import mistakes, resolve
 
 #: Text and the seconds that it means to anybody who reads it.
@@ -254,7 +254,7 @@ def test_one_text_never_means_two_things(text: str) -> None:
 
 def test_units_of_thresholds_and_of_settings_are_the_same() -> None:
     of_thresholds = {
-        name: unit.factor for name, unit in UNITS.items() if unit.kind is Kind.DURATION
+        name: unit.factor for name, unit in UNITS.items() if unit.kind is QuantityKind.DURATION
     }
     assert of_thresholds == UNITS_S
 

@@ -34,7 +34,7 @@ from kiosk_locust.ledger import send_account
 from kiosk_locust.ledger.finish_steps import STEPS_WITH_LEDGER
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.ledger.lock import Lock
-from kiosk_locust.ledger.reader import Facts, facts, opened
+from kiosk_locust.ledger.reader import RunFacts, facts, opened
 from kiosk_locust.ledger.sessions import gaps, interrupted
 from kiosk_locust.ledger.writer import ClosedLedger
 from kiosk_locust.model.options import Options
@@ -153,7 +153,7 @@ def make_up(
     return verdict
 
 
-def _what(run: Facts, path: Path, missing: Iterable[str]) -> str:
+def _what(run: RunFacts, path: Path, missing: Iterable[str]) -> str:
     steps = ", ".join(missing)
     if run.finished and run.judgement_text:
         return (
@@ -219,7 +219,9 @@ class _Nobody:
         return RunCost("the simulated Kiosk", "it ended with the run's process, which died")
 
 
-def _asks_cost(run: Facts, options: Options, secrets: Secrets, clock: Clock) -> finishing.AsksCost:
+def _asks_cost(
+    run: RunFacts, options: Options, secrets: Secrets, clock: Clock
+) -> finishing.AsksCost:
     if run.embedded:
         return _Nobody()
     # The cluster that this process is in is not that of a simulated Kiosk.

@@ -139,7 +139,7 @@ class ActiveRun:
         self.exposition: Exposition | None = None  # the same, where it is wanted
         self._secrets = secrets or Secrets()
         self._costing: Costing | None = None
-        self._begun: reader.Facts | None = None  # what the ledger had when this session began
+        self._begun: reader.RunFacts | None = None  # what the ledger had when this session began
 
     @property
     def elapsed_s(self) -> float:

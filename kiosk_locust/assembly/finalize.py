@@ -41,7 +41,7 @@ from kiosk_locust.formatting import units
 from kiosk_locust.formatting.wait_messages import reminding
 from kiosk_locust.ledger.finish_steps import FinishRecord
 from kiosk_locust.ledger.ledger import Ledger
-from kiosk_locust.ledger.reader import Facts, facts, opened
+from kiosk_locust.ledger.reader import RunFacts, facts, opened
 from kiosk_locust.ledger.writer import ClosedLedger
 from kiosk_locust.measurement.ledger_analysis import Reckoning
 from kiosk_locust.measurement.process_figures import Generator
@@ -211,7 +211,7 @@ class Finish:
         """True once the results are written."""
         return "write_results" in self.record.files
 
-    def recall(self, run: Facts) -> None:
+    def recall(self, run: RunFacts) -> None:
         """Take from the ledger what the steps that are complete had come to; raises LedgerError."""
         complete = self.record.steps
         self.seen = Generator.stored(run.generator_text) or evaluate.whole(run, Generator({}))
@@ -286,7 +286,7 @@ class Finish:
             interrupted=summary.pauses.text if summary else "",
         )
 
-    def facts(self) -> Facts:
+    def facts(self) -> RunFacts:
         """The run's facts, as its ledger has them by now; raises LedgerError."""
         with opened(self.path) as db:
             return facts(db)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields
 
-from kiosk_locust.consumer.forms import AUTO, Failure, Form, failure, faults, filled, unseen
+from kiosk_locust.consumer.forms import AUTO, Form, FormFailure, failure, faults, filled, unseen
 from kiosk_locust.formatting.excerpt import excerpt
 from kiosk_locust.model.input_file import InputFile, Kind
 from kiosk_locust.model.options import Options
@@ -54,7 +54,7 @@ def tell_unseen(form: Form, image_name: str) -> None:
 def _misfits(form: Form, options: Options, name: str) -> Iterator[str]:
     """What is wrong between a form and the files of the plan, once for each kind of failure."""
     failures: Counter[str] = Counter()
-    examples: dict[str, tuple[InputFile, Failure]] = {}
+    examples: dict[str, tuple[InputFile, FormFailure]] = {}
     for file in options.transfers.inputs:
         file_name = file.image_name_for(form.job_type)
         if file.kind is Kind.ZIP and file.array is None:

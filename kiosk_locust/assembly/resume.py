@@ -18,7 +18,7 @@ from kiosk_locust.formatting.excerpt import excerpt
 from kiosk_locust.ledger import file as opening
 from kiosk_locust.ledger import queries
 from kiosk_locust.ledger.finish_steps import FinishRecord
-from kiosk_locust.ledger.reader import Facts, facts, inputs, opened
+from kiosk_locust.ledger.reader import RunFacts, facts, inputs, opened
 from kiosk_locust.ledger.resume_state import inputs_left
 from kiosk_locust.ledger.validate import foreign, look_over
 from kiosk_locust.measurement import transfer_stats
@@ -41,7 +41,7 @@ class Resumption:
     """A run that can go on: its ledger, and what stood in it."""
 
     path: Path
-    run: Facts
+    run: RunFacts
     planned: Planned  # the files of its plan, where it uploads some
     generation: int = 0  # of its checkpoint in the bucket; 0: there is none
 
@@ -120,7 +120,7 @@ class Finished:
     """A run that needs no going on with; its jobs by outcome."""
 
     path: Path
-    run: Facts
+    run: RunFacts
     outcomes: Counter[Outcome]
     results_missing: int  # that could not be downloaded
 
@@ -237,7 +237,7 @@ def _judge(
     return resumption
 
 
-def _is_over(run: Facts, outcomes: Counter[Outcome], is_or_start: bool) -> bool:  # noqa: FBT001
+def _is_over(run: RunFacts, outcomes: Counter[Outcome], is_or_start: bool) -> bool:  # noqa: FBT001
     """Tell if a run without an open ticket has no job left, though it was not judged.
 
     One that a missed threshold ended has not, once its process has come to its own end.
@@ -250,12 +250,12 @@ def _is_over(run: Facts, outcomes: Counter[Outcome], is_or_start: bool) -> bool:
     return outcomes.total() == planned_jobs or (run.finish is not None and run.finish.is_over)
 
 
-def _is_complete(run: Facts, record: FinishRecord | None) -> bool:
+def _is_complete(run: RunFacts, record: FinishRecord | None) -> bool:
     """Tell if nothing of its finish is missing; older versions kept a judgement alone."""
     return bool(run.judgement_text) if record is None else not record.missing
 
 
-def _record(run: Facts, given: Layers, path: Path) -> FinishRecord | None:
+def _record(run: RunFacts, given: Layers, path: Path) -> FinishRecord | None:
     """The state of a run's finish; None for a run that an older version has finished."""
     if run.finish is None:
         if run.finished and run.judgement_text:

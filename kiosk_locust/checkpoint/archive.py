@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from kiosk_locust.client.call_failures import CallFailures
-from kiosk_locust.client.call_trouble import Kind
+from kiosk_locust.client.call_trouble import TroubleKind
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.errors import (
     BucketError,
@@ -82,7 +82,7 @@ class Archive:
     @property
     def unheard_s(self) -> float:
         """For how many seconds the bucket has given no sign of life; 0.0: it is not asked."""
-        return self._calls.unheard_s(Kind.BUCKET)
+        return self._calls.unheard_s(TroubleKind.BUCKET)
 
     def keep(self, files: Iterable[Path]) -> Archived:
         """Upload each file unless it is there already; what fails keeps none of the others away.
@@ -172,7 +172,7 @@ class Archive:
 
     @contextlib.contextmanager
     def _asking(self) -> Iterator[None]:
-        with self._calls.trying(Kind.BUCKET) as pending, transfer_progress.watched(pending):
+        with self._calls.trying(TroubleKind.BUCKET) as pending, transfer_progress.watched(pending):
             yield
 
 

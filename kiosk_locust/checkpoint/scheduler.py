@@ -23,7 +23,7 @@ from gevent.event import Event
 
 from kiosk_locust.checkpoint.snapshot import check_room, pack, unpack
 from kiosk_locust.client.call_failures import CallFailures
-from kiosk_locust.client.call_trouble import Kind
+from kiosk_locust.client.call_trouble import TroubleKind
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import BucketError, KioskLocustError, LedgerError, NameTaken
 from kiosk_locust.filesystem import disk_space
@@ -194,7 +194,7 @@ class Checkpoints:
         began = monotonic()
         while not loop.dead and not given_up.is_set():
             waited_s = monotonic() - began
-            mute_for_s = self._calls.unheard_s(Kind.CHECKPOINT)
+            mute_for_s = self._calls.unheard_s(TroubleKind.CHECKPOINT)
             if waited_s >= mute_s and mute_for_s >= mute_s:
                 return mute_for_s
             if waited_s >= within_s:
@@ -284,7 +284,10 @@ class Checkpoints:
         try:
             disk_space.require(self._path.parent, disk_space.CHECKPOINTS, _bytes_of(self._path))
             in_thread(lambda: pack(self._path, mark, packed))
-            with self._calls.trying(Kind.CHECKPOINT) as pending, transfer_progress.watched(pending):
+            with (
+                self._calls.trying(TroubleKind.CHECKPOINT) as pending,
+                transfer_progress.watched(pending),
+            ):
                 self._send(packed)
         finally:
             packed.unlink(missing_ok=True)

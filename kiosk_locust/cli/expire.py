@@ -12,7 +12,7 @@ from kiosk_locust.clock import SystemClock
 from kiosk_locust.errors import KioskError, KioskLocustError, LedgerError
 from kiosk_locust.ledger.absent import why_absent
 from kiosk_locust.ledger.lock import Lock
-from kiosk_locust.ledger.reader import Facts, facts, opened
+from kiosk_locust.ledger.reader import RunFacts, facts, opened
 from kiosk_locust.ledger.resume_state import jobs_left_in_the_kiosk
 from kiosk_locust.ledger.validate import look_over
 from kiosk_locust.verdict import stored_facts
@@ -52,7 +52,7 @@ def expire(path: Path) -> tuple[int, int]:
         lock.release()
 
 
-def _expire_all(run: Facts, job_ids: Iterator[str]) -> tuple[int, int]:
+def _expire_all(run: RunFacts, job_ids: Iterator[str]) -> tuple[int, int]:
     seconds = int(run.options["expire_s"])
     if run.embedded or not seconds:
         why = "EXPIRE_TIME is 0" if run.options["host"] else "its simulated Kiosk is gone"

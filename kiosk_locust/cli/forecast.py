@@ -37,7 +37,7 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def _cells(asked: arguments.Asked) -> list[Cell]:
+def _cells(asked: arguments.ForecastRequest) -> list[Cell]:
     """Each cell, with a line on a terminal that says which one is in work."""
     found = []
     with plain_console(stderr=True).status("") as status:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from kiosk_locust.client.call_trouble import Kind
+from kiosk_locust.client.call_trouble import TroubleKind
 from kiosk_locust.client.messages import refusal_advice
 from kiosk_locust.errors import (
     Answered,
@@ -50,30 +50,30 @@ _STATUS = re.compile(r"(?:answered |\()([1-5]\d\d)\b")
 
 #: What becomes of such calls meanwhile, and the settings for that.
 _MEANWHILE = {
-    Kind.SUBMISSION: "jobs that were surely not taken are sent again until RETRY_BUDGET is over,"
-    " those that may have been at most 3 times (ON_AMBIGUOUS)",
-    Kind.POLL: "jobs in flight are asked for until RETRY_BUDGET is over, and go on once that is"
-    " mended; or press Ctrl-C, mend it, and go on with --resume",
-    Kind.UPLOAD: "files that were surely not stored are sent again until RETRY_BUDGET is over,"
-    " those that were sent whole without an answer at most 3 times",
-    Kind.BUCKET: "files are sent again until RETRY_BUDGET is over",
-    Kind.DOWNLOAD: "each result is tried 5 times, and as long as none arrives for a minute; its"
-    " job counts all the same",
-    Kind.EXPIRY: "results do not suffer: only the records of ended jobs stay in the Kiosk's Redis"
-    " (EXPIRE_TIME=0 sets no expiry)",
-    Kind.CHECKPOINT: "the run goes on; should its disk be lost, so is what came after the last"
-    " one (CHECKPOINT)",
+    TroubleKind.SUBMISSION: "jobs that were surely not taken are sent again until RETRY_BUDGET is"
+    " over, those that may have been at most 3 times (ON_AMBIGUOUS)",
+    TroubleKind.POLL: "jobs in flight are asked for until RETRY_BUDGET is over, and go on once"
+    " that is mended; or press Ctrl-C, mend it, and go on with --resume",
+    TroubleKind.UPLOAD: "files that were surely not stored are sent again until RETRY_BUDGET is"
+    " over, those that were sent whole without an answer at most 3 times",
+    TroubleKind.BUCKET: "files are sent again until RETRY_BUDGET is over",
+    TroubleKind.DOWNLOAD: "each result is tried 5 times, and as long as none arrives for a minute;"
+    " its job counts all the same",
+    TroubleKind.EXPIRY: "results do not suffer: only the records of ended jobs stay in the Kiosk's"
+    " Redis (EXPIRE_TIME=0 sets no expiry)",
+    TroubleKind.CHECKPOINT: "the run goes on; should its disk be lost, so is what came after the"
+    " last one (CHECKPOINT)",
 }
 
 
-def meanwhile(kind: Kind) -> str:
+def meanwhile(kind: TroubleKind) -> str:
     """What becomes of calls of that kind while they fail."""
     return _MEANWHILE[kind]
 
 
-def cause_of(kind: Kind, error: BaseException) -> str:
+def cause_of(kind: TroubleKind, error: BaseException) -> str:
     """The likely cause of calls that fail so."""
-    if kind is Kind.UPLOAD and is_unanswered(error):
+    if kind is TroubleKind.UPLOAD and is_unanswered(error):
         return UNIFORM_ACCESS
     if isinstance(error, RedisRefused):
         return "the Kiosk's Redis is out of memory, read-only or still loading"
@@ -103,11 +103,11 @@ def _cause_of_other(error: BaseException) -> str:
     return "see the error"
 
 
-def cause_of_silence(kind: Kind) -> str:
+def cause_of_silence(kind: TroubleKind) -> str:
     """The likely cause of calls that are not answered at all."""
-    if kind is Kind.UPLOAD:
+    if kind is TroubleKind.UPLOAD:
         return UNIFORM_ACCESS
-    if kind in (Kind.BUCKET, Kind.DOWNLOAD, Kind.CHECKPOINT):
+    if kind in (TroubleKind.BUCKET, TroubleKind.DOWNLOAD, TroubleKind.CHECKPOINT):
         return "the network to the bucket, or its service (HTTPS_PROXY counts)"
     return _HUNG
 

@@ -18,7 +18,7 @@ from typing import Protocol
 import requests
 
 from kiosk_locust.client.call_advice import cause_of, cause_of_silence, in_short
-from kiosk_locust.client.call_trouble import Kind, State, Trouble
+from kiosk_locust.client.call_trouble import State, Trouble, TroubleKind
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import (
     InputError,
@@ -50,9 +50,9 @@ BEGINS, CEASES = 0.5, 0.25
 #: What is no fault of what was called.
 _OWN = (Withdrawn, InputError, LedgerError, NameTaken)
 #: Calls that close their job where they are refused (4xx).
-_ENDS_JOB = frozenset({Kind.SUBMISSION, Kind.UPLOAD})
+_ENDS_JOB = frozenset({TroubleKind.SUBMISSION, TroubleKind.UPLOAD})
 #: Calls that are made again for as long as a run lasts, however seldom.
-_ALWAYS_AGAIN = frozenset({Kind.CHECKPOINT})
+_ALWAYS_AGAIN = frozenset({TroubleKind.CHECKPOINT})
 
 
 class OpenCall(Protocol):
@@ -74,7 +74,7 @@ class Pending:
 
     __slots__ = ("_failures", "began_at", "heard_at", "kind", "still_since")
 
-    def __init__(self, kind: Kind, failures: CallFailures, now: float) -> None:
+    def __init__(self, kind: TroubleKind, failures: CallFailures, now: float) -> None:
         self.kind = kind
         self.began_at = self.still_since = self.heard_at = now
         self._failures = failures
@@ -131,20 +131,20 @@ class CallFailures:
     def __init__(self, clock: Clock, told_after_s: float = PATIENCE_S) -> None:
         self.clock = clock
         self._told_after_s = told_after_s
-        self._calls = {kind: _Calls() for kind in Kind}
+        self._calls = {kind: _Calls() for kind in TroubleKind}
         self._pending: set[Pending] = set()
         self._open: Callable[[], Iterable[OpenCall]] = tuple
-        self._kinds: Mapping[str, Kind] = {}
+        self._kinds: Mapping[str, TroubleKind] = {}
 
     def watch(
-        self, open_calls: Callable[[], Iterable[OpenCall]], kinds: Mapping[str, Kind]
+        self, open_calls: Callable[[], Iterable[OpenCall]], kinds: Mapping[str, TroubleKind]
     ) -> None:
         """Set what gives the requests under way, and of which kind each path is."""
         self._open, self._kinds = open_calls, kinds
 
     # -- what has happened
 
-    def succeeded(self, kind: Kind, took_s: float) -> None:
+    def succeeded(self, kind: TroubleKind, took_s: float) -> None:
         """A call was answered as it should be, ``took_s`` after it was sent whole."""
         calls, now = self._calls[kind], self.clock.now()
         calls.succeeded_at, calls.slow_s = now, took_s
@@ -158,7 +158,7 @@ class CallFailures:
                 calls.partly_since = None
         calls.since, calls.failed = None, 0
 
-    def failed(self, kind: Kind, error: BaseException, began_at: float) -> None:
+    def failed(self, kind: TroubleKind, error: BaseException, began_at: float) -> None:
         """A call that began at that moment has failed."""
         if isinstance(error, _OWN):
             return
@@ -170,7 +170,7 @@ class CallFailures:
         calls.tried_at, calls.error = now, error
 
     @contextlib.contextmanager
-    def trying(self, kind: Kind) -> Iterator[Pending]:
+    def trying(self, kind: TroubleKind) -> Iterator[Pending]:
         """Note one call by how the block ends; what is given hears of its headway."""
         pending = Pending(kind, self, self.clock.now())
         self._pending.add(pending)
@@ -184,7 +184,7 @@ class CallFailures:
         finally:
             self._pending.discard(pending)
 
-    def unheard_s(self, kind: Kind) -> float:
+    def unheard_s(self, kind: TroubleKind) -> float:
         """For how many seconds a call in `trying` has had no sign of life; 0.0: none is on."""
         now = self.clock.now()
         waits = (now - pending.heard_at for pending in self._pending if pending.kind is kind)
@@ -195,7 +195,7 @@ class CallFailures:
     def look(self) -> tuple[Trouble, ...]:
         """The kinds in trouble now, and those that have just got over it."""
         now = self.clock.now()
-        still: dict[Kind, list[float]] = {kind: [] for kind in Kind}
+        still: dict[TroubleKind, list[float]] = {kind: [] for kind in TroubleKind}
         for call in self._open():
             if kind := self._kinds.get(call.path):
                 still[kind].append(call.still_since)
@@ -204,7 +204,9 @@ class CallFailures:
         looks = (self._look(kind, calls, still[kind], now) for kind, calls in self._calls.items())
         return tuple(trouble for found in looks for trouble in found)
 
-    def _look(self, kind: Kind, calls: _Calls, still: list[float], now: float) -> Iterator[Trouble]:
+    def _look(
+        self, kind: TroubleKind, calls: _Calls, still: list[float], now: float
+    ) -> Iterator[Trouble]:
         unbroken = self._unbroken(kind, calls, still, now)
         partly = self._partly(kind, calls, now)
         is_sure = unbroken is not None and now - unbroken.since >= PATIENCE_S
@@ -226,7 +228,7 @@ class CallFailures:
             calls.shown = None
 
     def _unbroken(
-        self, kind: Kind, calls: _Calls, still: list[float], now: float
+        self, kind: TroubleKind, calls: _Calls, still: list[float], now: float
     ) -> Trouble | None:
         """The trouble of a kind of which nothing succeeds."""
         is_stale = kind not in _ALWAYS_AGAIN and now - calls.tried_at > STALE_S
@@ -254,7 +256,7 @@ class CallFailures:
             cause_of(kind, error) if error else cause_of_silence(kind),
         )
 
-    def _partly(self, kind: Kind, calls: _Calls, now: float) -> Trouble | None:
+    def _partly(self, kind: TroubleKind, calls: _Calls, now: float) -> Trouble | None:
         """The trouble of a kind many of whose calls fail, while others succeed."""
         good, failed = calls.counted(now, LONG_S)
         lately_good, lately_failed = calls.counted(now, LATELY_S)
@@ -285,6 +287,6 @@ class CallFailures:
         )
 
 
-def _is_of_one_job(kind: Kind, calls: _Calls) -> bool:
+def _is_of_one_job(kind: TroubleKind, calls: _Calls) -> bool:
     """Whether a single no, which nobody tries again, may be about its job alone."""
     return kind in _ENDS_JOB and calls.failed == 1 and isinstance(calls.error, Refused)

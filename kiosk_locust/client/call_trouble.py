@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class TroubleKind(StrEnum):
     """What is called for, each with a state of its own."""
 
     SUBMISSION = "submission"
@@ -20,17 +20,17 @@ class Kind(StrEnum):
     @property
     def plural(self) -> str:
         """As a noun of many."""
-        if self is Kind.BUCKET:
+        if self is TroubleKind.BUCKET:
             return "uploads to the bucket"
-        return "expiries" if self is Kind.EXPIRY else f"{self.value}s"
+        return "expiries" if self is TroubleKind.EXPIRY else f"{self.value}s"
 
 
 #: The frontend's paths that jobs' calls are sent to (POST); the other kinds go elsewhere.
 PATHS = {
-    Kind.SUBMISSION: "/api/predict",
-    Kind.POLL: "/api/redis",
-    Kind.UPLOAD: "/api/upload",
-    Kind.EXPIRY: "/api/redis/expire",
+    TroubleKind.SUBMISSION: "/api/predict",
+    TroubleKind.POLL: "/api/redis",
+    TroubleKind.UPLOAD: "/api/upload",
+    TroubleKind.EXPIRY: "/api/redis/expire",
 }
 
 
@@ -51,7 +51,7 @@ class Trouble:
     time did not fail. ``ended_at`` is when a call succeeded again; None while none has.
     """
 
-    kind: Kind
+    kind: TroubleKind
     state: State
     since: float
     tries: int

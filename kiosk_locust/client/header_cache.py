@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from kiosk_locust.client.response_parser import Answer
+from kiosk_locust.client.response_parser import HttpAnswer
 
 END = b"\r\n\r\n"
 #: So many heads are known at once; a server's date makes new ones each second.
@@ -50,7 +50,7 @@ class Heads:
             return None
         return Whole(head.status, head.fields, data[end + len(END) :], True, head.kept_s)  # noqa: FBT003
 
-    def learn(self, data: bytes, answer: Answer) -> None:
+    def learn(self, data: bytes, answer: HttpAnswer) -> None:
         """``answer`` is what the parser made of ``data``, which was all that came."""
         end = data.find(END)
         length = len(data) - end - len(END)

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from kiosk_locust.client.answers import bad_answer, json_object
 from kiosk_locust.client.body import FileForm
 from kiosk_locust.client.call_failures import CallFailures
-from kiosk_locust.client.call_trouble import PATHS, Kind
+from kiosk_locust.client.call_trouble import PATHS, TroubleKind
 from kiosk_locust.client.exchange import Exchange
 from kiosk_locust.client.transport import Transport
 from kiosk_locust.errors import BadAnswer, KioskError, TooLarge
@@ -78,7 +78,9 @@ class Kiosk:
 
         ``wanted`` is asked right before it is sent; Withdrawn is raised where it says no.
         """
-        job_id, exchange = self._noted(Kind.SUBMISSION, lambda: self._predict(request, wanted))
+        job_id, exchange = self._noted(
+            TroubleKind.SUBMISSION, lambda: self._predict(request, wanted)
+        )
         return Submission(job_id, exchange)
 
     def _predict(
@@ -87,7 +89,7 @@ class Kiosk:
         body = _predict_bytes(request)
         exchange = self.transport.request(
             "POST",
-            PATHS[Kind.SUBMISSION],
+            PATHS[TroubleKind.SUBMISSION],
             body,
             wanted=wanted,
             most_bytes=MOST_ANSWER_BYTES,
@@ -112,11 +114,11 @@ class Kiosk:
         ``wanted`` is asked before and while it is sent; Withdrawn is raised where it says no.
         Raises InputError where the file is not as it was planned.
         """
-        return self._noted(Kind.UPLOAD, lambda: self._upload(form, wanted))
+        return self._noted(TroubleKind.UPLOAD, lambda: self._upload(form, wanted))
 
     def _upload(self, form: FileForm, wanted: Callable[[], bool] | None) -> tuple[str, Exchange]:
         exchange = self.transport.request(
-            "POST", PATHS[Kind.UPLOAD], form, wanted=wanted, most_bytes=MOST_ANSWER_BYTES
+            "POST", PATHS[TroubleKind.UPLOAD], form, wanted=wanted, most_bytes=MOST_ANSWER_BYTES
         )
         name = json_object(exchange, self._where(exchange)).get("uploadedName")
         if not isinstance(name, str) or not name or _storable(name) != name:
@@ -133,7 +135,9 @@ class Kiosk:
         cut, or count as absent: see `snapshot.kept`. The hash of a ZIP comes without ``failures``,
         and with UNREAD in its place, where that is too large for an answer.
         """
-        snapshot, exchange = self._noted(Kind.POLL, lambda: self._read(job_id, zipped=zipped))
+        snapshot, exchange = self._noted(
+            TroubleKind.POLL, lambda: self._read(job_id, zipped=zipped)
+        )
         return Reading(snapshot, exchange)
 
     def _read(self, job_id: str, *, zipped: bool) -> tuple[Snapshot, Exchange]:
@@ -150,7 +154,7 @@ class Kiosk:
     ) -> tuple[Snapshot, Exchange]:
         body = b'{"hash": ' + _encode(job_id) + tail
         most_bytes = None if zipped else MOST_ANSWER_BYTES
-        exchange, answer = self._post(PATHS[Kind.POLL], body, most_bytes)
+        exchange, answer = self._post(PATHS[TroubleKind.POLL], body, most_bytes)
         values = answer.get("value")
         if not isinstance(values, list) or len(values) != len(names):
             raise self._no_values(exchange, len(names))
@@ -189,13 +193,13 @@ class Kiosk:
         """
         if seconds != int(seconds) or seconds < 1:
             raise ValueError(f"expiry must be a whole number of seconds from 1, not {seconds!r}")
-        is_known, _ = self._noted(Kind.EXPIRY, lambda: self._expire(job_id, int(seconds)))
+        is_known, _ = self._noted(TroubleKind.EXPIRY, lambda: self._expire(job_id, int(seconds)))
         return is_known
 
     def _expire(self, job_id: str, seconds: int) -> tuple[bool, Exchange]:
         body = _encode({"hash": job_id, "expireIn": seconds})
         exchange = self.transport.request(
-            "POST", PATHS[Kind.EXPIRY], body, most_bytes=MOST_ANSWER_BYTES
+            "POST", PATHS[TroubleKind.EXPIRY], body, most_bytes=MOST_ANSWER_BYTES
         )
         if exchange.status == 404 and _says_zero(exchange):
             return False, exchange
@@ -240,7 +244,9 @@ class Kiosk:
         if not isinstance(answer.get("message"), str):
             raise bad_answer(exchange, self._where(exchange), "no message")
 
-    def _noted(self, kind: Kind, call: Callable[[], tuple[T, Exchange]]) -> tuple[T, Exchange]:
+    def _noted(
+        self, kind: TroubleKind, call: Callable[[], tuple[T, Exchange]]
+    ) -> tuple[T, Exchange]:
         """Make one call, and tell whoever listens how it has ended."""
         try:
             answer, exchange = call()

@@ -9,7 +9,7 @@ import ssl
 
 import gevent.socket
 
-from kiosk_locust.client.response_parser import Answer
+from kiosk_locust.client.response_parser import HttpAnswer
 
 #: Advice on a 2xx answer that is none of a Kiosk.
 NO_KIOSK = "is API_HOST the address of a Kiosk?"
@@ -86,7 +86,7 @@ def refusal_advice(status: int) -> str:
     return "see the job's settings"
 
 
-def read_advice(error: BaseException, answer: Answer) -> str:
+def read_advice(error: BaseException, answer: HttpAnswer) -> str:
     """Why no whole answer was read."""
     if isinstance(error, OSError):
         return f"the connection broke ({plain(error)}) before a whole answer came"

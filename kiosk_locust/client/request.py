@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kiosk_locust.client import messages
-from kiosk_locust.client.response_parser import Answer, Oversized
+from kiosk_locust.client.response_parser import HttpAnswer, Oversized
 from kiosk_locust.errors import (
     BadAnswer,
     KioskError,
@@ -93,7 +93,7 @@ class Call:
         error.timing = self.timing()
         return error
 
-    def too_large(self, answer: Answer, what: Oversized) -> TooLarge:
+    def too_large(self, answer: HttpAnswer, what: Oversized) -> TooLarge:
         """The error of a 2xx answer that weighs too much."""
         status = answer.status or answer.get_code()
         error = TooLarge(f"{self.where} {messages.oversized(status, what)}", status=status)

@@ -16,7 +16,7 @@ class Oversized(Exception):
     """The answer weighs more than was allowed; says what does."""
 
 
-class Answer(HTTPResponse):
+class HttpAnswer(HTTPResponse):
     """The first final (not 1xx) answer to one request.
 
     ``status`` is 0 and ``fields`` (its headers) is empty until its headers are complete. A

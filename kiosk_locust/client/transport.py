@@ -21,7 +21,7 @@ from kiosk_locust.client.header_cache import Heads, Whole
 from kiosk_locust.client.messages import connect_advice, plain, read_advice
 from kiosk_locust.client.pool import CarefulPool, CarefulTlsPool, Places
 from kiosk_locust.client.request import Call
-from kiosk_locust.client.response_parser import Answer, Oversized
+from kiosk_locust.client.response_parser import HttpAnswer, Oversized
 from kiosk_locust.client.timeouts import Begun, Limit, Limits
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import Answered, KioskError, Timing, Withdrawn
@@ -285,12 +285,12 @@ class Transport:
 
     def _receive(self, sock: Any, call: Call) -> Whole:
         """Read the answer; an error status counts even where its body does not arrive whole."""
-        answer: Answer | None = None
+        answer: HttpAnswer | None = None
         try:
             data = sock.recv(READ_BYTES)
             if len(data) <= call.most_bytes and (whole := self._known_heads.whole(data)):
                 return whole
-            answer = Answer(call.method)
+            answer = HttpAnswer(call.method)
             answer.feed(data)
             answer.check_size(call.most_bytes)
             if answer.complete:
@@ -299,7 +299,7 @@ class Transport:
                 answer.feed(sock.recv(READ_BYTES))
                 answer.check_size(call.most_bytes)
         except (OSError, HTTPException, Oversized) as error:
-            answer = answer or Answer(call.method)
+            answer = answer or HttpAnswer(call.method)
             if not answer.is_error:
                 if isinstance(error, Oversized):
                     raise call.too_large(answer, error) from None

@@ -39,7 +39,7 @@ from kiosk_locust.consumer.segments import (
     pillow_verdict,
 )
 from kiosk_locust.consumer.tiff import LENGTH, WIDTH, Chain, Directory
-from kiosk_locust.consumer.verdict import WHOLE, Verdict
+from kiosk_locust.consumer.verdict import WHOLE, FileVerdict
 
 PNG, JPEG = png.MAGIC, b"\xff\xd8\xff"
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -70,7 +70,7 @@ _PILLOW_TIFFS = {
 _PILLOW_COMPRESSIONS = (1, 5, 8, 32773, 32946)
 
 
-class Reader(StrEnum):
+class ArrayReader(StrEnum):
     """The library that a consumer reads a file with."""
 
     TIFFFILE = "tifffile"
@@ -81,7 +81,7 @@ class Reader(StrEnum):
 class Array:
     """The array of a file: ``axes`` has tifffile's letter of each of ``shape``'s numbers."""
 
-    reader: Reader
+    reader: ArrayReader
     axes: str
     shape: tuple[int, ...]
 
@@ -96,7 +96,7 @@ class Array:
         ):
             return None
         shape = tuple(int(number) for number in parts[3].split(","))
-        return cls(Reader(parts[1]), parts[2], shape) if len(shape) == len(parts[2]) else None
+        return cls(ArrayReader(parts[1]), parts[2], shape) if len(shape) == len(parts[2]) else None
 
 
 def is_for_tifffile(name: str) -> bool:
@@ -127,7 +127,7 @@ def array_of(file: BinaryIO, size: int, name: str) -> Array | None:
         return None
 
 
-def look_at_tiff(file: BinaryIO, size: int, name: str) -> tuple[Array | None, Verdict]:
+def look_at_tiff(file: BinaryIO, size: int, name: str) -> tuple[Array | None, FileVerdict]:
     """The array as `array_of` has it, and what speaks against the file for the same reader."""
     pages = _Pages(file, size, by_tifffile=is_for_tifffile(name))
     try:
@@ -140,7 +140,7 @@ def look_at_tiff(file: BinaryIO, size: int, name: str) -> tuple[Array | None, Ve
 def _pillow(width: int, height: int, samples: int) -> Array | None:
     if not (width and height and samples):
         return None
-    return Array(Reader.PILLOW, "YXS", (height, width, samples))
+    return Array(ArrayReader.PILLOW, "YXS", (height, width, samples))
 
 
 class _Pages:
@@ -167,9 +167,11 @@ class _Pages:
                 self._page_verdict = verdict if any(verdict) else self._page_verdict
         self._first = first
         self.shape, self.axes = _page_shape(first) if first else ((), "")
-        self._end = Verdict(self._chain.fault, self._chain.doubt)
+        self._end = FileVerdict(self._chain.fault, self._chain.doubt)
         if self._end == CUT and self._by_tifffile and self._has_whole_stack():
-            self._end = Verdict(doubt="is a TIFF of which the last page directories were cut off")
+            self._end = FileVerdict(
+                doubt="is a TIFF of which the last page directories were cut off"
+            )
 
     @property
     def first(self) -> Directory:
@@ -189,17 +191,17 @@ class _Pages:
             return None
         return self.by_tifffile() if self._by_tifffile else self.by_pillow()
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> FileVerdict:
         """What speaks against the file."""
         if self._first is None or self._end.fault:
             return self._end
         verdict = self._page_verdict
         if self._is_of_vendor(self.first.text(DESCRIPTION)):
             if verdict.fault:
-                verdict = Verdict(doubt=f"{verdict.fault}, or is a microscope's own variant")
+                verdict = FileVerdict(doubt=f"{verdict.fault}, or is a microscope's own variant")
         elif self._by_tifffile and not verdict.fault:
             verdict = self._stack_verdict() or verdict
-        return Verdict(verdict.fault, verdict.doubt or self._end.doubt)
+        return FileVerdict(verdict.fault, verdict.doubt or self._end.doubt)
 
     def _has_whole_stack(self) -> bool:
         """Whether all planes that the first page tells of follow it, so tifffile needs no other."""
@@ -219,15 +221,17 @@ class _Pages:
             return stack[0] if stack else 1
         return 1
 
-    def _stack_verdict(self) -> Verdict | None:
+    def _stack_verdict(self) -> FileVerdict | None:
         """What speaks against a stack of which the first page tells the planes."""
         planes, page = self._planes(), self._page
         if self.first.is_cut_off(DESCRIPTION):
-            return Verdict(doubt="is a TIFF whose description was cut off, which may name its axes")
+            return FileVerdict(
+                doubt="is a TIFF whose description was cut off, which may name its axes"
+            )
         if planes > self.number and self.number == 1 and page.is_contiguous and page.bytes:
             here = (self._size - page.offsets[0]) // page.bytes
             if here < planes:
-                return Verdict(f"{CUT.fault} (it tells of {planes:,} planes and has {here:,})")
+                return FileVerdict(f"{CUT.fault} (it tells of {planes:,} planes and has {here:,})")
             return None
         told = planes
         if self.first.text(DESCRIPTION).startswith(_IMAGEJ):
@@ -235,7 +239,7 @@ class _Pages:
             told = max(planes, int(words.get("images", 1)))
         if told <= self.number or told <= planes <= self.number:
             return None
-        return Verdict(
+        return FileVerdict(
             doubt=f"is a TIFF that tells of {told:,} planes, of which the Kiosk reads"
             f" {max(planes if page.is_contiguous else 1, self.number):,}"
         )
@@ -285,7 +289,7 @@ class _Pages:
             (size, axis) for size, axis in zip(shape, axes, strict=True) if size > 1 or axis in "XY"
         ]
         return Array(
-            Reader.TIFFFILE, "".join(axis for _, axis in kept), tuple(size for size, _ in kept)
+            ArrayReader.TIFFFILE, "".join(axis for _, axis in kept), tuple(size for size, _ in kept)
         )
 
     def _shaped(self, described: dict[str, object]) -> Array | None:
@@ -294,11 +298,11 @@ class _Pages:
         if shape is None or math.prod(shape) % math.prod(self.shape):
             return None
         if isinstance(axes, str) and len(axes) == len(shape) and axes.isupper():
-            return Array(Reader.TIFFFILE, axes, shape)
+            return Array(ArrayReader.TIFFFILE, axes, shape)
         more = len(shape) - len(self.shape)
         if more >= 0 and shape[more:] == self.shape:
-            return Array(Reader.TIFFFILE, "Q" * more + self.axes, shape)
-        return Array(Reader.TIFFFILE, "Q" * len(shape), shape)
+            return Array(ArrayReader.TIFFFILE, "Q" * more + self.axes, shape)
+        return Array(ArrayReader.TIFFFILE, "Q" * len(shape), shape)
 
     def _imagej(self, description: str) -> Array | None:
         """ImageJ's stacks: frames, slices and channels are told in words."""

@@ -41,7 +41,7 @@ class Form:
     segmentation_type: str = ""
 
 
-class Fault(NamedTuple):
+class FormFault(NamedTuple):
     """A field that the job type's consumer cannot use; ``advice`` says what it takes."""
 
     field: str
@@ -49,7 +49,7 @@ class Fault(NamedTuple):
     advice: str
 
 
-class Failure(NamedTuple):
+class FormFailure(NamedTuple):
     """The end of a job: the status in which its consumer fails, and the exception."""
 
     status: str
@@ -93,16 +93,16 @@ def order_of(array: Array) -> str:
     return letters if letters in ORDERS else ""
 
 
-def faults(form: Form) -> Iterator[Fault]:
+def faults(form: Form) -> Iterator[FormFault]:
     """Fields that no file can make good; AUTO is never one."""
     if form.job_type == SEGMENTATION and form.dimension_order not in (AUTO, *ORDERS):
         advice = f"segmentation jobs take {', '.join(ORDERS)}, or auto, which looks at the file"
-        yield Fault("dimension_order", form.dimension_order, advice)
+        yield FormFault("dimension_order", form.dimension_order, advice)
     if form.job_type == POLARIS and form.segmentation_type not in (AUTO, *SEGMENTATION_TYPES):
         advice = f"polaris jobs take {', '.join(SEGMENTATION_TYPES)}, or auto"
-        yield Fault("segmentation_type", form.segmentation_type, advice)
+        yield FormFault("segmentation_type", form.segmentation_type, advice)
     if form.channels != AUTO and (advice := _channels_advice(form)):
-        yield Fault("channels", form.channels, advice)
+        yield FormFault("channels", form.channels, advice)
 
 
 def _channels_advice(form: Form) -> str:
@@ -148,7 +148,7 @@ def _polaris_advice(form: Form, parts: list[str], numbers: list[bool]) -> str:
     return ""
 
 
-def failure(form: Form, array: Array | None, name: str) -> Failure | None:
+def failure(form: Form, array: Array | None, name: str) -> FormFailure | None:
     """How the consumer fails on a file that it can read; None: it goes on to its model.
 
     ``array`` is None where it is not known: then only the form is judged.
@@ -165,21 +165,21 @@ def failure(form: Form, array: Array | None, name: str) -> Failure | None:
     return None
 
 
-def _segmentation_failure(form: Form, array: Array | None) -> Failure | None:
+def _segmentation_failure(form: Form, array: Array | None) -> FormFailure | None:
     order = form.dimension_order
     shape = array.shape if array else (1080, 1280) if not order else None
     if shape is not None and len(order) != len(shape):
         error = f"Input dimension order was {order} but input image has shape {shape}"
-        return Failure("started", f"ValueError: {error}")
+        return FormFailure("started", f"ValueError: {error}")
     for position, part in enumerate(form.channels.split(",")):
         if not part:
             continue
         if not part.isdecimal():
-            return Failure("pre-processing", _no_number(part))
+            return FormFailure("pre-processing", _no_number(part))
         if array and int(part) >= _channels_of(array, order):
-            return Failure("pre-processing", _out_of_bounds(part, _channels_of(array, order)))
+            return FormFailure("pre-processing", _out_of_bounds(part, _channels_of(array, order)))
         if position >= MOST_CHANNELS:
-            return Failure("pre-processing", f"KeyError: {position}")
+            return FormFailure("pre-processing", f"KeyError: {position}")
     return None
 
 
@@ -187,50 +187,50 @@ def _channels_of(array: Array, order: str) -> int:
     return array.shape[order.index("C")] if "C" in order else 1
 
 
-def _by_channels_failure(form: Form, array: Array | None) -> Failure | None:
+def _by_channels_failure(form: Form, array: Array | None) -> FormFailure | None:
     for part in form.channels.split(",") if form.channels else []:
         if not part.isdecimal():
-            return Failure("pre-processing", _no_number(part))
+            return FormFailure("pre-processing", _no_number(part))
     shape = squeezed(array)
     if form.job_type == SPOT and shape is not None and len(shape) not in (2, 3):
         error = f"Image with {shape} shape was uploaded"
-        return Failure("started", f"ValueError: {error}")
+        return FormFailure("started", f"ValueError: {error}")
     if form.job_type == MESMER and shape is not None and len(shape) != 3:
-        return Failure("pre-processing", f"ValueError: Invalid image shape: {(1, *shape)}.")
+        return FormFailure("pre-processing", f"ValueError: Invalid image shape: {(1, *shape)}.")
     if form.job_type == MESMER and shape is not None and form.channels:
         most = max(int(part) for part in form.channels.split(","))
         if most >= max(shape[0], shape[-1]):
-            return Failure("pre-processing", _out_of_bounds(str(most), shape[-1]))
+            return FormFailure("pre-processing", _out_of_bounds(str(most), shape[-1]))
     return None
 
 
-def _polaris_failure(form: Form, array: Array | None) -> Failure | None:
+def _polaris_failure(form: Form, array: Array | None) -> FormFailure | None:
     if form.segmentation_type not in SEGMENTATION_TYPES:
-        return Failure("saving-results", "IndexError: tuple index out of range")
+        return FormFailure("saving-results", "IndexError: tuple index out of range")
     parts = form.channels.split(",") if form.channels else ["0"]
     used = parts[:1] if form.segmentation_type == "none" else parts
     shape = squeezed(array)
     for part in used if form.segmentation_type == "tissue" else [parts[0], *filter(None, used[1:])]:
         if not part.isdecimal():
-            return Failure("predicting", _no_number(part))
+            return FormFailure("predicting", _no_number(part))
         if shape is not None and int(part) >= shape[-1]:
-            return Failure("predicting", _out_of_bounds(part, shape[-1]))
+            return FormFailure("predicting", _out_of_bounds(part, shape[-1]))
     if shape is not None and len(shape) < 3:
-        return Failure("predicting", f"ValueError: Image with {shape[:-1]} shape was uploaded")
+        return FormFailure("predicting", f"ValueError: Image with {shape[:-1]} shape was uploaded")
     if form.segmentation_type != "none" and len(parts) < MOST_CHANNELS:
-        return Failure("predicting", "IndexError: list index out of range")
+        return FormFailure("predicting", "IndexError: list index out of range")
     return None
 
 
-def _caliban_failure(array: Array | None, name: str) -> Failure | None:
+def _caliban_failure(array: Array | None, name: str) -> FormFailure | None:
     if not name.lower().endswith(CALIBAN_SUFFIXES):
-        return Failure("new", 'Invalid filetype for "caliban" job.')
+        return FormFailure("new", 'Invalid filetype for "caliban" job.')
     if not name.endswith(CALIBAN_SUFFIXES):
         error = "_load_data takes in only .tiff, .trk, or .trks"
-        return Failure("started", f"ValueError: {error}")
+        return FormFailure("started", f"ValueError: {error}")
     if array and len(array.shape) != 3:
         error = f"This tiff file has shape {array.shape}, which is not 3 dimensions."
-        return Failure("started", f"ValueError: {error}")
+        return FormFailure("started", f"ValueError: {error}")
     return None
 
 

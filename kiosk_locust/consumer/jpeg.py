@@ -11,7 +11,7 @@ import re
 import struct
 from typing import BinaryIO, NamedTuple
 
-from kiosk_locust.consumer.verdict import WHOLE, Verdict
+from kiosk_locust.consumer.verdict import WHOLE, FileVerdict
 
 END = b"\xff\xd9"
 _END, _SCAN, _RESTART_INTERVAL, _ALONE = 0xD9, 0xDA, 0xDD, 0x01
@@ -59,18 +59,18 @@ def first_frame(file: BinaryIO) -> Frame | None:
     return _head(file).frame
 
 
-def jpeg_verdict(file: BinaryIO, size: int) -> Verdict:
+def jpeg_verdict(file: BinaryIO, size: int) -> FileVerdict:
     """What speaks against a file of ``size`` bytes that begins as JPEGs do."""
     try:
         head = _head(file)
     except struct.error:
-        return Verdict("is a JPEG that was cut off")
+        return FileVerdict("is a JPEG that was cut off")
     if head.frame is None:
-        return Verdict("begins like a JPEG and is none")
+        return FileVerdict("begins like a JPEG and is none")
     if fault := _unread(head.frame):
-        return Verdict(fault)
+        return FileVerdict(fault)
     if not head.has_scan:
-        return Verdict("is a JPEG that was cut off")
+        return FileVerdict("is a JPEG that was cut off")
     after = file.tell()
     file.seek(max(after, size - len(END)))
     restarts = 0
@@ -80,11 +80,13 @@ def jpeg_verdict(file: BinaryIO, size: int) -> Verdict:
         if not has_end:
             return _without_end(head, restarts)
     if head.frame.code in _ARITHMETIC:
-        return Verdict(
+        return FileVerdict(
             doubt="is a JPEG with arithmetic coding, which not every Pillow reads (save it as PNG)"
         )
     if head.frame.code == _LOSSLESS:
-        return Verdict(doubt="is a lossless JPEG, which not every Pillow reads (save it as PNG)")
+        return FileVerdict(
+            doubt="is a lossless JPEG, which not every Pillow reads (save it as PNG)"
+        )
     return WHOLE
 
 
@@ -101,7 +103,7 @@ def _unread(frame: Frame) -> str:
     return "" if frame.width and frame.height else "is a JPEG that does not say its size"
 
 
-def _without_end(head: _Head, restarts: int) -> Verdict:
+def _without_end(head: _Head, restarts: int) -> FileVerdict:
     """The verdict on a JPEG without an end mark.
 
     libjpeg can do without it where the last part of a scan has begun with a restart mark.
@@ -110,8 +112,10 @@ def _without_end(head: _Head, restarts: int) -> Verdict:
     if frame and interval and frame.units and frame.code in _BASELINE:
         parts = math.ceil(frame.units / interval)
         if restarts >= parts - 1:
-            return Verdict(doubt="is a JPEG without an end mark, so its last lines may be cut off")
-    return Verdict("is a JPEG that was cut off")
+            return FileVerdict(
+                doubt="is a JPEG without an end mark, so its last lines may be cut off"
+            )
+    return FileVerdict("is a JPEG that was cut off")
 
 
 def _head(file: BinaryIO) -> _Head:

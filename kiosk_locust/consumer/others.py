@@ -9,7 +9,7 @@ import re
 import struct
 from typing import BinaryIO
 
-from kiosk_locust.consumer.verdict import WHOLE, Verdict
+from kiosk_locust.consumer.verdict import WHOLE, FileVerdict
 
 GIFS, BMP, RIFF, WEBP = (b"GIF87a", b"GIF89a"), b"BM", b"RIFF", b"WEBP"
 JPEG2000S = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
@@ -34,16 +34,16 @@ def is_pnm(begin: bytes) -> bool:
     return _PNM.match(begin) is not None
 
 
-def webp_verdict(file: BinaryIO, size: int) -> Verdict:
+def webp_verdict(file: BinaryIO, size: int) -> FileVerdict:
     """What speaks against a WebP: its length stands in its header."""
     file.seek(4)
     (length,) = struct.unpack("<I", file.read(4))
-    return WHOLE if length + 8 <= size else Verdict("is a WEBP that was cut off")
+    return WHOLE if length + 8 <= size else FileVerdict("is a WEBP that was cut off")
 
 
-def bmp_verdict(file: BinaryIO, size: int) -> Verdict:
+def bmp_verdict(file: BinaryIO, size: int) -> FileVerdict:
     """What speaks against a bitmap; the last row's padding may be missing."""
-    cut = Verdict("is a BMP that was cut off")
+    cut = FileVerdict("is a BMP that was cut off")
     try:
         file.seek(10)
         at, header = struct.unpack("<II", file.read(8))

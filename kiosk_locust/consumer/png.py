@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from kiosk_locust.consumer.verdict import WHOLE, Verdict
+from kiosk_locust.consumer.verdict import WHOLE, FileVerdict
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 _END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
@@ -63,14 +63,14 @@ def header(file: BinaryIO) -> Header | None:
     return Header(width, height, depth, colour, interlace)
 
 
-def png_verdict(file: BinaryIO, size: int) -> Verdict:
+def png_verdict(file: BinaryIO, size: int) -> FileVerdict:
     """What speaks against a file of ``size`` bytes that begins as PNGs do."""
     try:
         head = header(file)
     except struct.error:
-        return Verdict("is a PNG that was cut off")
+        return FileVerdict("is a PNG that was cut off")
     if head is None:
-        return Verdict("begins like a PNG and is none")
+        return FileVerdict("begins like a PNG and is none")
     file.seek(max(0, size - len(_END)))
     if file.read() == _END:
         return WHOLE
@@ -83,7 +83,7 @@ def png_verdict(file: BinaryIO, size: int) -> Verdict:
     if has_end and lengths:
         return WHOLE
     is_whole = _unpacked(file, lengths, head.raw_bytes) >= head.raw_bytes
-    return WHOLE if is_whole else Verdict("is a PNG that was cut off")
+    return WHOLE if is_whole else FileVerdict("is a PNG that was cut off")
 
 
 def _chunks(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:

@@ -30,12 +30,12 @@ from kiosk_locust.consumer.others import (
 )
 from kiosk_locust.consumer.png import png_verdict
 from kiosk_locust.consumer.tracks import TRACKS, is_track_file, track_verdict
-from kiosk_locust.consumer.verdict import WHOLE, Verdict
+from kiosk_locust.consumer.verdict import WHOLE, FileVerdict
 
 #: So many bytes tell what an image is.
 BEGIN_BYTES = 18
-NO_IMAGE = Verdict("is no image")
-NO_TIFF = Verdict("is no TIFF, as which the Kiosk reads it by its name")
+NO_IMAGE = FileVerdict("is no image")
+NO_TIFF = FileVerdict("is no TIFF, as which the Kiosk reads it by its name")
 
 
 def is_image(begin: bytes) -> bool:
@@ -44,7 +44,7 @@ def is_image(begin: bytes) -> bool:
     return begin.startswith(magics) or is_webp(begin) or is_bmp(begin) or is_pnm(begin)
 
 
-def read(file: BinaryIO, size: int, name: str) -> tuple[Array | None, Verdict]:
+def read(file: BinaryIO, size: int, name: str) -> tuple[Array | None, FileVerdict]:
     """The array of a file of ``size`` bytes, and what speaks against it for its reader.
 
     The array is None where it is not known; ``file`` can be sought in.
@@ -53,7 +53,7 @@ def read(file: BinaryIO, size: int, name: str) -> tuple[Array | None, Verdict]:
     begin = file.read(BEGIN_BYTES)
     if name.lower().endswith(TRACKS):
         known = is_track_file(file)
-        return None, track_verdict(file, size) if known else Verdict("is no track file")
+        return None, track_verdict(file, size) if known else FileVerdict("is no track file")
     if begin.startswith(TIFFS):
         return look_at_tiff(file, size, name)
     if is_for_tifffile(name):

@@ -20,7 +20,7 @@ from kiosk_locust.consumer.tiff import (
     WIDTH,
     Directory,
 )
-from kiosk_locust.consumer.verdict import WHOLE, Verdict
+from kiosk_locust.consumer.verdict import WHOLE, FileVerdict
 
 BITS, COMPRESSION, FILL_ORDER, SAMPLES, ROWS, PLANAR = 258, 259, 266, 277, 278, 284
 PREDICTOR, TILE_WIDTH, TILE_LENGTH, FORMAT, DEPTH, TILE_DEPTH = 317, 322, 323, 339, 32997, 32998
@@ -32,9 +32,9 @@ _NONE, _LZW, _PACKBITS, _DEFLATES = 1, 5, 32773, (8, 32946)
 _COMPLEX = 5  # a sample format
 #: Numbers of bits of which tifffile reads whole pages at once.
 _WHOLE_BITS = (8, 16, 32, 64)
-CUT = Verdict("is a TIFF that was cut off")
+CUT = FileVerdict("is a TIFF that was cut off")
 _UNPACKED_MOST = 64 * 1024 * 1024
-_UNSURE = Verdict(doubt="is a compressed TIFF whose last data are shorter than it says")
+_UNSURE = FileVerdict(doubt="is a compressed TIFF whose last data are shorter than it says")
 
 
 class Page:
@@ -160,15 +160,15 @@ class Page:
         return self.depth == 1
 
 
-def page_verdict(file: BinaryIO, directory: Directory, size: int) -> Verdict:
+def page_verdict(file: BinaryIO, directory: Directory, size: int) -> FileVerdict:
     """What speaks against a page that tifffile reads from a file of ``size`` bytes."""
     if any(map(directory.is_cut_off, _NEEDED)):
         return CUT
     page = Page(directory)
     if not (page.width and page.length):
-        return Verdict("is a TIFF without an image")
+        return FileVerdict("is a TIFF without an image")
     if not page.offsets:
-        return Verdict("is a TIFF without pixels")
+        return FileVerdict("is a TIFF without pixels")
     if page.is_contiguous:
         return WHOLE if page.offsets[0] + page.bytes <= size else CUT
     if page.compression != _NONE:
@@ -176,17 +176,17 @@ def page_verdict(file: BinaryIO, directory: Directory, size: int) -> Verdict:
     for at, count, enough in page.segments():
         here = min(count, size - at)
         if at and count and here < enough[0] and here not in enough:
-            return CUT if at + count > size else Verdict("is a TIFF whose strips are too short")
+            return CUT if at + count > size else FileVerdict("is a TIFF whose strips are too short")
     return _complete(page)
 
 
-def pillow_verdict(file: BinaryIO, directory: Directory, size: int) -> Verdict:
+def pillow_verdict(file: BinaryIO, directory: Directory, size: int) -> FileVerdict:
     """What speaks against the first page of a TIFF that Pillow reads: it trusts no byte counts."""
     if any(map(directory.is_cut_off, _NEEDED)):
         return CUT
     page = Page(directory)
     if not page.offsets:
-        return Verdict("is a TIFF without pixels")
+        return FileVerdict("is a TIFF without pixels")
     if page.compression != _NONE:
         return _compressed(file, page, size)
     if page.is_tiled:
@@ -200,17 +200,17 @@ def pillow_verdict(file: BinaryIO, directory: Directory, size: int) -> Verdict:
     return _complete(page)
 
 
-def _complete(page: Page) -> Verdict:
+def _complete(page: Page) -> FileVerdict:
     """Missing strips are read as nothing (zeros)."""
     if len(page.offsets) >= page.segment_number:
         return WHOLE
-    return Verdict(
+    return FileVerdict(
         doubt=f"is a TIFF with {len(page.offsets):,} of the {page.segment_number:,} strips or tiles"
         " that its extent needs"
     )
 
 
-def _compressed(file: BinaryIO, page: Page, size: int) -> Verdict:
+def _compressed(file: BinaryIO, page: Page, size: int) -> FileVerdict:
     """Data may be shorter than noted where what is there unpacks to all that is needed."""
     verdict = _complete(page)
     for at, count, enough in page.segments():

@@ -7,7 +7,7 @@ import tarfile
 import zlib
 from typing import BinaryIO
 
-from kiosk_locust.consumer.verdict import WHOLE, Verdict
+from kiosk_locust.consumer.verdict import WHOLE, FileVerdict
 
 #: Ends of names, in lower case.
 TRACKS = (".trk", ".trks")
@@ -24,7 +24,7 @@ def is_track_file(file: BinaryIO) -> bool:
     return begin.startswith(_COMPRESSED) or begin[_TAR_AT:] == _TAR
 
 
-def track_verdict(file: BinaryIO, size: int) -> Verdict:
+def track_verdict(file: BinaryIO, size: int) -> FileVerdict:
     """What speaks against a track file of ``size`` bytes; compressed ones are taken as they are."""
     file.seek(0)
     if file.read(8).startswith(_COMPRESSED):
@@ -35,11 +35,13 @@ def track_verdict(file: BinaryIO, size: int) -> Verdict:
         with tarfile.open(fileobj=file, mode="r:") as archive:
             for member in archive:
                 if member.isreg() and member.offset_data + member.size > size:
-                    return Verdict("is a track file that was cut off")
+                    return FileVerdict("is a track file that was cut off")
                 names.add(member.name)
     except (tarfile.TarError, ValueError, EOFError, zlib.error, lzma.LZMAError) as error:
-        return Verdict(f"is a track file that was cut off or is damaged ({error})")
+        return FileVerdict(f"is a track file that was cut off or is damaged ({error})")
     missing = [name for name in _NEEDED if name not in names]
     if not missing:
         return WHOLE
-    return Verdict(doubt=f"is a track file without {' and '.join(missing)}, which caliban reads")
+    return FileVerdict(
+        doubt=f"is a track file without {' and '.join(missing)}, which caliban reads"
+    )

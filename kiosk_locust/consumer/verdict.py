@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Verdict(NamedTuple):
+class FileVerdict(NamedTuple):
     """What speaks against a file, as in “a.tif is a TIFF that was cut off”; empty: nothing does.
 
     A ``fault`` surely makes its consumer fail, or read less than the file was made with; a
@@ -16,4 +16,4 @@ class Verdict(NamedTuple):
     doubt: str = ""
 
 
-WHOLE = Verdict()
+WHOLE = FileVerdict()

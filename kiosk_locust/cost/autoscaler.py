@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from kiosk_locust.cost.node_lifetimes import node_name
 from kiosk_locust.cost.nodes import Node
 from kiosk_locust.cost.series import ClusterSeries, Series
-from kiosk_locust.cost.types import Autoscaler, Count, Window, Work
+from kiosk_locust.cost.types import Autoscaler, Count, Window, WorkDone
 
 MAX_COUNTS = 200  # of nodes over time; where there are more changes, some are told together
 HOUR_S = 3600.0
@@ -33,7 +33,7 @@ def scaled_down_at(found: Sequence[Node], run: Window, seen_to: float) -> float 
 
 
 def autoscaler(
-    series: ClusterSeries, found: Sequence[Node], run: Window, full: Window, work: Work
+    series: ClusterSeries, found: Sequence[Node], run: Window, full: Window, work: WorkDone
 ) -> Autoscaler:
     """What became of the nodes in ``full``, which goes from the run's start to the scale-down."""
     busy_s, idle_s, unmeasured_s = _gpu_seconds(series, found, run)
@@ -51,7 +51,7 @@ def autoscaler(
     )
 
 
-def _first_gpu_node_s(found: Sequence[Node], work: Work, full: Window) -> float | None:
+def _first_gpu_node_s(found: Sequence[Node], work: WorkDone, full: Window) -> float | None:
     since = work.first_submitted_at
     if since is None:
         return None

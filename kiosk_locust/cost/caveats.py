@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from kiosk_locust.cost.node_types import EXAMPLE, NodeType
 from kiosk_locust.cost.nodes import ALLOWED, Node
 from kiosk_locust.cost.priced_nodes import Costed
-from kiosk_locust.cost.types import NetworkCost, Window, Work
+from kiosk_locust.cost.types import NetworkCost, Window, WorkDone
 
 #: The argument of kube-state-metrics 2.x that makes it export the labels that prices need.
 ALLOWLIST = f"nodes=[{','.join(ALLOWED)}]"
@@ -46,7 +46,7 @@ def left_out(network: NetworkCost | None) -> tuple[str, ...]:
     return (*LEFT_OUT, NO_READS) if network.reads_usd is None else LEFT_OUT
 
 
-def image_notes(work: Work) -> tuple[str, ...]:
+def image_notes(work: WorkDone) -> tuple[str, ...]:
     """What a cost an image rests on where the Kiosk did not count all images."""
     found = []
     if work.images_planned:

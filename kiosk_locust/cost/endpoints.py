@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kiosk_locust.clock import Clock
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.cost.grafana import find_prometheus
-from kiosk_locust.cost.http import Target, Web
+from kiosk_locust.cost.http import Endpoint, Web
 from kiosk_locust.cost.prometheus import Prometheus
 from kiosk_locust.errors import CostError
 
@@ -59,10 +59,10 @@ class Asked:
         self.grafana: Web | None = None
         self._prometheus: Web | None = None
         if source.grafana:
-            target = Target("GRAFANA_HOST", source.grafana, GRAFANA_LOGIN)
+            target = Endpoint("GRAFANA_HOST", source.grafana, GRAFANA_LOGIN)
             self.grafana = Web(target, secrets.grafana, clock)
         if source.prometheus:
-            target = Target("PROMETHEUS_URL", source.prometheus, PROMETHEUS_LOGIN)
+            target = Endpoint("PROMETHEUS_URL", source.prometheus, PROMETHEUS_LOGIN)
             self._prometheus = Web(target, secrets.prometheus, clock)
 
     def prometheus(self) -> Prometheus:

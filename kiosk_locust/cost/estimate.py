@@ -12,7 +12,7 @@ from kiosk_locust.cost.nodes import Node, nodes
 from kiosk_locust.cost.priced_nodes import Costed, figure, node_cost
 from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.cost.series import ClusterSeries
-from kiosk_locust.cost.types import CostEstimate, Figure, Window, Work
+from kiosk_locust.cost.types import CostEstimate, CostFigure, Window, WorkDone
 
 RUN = "all nodes of the cluster, in the run's window"
 FULLY_LOADED = "all nodes of the cluster, from the run's start to the scale-down"
@@ -22,7 +22,7 @@ MARGINAL = "without the nodes that were there before the run and stayed"
 def estimate(
     series: ClusterSeries,
     run: Window,
-    work: Work,
+    work: WorkDone,
     book: PriceBook,
     *,
     node_types: Sequence[NodeType] = (),
@@ -43,7 +43,7 @@ def estimate(
     costed = _costed(found, book, run, widest, seen_to)
     regions = {one.node.region for one in costed if one.node.region}
 
-    def sum_of(name: str, meaning: str, window: Window, *, of: Sequence[Costed]) -> Figure:
+    def sum_of(name: str, meaning: str, window: Window, *, of: Sequence[Costed]) -> CostFigure:
         is_watched = not looked.unwatched_s(window.start_at, window.end_at)
         return figure(
             name,

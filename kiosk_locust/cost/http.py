@@ -32,7 +32,7 @@ MOST_REDIRECTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Endpoint:
     """Whom we ask: its setting (GRAFANA_HOST, …) and its base URL, as messages name it."""
 
     setting: str
@@ -50,7 +50,7 @@ class Web:
     into ~/.netrc for each host on the way.
     """
 
-    def __init__(self, target: Target, credentials: Credentials, clock: Clock) -> None:
+    def __init__(self, target: Endpoint, credentials: Credentials, clock: Clock) -> None:
         self.target = target
         self._credentials = credentials
         self._login = _Login(credentials)

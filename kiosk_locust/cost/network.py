@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from kiosk_locust.cost.types import NetworkCost, Window, Work
+from kiosk_locust.cost.types import NetworkCost, Window, WorkDone
 
 CLASS_A_USD = 0.05 / 10_000  # a write
 CLASS_B_USD = 0.004 / 10_000  # a read
@@ -35,7 +35,7 @@ MONTH_S = 730 * 3600.0
 IMAGE_BYTES = 1.5e6  # the paper's images of 1280 by 1080
 
 
-def network_cost(work: Work, window: Window, regions: Collection[str]) -> NetworkCost:
+def network_cost(work: WorkDone, window: Window, regions: Collection[str]) -> NetworkCost:
     """What the bucket costs in a window; ``regions`` are those of the nodes, as far as known."""
     images = work.images if work.images_stored is None else work.images_stored
     stored = images * IMAGE_BYTES if work.stored_bytes is None else work.stored_bytes

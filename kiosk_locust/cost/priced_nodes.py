@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kiosk_locust.cost.nodes import Node
 from kiosk_locust.cost.prices import Price
-from kiosk_locust.cost.types import MILLION, Figure, NetworkCost, NodeCost, Window, Work
+from kiosk_locust.cost.types import MILLION, CostFigure, NetworkCost, NodeCost, Window, WorkDone
 
 HOUR_S = 3600.0
 
@@ -39,10 +39,10 @@ def figure(
     nodes: Sequence[Costed],
     *,
     network: NetworkCost | None,
-    work: Work,
+    work: WorkDone,
     is_known: bool,
     is_whole: bool,
-) -> Figure:
+) -> CostFigure:
     """The sum over ``nodes`` in a window.
 
     ``is_known``: something is known of the cluster; ``is_whole``: nothing of the window is
@@ -55,7 +55,7 @@ def figure(
     total = None
     if is_known and (priced or not inside):
         total = (cpu or 0.0) + (gpu or 0.0) + (network.usd if network else 0.0)
-    return Figure(
+    return CostFigure(
         name=name,
         meaning=meaning,
         window=window,

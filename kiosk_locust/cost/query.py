@@ -23,7 +23,7 @@ from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.cost.scale_down import LONGEST_TAIL_S, Waiting
 from kiosk_locust.cost.serialisation import Priced, RunCost
 from kiosk_locust.cost.series import ClusterSeries
-from kiosk_locust.cost.types import CostEstimate, Window, Work
+from kiosk_locust.cost.types import CostEstimate, Window, WorkDone
 from kiosk_locust.cost.work import work_done
 from kiosk_locust.errors import CostError, KioskLocustError
 from kiosk_locust.ledger import queries
@@ -238,7 +238,7 @@ def unanswered(server: object, seconds: float) -> str:
 
 def _work(
     db: sqlite3.Connection, cycle: int | None, images_per_job: int | None, ended: Ended
-) -> Work:
+) -> WorkDone:
     """The work of a cycle, or with None of the run, until its last job ended."""
     work = work_done(db, cycle, images_per_job)
     return replace(work, last_closed_at=ended.ends.get(cycle, work.last_closed_at))

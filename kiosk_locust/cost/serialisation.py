@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from kiosk_locust.cost.types import UNKNOWN, CostEstimate
-from kiosk_locust.ledger.reader import Facts, decoding
+from kiosk_locust.ledger.reader import RunFacts, decoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class RunCost:
         return json.dumps(asdict(self), allow_nan=False)
 
     @classmethod
-    def of_run(cls, run: Facts) -> RunCost | None:
+    def of_run(cls, run: RunFacts) -> RunCost | None:
         """The cost that the ledger keeps; None: not asked for, or not yet. Raises LedgerError."""
         with decoding():
             return cls.from_text(run.cost_text) if run.cost_text else None

@@ -24,7 +24,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class WorkDone:
     """What the nodes did in the window; costs are shared among ``jobs`` and ``images``."""
 
     jobs: int = 0  # that were done, wholly or partly
@@ -80,7 +80,7 @@ class NodeCost:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class CostFigure:
     """One sum over one window. Where a node has no price it is *at least* this."""
 
     name: str  # "run", "fully loaded" or "marginal"
@@ -120,13 +120,13 @@ class Autoscaler:
 class CostEstimate:
     """What a run cost, as far as it can be told."""
 
-    run: Figure
-    fully_loaded: Figure | None  # None: it was not counted beyond the run's end
-    marginal: Figure | None
+    run: CostFigure
+    fully_loaded: CostFigure | None  # None: it was not counted beyond the run's end
+    marginal: CostFigure | None
     nodes: tuple[NodeCost, ...]
     network: NetworkCost | None  # of the run's window
     autoscaler: Autoscaler
-    work: Work
+    work: WorkDone
     reasons: tuple[str, ...]  # why figures are "at least", and what mends it
     notes: tuple[str, ...]  # what was assumed
     left_out: tuple[str, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from kiosk_locust.cost.types import Work
+from kiosk_locust.cost.types import WorkDone
 from kiosk_locust.ledger import queries
 
 
@@ -13,7 +13,7 @@ def counted_a_job(db: sqlite3.Connection) -> int | None:
     return queries.most_images_of_a_job(db) or None
 
 
-def work_done(db: sqlite3.Connection, cycle: int | None, images_per_job: int | None) -> Work:
+def work_done(db: sqlite3.Connection, cycle: int | None, images_per_job: int | None) -> WorkDone:
     """The work of one cycle, or with None of the run.
 
     What the Kiosk counted in a job counts; ``images_per_job``, where it is known, stands in for
@@ -22,7 +22,7 @@ def work_done(db: sqlite3.Connection, cycle: int | None, images_per_job: int | N
     counts = queries.work_counts(db, cycle)
     done_uncounted, planned_images = counts.done_uncounted or 0, images_per_job or 0
     planned = done_uncounted * planned_images
-    return Work(
+    return WorkDone(
         jobs=counts.jobs or 0,
         images=(counts.images_done or 0) + planned,
         images_stored=(counts.images or 0) + (counts.uncounted or 0) * planned_images,

@@ -29,7 +29,7 @@ _ROW = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RunFacts:
     """What is true of the whole run; times in epoch seconds, None where not yet known.
 
     Texts (``…_text``) are stored JSON, empty where not yet known: who made it decodes it, see
@@ -146,7 +146,7 @@ def texts_of(db: sqlite3.Connection) -> dict[str, str]:
     return texts
 
 
-def facts(db: sqlite3.Connection) -> Facts:
+def facts(db: sqlite3.Connection) -> RunFacts:
     """The run's facts, from the ledger's ``meta``; raises LedgerError where they are odd."""
     meta = texts_of(db)
     with decoding():
@@ -165,10 +165,10 @@ def decoding() -> Iterator[None]:
         ) from error
 
 
-def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> Facts:
+def _facts(db: sqlite3.Connection, meta: Mapping[str, str]) -> RunFacts:
     options = _object(meta, "options")
     worked = sessions(db, _moment(meta.get("alive_at")))
-    return Facts(
+    return RunFacts(
         run_id=part_of_a_name(meta.get("run_id", "")),
         run_name=part_of_a_name(meta.get("run_name", "")),
         host=meta.get("host", ""),

@@ -68,7 +68,7 @@ class Gap:
         }
 
 
-class Spans(NamedTuple):
+class SpanSums(NamedTuple):
     """How many gaps there are between moments, and what they come to."""
 
     gaps: int
@@ -128,7 +128,7 @@ def spans(
     by: str,
     given: Mapping[str, object],
     among: str = "tickets WHERE true",
-) -> Spans:
+) -> SpanSums:
     """The gaps between the moments in a column of the tickets, with equal ``by``.
 
     Those between two sessions do not count: there, the schedule stood still.
@@ -141,4 +141,4 @@ def spans(
                 AND started_at <= {moment}))""",
         given,
     ).fetchone()
-    return Spans(number, span_s)
+    return SpanSums(number, span_s)

@@ -15,7 +15,7 @@ from pathlib import Path
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger import schema
 from kiosk_locust.ledger.file import FAULTS_SHOWN
-from kiosk_locust.ledger.reader import Facts, facts, opened
+from kiosk_locust.ledger.reader import RunFacts, facts, opened
 from kiosk_locust.model.input_file import Kind
 from kiosk_locust.model.record import AttemptResult, Outcome
 from kiosk_locust.model.zip_children import PHASES
@@ -59,7 +59,7 @@ def foreign(path: Path) -> Iterator[None]:
         ) from error
 
 
-def look_over(path: Path, check: Callable[[Facts], object]) -> None:
+def look_over(path: Path, check: Callable[[RunFacts], object]) -> None:
     """Raise LedgerError for a ledger that is damaged, or holds what no ledger holds.
 
     ``check`` raises it for texts of the run's facts that it cannot decode.

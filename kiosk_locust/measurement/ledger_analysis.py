@@ -8,7 +8,7 @@ from types import TracebackType
 
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger import connections
-from kiosk_locust.ledger.reader import Facts, attach, detach, facts, scratch
+from kiosk_locust.ledger.reader import RunFacts, attach, detach, facts, scratch
 from kiosk_locust.measurement.summary import Summary, summarise_open
 from kiosk_locust.measurement.timing_tables import Times, gather
 
@@ -26,12 +26,12 @@ class Reckoning:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.db = scratch()
-        self._run: Facts | None = None
+        self._run: RunFacts | None = None
         self._times: Times | None = None
         self._summaries: dict[int | None, Summary] = {}
 
     @property
-    def run(self) -> Facts:
+    def run(self) -> RunFacts:
         """The run's facts, as they were when this was entered."""
         if self._run is None:
             raise ValueError("the reckoning was not entered")

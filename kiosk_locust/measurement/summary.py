@@ -12,7 +12,7 @@ from typing import Any
 
 from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.formatting.json_text import loads
-from kiosk_locust.ledger.reader import Facts, facts, opened
+from kiosk_locust.ledger.reader import RunFacts, facts, opened
 from kiosk_locust.ledger.sessions import Gap, gaps, interrupted, mark_spells, spans
 from kiosk_locust.ledger.sql import WAS_SENT
 from kiosk_locust.measurement import by_job_type as by_type
@@ -218,7 +218,7 @@ def summarise(path: Path, cycle: int | None = None) -> Summary:
 
 
 def summarise_open(
-    db: sqlite3.Connection, run: Facts, cycle: int | None, times: Times | None = None
+    db: sqlite3.Connection, run: RunFacts, cycle: int | None, times: Times | None = None
 ) -> Summary:
     """The same from a ledger that is open already, whose ``times`` may be gathered already."""
     times = times or gather(db, run)
@@ -341,7 +341,7 @@ def _pauses(
     )
 
 
-def _cold_start(db: sqlite3.Connection, run: Facts, given: Mapping[str, object]) -> ColdStart:
+def _cold_start(db: sqlite3.Connection, run: RunFacts, given: Mapping[str, object]) -> ColdStart:
     duration_s, queue_wait_s = db.execute(_COLD, given).fetchone() or (None, None)
     cost = RunCost.of_run(run)
     estimate = cost.run.estimate if cost and cost.run else {}
@@ -377,7 +377,7 @@ def _interrupted(db: sqlite3.Connection, given: Mapping[str, object]) -> int:
 
 def _polling(
     db: sqlite3.Connection,
-    run: Facts,
+    run: RunFacts,
     times_s: Mapping[str, Percentiles],
     given: Mapping[str, object],
 ) -> Polling:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from kiosk_locust.ledger.reader import Facts
+from kiosk_locust.ledger.reader import RunFacts
 from kiosk_locust.measurement import warmup
 from kiosk_locust.measurement.clock_offsets import Clocks, clocks
 from kiosk_locust.measurement.job_timings import Read, Row, work_out
@@ -60,7 +60,7 @@ class Times:
     cooldown: str
 
 
-def gather(db: sqlite3.Connection, run: Facts) -> Times:
+def gather(db: sqlite3.Connection, run: RunFacts) -> Times:
     """Make the tables, of all cycles; a minute for a million jobs."""
     given = _trimmed(run)
     found = Times(clocks(db, _skew_s(run)), _kept(db, *map(warmup.parse, given)), *given)
@@ -105,7 +105,7 @@ def ends(db: sqlite3.Connection, times: Times) -> dict[int | None, float]:  # no
     return found
 
 
-def cuts(db: sqlite3.Connection, run: Facts) -> list[tuple[str, float, float]]:
+def cuts(db: sqlite3.Connection, run: RunFacts) -> list[tuple[str, float, float]]:
     """What warm-up and cool-down leave out of each cycle: which, from and to, in epoch seconds."""
     warm, cool = map(warmup.parse, _trimmed(run))
     found = []
@@ -124,7 +124,7 @@ def _kept(db: sqlite3.Connection, warm: Trim, cool: Trim) -> dict[int, Kept]:
     return {cycle: warmup.kept(moments, warm, cool) for cycle, moments in due.items()}
 
 
-def _trimmed(run: Facts) -> tuple[str, str]:
+def _trimmed(run: RunFacts) -> tuple[str, str]:
     """Warm-up and cool-down as they were given."""
     trim = run.options.get("trim") or {}
     return trim.get("warmup", ""), trim.get("cooldown", "")
@@ -160,6 +160,6 @@ def stage_values(stage: str) -> str:
         UNION ALL {children_of(stage)}"""  # noqa: S608  names of this package
 
 
-def _skew_s(run: Facts) -> float:
+def _skew_s(run: RunFacts) -> float:
     """Within what the times of the run's workers are the master's."""
     return max((skew.get("skew_bound_s", 0.0) for skew in run.workers.values()), default=0.0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from kiosk_locust.consumer.arrays import Array, Reader
+from kiosk_locust.consumer.arrays import Array, ArrayReader
 from kiosk_locust.consumer.forms import CALIBAN
 
 
@@ -43,14 +43,14 @@ _TOLD_BY_NAME = {".zip": Kind.ZIP, ".tif": Kind.TIFF, ".tiff": Kind.TIFF}
 AsJson = tuple[str, int, str, int, str]
 
 
-def name_for(name: str, kind: Kind, reader: Reader | None = None) -> str:
+def name_for(name: str, kind: Kind, reader: ArrayReader | None = None) -> str:
     """A name under which the Kiosk takes a file for what it is: its own where that does.
 
     ``reader`` is the consumer's library that can read it; None: the kind's.
     """
     told = _TOLD_BY_NAME.get(PurePosixPath(name).suffix.lower())
     content = kind if kind in _TOLD_BY_NAME.values() else None
-    if kind is Kind.TIFF and reader is Reader.PILLOW:
+    if kind is Kind.TIFF and reader is ArrayReader.PILLOW:
         content = None
     return name if told is content else name + _SUFFIX[kind]
 

@@ -12,7 +12,7 @@ import gevent
 
 from kiosk_locust.client.call_advice import meanwhile
 from kiosk_locust.client.call_failures import PATIENCE_S
-from kiosk_locust.client.call_trouble import PATHS, Kind, State, Trouble
+from kiosk_locust.client.call_trouble import PATHS, State, Trouble, TroubleKind
 from kiosk_locust.clock import Clock
 from kiosk_locust.formatting import units
 
@@ -54,7 +54,7 @@ class Alerts:
         self.texts: tuple[str, ...] = ()
         self._troubles = troubles
         self._clock = clock
-        self._said: dict[Kind, _Said] = defaultdict(_Said)
+        self._said: dict[TroubleKind, _Said] = defaultdict(_Said)
         self._greenlet: gevent.Greenlet | None = None
 
     def start(self) -> None:
@@ -75,12 +75,12 @@ class Alerts:
     def look(self) -> None:
         """Take in what the processes say now, and log what is new."""
         now, by_process = self._clock.now(), self._troubles()
-        by_kind: dict[Kind, dict[str, Trouble]] = defaultdict(dict)
+        by_kind: dict[TroubleKind, dict[str, Trouble]] = defaultdict(dict)
         for process, troubles in by_process.items():
             for one in troubles:
                 by_kind[one.kind][process] = one
         lines, texts = [], []
-        for kind in Kind:
+        for kind in TroubleKind:
             found = by_kind.get(kind, {})
             going_on = {name: one for name, one in found.items() if one.ended_at is None}
             trouble = merged(going_on.values()) if going_on else None
@@ -114,7 +114,7 @@ class Alerts:
         about.state, about.last_at, about.everywhere = trouble.state, now, everywhere
         logger.warning("%s", said)
 
-    def _log_end(self, kind: Kind) -> None:
+    def _log_end(self, kind: TroubleKind) -> None:
         about = self._said[kind]
         ended = [part for part in about.parts.values() if part.ended_at is not None]
         if about.state is not None and ended:

@@ -32,7 +32,7 @@ _PORTS = {"grpc": 4317, "http/protobuf": 4318, "http": 4318}
 _EXPORTERS = ("grpc", "http")
 
 
-class Delivery:
+class ExportCounter:
     """Counts the spans of this process that were made for jobs, and those that were delivered."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class Delivery:
         return counted
 
 
-DELIVERY = Delivery()
+DELIVERY = ExportCounter()
 _ended: list[bool] = []
 
 

@@ -13,7 +13,7 @@ from kiosk_locust.config import parsing
 from kiosk_locust.cost.price_file import read_price_file
 from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.errors import Mistake, OptionsError, PriceFileError
-from kiosk_locust.planning.plan import ZIP_CONSUMERS_PER_GPU, Plan, stage_s, with_gpu_rate
+from kiosk_locust.planning.plan import ZIP_CONSUMERS_PER_GPU, ForecastPlan, stage_s, with_gpu_rate
 from kiosk_locust.simulator.settings import ClusterSettings, flag
 
 PROG = "python -m kiosk_locust simulate"
@@ -39,10 +39,10 @@ _NOT_ASKED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ForecastRequest:
     """What the command was told: plans in the grid's order, prices, and how to answer."""
 
-    plans: tuple[Plan, ...]
+    plans: tuple[ForecastPlan, ...]
     book: PriceBook
     as_json: bool
 
@@ -92,7 +92,7 @@ _OWN = (
 )  # fmt: skip
 
 
-def read(words: Sequence[str]) -> Asked:
+def read(words: Sequence[str]) -> ForecastRequest:
     """Read the command line; raises OptionsError with every mistake in it."""
     given = vars(_parser().parse_args(list(words)))
     mistakes: list[Mistake] = []
@@ -101,7 +101,7 @@ def read(words: Sequence[str]) -> Asked:
     plans = _plans(values, mistakes) if not mistakes else []
     if mistakes:
         raise OptionsError(mistakes)
-    return Asked(tuple(plans), book, given["json"])
+    return ForecastRequest(tuple(plans), book, given["json"])
 
 
 def _options() -> list[_Option]:
@@ -169,7 +169,7 @@ def _book(path: Path | None, mistakes: list[Mistake]) -> PriceBook:
         return PriceBook.of()
 
 
-def _plans(values: dict[str, Any], mistakes: list[Mistake]) -> list[Plan]:
+def _plans(values: dict[str, Any], mistakes: list[Mistake]) -> list[ForecastPlan]:
     zips = values["job_kind"] == "zip"
     per_job = values["images_per_job"] if zips else 1
     for images in values["images"]:
@@ -178,12 +178,12 @@ def _plans(values: dict[str, Any], mistakes: list[Mistake]) -> list[Plan]:
                 f"{per_job * max(1, round(images / per_job)):,}".replace(",", "")
             )
             mistakes.append(Mistake("--images", str(images), advice))
-    found: list[Plan] = []
+    found: list[ForecastPlan] = []
     for gpus in dict.fromkeys(values["gpus"]):
         cluster = _cluster(values, gpus, per_job, mistakes)
         if cluster is not None:
             found += [
-                Plan(
+                ForecastPlan(
                     images=images,
                     images_per_job=per_job,
                     zips=zips,

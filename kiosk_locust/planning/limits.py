@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kiosk_locust.planning.plan import Plan, gpu_rate, mean_of_median, stage_s
+from kiosk_locust.planning.plan import ForecastPlan, gpu_rate, mean_of_median, stage_s
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class Bottleneck:
     """A part of the cluster, and how long the plan takes if all else takes no time."""
 
     part: str
     seconds: float
 
 
-def limits(plan: Plan) -> tuple[Limit, ...]:
+def limits(plan: ForecastPlan) -> tuple[Bottleneck, ...]:
     """Every part's own time, the longest first.
 
     None of them is longer than the makespan, but for what chance does to means.
@@ -23,15 +23,15 @@ def limits(plan: Plan) -> tuple[Limit, ...]:
     cluster = plan.cluster
     mean = mean_of_median(cluster)
     found = [
-        Limit("submission", (plan.jobs - 1) * plan.start_delay_s),
-        Limit("GPU nodes", plan.images / (plan.gpus * gpu_rate(cluster))),
+        Bottleneck("submission", (plan.jobs - 1) * plan.start_delay_s),
+        Bottleneck("GPU nodes", plan.images / (plan.gpus * gpu_rate(cluster))),
     ]
     alone_s = stage_s(cluster)
     if plan.zips:
         unpacking_s = plan.images_per_job * cluster.zip_image_s * mean
-        found.append(Limit("ZIP consumers", plan.jobs * unpacking_s / cluster.zip_consumers))
+        found.append(Bottleneck("ZIP consumers", plan.jobs * unpacking_s / cluster.zip_consumers))
         alone_s += unpacking_s + cluster.zip_cleanup_s * mean
     start_s = 0.0 if cluster.min_nodes else cluster.node_startup_s
-    found.append(Limit("start of GPU nodes", start_s))
-    found.append(Limit("one job alone", alone_s))
+    found.append(Bottleneck("start of GPU nodes", start_s))
+    found.append(Bottleneck("one job alone", alone_s))
     return tuple(sorted(found, key=lambda limit: -limit.seconds))

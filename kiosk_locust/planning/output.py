@@ -12,11 +12,11 @@ from rich.console import Console
 from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.formatting import units
 from kiosk_locust.formatting.console import PlainTable, say
-from kiosk_locust.planning.limits import Limit, limits
-from kiosk_locust.planning.plan import Plan, gpu_rate
+from kiosk_locust.planning.limits import Bottleneck, limits
+from kiosk_locust.planning.plan import ForecastPlan, gpu_rate
 from kiosk_locust.planning.pricing import Bill, bill
 from kiosk_locust.planning.reference_results import Published, off, published
-from kiosk_locust.planning.simulation import Course, run
+from kiosk_locust.planning.simulation import ForecastCourse, run
 
 NOT_MODELLED = (
     "not in it: preemptions of spot nodes, a Redis or frontend that slows down under load, "
@@ -36,18 +36,18 @@ _ROOMY = 150
 class Cell:
     """One plan of the grid, what became of it, and what it cost."""
 
-    course: Course
+    course: ForecastCourse
     bill: Bill
-    limits: tuple[Limit, ...]  # the longest first
+    limits: tuple[Bottleneck, ...]  # the longest first
     published: Published | None
 
     @property
-    def plan(self) -> Plan:
+    def plan(self) -> ForecastPlan:
         """The plan."""
         return self.course.plan
 
 
-def cell(plan: Plan, book: PriceBook) -> Cell:
+def cell(plan: ForecastPlan, book: PriceBook) -> Cell:
     """Carry out and price a plan; raises ForecastError where it would take too long."""
     course = run(plan)
     return Cell(course, bill(course, book), limits(plan), published(plan))

@@ -15,7 +15,7 @@ ZIP_CONSUMERS_PER_GPU = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ForecastPlan:
     """``images`` submitted in jobs of ``images_per_job``, one each ``start_delay_s`` seconds.
 
     ``cluster`` is the simulated Kiosk's own settings; its ``max_nodes`` is the number of GPUs.

@@ -23,8 +23,8 @@ from kiosk_locust.cost.node_lifetimes import Life
 from kiosk_locust.cost.nodes import Node, includes_gpus
 from kiosk_locust.cost.priced_nodes import Costed, figure
 from kiosk_locust.cost.prices import PriceBook
-from kiosk_locust.cost.types import Figure, Window, Work
-from kiosk_locust.planning.simulation import Course
+from kiosk_locust.cost.types import CostFigure, Window, WorkDone
+from kiosk_locust.planning.simulation import ForecastCourse
 from kiosk_locust.simulator import nodes as simulated
 
 PAYLOAD_BYTES = 11_010_048  # an image as TensorFlow Serving is sent it, and each of its answers
@@ -37,8 +37,8 @@ GB = 1e9
 class Bill:
     """What a course costs, in US dollars."""
 
-    run: Figure  # all nodes, to the last job's end; without the traffic
-    fully_loaded: Figure | None  # to the scale-down; None: GPU nodes stay
+    run: CostFigure  # all nodes, to the last job's end; without the traffic
+    fully_loaded: CostFigure | None  # to the scale-down; None: GPU nodes stay
     zone_traffic_usd: float | None  # None: left out
     gpu_node_hours: float  # in the run's window
     cpu_node_hours: float
@@ -62,13 +62,13 @@ class Bill:
         total = self.total_usd
         return total / self.images if total is not None and self.images else None
 
-    def _with_traffic(self, found: Figure | None) -> float | None:
+    def _with_traffic(self, found: CostFigure | None) -> float | None:
         if found is None or found.total_usd is None:
             return None
         return found.total_usd + (self.zone_traffic_usd or 0.0)
 
 
-def bill(course: Course, book: PriceBook) -> Bill:
+def bill(course: ForecastCourse, book: PriceBook) -> Bill:
     """Price a course."""
     plan = course.plan
     costed = [
@@ -78,14 +78,14 @@ def bill(course: Course, book: PriceBook) -> Bill:
     run = Window(0.0, course.makespan_s)
     gone_at = course.scaled_down_s
     full = None if gone_at is None else Window(0.0, max(gone_at, course.makespan_s))
-    work = Work(
+    work = WorkDone(
         jobs=course.jobs_done,
         images=course.images_done,
         images_stored=plan.images,
         bucket_region=plan.cluster.region,
     )
 
-    def sum_of(name: str, meaning: str, window: Window) -> Figure:
+    def sum_of(name: str, meaning: str, window: Window) -> CostFigure:
         regions = {plan.cluster.region}
         network = network_cost(work, window, regions) if plan.network else None
         return figure(
@@ -110,7 +110,7 @@ def zone_traffic_usd(images: int, zones: int) -> float:
     return images * PAYLOADS * PAYLOAD_BYTES / GB * BETWEEN_ZONES_USD * crossing
 
 
-def _nodes(course: Course) -> Iterator[Node]:
+def _nodes(course: ForecastCourse) -> Iterator[Node]:
     """The cluster's nodes as the estimate knows them."""
     plan, cluster = course.plan, course.plan.cluster
     for node in course.cpu_nodes:
@@ -128,7 +128,7 @@ def _nodes(course: Course) -> Iterator[Node]:
 
 
 def _node(
-    node: simulated.Node, name: str, machine_type: str, region: str, *,
+    node: simulated.SimulatedNode, name: str, machine_type: str, region: str, *,
     accelerator: str = "", spot: bool = False,
 ) -> Node:  # fmt: skip
     machine_type = machine_type.lower()

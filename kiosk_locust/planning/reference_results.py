@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kiosk_locust.planning.plan import Plan
+from kiosk_locust.planning.plan import ForecastPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Published:
 _CELLS = {(8, 1_000_000): Published(5.5 * 3600, 250.0)}
 
 
-def published(plan: Plan) -> Published | None:
+def published(plan: ForecastPlan) -> Published | None:
     """What was published of such a plan; None where nothing was.
 
     The cell was measured with a ZIP each 0.5 s: with one each 5 s the submission alone would

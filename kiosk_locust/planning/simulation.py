@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from kiosk_locust.errors import ForecastError
-from kiosk_locust.planning.plan import Plan
+from kiosk_locust.planning.plan import ForecastPlan
 from kiosk_locust.simulator.cluster import Cluster, Job
-from kiosk_locust.simulator.nodes import Node
-from kiosk_locust.simulator.submission import Submission
+from kiosk_locust.simulator.nodes import SimulatedNode
+from kiosk_locust.simulator.submission import SimulatedSubmission
 from kiosk_locust.simulator.zips import ZipJob
 
 STEP_S = 60.0  # virtual seconds between two looks whether all is over; later, a thousandth
@@ -27,10 +27,10 @@ LONGEST_SCALE_DOWN_S = 7 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class ForecastCourse:
     """What became of a plan; times in seconds from the first submission, at 0."""
 
-    plan: Plan
+    plan: ForecastPlan
     submitted_s: float  # when the last job was submitted
     makespan_s: float  # when the last job had ended
     scaled_down_s: float | None  # when the last GPU node was gone; None: some stay, or too long
@@ -38,8 +38,8 @@ class Course:
     images_failed: int
     jobs_done: int  # with all images, or some
     working_s: float  # of consumers on GPU nodes, in each image's last attempt
-    gpu_nodes: tuple[Node, ...]
-    cpu_nodes: tuple[Node, ...]  # that are always there
+    gpu_nodes: tuple[SimulatedNode, ...]
+    cpu_nodes: tuple[SimulatedNode, ...]  # that are always there
 
     @property
     def images_per_s(self) -> float:
@@ -77,7 +77,7 @@ class _Counts:
                 self.working_s += image.attempt.over_at - image.attempt.started_at
 
 
-def run(plan: Plan) -> Course:
+def run(plan: ForecastPlan) -> ForecastCourse:
     """Carry out a plan; raises ForecastError where it would take more than ten years.
 
     Deterministic: the same plan gives the same course.
@@ -95,7 +95,7 @@ def run(plan: Plan) -> Course:
                     "years of the model; give more --gpus, shorter stages, or less --requeue-rate"
                 )
         scaled_down_s = _scale_down(cluster)
-    return Course(
+    return ForecastCourse(
         plan=plan,
         submitted_s=(plan.jobs - 1) * plan.start_delay_s,
         makespan_s=counts.last_end_s,
@@ -109,9 +109,11 @@ def run(plan: Plan) -> Course:
     )
 
 
-def _submit(plan: Plan, cluster: Cluster, counts: _Counts) -> None:
+def _submit(plan: ForecastPlan, cluster: Cluster, counts: _Counts) -> None:
     name = f"zip{plan.images_per_job}.zip" if plan.zips else "image.png"
-    form = Submission(plan.cluster.job_types[0], name, f"uploads/{name}", {"dimension_order": "XY"})
+    form = SimulatedSubmission(
+        plan.cluster.job_types[0], name, f"uploads/{name}", {"dimension_order": "XY"}
+    )
     for number in range(plan.jobs):
         cluster.submit(form, number * plan.start_delay_s)
         _drop(cluster, counts)

@@ -30,7 +30,7 @@ from kiosk_locust.plugin.user_registry import Crew
 logger = logging.getLogger(__name__)
 
 
-class Work(Protocol):
+class OngoingRun(Protocol):
     """A run that is on, or a worker's share of one, as users see it."""
 
     @property
@@ -45,10 +45,10 @@ class Work(Protocol):
 
 
 #: What there is to do in each of Locust's environments; the plugin sets it.
-RUNS: WeakKeyDictionary[Environment, Work] = WeakKeyDictionary()
+RUNS: WeakKeyDictionary[Environment, OngoingRun] = WeakKeyDictionary()
 
 #: Who is asked what to submit, in each of Locust's environments, while one run is on.
-CREWS: WeakKeyDictionary[Environment, tuple[Work, Crew[KioskUser]]] = WeakKeyDictionary()
+CREWS: WeakKeyDictionary[Environment, tuple[OngoingRun, Crew[KioskUser]]] = WeakKeyDictionary()
 #: Where one user runs without a runner (``run_single_user``): set once its run is over.
 OVER: WeakKeyDictionary[Environment, Event] = WeakKeyDictionary()
 
@@ -134,7 +134,7 @@ class KioskUser(User):
         if hasattr(self, STOPS):  # a listener of Locust's events raised StopUser
             raise StopUser
 
-    def _work(self, run: Work) -> None:
+    def _work(self, run: OngoingRun) -> None:
         crew = _crew(self.environment, run)
         crew.joined(self)
 
@@ -149,7 +149,7 @@ class KioskUser(User):
 
         run.work(request_for)
 
-    def _work_alone(self, run: Work, over: Event) -> None:
+    def _work_alone(self, run: OngoingRun, over: Event) -> None:
         """As `_work`, for a user that no runner ends: it ends with the run."""
         work = gevent.spawn(KioskUser._work, self, run)  # as Locust's: its first argument is a user
         gevent.wait([work, over], count=1)
@@ -206,7 +206,7 @@ class KioskUser(User):
         return self._made
 
 
-def _crew(environment: Environment, run: Work) -> Crew[KioskUser]:
+def _crew(environment: Environment, run: OngoingRun) -> Crew[KioskUser]:
     """Who is asked what to submit in ``run``; nobody of an earlier run in this process."""
     of_run, crew = CREWS.get(environment, (None, None))
     if crew is None or of_run is not run:

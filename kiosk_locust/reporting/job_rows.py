@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kiosk_locust.formatting.json_text import loads
-from kiosk_locust.ledger.reader import Facts
+from kiosk_locust.ledger.reader import RunFacts
 from kiosk_locust.model import image_failures
 from kiosk_locust.model.job_metrics import first_number, is_zip, numbers
 
@@ -129,7 +129,7 @@ _JOBS = f"""SELECT {", ".join(_KEYS.values())}, tickets.id, fields, requests.bod
 _IDS = "SELECT min(id), max(id) FROM tickets WHERE :cycle IS NULL OR cycle = :cycle"
 
 
-def jobs(db: sqlite3.Connection, run: Facts, cycle: int | None) -> Iterator[dict[str, Any]]:
+def jobs(db: sqlite3.Connection, run: RunFacts, cycle: int | None) -> Iterator[dict[str, Any]]:
     """The jobs in order of their tickets, one at a time; all cycles' with None.
 
     `times.gather` has been called with the same connection.

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from kiosk_locust.verdict.thresholds import Result, Row
+from kiosk_locust.verdict.thresholds import Result, ThresholdRow
 
 #: What XML 1.0 cannot hold, not even escaped.
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -48,7 +48,7 @@ def check_replaceable(path: Path) -> None:
 
 
 def write(
-    rows: Sequence[Row],
+    rows: Sequence[ThresholdRow],
     *,
     name: str,
     reasons: Iterable[str] = (),
@@ -84,7 +84,7 @@ def write(
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _add(suite: ET.Element, row: Row) -> None:
+def _add(suite: ET.Element, row: ThresholdRow) -> None:
     case = ET.SubElement(suite, "testcase", _attributes(row.threshold.text))
     said = f"wanted {row.wanted}, measured {row.measured}"
     if row.result is Result.PASS:

@@ -20,7 +20,7 @@ from kiosk_locust.cost.types import UNKNOWN
 from kiosk_locust.formatting.json_text import dumps
 from kiosk_locust.ledger import queries
 from kiosk_locust.ledger.queries import CycleTimes
-from kiosk_locust.ledger.reader import Facts, facts, opened
+from kiosk_locust.ledger.reader import RunFacts, facts, opened
 from kiosk_locust.ledger.sessions import gaps, spans
 from kiosk_locust.measurement.ledger_analysis import Reckoning
 from kiosk_locust.measurement.process_figures import Generator
@@ -142,7 +142,7 @@ def _write(found: Reckoning, out_dir: Path, cycle: int | None) -> Path:
     return path
 
 
-def _name(run: Facts, tickets: int, delay_s: float, cycle: int | None) -> str:
+def _name(run: RunFacts, tickets: int, delay_s: float, cycle: int | None) -> str:
     if cycle is None:
         return file_names.of_run(run.run_name, simulated=run.embedded)
     return file_names.of_cycle(
@@ -168,7 +168,7 @@ def _stream(file: BinaryIO, head: Mapping[str, Any], found: Iterable[Mapping[str
 
 
 def _head(
-    db: sqlite3.Connection, run: Facts, summary: Summary, delay_s: float, cycle: int | None
+    db: sqlite3.Connection, run: RunFacts, summary: Summary, delay_s: float, cycle: int | None
 ) -> dict[str, Any]:
     cycles = queries.cycles(db, cycle)
     costed = cycle if run.cycles > 1 else None  # a single cycle is the run
@@ -210,7 +210,7 @@ def _head(
 
 def _elapsed_s(
     db: sqlite3.Connection,
-    run: Facts,
+    run: RunFacts,
     cycles: list[CycleTimes],
     cycle: int | None,
 ) -> float | None:
@@ -222,7 +222,7 @@ def _elapsed_s(
     return max(0.0, closed_at - began_at)
 
 
-def _mean_gap_s(db: sqlite3.Connection, run: Facts, cycle: int | None) -> float:
+def _mean_gap_s(db: sqlite3.Connection, run: RunFacts, cycle: int | None) -> float:
     """The mean gap wanted between jobs: START_DELAY, or what other arrivals came to.
 
     Gaps count within cycles and sessions, not between them. To the microsecond, since it stands

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kiosk_locust.simulator.arguments import parse_arguments
-from kiosk_locust.simulator.contents import Reader
+from kiosk_locust.simulator.contents import ContentsReader
 from kiosk_locust.simulator.settings import ClusterSettings
 from kiosk_locust.simulator.storage import PATH, Storage
 
@@ -51,7 +51,7 @@ def main(words: list[str]) -> int:
     logger.info("a simulated Kiosk at %s, --seed %d", url_of(bound), arguments.settings.seed)
     with tempfile.TemporaryDirectory(prefix="kiosk-simulator-") as own:
         folder = arguments.folder or Path(own)
-        storage, reader = Storage(folder, settings.output_bytes), Reader(folder)
+        storage, reader = Storage(folder, settings.output_bytes), ContentsReader(folder)
         serve(
             bound,
             lambda clock: KioskApp(

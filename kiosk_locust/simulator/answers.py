@@ -20,7 +20,7 @@ IDENTITY = ("X-Kiosk", "simulated")
 KEEP_ALIVE_S = 5  # as Node: an idle connection is closed after so many seconds
 
 
-class Answer(NamedTuple):
+class SimulatedAnswer(NamedTuple):
     """A whole answer, with headers beyond the usual ones in ``extra``."""
 
     status: int
@@ -29,17 +29,17 @@ class Answer(NamedTuple):
     extra: tuple[tuple[bytes, bytes], ...] = ()
 
 
-def json_answer(value: object, status: int = 200) -> Answer:
+def json_answer(value: object, status: int = 200) -> SimulatedAnswer:
     """An answer in JSON, as compact as Node writes it."""
-    return Answer(status, _ENCODER.encode(value).encode())
+    return SimulatedAnswer(status, _ENCODER.encode(value).encode())
 
 
 BAD_JSON = json_answer({"message": "Bad Request", "stack": {}}, 400)
 TOO_LARGE = json_answer({"message": "Payload Too Large", "stack": {}}, 413)
 NOT_FOUND = json_answer({}, 404)
-NO_FILE = Answer(400, b"Bad Request", TEXT)
-SERVER_ERROR = Answer(500, b"Internal Server Error", TEXT)
-HOME = Answer(
+NO_FILE = SimulatedAnswer(400, b"Bad Request", TEXT)
+SERVER_ERROR = SimulatedAnswer(500, b"Internal Server Error", TEXT)
+HOME = SimulatedAnswer(
     200,
     b"<!doctype html><title>Simulated Kiosk</title><p>This is a simulated DeepCell Kiosk."
     b' See <a href="/simulator/state">its state</a>.',
@@ -53,7 +53,7 @@ _KEEP = (
 )
 
 
-async def give(answer: Answer, scope: Scope, send: Send) -> None:
+async def give(answer: SimulatedAnswer, scope: Scope, send: Send) -> None:
     """Send an answer; a client that asked for it, or speaks HTTP/1.0, gets it closed."""
     closing = scope["http_version"] == "1.0" or _CLOSE in scope["headers"]
     headers = [

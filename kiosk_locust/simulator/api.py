@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kiosk_locust.simulator.answers import SERVER_ERROR, Answer, json_answer
+from kiosk_locust.simulator.answers import SERVER_ERROR, SimulatedAnswer, json_answer
 from kiosk_locust.simulator.cluster import Cluster
 from kiosk_locust.simulator.faults import AWAY
 from kiosk_locust.simulator.submission import InvalidSubmission, parse_submission
 
 DEFAULT_EXPIRE_S = 3600
-Call = Callable[[dict[str, object], float], Answer]
+Call = Callable[[dict[str, object], float], SimulatedAnswer]
 
 
 class Api:
@@ -40,7 +40,7 @@ class Api:
             ("GET", "/api/health-check"): lambda _body, _now: self._health,
         }
 
-    def predict(self, body: dict[str, object], now: float) -> tuple[Answer, str | None]:
+    def predict(self, body: dict[str, object], now: float) -> tuple[SimulatedAnswer, str | None]:
         """The answer, and the key of the job that was made, if one was."""
         try:
             form = parse_submission(body, self.cluster.settings.job_types)
@@ -49,7 +49,7 @@ class Api:
         key = self.cluster.submit(form, now)
         return json_answer({"hash": key}), key
 
-    def without_redis(self, command: str, body: dict[str, object], now: float) -> Answer:
+    def without_redis(self, command: str, body: dict[str, object], now: float) -> SimulatedAnswer:
         """The answer where Redis refuses ``command``, or is away: an error of ioredis as JSON.
 
         Nothing is done; but where lpush is refused, hmset has made the hash before, and it stays.
@@ -69,11 +69,11 @@ class Api:
                 self.cluster.expire(key, 0, now)
         return json_answer({"message": {"command": {"name": command, "args": args}}}, 500)
 
-    def status(self, body: dict[str, object], now: float) -> Answer:
+    def status(self, body: dict[str, object], now: float) -> SimulatedAnswer:
         """The status of one hash."""
         return json_answer({"status": self.cluster.status(_key(body), now)})
 
-    def redis(self, body: dict[str, object], now: float) -> Answer:
+    def redis(self, body: dict[str, object], now: float) -> SimulatedAnswer:
         """One field of a hash, or the fields of a list in its order."""
         wanted = body.get("key")
         found = self.cluster.read(_key(body), now)
@@ -83,7 +83,7 @@ class Api:
             return json_answer({"value": [found.get(str(name)) for name in wanted]})
         return json_answer({"value": found.get(str(wanted))})
 
-    def expire(self, body: dict[str, object], now: float) -> Answer:
+    def expire(self, body: dict[str, object], now: float) -> SimulatedAnswer:
         """Set a hash's expiry; Redis takes whole seconds only."""
         seconds = body.get("expireIn") or DEFAULT_EXPIRE_S
         try:

@@ -17,18 +17,18 @@ from kiosk_locust.simulator.answers import (
     NOT_FOUND,
     SERVER_ERROR,
     TOO_LARGE,
-    Answer,
     Message,
     Receive,
     Scope,
     Send,
+    SimulatedAnswer,
     give,
 )
 from kiosk_locust.simulator.api import Api
 from kiosk_locust.simulator.cluster import Cluster
-from kiosk_locust.simulator.control import Parts, control_app
+from kiosk_locust.simulator.control import KioskParts, control_app
 from kiosk_locust.simulator.fault_responses import abort, hang, replacement
-from kiosk_locust.simulator.faults import Fault, FaultPlan, FaultRule
+from kiosk_locust.simulator.faults import FaultPlan, FaultRule, SimulatedFault
 from kiosk_locust.simulator.grafana import Grafana
 from kiosk_locust.simulator.request_log import Predict, Traffic
 from kiosk_locust.simulator.storage import Storage
@@ -60,7 +60,7 @@ class KioskApp:
         self._api = Api(cluster)
         self.grafana = Grafana(cluster)
         self._control = control_app(
-            Parts(cluster, clock, self.traffic, self.faults, storage, self.grafana)
+            KioskParts(cluster, clock, self.traffic, self.faults, storage, self.grafana)
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,8 +102,8 @@ class KioskApp:
         await give(answer, scope, send)
 
     async def _faulty(
-        self, fault: Fault, scope: Scope, receive: Receive, predict: Predict | None
-    ) -> Answer | None:
+        self, fault: SimulatedFault, scope: Scope, receive: Receive, predict: Predict | None
+    ) -> SimulatedAnswer | None:
         """The answer of a request that a fault has struck; None: there will be none."""
         rule = fault.rule
         if fault.latency_s:
@@ -133,7 +133,7 @@ class KioskApp:
 
     async def _without_redis(
         self, rule: FaultRule, scope: Scope, receive: Receive, predict: Predict | None
-    ) -> Answer:
+    ) -> SimulatedAnswer:
         """What the frontend answers where Redis refuses a command, or is away."""
         raw = await read_body(receive)
         if predict:
@@ -141,7 +141,9 @@ class KioskApp:
         body = parse_body(scope["headers"], raw or b"") or {}
         return self._api.without_redis(rule.command, body, self.clock())
 
-    async def _answer(self, scope: Scope, receive: Receive, predict: Predict | None) -> Answer:
+    async def _answer(
+        self, scope: Scope, receive: Receive, predict: Predict | None
+    ) -> SimulatedAnswer:
         """What a Kiosk without faults answers."""
         target = (scope["method"], scope["path"])
         if target == UPLOAD:
@@ -153,7 +155,7 @@ class KioskApp:
             return self.grafana.answer(*target, scope["query_string"], raw, self.clock())
         return self._called(target, scope["headers"], raw, predict)
 
-    async def _upload(self, scope: Scope, receive: Receive) -> Answer:
+    async def _upload(self, scope: Scope, receive: Receive) -> SimulatedAnswer:
         """Keep a file; the answer comes once the bucket has it, or, with uniform access, never."""
         settings = self.cluster.settings
         answer = await receive_upload(
@@ -170,7 +172,7 @@ class KioskApp:
 
     def at_once(
         self, method: str, path: str, headers: Headers, raw: bytes | None, at: float
-    ) -> Answer:
+    ) -> SimulatedAnswer:
         """The answer to a whole API request that no fault may strike, logged as any other.
 
         ``raw`` is its body, None if that was larger than BODY_LIMIT; ``at`` is when its first byte
@@ -193,7 +195,7 @@ class KioskApp:
 
     def _called(
         self, target: tuple[str, str], headers: Headers, raw: bytes | None, predict: Predict | None
-    ) -> Answer:
+    ) -> SimulatedAnswer:
         """What the API answers to a body."""
         if predict:
             predict.body = raw

@@ -16,12 +16,12 @@ from uuid import UUID
 
 from kiosk_locust.simulator.contents import Contents
 from kiosk_locust.simulator.event_queue import Agenda
-from kiosk_locust.simulator.images import ImageJob, Life, name_of_child, plan_attempt
-from kiosk_locust.simulator.nodes import Fleet, Node
-from kiosk_locust.simulator.queues import Queues
+from kiosk_locust.simulator.images import ImageJob, SimulatedLife, name_of_child, plan_attempt
+from kiosk_locust.simulator.nodes import Fleet, SimulatedNode
+from kiosk_locust.simulator.queues import SimulatedQueues
 from kiosk_locust.simulator.rng import Purpose, duration, restart, stream
 from kiosk_locust.simulator.settings import ClusterSettings
-from kiosk_locust.simulator.submission import Submission
+from kiosk_locust.simulator.submission import SimulatedSubmission
 from kiosk_locust.simulator.zips import ZipJob
 
 Job = ImageJob | ZipJob
@@ -49,8 +49,10 @@ class Cluster:
         self.now = started_at
         self._hashes: dict[str, Job] = {}
         self._orphans: set[str] = set()
-        self._images: Queues[ImageJob] = Queues(list(settings.job_types))
-        self._zips: Queues[ZipJob] = Queues([f"{name}-zip" for name in settings.job_types])
+        self._images: SimulatedQueues[ImageJob] = SimulatedQueues(list(settings.job_types))
+        self._zips: SimulatedQueues[ZipJob] = SimulatedQueues(
+            [f"{name}-zip" for name in settings.job_types]
+        )
         self._free_zip_consumers = list(range(settings.zip_consumers))
         self._submitted = 0
         self._working = 0  # images in work
@@ -60,7 +62,7 @@ class Cluster:
 
     # What a client can do
 
-    def submit(self, form: Submission, now: float, *, queued: bool = True) -> str:
+    def submit(self, form: SimulatedSubmission, now: float, *, queued: bool = True) -> str:
         """Make a hash, push its key, and return the key.
 
         One that is not ``queued`` is an orphan: it stays ``new``, and nobody ever works on it.
@@ -85,7 +87,7 @@ class Cluster:
             self._work_on(self.now)
         return key
 
-    def _made(self, key: str, form: Submission) -> Job:
+    def _made(self, key: str, form: SimulatedSubmission) -> Job:
         if form.is_zip:
             return ZipJob(key, self._submitted, form, self.now)
         contents = self._look(form.uploaded_name)
@@ -136,7 +138,7 @@ class Cluster:
         self.advance(now)
         return dict(Counter(job.status(self.now) for job in self._hashes.values()))
 
-    def lives(self, now: float) -> dict[str, Life]:
+    def lives(self, now: float) -> dict[str, SimulatedLife]:
         """The true life of every submitted job whose hash is there, children left out."""
         self.advance(now)
         submitted = (
@@ -179,7 +181,7 @@ class Cluster:
                 self._begin(job, node, now)
         self._wake_autoscaler(now)
 
-    def _begin(self, job: ImageJob, node: Node, now: float) -> None:
+    def _begin(self, job: ImageJob, node: SimulatedNode, now: float) -> None:
         slot = node.free.pop()
         node.running += 1
         self._working += 1
@@ -192,7 +194,7 @@ class Cluster:
         job.begin(attempt, self.settings)
         self._agenda.at(attempt.over_at, partial(self._end, job, node, slot))
 
-    def _end(self, job: ImageJob, node: Node, slot: int, now: float) -> None:
+    def _end(self, job: ImageJob, node: SimulatedNode, slot: int, now: float) -> None:
         node.free.append(slot)
         node.running -= 1
         node.idle_since = now

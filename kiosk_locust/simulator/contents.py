@@ -34,7 +34,7 @@ class Contents(NamedTuple):
     children: tuple[Image, ...] | None  # None: it is no ZIP
 
 
-class Reader:
+class ContentsReader:
     """Reads objects in ``folder``; what is not there is not known."""
 
     def __init__(self, folder: Path) -> None:

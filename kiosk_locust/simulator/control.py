@@ -19,12 +19,12 @@ from kiosk_locust.errors import OptionsError
 from kiosk_locust.simulator.cluster import Cluster
 from kiosk_locust.simulator.faults import FaultPlan, FaultRule, parse_fault, rule_text
 from kiosk_locust.simulator.grafana import Grafana
-from kiosk_locust.simulator.nodes import Node
+from kiosk_locust.simulator.nodes import SimulatedNode
 from kiosk_locust.simulator.request_log import Traffic
 from kiosk_locust.simulator.storage import Storage
 
 
-class Parts(NamedTuple):
+class KioskParts(NamedTuple):
     """The parts of a simulated Kiosk that can be looked at or changed from outside."""
 
     cluster: Cluster
@@ -35,7 +35,7 @@ class Parts(NamedTuple):
     grafana: Grafana
 
 
-def control_app(kiosk: Parts) -> Starlette:
+def control_app(kiosk: KioskParts) -> Starlette:
     """The control face of one simulated Kiosk."""
 
     async def log(_request: Request) -> JSONResponse:
@@ -108,7 +108,7 @@ def parse_rules(body: object) -> list[FaultRule]:
     return [parse_fault(rule_text(rule), "faults") for rule in rules]
 
 
-def jobs_of(kiosk: Parts) -> dict[str, dict[str, object]]:
+def jobs_of(kiosk: KioskParts) -> dict[str, dict[str, object]]:
     """What ``GET /simulator/jobs`` shows: each job's true life, and the content it worked on.
 
     That is what its object held when a consumer took the job, or holds now.
@@ -125,7 +125,7 @@ def jobs_of(kiosk: Parts) -> dict[str, dict[str, object]]:
     }
 
 
-def state_of(kiosk: Parts) -> dict[str, object]:
+def state_of(kiosk: KioskParts) -> dict[str, object]:
     """What ``GET /simulator/state`` shows; times in epoch seconds."""
     cluster = kiosk.cluster
     now = kiosk.clock()
@@ -146,7 +146,7 @@ def state_of(kiosk: Parts) -> dict[str, object]:
     }
 
 
-def _node(node: Node) -> dict[str, object]:
+def _node(node: SimulatedNode) -> dict[str, object]:
     return {
         "name": node.name,
         "machine_type": node.machine_type,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from kiosk_locust.simulator.answers import HTML, JSON, Answer, Receive, Scope
+from kiosk_locust.simulator.answers import HTML, JSON, Receive, Scope, SimulatedAnswer
 from kiosk_locust.simulator.faults import FaultRule
 
 _PAGE = b"<html><head><title>%d</title></head><body><center><h1>%d</h1></center></body></html>"
 
 
-def replacement(rule: FaultRule) -> Answer:
+def replacement(rule: FaultRule) -> SimulatedAnswer:
     """The answer that a rule gives instead of the true one."""
     status, body, content_type = _content(rule)
     if rule.body is not None:
@@ -20,7 +20,7 @@ def replacement(rule: FaultRule) -> Answer:
         extra.append((b"retry-after", rule.retry_after.encode()))
     if rule.kind == "redirect":
         extra.append((b"location", rule.location.encode()))
-    return Answer(status, body, content_type, tuple(extra))
+    return SimulatedAnswer(status, body, content_type, tuple(extra))
 
 
 def _content(rule: FaultRule) -> tuple[int, bytes, bytes]:

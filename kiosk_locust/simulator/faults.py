@@ -189,7 +189,7 @@ def _mistake(source: str, text: str, advice: str) -> OptionsError:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class SimulatedFault:
     """What befalls one request: a delay, and the rule whose answer replaces the true one."""
 
     latency_s: float
@@ -209,7 +209,7 @@ class FaultPlan:
         self.hits = [0] * len(rules)
         self._draws = [stream(self._seed, Purpose.FAULT, index) for index in range(len(rules))]
 
-    def choose(self, method: str, path: str, age_s: float) -> Fault | None:
+    def choose(self, method: str, path: str, age_s: float) -> SimulatedFault | None:
         """The fault of one request: delays add up until a rule replaces the answer."""
         latency_s, hit = 0.0, False
         for index, rule in enumerate(self.rules):
@@ -219,8 +219,8 @@ class FaultPlan:
             self.hits[index] += 1
             latency_s += rule.latency_s
             if rule.kind:
-                return Fault(latency_s, rule)
-        return Fault(latency_s, None) if hit else None
+                return SimulatedFault(latency_s, rule)
+        return SimulatedFault(latency_s, None) if hit else None
 
     def _strikes(self, index: int, rule: FaultRule, method: str, path: str, age_s: float) -> bool:
         return (

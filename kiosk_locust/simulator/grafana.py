@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
-from kiosk_locust.simulator.answers import NOT_FOUND, Answer, json_answer
+from kiosk_locust.simulator.answers import NOT_FOUND, SimulatedAnswer, json_answer
 from kiosk_locust.simulator.cluster import Cluster
 from kiosk_locust.simulator.metrics import BadQuery, instant, over_time
 
@@ -35,7 +35,9 @@ class Grafana:
         """Whether a path is Grafana's, not the Kiosk's."""
         return path in PATHS[:3] or path.startswith("/api/datasources/")
 
-    def answer(self, method: str, path: str, query: bytes, body: bytes, now: float) -> Answer:
+    def answer(
+        self, method: str, path: str, query: bytes, body: bytes, now: float
+    ) -> SimulatedAnswer:
         """The answer to one request; ``query`` is what stands after the question mark."""
         if (method, path) == ("POST", "/api/annotations"):
             return self._annotate(body)
@@ -49,7 +51,7 @@ class Grafana:
             return json_answer(self.annotations)
         return self._proxied(path.removeprefix(PROXY), query, now)
 
-    def _annotate(self, body: bytes) -> Answer:
+    def _annotate(self, body: bytes) -> SimulatedAnswer:
         try:
             found = json.loads(body)
         except ValueError:
@@ -58,7 +60,7 @@ class Grafana:
         number = len(self.annotations)
         return json_answer({"message": "Annotation added", "id": number})
 
-    def _proxied(self, call: str, query: bytes, now: float) -> Answer:
+    def _proxied(self, call: str, query: bytes, now: float) -> SimulatedAnswer:
         self._cluster.advance(now)
         asked = {name: texts[-1] for name, texts in parse_qs(query.decode("latin-1")).items()}
         try:
@@ -81,5 +83,5 @@ class Grafana:
         return json_answer({"status": "success", "data": data})
 
 
-def _bad_data(text: str) -> Answer:
+def _bad_data(text: str) -> SimulatedAnswer:
     return json_answer({"status": "error", "errorType": "bad_data", "error": text}, 400)

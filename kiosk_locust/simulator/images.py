@@ -8,11 +8,11 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import Literal, NamedTuple
 
-from kiosk_locust.consumer.forms import Failure, Form, failure
+from kiosk_locust.consumer.forms import Form, FormFailure, failure
 from kiosk_locust.simulator.contents import BAD_IMAGE, Image
 from kiosk_locust.simulator.rng import duration
 from kiosk_locust.simulator.settings import ClusterSettings
-from kiosk_locust.simulator.submission import Submission
+from kiosk_locust.simulator.submission import SimulatedSubmission
 from kiosk_locust.simulator.timestamps import consumer_time, frontend_time, seconds
 
 STAGES = ("started", "pre-processing", "predicting", "post-processing", "saving-results")
@@ -20,7 +20,7 @@ STAGES = ("started", "pre-processing", "predicting", "post-processing", "saving-
 TIMINGS = ("download_time", "prediction_time", "predict_retries", "postprocess_time")
 
 
-class Attempt(NamedTuple):
+class SimulatedAttempt(NamedTuple):
     """One consumer's work on an image: ``ends`` are the ends of the stages that it reached.
 
     ``lost`` means that the consumer died in the last of them, and the status stays there.
@@ -65,14 +65,14 @@ class Attempt(NamedTuple):
 
 
 def plan_attempt(
-    form: Submission,
+    form: SimulatedSubmission,
     settings: ClusterSettings,
     rng: random.Random,
     consumer: str,
     now: float,
     *,
     image: Image | None = None,
-) -> Attempt:
+) -> SimulatedAttempt:
     """Draw how one attempt goes that begins at ``now``; ``image`` is None where it is not known."""
     durations = [duration(rng, median, settings.spread) for median in settings.stages_s]
     ends = tuple(accumulate(durations, initial=now))[1:]
@@ -80,19 +80,21 @@ def plan_attempt(
     tells_finish = rng.random() >= settings.finished_at_missing_rate
     if fails_at := _failure(form, image):
         reached = STAGES.index(fails_at.status) + 1 if fails_at.status in STAGES else 1
-        return Attempt(consumer, now, ends[:reached], "failed", fails_at.error, tells_finish)
+        return SimulatedAttempt(
+            consumer, now, ends[:reached], "failed", fails_at.error, tells_finish
+        )
     if not (dies or fails):
-        return Attempt(consumer, now, ends, "done")
+        return SimulatedAttempt(consumer, now, ends, "done")
     last = rng.randrange(len(ends)) + 1
     if dies:
-        return Attempt(consumer, now, ends[:last], "lost")
-    return Attempt(consumer, now, ends[:last], "failed", BAD_IMAGE, tells_finish)
+        return SimulatedAttempt(consumer, now, ends[:last], "lost")
+    return SimulatedAttempt(consumer, now, ends[:last], "failed", BAD_IMAGE, tells_finish)
 
 
-def _failure(form: Submission, image: Image | None) -> Failure | None:
+def _failure(form: SimulatedSubmission, image: Image | None) -> FormFailure | None:
     """How the consumer must fail, by the form and the file."""
     if image is not None and image.error:
-        return Failure("started", image.error)
+        return FormFailure("started", image.error)
     return failure(
         Form(
             form.job_type,
@@ -105,7 +107,7 @@ def _failure(form: Submission, image: Image | None) -> Failure | None:
     )
 
 
-class Life(NamedTuple):
+class SimulatedLife(NamedTuple):
     """A job's true life: epoch seconds, None where that has not come yet; counts of images.
 
     ``started_at`` is when the consumer that works on it now, or finished it, took it from the
@@ -142,7 +144,7 @@ class ImageJob:
     )  # fmt: skip
 
     def __init__(
-        self, key: str, number: int, form: Submission, created_at: float, *,
+        self, key: str, number: int, form: SimulatedSubmission, created_at: float, *,
         on_end: Callable[[ImageJob, float], None], child: int = 0, image: Image | None = None,
     ) -> None:  # fmt: skip
         self.key = key
@@ -152,7 +154,7 @@ class ImageJob:
         self.on_end: Callable[[ImageJob, float], None] | None = on_end
         self.image = image  # None: nobody knows the file
         self.created_at = created_at
-        self.attempt: Attempt | None = None
+        self.attempt: SimulatedAttempt | None = None
         self.attempts = 0
         self.first_started_at: float | None = None
         self.left: dict[str, str] = {}  # what consumers that died have written and nobody deletes
@@ -170,20 +172,20 @@ class ImageJob:
         """The status at ``now``."""
         return self.attempt.status(now) if self.attempt else "new"
 
-    def life(self, now: float) -> Life:
+    def life(self, now: float) -> SimulatedLife:
         """What really became of it by ``now``, by no skewed clock."""
         attempt = self.attempt
         if attempt is None:
-            return Life(self.created_at, None, None, 0, 0)
+            return SimulatedLife(self.created_at, None, None, 0, 0)
         lost = self.attempts - 1
         begun = self.created_at, attempt.started_at
         if attempt.result == "lost" or now < attempt.over_at:
-            return Life(*begun, None, 0, 0, self.first_started_at, lost)
+            return SimulatedLife(*begun, None, 0, 0, self.first_started_at, lost)
         done = attempt.result == "done"
         images = int(done), int(not done)
-        return Life(*begun, attempt.over_at, *images, self.first_started_at, lost)
+        return SimulatedLife(*begun, attempt.over_at, *images, self.first_started_at, lost)
 
-    def begin(self, attempt: Attempt, settings: ClusterSettings) -> None:
+    def begin(self, attempt: SimulatedAttempt, settings: ClusterSettings) -> None:
         """A consumer takes it; timings that one before it wrote stay until it writes its own."""
         if self.attempt:
             written = _written(self.attempt, self.key, attempt.started_at, settings)
@@ -215,7 +217,9 @@ class ImageJob:
         return found
 
 
-def _written(attempt: Attempt, key: str, now: float, settings: ClusterSettings) -> dict[str, str]:
+def _written(
+    attempt: SimulatedAttempt, key: str, now: float, settings: ClusterSettings
+) -> dict[str, str]:
     """The fields that a consumer has written by ``now``."""
     stage = attempt.stage(now)
     changed = consumer_time(attempt.changed_at(now) + settings.consumer_skew_s)

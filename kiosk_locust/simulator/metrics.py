@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kiosk_locust.simulator.cluster import Cluster
-from kiosk_locust.simulator.nodes import Node
+from kiosk_locust.simulator.nodes import SimulatedNode
 
 MOST_POINTS = 11_000
 #: What the Kiosk's redis_exporter makes of its script.
@@ -92,11 +92,13 @@ def _sample(at: float, value: float, asked: _Query, now: float) -> list[Any]:
     return [at, repr(min(at, now) if asked.wants_time else value)]
 
 
-def _is_there(node: Node, at: float) -> bool:
+def _is_there(node: SimulatedNode, at: float) -> bool:
     return node.created_at <= at and (node.deleted_at is None or at < node.deleted_at)
 
 
-def _series(cluster: Cluster, asked: _Query) -> Iterator[tuple[Node, dict[str, str], float]]:
+def _series(
+    cluster: Cluster, asked: _Query
+) -> Iterator[tuple[SimulatedNode, dict[str, str], float]]:
     for node in (*cluster.fleet.cpu_nodes, *cluster.fleet.history):
         found = _labels(cluster, node, asked.metric)
         if found is None:
@@ -108,7 +110,9 @@ def _series(cluster: Cluster, asked: _Query) -> Iterator[tuple[Node, dict[str, s
             yield node, name | labels, value
 
 
-def _labels(cluster: Cluster, node: Node, metric: str) -> tuple[dict[str, str], float] | None:
+def _labels(
+    cluster: Cluster, node: SimulatedNode, metric: str
+) -> tuple[dict[str, str], float] | None:
     """Labels and value of a metric of kube-state-metrics 2; None for any other."""
     settings = cluster.settings
     if metric == "kube_node_created":

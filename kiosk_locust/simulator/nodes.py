@@ -14,7 +14,7 @@ CPU_NODES_AGE_S = 3600.0
 
 
 @dataclass(slots=True, eq=False)
-class Node:
+class SimulatedNode:
     """One node; times in epoch seconds. Removed nodes stay in the history."""
 
     name: str
@@ -37,10 +37,12 @@ class Fleet:
 
     def __init__(self, settings: ClusterSettings, now: float) -> None:
         self._settings = settings
-        self.alive: list[Node] = []
-        self.history: list[Node] = []
+        self.alive: list[SimulatedNode] = []
+        self.history: list[SimulatedNode] = []
         self.cpu_nodes = [
-            Node(f"simulated-cpu-{number:04d}", settings.cpu_machine_type, "", born_at, born_at)
+            SimulatedNode(
+                f"simulated-cpu-{number:04d}", settings.cpu_machine_type, "", born_at, born_at
+            )
             for number in range(settings.cpu_nodes)
             for born_at in (now - CPU_NODES_AGE_S,)
         ]
@@ -52,13 +54,13 @@ class Fleet:
         wanted = math.ceil(backlog / self._settings.jobs_per_node)
         return min(max(wanted, self._settings.min_nodes), self._settings.max_nodes)
 
-    def scale(self, backlog: int, now: float) -> list[Node]:
+    def scale(self, backlog: int, now: float) -> list[SimulatedNode]:
         """Start missing nodes and remove one that is idle too long; returns the new ones."""
         desired = self.desired(backlog)
         self._remove_idle(desired, now)
         return [self._start(now) for _ in range(desired - len(self.alive))]
 
-    def free_node(self, now: float) -> Node | None:
+    def free_node(self, now: float) -> SimulatedNode | None:
         """The ready node with the most room, if any has room."""
         best, room = None, 0
         for node in self.alive:
@@ -80,13 +82,13 @@ class Fleet:
                 node.deleted_at = now
                 self.alive.remove(node)
 
-    def _start(self, now: float) -> Node:
+    def _start(self, now: float) -> SimulatedNode:
         rng = stream(self._settings.seed, Purpose.NODE, len(self.history))
         startup_s = duration(rng, self._settings.node_startup_s, self._settings.spread)
         return self._add(now, now + startup_s)
 
-    def _add(self, created_at: float, ready_at: float) -> Node:
-        node = Node(
+    def _add(self, created_at: float, ready_at: float) -> SimulatedNode:
+        node = SimulatedNode(
             name=f"simulated-gpu-{len(self.history):04d}",
             machine_type=self._settings.machine_type,
             accelerator=self._settings.accelerator,

@@ -12,7 +12,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from kiosk_locust.simulator.answers import KEEP_ALIVE_S, Answer
+from kiosk_locust.simulator.answers import KEEP_ALIVE_S, SimulatedAnswer
 from kiosk_locust.simulator.app import BODY_LIMIT, KioskApp
 
 #: Method and target of the calls that may go the short way.
@@ -95,7 +95,7 @@ class KioskProtocol(HttpToolsProtocol):
             and not self.parser.should_upgrade()
         )
 
-    def _on_the_wire(self, answer: Answer) -> bytes:
+    def _on_the_wire(self, answer: SimulatedAnswer) -> bytes:
         usual = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
         head = _HEAD % (answer.content_type, len(answer.body))
         return STATUS_LINE[answer.status] + usual + head + answer.body

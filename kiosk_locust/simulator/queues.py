@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 Job = TypeVar("Job")
 
 
-class Queues(Generic[Job]):
+class SimulatedQueues(Generic[Job]):
     """Several first-in-first-out queues that are emptied as if they were one."""
 
     def __init__(self, names: list[str]) -> None:

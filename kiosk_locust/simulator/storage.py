@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from kiosk_locust.simulator.answers import NOT_FOUND, Answer, Scope
+from kiosk_locust.simulator.answers import NOT_FOUND, Scope, SimulatedAnswer
 
 #: Where it is served, below the Kiosk's address.
 PATH = "/storage/"
@@ -69,7 +69,7 @@ class Storage:
             for name, at in wanted
         ]
 
-    def answer(self, scope: Scope) -> Answer:
+    def answer(self, scope: Scope) -> SimulatedAnswer:
         """What GET of an object answers, whole or, if asked for a range, the rest of it."""
         found = _OUTPUT.fullmatch(scope["path"].removeprefix(PATH))
         if scope["method"] != "GET" or not found:
@@ -80,12 +80,12 @@ class Storage:
         extra = ((b"etag", etag), (b"accept-ranges", b"bytes"))
         asked = _RANGE.fullmatch(headers.get(b"range", b""))
         if asked is None or headers.get(b"if-range", etag) != etag:
-            return Answer(200, body, ZIP, extra)
+            return SimulatedAnswer(200, body, ZIP, extra)
         begin, end = int(asked[1]), min(int(asked[2] or len(body)), len(body) - 1)
         if begin > end:
-            return Answer(416, b"", ZIP, ((b"content-range", b"bytes */%d" % len(body)),))
+            return SimulatedAnswer(416, b"", ZIP, ((b"content-range", b"bytes */%d" % len(body)),))
         told = b"bytes %d-%d/%d" % (begin, end, len(body))
-        return Answer(206, body[begin : end + 1], ZIP, (*extra, (b"content-range", told)))
+        return SimulatedAnswer(206, body[begin : end + 1], ZIP, (*extra, (b"content-range", told)))
 
     def _output(self, job: str) -> bytes:
         """What a job has made, kept from the first time it is asked for."""

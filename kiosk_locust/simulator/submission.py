@@ -11,7 +11,7 @@ class InvalidSubmission(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
+class SimulatedSubmission:
     """One accepted request; ``fields`` are those that a ZIP hands on to its children."""
 
     job_type: str
@@ -30,7 +30,7 @@ class Submission:
         return self.job_type + ("-zip" if self.is_zip else "")
 
 
-def parse_submission(body: object, job_types: tuple[str, ...]) -> Submission:
+def parse_submission(body: object, job_types: tuple[str, ...]) -> SimulatedSubmission:
     """Read a JSON body; raises InvalidSubmission with the frontend's own words."""
     image_name = body.get("imageName") if isinstance(body, dict) else None
     if not isinstance(body, dict) or not isinstance(image_name, str):
@@ -40,7 +40,7 @@ def parse_submission(body: object, job_types: tuple[str, ...]) -> Submission:
         raise InvalidSubmission(f"Invalid Job Type: {text_of(job_type) or 'null'}.")
     form = body.get("jobForm")
     form = form if isinstance(form, dict) else {}
-    return Submission(
+    return SimulatedSubmission(
         job_type=job_type,
         image_name=image_name,
         uploaded_name=text_of(body.get("uploadedName")) or image_name,

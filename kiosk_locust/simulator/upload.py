@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import BinaryIO
 
-from kiosk_locust.simulator.answers import NO_FILE, Answer, Receive, Scope, json_answer
+from kiosk_locust.simulator.answers import NO_FILE, Receive, Scope, SimulatedAnswer, json_answer
 from kiosk_locust.simulator.storage import Storage, Stored, suffix_of
 
 _BOUNDARY = re.compile(rb'multipart/form-data\b.*?;\s*boundary="?([^";]+)"?', re.IGNORECASE)
@@ -94,7 +94,7 @@ def object_name(file_name: str, now: float, step_s: float) -> str:
 
 async def receive_upload(
     scope: Scope, receive: Receive, storage: Storage, clock: Callable[[], float], step_s: float
-) -> Answer:
+) -> SimulatedAnswer:
     """Read a multipart body, keep its file, and answer as the frontend does.
 
     ``clock`` gives epoch seconds; ``step_s`` is that of the clock by which uploads are named.

@@ -6,10 +6,10 @@ from urllib.parse import urlencode
 
 from kiosk_locust.consumer.archive import SEPARATOR
 from kiosk_locust.simulator.contents import Image
-from kiosk_locust.simulator.images import ImageJob, Life, traceback_of
+from kiosk_locust.simulator.images import ImageJob, SimulatedLife, traceback_of
 from kiosk_locust.simulator.rng import Purpose, stream
 from kiosk_locust.simulator.settings import ClusterSettings
-from kiosk_locust.simulator.submission import Submission
+from kiosk_locust.simulator.submission import SimulatedSubmission
 from kiosk_locust.simulator.timestamps import consumer_time, frontend_time, seconds
 
 SUMMED = (
@@ -32,7 +32,7 @@ class ZipJob:
         "picked_at", "stuck", "tells_finish", "touched_at", "waiting_at",
     )  # fmt: skip
 
-    def __init__(self, key: str, number: int, form: Submission, created_at: float) -> None:
+    def __init__(self, key: str, number: int, form: SimulatedSubmission, created_at: float) -> None:
         self.key = key
         self.number = number
         self.form = form
@@ -78,11 +78,11 @@ class ZipJob:
             return "done"
         return "new" if self.waiting_at is None else "waiting"
 
-    def life(self, now: float) -> Life:  # noqa: ARG002  as ImageJob.life
+    def life(self, now: float) -> SimulatedLife:  # noqa: ARG002  as ImageJob.life
         """What really became of it, by no skewed clock."""
         ended_at = self.done_at if self.failed_at is None else self.failed_at
         done, failed = len(self.done), len(self.failed)
-        return Life(
+        return SimulatedLife(
             self.created_at, self.picked_at, ended_at, done, failed,
             unpacked_at=self.waiting_at, packing_at=self.packing_at,
         )  # fmt: skip

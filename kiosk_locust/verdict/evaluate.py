@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from kiosk_locust.ledger.reader import Facts
+from kiosk_locust.ledger.reader import RunFacts
 from kiosk_locust.measurement.ledger_analysis import Reckoning
 from kiosk_locust.measurement.process_figures import Generator
 from kiosk_locust.model.options import TrustOptions
@@ -13,7 +13,7 @@ from kiosk_locust.verdict.advice import findings
 from kiosk_locust.verdict.evidence import add_evidence
 from kiosk_locust.verdict.judgement import Judgement, judgement
 from kiosk_locust.verdict.measurements import measured
-from kiosk_locust.verdict.thresholds import Miss, Row, evaluate
+from kiosk_locust.verdict.thresholds import Miss, ThresholdRow, evaluate
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Judged:
     """The judgement that is kept in the ledger, and what became of each threshold."""
 
     judgement: Judgement
-    rows: tuple[Row, ...] = ()
+    rows: tuple[ThresholdRow, ...] = ()
 
 
 def judge(
@@ -55,7 +55,7 @@ def judge(
     return Judged(made, rows)
 
 
-def whole(run: Facts, generator: Generator) -> Generator:
+def whole(run: RunFacts, generator: Generator) -> Generator:
     """Merge the figures of the last session's processes with those of earlier sessions."""
     session = run.sessions[-1].number if run.sessions else 1
     return replace(generator, session=session).after(Generator.stored(run.earlier_generator_text))

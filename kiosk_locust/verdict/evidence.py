@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
 
-from kiosk_locust.ledger.reader import Facts as RunFacts
+from kiosk_locust.ledger.reader import RunFacts
 from kiosk_locust.ledger.resume_state import LOST, MAYBE
 from kiosk_locust.ledger.sessions import gaps, spans
 from kiosk_locust.ledger.sql import WAS_SENT

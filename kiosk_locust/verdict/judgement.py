@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kiosk_locust.formatting import units
-from kiosk_locust.ledger.reader import Facts, decoding
+from kiosk_locust.ledger.reader import RunFacts, decoding
 from kiosk_locust.model import definitions
 from kiosk_locust.verdict.rules import RULES, Reason, Validity
 from kiosk_locust.verdict.threshold_parser import Threshold, parse
 from kiosk_locust.verdict.threshold_units import FAILURES
-from kiosk_locust.verdict.thresholds import Result, Row
+from kiosk_locust.verdict.thresholds import Result, ThresholdRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Judgement:
         return json.dumps(self.as_json())
 
     @classmethod
-    def of_run(cls, run: Facts) -> Judgement | None:
+    def of_run(cls, run: RunFacts) -> Judgement | None:
         """The verdict that the ledger keeps, None before there is one; by older rules it says so.
 
         Raises LedgerError.
@@ -141,7 +141,7 @@ class Judgement:
 
 def judgement(
     validity: Validity,
-    rows: Iterable[Row],
+    rows: Iterable[ThresholdRow],
     *,
     is_batch: bool,
     why_batch: str = "",
@@ -165,11 +165,11 @@ def judgement(
     )
 
 
-def rows(judged: Judgement, thresholds: Iterable[Threshold]) -> tuple[Row, ...]:
+def rows(judged: Judgement, thresholds: Iterable[Threshold]) -> tuple[ThresholdRow, ...]:
     """The rows of a judgement again; ``thresholds`` are the run's, which know their sources."""
     sourced = {threshold.text: threshold for threshold in thresholds}
     return tuple(
-        Row(
+        ThresholdRow(
             sourced.get(finding.threshold) or parse(finding.threshold, "the ledger"),
             finding.result,
             finding.is_close,
@@ -181,7 +181,7 @@ def rows(judged: Judgement, thresholds: Iterable[Threshold]) -> tuple[Row, ...]:
     )
 
 
-def _row(row: Row) -> Finding:
+def _row(row: ThresholdRow) -> Finding:
     return Finding(
         row.threshold.text,
         row.threshold.measure,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kiosk_locust.cost.serialisation import RunCost
-from kiosk_locust.ledger.reader import Facts
+from kiosk_locust.ledger.reader import RunFacts
 from kiosk_locust.measurement import latency_queries, scalars
 from kiosk_locust.measurement.estimates import Figure, unmeasured
 from kiosk_locust.measurement.latency import Latency, Lives
@@ -43,7 +43,7 @@ class Measured:
 
 def measured(
     db: sqlite3.Connection,
-    run: Facts,
+    run: RunFacts,
     thresholds: Iterable[Threshold] = (),
     cycle: int | None = None,
     *,
@@ -119,7 +119,7 @@ def _totals(
     )
 
 
-def _costs(run: Facts) -> dict[str, Figure]:
+def _costs(run: RunFacts) -> dict[str, Figure]:
     """What the run cost, in US dollars, as its estimate has it; always that of all cycles."""
     names = {
         "cost.total": "total_usd",
@@ -146,7 +146,7 @@ def _costs(run: Facts) -> dict[str, Figure]:
 
 def _facts(
     db: sqlite3.Connection,
-    run: Facts,
+    run: RunFacts,
     times: Times,
     summary: Summary,
     backing: list[rules.Backing],
@@ -171,7 +171,7 @@ def _facts(
     )
 
 
-def _poll_interval_s(db: sqlite3.Connection, run: Facts) -> float | None:
+def _poll_interval_s(db: sqlite3.Connection, run: RunFacts) -> float | None:
     """The longest that was planned: POLL_BACKOFF stretches it with the age of a job."""
     interval = run.options.get("update_interval_s")
     if interval is None:

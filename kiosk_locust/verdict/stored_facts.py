@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from kiosk_locust.cost.serialisation import RunCost
-from kiosk_locust.ledger.reader import Facts
+from kiosk_locust.ledger.reader import RunFacts
 from kiosk_locust.measurement.process_figures import Generator
 from kiosk_locust.verdict.judgement import Judgement
 
 
-def check(run: Facts) -> None:
+def check(run: RunFacts) -> None:
     """Raise LedgerError where a run's cost, verdict or processes cannot be decoded."""
     RunCost.of_run(run)
     Judgement.of_run(run)

@@ -24,7 +24,7 @@ from kiosk_locust.verdict.threshold_units import (
     DOLLARS,
     SINGLE,
     UNITS,
-    Kind,
+    QuantityKind,
     Unit,
     examples,
     units_of,
@@ -58,7 +58,7 @@ class Threshold:
     percent: float | None = None  # of a percentile, 100 for the maximum
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> QuantityKind:
         """What is compared."""
         return self.unit.kind
 
@@ -111,7 +111,7 @@ class _Parser:
             )
         return found.group().lower(), found.start()
 
-    def _resolve(self, name: str, at: int) -> tuple[Kind, float | None]:
+    def _resolve(self, name: str, at: int) -> tuple[QuantityKind, float | None]:
         """The kind of a measure, and the percentile of a distribution."""
         if name in SINGLE:
             return SINGLE[name], None
@@ -122,7 +122,7 @@ class _Parser:
             raise self._refusal(
                 at + len(head), f"which {head}? Say a percentile, {head}.p95, or {head}.max"
             )
-        return Kind.DURATION, self._percent(head, statistic, at)
+        return QuantityKind.DURATION, self._percent(head, statistic, at)
 
     def _percent(self, head: str, statistic: str, at: int) -> float:
         named = {"median": 50.0, "max": 100.0}.get(statistic)
@@ -147,9 +147,9 @@ class _Parser:
             wrong.start() if wrong else self._at, f"here must stand <, <=, > or >=, {what}"
         )
 
-    def _limit(self, name: str, kind: Kind) -> tuple[str, Unit, float]:
+    def _limit(self, name: str, kind: QuantityKind) -> tuple[str, Unit, float]:
         """The measure's key, the unit to show, and the limit in the kind's own unit."""
-        if kind is Kind.DURATION:
+        if kind is QuantityKind.DURATION:
             try:
                 limit, written = duration_and_unit(self._text[self._at :])
             except ValueError:
@@ -166,12 +166,12 @@ class _Parser:
             raise self._refusal(self._at, "here must stand the limit, a number of at least 0")
         return float(found.group().replace("_", ""))
 
-    def _unit(self, name: str, kind: Kind) -> tuple[str, Unit]:
+    def _unit(self, name: str, kind: QuantityKind) -> tuple[str, Unit]:
         """The measure's key and the unit: what is counted is a part of the key."""
         self._skip()
         at, rest = self._at, "".join(self._text[self._at :].split())
         known = units_of(name, kind)
-        if not rest and kind is Kind.MONEY:
+        if not rest and kind is QuantityKind.MONEY:
             return name, DOLLARS
         if not rest:
             raise self._refusal(at, f"the unit is missing: {examples(kind)}")
@@ -187,7 +187,7 @@ class _Parser:
         at = self._text.index(operator)
         if operator == "<" and limit == 0:
             raise self._refusal(at, "nothing is less than 0, so this is always missed: write <= 0")
-        if unit.kind is Kind.SHARE and (limit > 1 or (operator == ">" and limit == 1)):
+        if unit.kind is QuantityKind.SHARE and (limit > 1 or (operator == ">" and limit == 1)):
             raise self._refusal(
                 at, "a share is at most 100%, so this says nothing or is always missed"
             )

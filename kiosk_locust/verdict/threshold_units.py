@@ -11,7 +11,7 @@ from kiosk_locust.model.record import Outcome
 from kiosk_locust.parsing import UNITS_S
 
 
-class Kind(StrEnum):
+class QuantityKind(StrEnum):
     """The dimension of a quantity; values of one kind are compared in one unit."""
 
     DURATION = "duration"  # seconds
@@ -26,7 +26,7 @@ class Unit:
     """A unit as people write it; ``factor`` of the kind's own unit make one of it."""
 
     name: str
-    kind: Kind
+    kind: QuantityKind
     factor: float
     of: str = ""  # what a rate or a count is of: "images" or "jobs"
 
@@ -44,18 +44,18 @@ _PER = {"s": 1.0, "m": 1 / 60, "min": 1 / 60, "h": 1 / 3600}
 #: Every unit, by all the names it may be written with.
 UNITS: dict[str, Unit] = {
     **{
-        name: Unit(_SHOWN.get(name, name), Kind.DURATION, factor)
+        name: Unit(_SHOWN.get(name, name), QuantityKind.DURATION, factor)
         for name, factor in UNITS_S.items()
     },
-    "%": Unit("%", Kind.SHARE, 0.01),
-    **{name: Unit("jobs", Kind.COUNT, 1.0, "jobs") for name in ("job", "jobs")},
+    "%": Unit("%", QuantityKind.SHARE, 0.01),
+    **{name: Unit("jobs", QuantityKind.COUNT, 1.0, "jobs") for name in ("job", "jobs")},
     **{
-        f"{word}/{per}": Unit(f"{of}/{_SHOWN.get(per, per)}", Kind.RATE, factor, of)
+        f"{word}/{per}": Unit(f"{of}/{_SHOWN.get(per, per)}", QuantityKind.RATE, factor, of)
         for of in ("images", "jobs")
         for word in (of, of.removesuffix("s"))
         for per, factor in _PER.items()
     },
-    **{name: Unit("USD", Kind.MONEY, 1.0) for name in ("USD", "usd", "$")},
+    **{name: Unit("USD", QuantityKind.MONEY, 1.0) for name in ("USD", "usd", "$")},
 }
 DOLLARS = UNITS["USD"]
 
@@ -72,33 +72,33 @@ DISTRIBUTIONS = (
 #: Shares of all tickets (``failed < 1%``) or, with the unit ``jobs``, their number.
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
 #: What needs a plain value, and of which kind it is.
-SINGLE: dict[str, Kind] = {
-    "makespan": Kind.DURATION,
-    **dict.fromkeys(OUTCOMES, Kind.SHARE),
-    "images_failed": Kind.SHARE,
-    "throughput": Kind.RATE,  # over the makespan
-    "plateau": Kind.RATE,  # of the longest stretch at one rate
-    "cost.per_image": Kind.MONEY,  # per good image
-    "cost.per_job": Kind.MONEY,
-    "cost.total": Kind.MONEY,
+SINGLE: dict[str, QuantityKind] = {
+    "makespan": QuantityKind.DURATION,
+    **dict.fromkeys(OUTCOMES, QuantityKind.SHARE),
+    "images_failed": QuantityKind.SHARE,
+    "throughput": QuantityKind.RATE,  # over the makespan
+    "plateau": QuantityKind.RATE,  # of the longest stretch at one rate
+    "cost.per_image": QuantityKind.MONEY,  # per good image
+    "cost.per_job": QuantityKind.MONEY,
+    "cost.total": QuantityKind.MONEY,
 }
 #: What speaks of failures: with a threshold on one of these, failed jobs alone are no miss.
 FAILURES = frozenset({"partial", "failed", "rejected", "vanished", "images_failed"})
 
 _WANTED = {
-    Kind.DURATION: "60s, 5min, 250ms",
-    Kind.SHARE: "1%, or a number of them: 5 jobs",
-    Kind.RATE: "40 images/s, 100 jobs/min",
-    Kind.MONEY: "0.0003, 25 USD",
+    QuantityKind.DURATION: "60s, 5min, 250ms",
+    QuantityKind.SHARE: "1%, or a number of them: 5 jobs",
+    QuantityKind.RATE: "40 images/s, 100 jobs/min",
+    QuantityKind.MONEY: "0.0003, 25 USD",
 }
 
 
-def examples(kind: Kind) -> str:
+def examples(kind: QuantityKind) -> str:
     """How limits of this kind are written."""
     return _WANTED[kind]
 
 
-def units_of(measure: str, kind: Kind) -> dict[str, Unit]:
+def units_of(measure: str, kind: QuantityKind) -> dict[str, Unit]:
     """The units that a measure of this kind may be given in."""
-    kinds = {kind, Kind.COUNT} if measure in OUTCOMES else {kind}
+    kinds = {kind, QuantityKind.COUNT} if measure in OUTCOMES else {kind}
     return {name: unit for name, unit in UNITS.items() if unit.kind in kinds}

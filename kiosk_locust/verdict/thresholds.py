@@ -15,7 +15,7 @@ from kiosk_locust.filesystem.text_files import read_text
 from kiosk_locust.formatting import units
 from kiosk_locust.measurement.estimates import Figure, Interval
 from kiosk_locust.verdict.threshold_parser import Threshold, parse
-from kiosk_locust.verdict.threshold_units import Kind
+from kiosk_locust.verdict.threshold_units import QuantityKind
 
 _KEY = "thresholds"
 _TABLE = f"[tool.kiosk_locust] {_KEY}"
@@ -34,7 +34,7 @@ class Result(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ThresholdRow:
     """A threshold beside what was measured, as it is shown.
 
     ``is_close``: the limit lies inside the confidence interval, so that another run like this
@@ -147,7 +147,7 @@ def evaluate(
     thresholds: Iterable[Threshold],
     figures: Mapping[str, Figure],
     ended_by: Miss | None = None,
-) -> tuple[Row, ...]:
+) -> tuple[ThresholdRow, ...]:
     """A row for each threshold; ``figures`` are by ``Threshold.measure``.
 
     A figure that is missing or has no value is "not measurable", which is neither met nor
@@ -158,7 +158,7 @@ def evaluate(
     return tuple(_ending(row, ended_by) if ended_by else row for row in rows)
 
 
-def _ending(row: Row, miss: Miss) -> Row:
+def _ending(row: ThresholdRow, miss: Miss) -> ThresholdRow:
     """The row of the threshold that ended the run, as a miss; any other as it is."""
     if row.threshold != miss.threshold:
         return row
@@ -166,11 +166,11 @@ def _ending(row: Row, miss: Miss) -> Row:
     return replace(row, result=Result.MISS, is_close=False, note=note)
 
 
-def _row(threshold: Threshold, figure: Figure | None) -> Row:
+def _row(threshold: Threshold, figure: Figure | None) -> ThresholdRow:
     if figure is None or figure.value is None or math.isnan(figure.value):
         why = figure.why if figure and figure.why else "this run did not measure it"
         result = Result.NOT_MEASURABLE
-        return Row(
+        return ThresholdRow(
             threshold, result, is_close=False, wanted=threshold.wanted, measured="-", note=why
         )
     holds = threshold.holds(math.inf if figure.is_least else figure.value)
@@ -179,7 +179,7 @@ def _row(threshold: Threshold, figure: Figure | None) -> Row:
         result = Result.NOT_MEASURABLE
     interval = None if figure.is_least or figure.is_part else figure.interval
     least = "> " if figure.is_least else "at least " if figure.is_part else ""
-    return Row(
+    return ThresholdRow(
         threshold,
         result,
         interval is not None and threshold.holds(interval.low) != threshold.holds(interval.high),
@@ -195,7 +195,7 @@ def _shown(value: float, threshold: Threshold) -> str:
     A time that is less than a hundredth of that unit, or 10,000 of them, is told in one that fits.
     """
     unit = threshold.unit
-    if unit.kind is Kind.DURATION and value > 0 and not 1e-2 <= value / unit.factor < 1e4:
+    if unit.kind is QuantityKind.DURATION and value > 0 and not 1e-2 <= value / unit.factor < 1e4:
         return units.seconds(value)
     for digits in (4, 6, 9):
         shown = unit.show(value, digits)

@@ -11,7 +11,7 @@ from kiosk_locust.cli import forecast
 from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.planning.limits import limits
 from kiosk_locust.planning.output import Cell, show
-from kiosk_locust.planning.plan import Plan
+from kiosk_locust.planning.plan import ForecastPlan
 from kiosk_locust.planning.pricing import bill
 from kiosk_locust.planning.reference_results import published
 from kiosk_locust.planning.simulation import run
@@ -60,7 +60,7 @@ def told(cell: Cell, width: int = 200) -> str:
 
 
 def test_what_was_published_stands_beside_with_how_far_the_model_is_off() -> None:
-    small = run(Plan(200, cluster=ClusterSettings(max_nodes=8)))
+    small = run(ForecastPlan(200, cluster=ClusterSettings(max_nodes=8)))
     plan = replace(small.plan, images=1_000_000)
     known = published(plan)
     assert known is not None
@@ -72,19 +72,19 @@ def test_what_was_published_stands_beside_with_how_far_the_model_is_off() -> Non
 @pytest.mark.parametrize(
     "plan",
     [
-        Plan(1_000_000, cluster=ClusterSettings(max_nodes=4)),
-        Plan(100_000, cluster=ClusterSettings(max_nodes=8)),
-        Plan(1_000_000, start_delay_s=1.0, cluster=ClusterSettings(max_nodes=8)),
-        Plan(1_000_000, 10, cluster=ClusterSettings(max_nodes=8)),
+        ForecastPlan(1_000_000, cluster=ClusterSettings(max_nodes=4)),
+        ForecastPlan(100_000, cluster=ClusterSettings(max_nodes=8)),
+        ForecastPlan(1_000_000, start_delay_s=1.0, cluster=ClusterSettings(max_nodes=8)),
+        ForecastPlan(1_000_000, 10, cluster=ClusterSettings(max_nodes=8)),
     ],
 )
-def test_nothing_is_claimed_of_what_was_not_published(plan: Plan) -> None:
+def test_nothing_is_claimed_of_what_was_not_published(plan: ForecastPlan) -> None:
     assert published(plan) is None
 
 
 def test_what_has_no_price_is_said() -> None:
     cluster = ClusterSettings(max_nodes=1, accelerator="abacus")
-    course = run(Plan(200, cluster=cluster))
+    course = run(ForecastPlan(200, cluster=cluster))
     shown = told(Cell(course, bill(course, PriceBook.of()), limits(course.plan), None))
     assert ">= $" in shown
     assert "at least: no price is known of abacus, spot, in us-west1" in shown
@@ -98,7 +98,7 @@ def test_where_nothing_has_a_price_no_sum_is_claimed(capsys: pytest.CaptureFixtu
 
 def test_in_a_narrow_terminal_costs_are_a_table_of_their_own_and_no_figure_is_cut() -> None:
     cluster = ClusterSettings(max_nodes=1)
-    course = run(Plan(200, cluster=cluster))
+    course = run(ForecastPlan(200, cluster=cluster))
     cell = Cell(course, bill(course, PriceBook.of()), limits(course.plan), None)
     wide = told(cell).splitlines()
     narrow = told(cell, width=60).splitlines()

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from kiosk_locust.client.call_failures import STALE_S, TOLD_S, CallFailures
-from kiosk_locust.client.call_trouble import Kind, State, Trouble
+from kiosk_locust.client.call_trouble import State, Trouble, TroubleKind
 from kiosk_locust.errors import (
     Busy,
     InputError,
@@ -20,7 +20,7 @@ from kiosk_locust.errors import (
 )
 from tests.helpers.clocks import ManualClock
 
-POLL, UPLOAD, SUBMISSION = Kind.POLL, Kind.UPLOAD, Kind.SUBMISSION
+POLL, UPLOAD, SUBMISSION = TroubleKind.POLL, TroubleKind.UPLOAD, TroubleKind.SUBMISSION
 BUSY = Busy("answered 503", status=503, retry_after_s=None)
 
 
@@ -41,11 +41,11 @@ class Process:
         self.failures = CallFailures(self.clock)
         self.failures.watch(lambda: self.open, {"/poll": POLL, "/upload": UPLOAD})
 
-    def fails(self, at: float, kind: Kind = POLL, error: Exception = BUSY) -> None:
+    def fails(self, at: float, kind: TroubleKind = POLL, error: Exception = BUSY) -> None:
         self.clock.time = at
         self.failures.failed(kind, error, at)
 
-    def succeeds(self, at: float, kind: Kind = POLL, took_s: float = 0.1) -> None:
+    def succeeds(self, at: float, kind: TroubleKind = POLL, took_s: float = 0.1) -> None:
         self.clock.time = at
         self.failures.succeeded(kind, took_s)
 
@@ -53,7 +53,7 @@ class Process:
         self.clock.time = at
         return self.failures.look()
 
-    def states(self, at: float) -> list[tuple[Kind, State, float, int]]:
+    def states(self, at: float) -> list[tuple[TroubleKind, State, float, int]]:
         going_on = (one for one in self.look(at) if one.ended_at is None)
         return [(one.kind, one.state, one.since, one.tries) for one in going_on]
 
@@ -201,33 +201,33 @@ def test_one_job_that_is_refused_is_none_and_two_are() -> None:
 
 def test_what_nobody_tries_any_more_is_not_told_for_ever_nor_called_mended() -> None:
     process = Process()
-    process.fails(100.0, Kind.EXPIRY)
+    process.fails(100.0, TroubleKind.EXPIRY)
     assert process.states(100.0 + STALE_S)
     assert not process.look(101.0 + STALE_S)
 
 
 def test_checkpoints_are_sent_again_however_seldom_and_told_until_one_succeeds() -> None:
     process = Process()
-    process.fails(100.0, Kind.CHECKPOINT)
+    process.fails(100.0, TroubleKind.CHECKPOINT)
     assert process.states(101.0 + STALE_S)
-    process.succeeds(3700.0, Kind.CHECKPOINT)
+    process.succeeds(3700.0, TroubleKind.CHECKPOINT)
     assert not process.states(3701.0)
 
 
 def test_a_try_that_was_refused_is_a_sign_of_life_and_one_without_an_answer_is_none() -> None:
     process = Process()
-    with process.failures.trying(Kind.BUCKET) as pending:
+    with process.failures.trying(TroubleKind.BUCKET) as pending:
         process.clock.time = 5.0
         pending.moved()
         process.clock.time = 10.0
-        assert process.failures.unheard_s(Kind.BUCKET) == 5.0
-        assert process.failures.unheard_s(Kind.CHECKPOINT) == 0.0
+        assert process.failures.unheard_s(TroubleKind.BUCKET) == 5.0
+        assert process.failures.unheard_s(TroubleKind.CHECKPOINT) == 0.0
         pending.tried(requests.ConnectTimeout("no answer in time"))
-        assert process.failures.unheard_s(Kind.BUCKET) == 5.0
+        assert process.failures.unheard_s(TroubleKind.BUCKET) == 5.0
         pending.tried(requests.ConnectionError("refused"))
-        assert process.failures.unheard_s(Kind.BUCKET) == 0.0
+        assert process.failures.unheard_s(TroubleKind.BUCKET) == 0.0
         process.clock.time = 20.0
-    assert process.failures.unheard_s(Kind.BUCKET) == 0.0
+    assert process.failures.unheard_s(TroubleKind.BUCKET) == 0.0
 
 
 def test_a_silence_that_nobody_waits_out_is_not_called_mended() -> None:

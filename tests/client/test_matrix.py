@@ -18,7 +18,7 @@ import pytest
 from kiosk_locust.checkpoint.scheduler import Checkpoints
 from kiosk_locust.client.body import FileForm
 from kiosk_locust.client.call_failures import CallFailures
-from kiosk_locust.client.call_trouble import Kind
+from kiosk_locust.client.call_trouble import TroubleKind
 from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.client.transport import Transport
 from kiosk_locust.errors import KioskLocustError
@@ -102,7 +102,7 @@ class Server:
 class Scene:
     """Calls of one kind, again and again, and what people see of them."""
 
-    def __init__(self, kind: Kind, fault: str, folder: Path) -> None:
+    def __init__(self, kind: TroubleKind, fault: str, folder: Path) -> None:
         self.kind, self.fault, self.folder = kind, fault, folder
         self.server = Server()
         self.clock = ManualClock()
@@ -126,16 +126,16 @@ class Scene:
         except KioskLocustError:
             self.failed += 1
 
-    def _calls(self) -> dict[Kind, Callable[[], object]]:
+    def _calls(self) -> dict[TroubleKind, Callable[[], object]]:
         form = FileForm(self.file, "image.png", len(CONTENT))
         return {
-            Kind.SUBMISSION: lambda: self.kiosk.predict(make_record().request),
-            Kind.POLL: lambda: self.kiosk.read("key"),
-            Kind.UPLOAD: lambda: self.kiosk.upload(form),
-            Kind.EXPIRY: lambda: self.kiosk.expire("key", 60),
-            Kind.DOWNLOAD: self._download,
-            Kind.BUCKET: self._put,
-            Kind.CHECKPOINT: self._checkpoint,
+            TroubleKind.SUBMISSION: lambda: self.kiosk.predict(make_record().request),
+            TroubleKind.POLL: lambda: self.kiosk.read("key"),
+            TroubleKind.UPLOAD: lambda: self.kiosk.upload(form),
+            TroubleKind.EXPIRY: lambda: self.kiosk.expire("key", 60),
+            TroubleKind.DOWNLOAD: self._download,
+            TroubleKind.BUCKET: self._put,
+            TroubleKind.CHECKPOINT: self._checkpoint,
         }
 
     def _download(self) -> None:
@@ -145,12 +145,18 @@ class Scene:
             self.folder / "output.png",
             timeout_s=self.timeout_s,
         )
-        with self.failures.trying(Kind.DOWNLOAD) as pending, transfer_progress.watched(pending):
+        with (
+            self.failures.trying(TroubleKind.DOWNLOAD) as pending,
+            transfer_progress.watched(pending),
+        ):
             fetch()
 
     def _put(self) -> None:
         bucket = gcs.GoogleBucket("bucket", patience_s=0.1)
-        with self.failures.trying(Kind.BUCKET) as pending, transfer_progress.watched(pending):
+        with (
+            self.failures.trying(TroubleKind.BUCKET) as pending,
+            transfer_progress.watched(pending),
+        ):
             bucket.put(self.file, "image.png")
 
     def wait(self) -> None:
@@ -173,7 +179,7 @@ class Scene:
         if self._call is None or self._call.dead:
             self._call = gevent.spawn(self.call)
         gevent.sleep(STEP_S)
-        if self.kind is Kind.CHECKPOINT:  # no time passes while it is copied and compressed
+        if self.kind is TroubleKind.CHECKPOINT:  # no time passes while it is copied and compressed
             while not self._call.dead and not self.failures._pending:
                 gevent.sleep(STEP_S / 4)
         self.clock.time += 1
@@ -196,9 +202,9 @@ def emulated(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", TroubleKind)
 def test_what_fails_is_said_within_15_s_and_no_longer_than_it_fails(
-    kind: Kind,
+    kind: TroubleKind,
     fault: str,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -238,7 +244,10 @@ def test_what_fails_is_said_within_15_s_and_no_longer_than_it_fails(
         assert not scene.alerts.lines
         assert not scene.alerts.texts
         assert "again after" in caplog.messages[-1]
-        if kind not in (Kind.BUCKET, Kind.CHECKPOINT):  # whose client tries by itself, too
+        if kind not in (
+            TroubleKind.BUCKET,
+            TroubleKind.CHECKPOINT,
+        ):  # whose client tries by itself, too
             (tries,) = re.findall(r": (\d+) tr(?:y|ies) failed", caplog.messages[-1])
             assert int(tries) == scene.failed
     finally:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from kiosk_locust.consumer.arrays import Array, Reader, array_of
+from kiosk_locust.consumer.arrays import Array, ArrayReader, array_of
 
 _RNG = np.random.default_rng(7)
 
@@ -154,7 +154,7 @@ def test_the_array_is_what_the_consumer_s_reader_returns(tmp_path: Path, name: s
     assert array is not None
     assert array.shape == as_the_consumer_reads(path)
     assert len(array.axes) == len(array.shape)
-    assert array.reader is (Reader.TIFFFILE if ".tif" in name.lower() else Reader.PILLOW)
+    assert array.reader is (ArrayReader.TIFFFILE if ".tif" in name.lower() else ArrayReader.PILLOW)
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if ".tif" in name.lower()])
@@ -187,7 +187,7 @@ def test_pages_that_pillow_would_drop_are_not_left_to_it(tmp_path: Path) -> None
 
 
 def test_an_array_is_the_same_after_a_way_as_text() -> None:
-    array = Array(Reader.TIFFFILE, "ZCYX", (3, 2, 20, 30))
+    array = Array(ArrayReader.TIFFFILE, "ZCYX", (3, 2, 20, 30))
     assert str(array) == "tifffile ZCYX 3,2,20,30"
     assert Array.parse(str(array)) == array
     for wrong in ("", "tifffile", "tifffile YX 1", "imageio YX 1,2", "tifffile YX 1,-2"):

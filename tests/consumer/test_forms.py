@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kiosk_locust.consumer.arrays import Array, Reader
+from kiosk_locust.consumer.arrays import Array, ArrayReader
 from kiosk_locust.consumer.forms import (
     AUTO,
     ORDERS,
@@ -22,7 +22,7 @@ from kiosk_locust.consumer.forms import (
 
 
 def array(axes: str, *shape: int) -> Array:
-    reader = Reader.PILLOW if axes == "YXS" and shape[-1] != 3 else Reader.TIFFFILE
+    reader = ArrayReader.PILLOW if axes == "YXS" and shape[-1] != 3 else ArrayReader.TIFFFILE
     return Array(reader, axes, shape)
 
 

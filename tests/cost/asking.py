@@ -12,7 +12,7 @@ from kiosk_locust.cost.credentials import Credentials, Secrets
 from kiosk_locust.cost.endpoints import Asked, Source
 from kiosk_locust.cost.estimate import estimate
 from kiosk_locust.cost.prices import PriceBook
-from kiosk_locust.cost.types import CostEstimate, Window, Work
+from kiosk_locust.cost.types import CostEstimate, Window, WorkDone
 from tests.cost.scraped import History, write
 from tests.cost.servers import PASSWORD, USER, GrafanaBefore, prometheus
 
@@ -36,4 +36,6 @@ def estimated(asked: Asked, history: History) -> CostEstimate:
     window = Window(history.start_at, history.end_at)
     asked_to = history.end_at + 2 * history.interval_s  # a run waits for the next scrape
     series = cluster_series(asked.prometheus(), window.start_at, asked_to)
-    return estimate(series, window, Work(), PriceBook.of(), network=False, seen_to=history.end_at)
+    return estimate(
+        series, window, WorkDone(), PriceBook.of(), network=False, seen_to=history.end_at
+    )

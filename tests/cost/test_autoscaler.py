@@ -6,7 +6,7 @@ import pytest
 
 from kiosk_locust.cost.autoscaler import MAX_COUNTS, autoscaler
 from kiosk_locust.cost.nodes import nodes
-from kiosk_locust.cost.types import Autoscaler, Window, Work
+from kiosk_locust.cost.types import Autoscaler, Window, WorkDone
 from tests.cost.clusters import ZERO, Cluster, every, labels
 
 GPU = labels("n1-highmem-2", spot=True, accelerator="nvidia-tesla-t4")
@@ -18,7 +18,7 @@ def story(
     cluster: Cluster, *, submitted_s: float | None = 10, closed_s: float | None = 290
 ) -> Autoscaler:
     found, _ = nodes(cluster.series())
-    work = Work(
+    work = WorkDone(
         first_submitted_at=None if submitted_s is None else ZERO + submitted_s,
         last_closed_at=None if closed_s is None else ZERO + closed_s,
     )

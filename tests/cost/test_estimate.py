@@ -11,7 +11,7 @@ from kiosk_locust.cost.estimate import estimate, is_idle
 from kiosk_locust.cost.node_types import read_node_types
 from kiosk_locust.cost.price_file import read_prices
 from kiosk_locust.cost.prices import PriceBook
-from kiosk_locust.cost.types import CostEstimate, Figure, Window, Work
+from kiosk_locust.cost.types import CostEstimate, CostFigure, Window, WorkDone
 from tests.cost.clusters import STEP_S, ZERO, Cluster, every, labels
 
 BOOK = PriceBook.of(
@@ -30,10 +30,12 @@ nvidia-tesla-t4,*,34.2,34.2""".splitlines(),
 CPU = labels("n1-standard-1")
 GPU = labels("n1-standard-1", spot=True, accelerator="nvidia-tesla-t4")
 RUN = Window(ZERO, ZERO + 300)
-WORK = Work(jobs=10, images=1000)
+WORK = WorkDone(jobs=10, images=1000)
 
 
-def cost(cluster: Cluster, run: Window = RUN, work: Work = WORK, **more: object) -> CostEstimate:
+def cost(
+    cluster: Cluster, run: Window = RUN, work: WorkDone = WORK, **more: object
+) -> CostEstimate:
     given = {"network": False, **more}
     return estimate(cluster.series(), run, work, BOOK, **given)  # type: ignore[arg-type]  # of tests
 
@@ -47,7 +49,7 @@ def kiosk(end_s: float = 600.0) -> Cluster:
     return cluster
 
 
-def some(figure: Figure | None) -> Figure:
+def some(figure: CostFigure | None) -> CostFigure:
     assert figure is not None
     return figure
 
@@ -232,7 +234,7 @@ def test_an_accelerator_that_nobody_counted_is_noted() -> None:
 
 
 def test_the_network_is_added_once_to_each_figure() -> None:
-    found = cost(kiosk(), work=Work(jobs=1, images=10_000), network=True)
+    found = cost(kiosk(), work=WorkDone(jobs=1, images=10_000), network=True)
     assert found.network is not None
     assert found.network.operations_usd == pytest.approx(0.054)
     assert found.run.total_usd == pytest.approx(5.3 + found.network.usd)
@@ -271,7 +273,7 @@ def test_nodes_that_lived_before_the_run_only_are_left_out() -> None:
 
 
 def test_jobs_and_images_that_are_none_have_no_price_each() -> None:
-    found = cost(kiosk(), work=Work()).run
+    found = cost(kiosk(), work=WorkDone()).run
     assert (found.usd_per_job, found.usd_per_image, found.usd_per_million_images) == (None,) * 3
 
 

@@ -10,7 +10,7 @@ from kiosk_locust.cost.annotations import RunNote, annotate
 from kiosk_locust.cost.credentials import Credentials
 from kiosk_locust.cost.endpoints import DEFAULT_HOSTS, Source, default_source
 from kiosk_locust.cost.grafana import find_prometheus
-from kiosk_locust.cost.http import Target, Web
+from kiosk_locust.cost.http import Endpoint, Web
 from kiosk_locust.errors import CostError, CostRefused
 from tests.helpers.clocks import ManualClock
 
@@ -25,7 +25,7 @@ def source(uid: str | None, number: int | None = 1, *, default: bool = False) ->
 def grafana(server: HTTPServer, *sources: dict[str, Any]) -> Web:
     server.expect_request("/g/api/datasources").respond_with_json(list(sources))
     return Web(
-        Target("GRAFANA_HOST", server.url_for("/g"), "a login"), Credentials(), ManualClock()
+        Endpoint("GRAFANA_HOST", server.url_for("/g"), "a login"), Credentials(), ManualClock()
     )
 
 
@@ -101,7 +101,7 @@ def test_a_grafana_without_a_prometheus_is_told_with_what_to_do(httpserver: HTTP
 @pytest.mark.parametrize("answer", [{}, {"message": "x"}, "text", None])
 def test_what_is_no_grafana_is_told(httpserver: HTTPServer, answer: Any) -> None:
     httpserver.expect_request("/api/datasources").respond_with_json(answer)
-    target = Target("GRAFANA_HOST", httpserver.url_for("").rstrip("/"), "")
+    target = Endpoint("GRAFANA_HOST", httpserver.url_for("").rstrip("/"), "")
     with pytest.raises(CostError, match=r"does not list data sources: is it a Grafana"):
         find_prometheus(Web(target, Credentials(), ManualClock()), 0.0)
 

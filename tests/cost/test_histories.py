@@ -14,7 +14,7 @@ from kiosk_locust.cost.estimate import estimate
 from kiosk_locust.cost.price_file import read_prices
 from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.cost.series import ClusterSeries, Series
-from kiosk_locust.cost.types import CostEstimate, Window, Work
+from kiosk_locust.cost.types import CostEstimate, Window, WorkDone
 from tests.cost.histories import PRICE_FILE, History, Past, any_history, series
 
 BOOK = PriceBook.of(read_prices(PRICE_FILE.splitlines(), source="prices.csv"))
@@ -22,7 +22,7 @@ HISTORIES = st.integers(0, 10**9).map(any_history)
 
 
 def cost(found: ClusterSeries, start_at: float, end_at: float) -> CostEstimate:
-    return estimate(found, Window(start_at, end_at), Work(), BOOK, network=False)
+    return estimate(found, Window(start_at, end_at), WorkDone(), BOOK, network=False)
 
 
 def of_history(history: History, **how: int) -> CostEstimate:

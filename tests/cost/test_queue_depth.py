@@ -14,7 +14,7 @@ import requests
 
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.cost.credentials import Secrets
-from kiosk_locust.cost.http import Target, Web
+from kiosk_locust.cost.http import Endpoint, Web
 from kiosk_locust.cost.prometheus import Prometheus
 from kiosk_locust.cost.queue_depth import Looker, Queues, insist, queues
 from kiosk_locust.errors import PreflightError
@@ -55,7 +55,7 @@ def test_a_real_prometheus_tells_the_queues_of_a_job_type(tmp_path: Path) -> Non
     rows = [f'redis_script_value{{key="{key}"}} {n} {now}\n' for key, n in lengths.items()]
     samples.write_text(f"# TYPE redis_script_value gauge\n{''.join(rows)}# EOF\n")
     with prometheus(tmp_path, samples) as url:
-        web = Web(Target("PROMETHEUS_URL", url, ""), Secrets().prometheus, SystemClock())
+        web = Web(Endpoint("PROMETHEUS_URL", url, ""), Secrets().prometheus, SystemClock())
         found = queues(Prometheus(web), "segmentation", now + 10.0, "it")
         other = queues(Prometheus(web), "polaris", now + 10.0, "it")
     assert found.lengths == {"segmentation": 4, "segmentation-zip": 2}

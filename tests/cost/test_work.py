@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kiosk_locust.cost.caveats import image_notes
-from kiosk_locust.cost.types import Work
+from kiosk_locust.cost.types import WorkDone
 from kiosk_locust.cost.work import counted_a_job, work_done
 from kiosk_locust.ledger.reader import opened
 from tests.helpers.ledgers import T0, Row, make, never_leased
@@ -16,17 +16,19 @@ ROWS = (
 )
 
 
-def work(tmp_path: Path, cycle: int | None, images_per_job: int | None = None) -> Work:
+def work(tmp_path: Path, cycle: int | None, images_per_job: int | None = None) -> WorkDone:
     with opened(make(tmp_path / "run.db", ROWS)) as db:
         return work_done(db, cycle, images_per_job)
 
 
 def test_the_run_s_work_is_that_of_all_cycles(tmp_path: Path) -> None:
-    assert work(tmp_path, None) == Work(2, 4, 6, first_submitted_at=T0, last_closed_at=T0 + 60)
+    assert work(tmp_path, None) == WorkDone(2, 4, 6, first_submitted_at=T0, last_closed_at=T0 + 60)
 
 
 def test_a_cycle_has_its_own(tmp_path: Path) -> None:
-    assert work(tmp_path, 2) == Work(1, 1, 1, first_submitted_at=T0 + 50, last_closed_at=T0 + 60)
+    assert work(tmp_path, 2) == WorkDone(
+        1, 1, 1, first_submitted_at=T0 + 50, last_closed_at=T0 + 60
+    )
 
 
 def test_the_kiosk_s_own_count_outranks_images_per_job(tmp_path: Path) -> None:
@@ -47,10 +49,10 @@ def test_images_per_job_stands_in_where_nobody_counted_and_is_told_apart(tmp_pat
 
 
 def test_what_was_planned_and_what_nobody_knows_is_said_beside_the_cost() -> None:
-    assert image_notes(Work(jobs=2, images=4)) == ()
-    (planned,) = image_notes(Work(jobs=2, images=15, images_planned=12))
+    assert image_notes(WorkDone(jobs=2, images=4)) == ()
+    (planned,) = image_notes(WorkDone(jobs=2, images=15, images_planned=12))
     assert planned.startswith("12 of 15 images are planned ones (IMAGES_PER_JOB)")
-    (unknown,) = image_notes(Work(jobs=2, images=3, jobs_uncounted=1))
+    (unknown,) = image_notes(WorkDone(jobs=2, images=3, jobs_uncounted=1))
     assert "in 1 of 2 jobs" in unknown
     assert "one costs at most so much" in unknown
 
@@ -64,4 +66,4 @@ def test_images_in_a_job_are_as_many_as_the_kiosk_counted(tmp_path: Path) -> Non
 
 def test_a_run_without_a_job_has_no_work(tmp_path: Path) -> None:
     with opened(make(tmp_path / "run.db", [])) as db:
-        assert work_done(db, None, None) == Work(images_stored=0)
+        assert work_done(db, None, None) == WorkDone(images_stored=0)

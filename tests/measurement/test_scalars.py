@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from kiosk_locust.measurement.scalars import Totals, figures
 from kiosk_locust.verdict.threshold_parser import parse
-from kiosk_locust.verdict.threshold_units import SINGLE, Kind, examples
+from kiosk_locust.verdict.threshold_units import SINGLE, QuantityKind, examples
 from kiosk_locust.verdict.thresholds import evaluate
 
 RUN = Totals(
@@ -77,10 +77,10 @@ def test_a_makespan_with_jobs_that_did_not_end_is_a_least_one() -> None:
 
 def test_every_measure_that_the_grammar_knows_has_a_figure() -> None:
     limit = {
-        Kind.DURATION: ["1s"],
-        Kind.SHARE: ["1%"],
-        Kind.RATE: ["1 images/s", "1 jobs/s"],
-        Kind.MONEY: ["1"],
+        QuantityKind.DURATION: ["1s"],
+        QuantityKind.SHARE: ["1%"],
+        QuantityKind.RATE: ["1 images/s", "1 jobs/s"],
+        QuantityKind.MONEY: ["1"],
     }
     texts = [f"{name} <= {each}" for name, kind in SINGLE.items() for each in limit[kind]]
     texts += ["failed <= 1 job", "error <= 2 jobs"]

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from kiosk_locust.client.call_advice import cause_of, in_short
-from kiosk_locust.client.call_trouble import Kind, State, Trouble
+from kiosk_locust.client.call_trouble import State, Trouble, TroubleKind
 from kiosk_locust.errors import (
     BadAnswer,
     Busy,
@@ -29,9 +29,9 @@ from tests.helpers.clocks import ManualClock
 
 SENT = "POST http://h/api/predict answered 503"
 FAILING = Trouble(
-    Kind.SUBMISSION, State.FAILING, 100.0, 17, 0, 2, SENT, "HTTP 503", "no pod is ready"
+    TroubleKind.SUBMISSION, State.FAILING, 100.0, 17, 0, 2, SENT, "HTTP 503", "no pod is ready"
 )
-SILENT = replace(FAILING, kind=Kind.UPLOAD, state=State.SILENT, tries=0, waiting=5, error="")
+SILENT = replace(FAILING, kind=TroubleKind.UPLOAD, state=State.SILENT, tries=0, waiting=5, error="")
 
 
 class Screen:
@@ -110,7 +110,7 @@ def test_one_worker_of_several_is_named(screen: Screen, caplog: pytest.LogCaptur
 
 
 def test_checkpoints_which_a_master_alone_sends_are_said_of_no_worker(screen: Screen) -> None:
-    mine = replace(FAILING, kind=Kind.CHECKPOINT)
+    mine = replace(FAILING, kind=TroubleKind.CHECKPOINT)
     screen.look(112.0, **{"w1": [FAILING], "w2": [], HERE: [mine]})
     assert screen.alerts.lines == (
         "submissions FAIL for 12.0 s: 17 tries, last HTTP 503 at 1 of 2 workers (w1)",
@@ -157,24 +157,34 @@ def test_what_comes_and_goes_fills_no_log(screen: Screen, caplog: pytest.LogCapt
 @pytest.mark.parametrize(
     ("kind", "error", "cause", "short"),
     [
-        (Kind.UPLOAD, NoAnswer("no (REQUEST_TIMEOUT)", sent_whole=True), "uniform", "no answer"),
-        (Kind.UPLOAD, ServerFault("late", status=504), "uniform", "HTTP 504"),
-        (Kind.UPLOAD, NoAnswer("reset"), "restarts", "the connection broke"),
-        (Kind.POLL, NoAnswer("no (REQUEST_TIMEOUT)"), "hangs", "no answer in time"),
-        (Kind.POLL, Unreachable("refused"), "API_HOST", "no connection"),
-        (Kind.POLL, ServerFault("bad", status=502), "pods", "HTTP 502"),
-        (Kind.POLL, ServerFault("bad", status=500), "Redis", "HTTP 500"),
-        (Kind.SUBMISSION, Busy("no", status=503, retry_after_s=None), "ready", "HTTP 503"),
-        (Kind.SUBMISSION, Busy("no", status=429, retry_after_s=1.0), "UPDATE_INTERVAL", "429"),
-        (Kind.POLL, Refused("no", status=403), "access rules", "HTTP 403"),
-        (Kind.POLL, Refused("no", status=404), "API_HOST", "HTTP 404"),
-        (Kind.UPLOAD, Refused("no", status=413), "proxy-body-size", "HTTP 413"),
-        (Kind.POLL, Redirected("no", status=302, location="/"), "login", "HTTP 302"),
-        (Kind.POLL, BadAnswer("a page", status=200), "login page", "HTTP 200, no JSON"),
+        (
+            TroubleKind.UPLOAD,
+            NoAnswer("no (REQUEST_TIMEOUT)", sent_whole=True),
+            "uniform",
+            "no answer",
+        ),
+        (TroubleKind.UPLOAD, ServerFault("late", status=504), "uniform", "HTTP 504"),
+        (TroubleKind.UPLOAD, NoAnswer("reset"), "restarts", "the connection broke"),
+        (TroubleKind.POLL, NoAnswer("no (REQUEST_TIMEOUT)"), "hangs", "no answer in time"),
+        (TroubleKind.POLL, Unreachable("refused"), "API_HOST", "no connection"),
+        (TroubleKind.POLL, ServerFault("bad", status=502), "pods", "HTTP 502"),
+        (TroubleKind.POLL, ServerFault("bad", status=500), "Redis", "HTTP 500"),
+        (TroubleKind.SUBMISSION, Busy("no", status=503, retry_after_s=None), "ready", "HTTP 503"),
+        (
+            TroubleKind.SUBMISSION,
+            Busy("no", status=429, retry_after_s=1.0),
+            "UPDATE_INTERVAL",
+            "429",
+        ),
+        (TroubleKind.POLL, Refused("no", status=403), "access rules", "HTTP 403"),
+        (TroubleKind.POLL, Refused("no", status=404), "API_HOST", "HTTP 404"),
+        (TroubleKind.UPLOAD, Refused("no", status=413), "proxy-body-size", "HTTP 413"),
+        (TroubleKind.POLL, Redirected("no", status=302, location="/"), "login", "HTTP 302"),
+        (TroubleKind.POLL, BadAnswer("a page", status=200), "login page", "HTTP 200, no JSON"),
     ],
 )
 def test_each_fault_has_a_likely_cause_with_what_to_look_at(
-    kind: Kind, error: KioskLocustError, cause: str, short: str
+    kind: TroubleKind, error: KioskLocustError, cause: str, short: str
 ) -> None:
     assert cause in cause_of(kind, error)
     assert short in in_short(error)

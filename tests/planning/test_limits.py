@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk_locust.planning.limits import limits
-from kiosk_locust.planning.plan import Plan
+from kiosk_locust.planning.plan import ForecastPlan
 from kiosk_locust.planning.simulation import run
 from tests.planning.plans import IMAGE_S, images, zips
 
@@ -21,7 +21,7 @@ from tests.planning.plans import IMAGE_S, images, zips
     ],
 )
 def test_the_part_that_alone_takes_longest_is_the_first(
-    plan: Plan, part: str, seconds: float
+    plan: ForecastPlan, part: str, seconds: float
 ) -> None:
     first = limits(plan)[0]
     assert first.part == part

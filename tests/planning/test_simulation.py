@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk_locust.errors import ForecastError
-from kiosk_locust.planning.plan import Plan, gpu_rate, with_gpu_rate
+from kiosk_locust.planning.plan import ForecastPlan, gpu_rate, with_gpu_rate
 from kiosk_locust.planning.simulation import run
 from kiosk_locust.simulator.cluster import Cluster
 from kiosk_locust.simulator.settings import ClusterSettings
@@ -105,7 +105,7 @@ _plans = st.builds(
 @settings(max_examples=40, deadline=None)
 @given(_plans)
 def test_the_course_is_what_a_client_that_looks_each_second_sees_of_the_same_cluster(
-    plan: Plan,
+    plan: ForecastPlan,
 ) -> None:
     kiosk = Cluster(plan.cluster, 0.0)
     keys = [kiosk.submit(form("a.zip"), n * plan.start_delay_s) for n in range(plan.jobs)]
@@ -134,5 +134,5 @@ def test_the_collector_is_as_it_was_before() -> None:
 def test_a_wanted_rate_of_a_gpu_is_the_rate_that_it_has() -> None:
     cluster = with_gpu_rate(ClusterSettings(min_nodes=1, max_nodes=1), 5.0)
     assert gpu_rate(cluster) == pytest.approx(5.0)
-    course = run(Plan(3000, 1, zips=False, start_delay_s=0.0, cluster=cluster))
+    course = run(ForecastPlan(3000, 1, zips=False, start_delay_s=0.0, cluster=cluster))
     assert course.images_per_s == pytest.approx(5.0, rel=0.02)

@@ -29,7 +29,7 @@ from kiosk_locust.measurement.live_metrics import View
 from kiosk_locust.measurement.summary import summarise
 from kiosk_locust.model.record import Outcome
 from kiosk_locust.planning import output
-from kiosk_locust.planning.plan import Plan
+from kiosk_locust.planning.plan import ForecastPlan
 from kiosk_locust.reporting.terminal import progress, summary_table
 from kiosk_locust.simulator.settings import ClusterSettings
 from kiosk_locust.verdict.exit_code import Verdict
@@ -149,7 +149,9 @@ def test_progress_shows_statuses_jobs_and_notes_as_they_are(console: Console) ->
 
 
 def test_a_forecast_shows_its_sources_as_they_are(console: Console) -> None:
-    cell = output.cell(Plan(images=1, zips=False, cluster=ClusterSettings(seed=1)), PriceBook.of())
+    cell = output.cell(
+        ForecastPlan(images=1, zips=False, cluster=ClusterSettings(seed=1)), PriceBook.of()
+    )
     bill = dataclasses.replace(cell.bill, sources=(hostile(),), lacking=(hostile(),))
     limits = (dataclasses.replace(cell.limits[0], part=hostile()), *cell.limits[1:])
     output.show(console, [dataclasses.replace(cell, bill=bill, limits=limits)])

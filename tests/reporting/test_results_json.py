@@ -16,7 +16,7 @@ from kiosk_locust.cost.estimate import estimate
 from kiosk_locust.cost.prices import PriceBook
 from kiosk_locust.cost.serialisation import Priced, RunCost
 from kiosk_locust.cost.series import ClusterSeries, Series
-from kiosk_locust.cost.types import Window, Work
+from kiosk_locust.cost.types import Window, WorkDone
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.reporting import results_json
 from tests.helpers.ledgers import IMAGE_FIELDS, RUN_ID, T0, Row, make, never_leased
@@ -325,7 +325,7 @@ def costed(*cycles: int, scraped: bool = True) -> str:
 
     def of(end_at: float) -> Priced:
         window = Window(T0, end_at)
-        return Priced.of(estimate(series, window, Work(1, 1), PriceBook.of(), network=False))
+        return Priced.of(estimate(series, window, WorkDone(1, 1), PriceBook.of(), network=False))
 
     by_cycle = {cycle: of(T0 + 36.0 * cycle) for cycle in cycles}
     return RunCost("GRAFANA_HOST (http://g)", run=of(T0 + 108), cycles=by_cycle).as_text()

@@ -6,7 +6,7 @@ from typing import Any
 
 from kiosk_locust.simulator.cluster import Cluster
 from kiosk_locust.simulator.settings import ClusterSettings
-from kiosk_locust.simulator.submission import Submission, parse_submission
+from kiosk_locust.simulator.submission import SimulatedSubmission, parse_submission
 
 START = 1_800_000_000.0
 STEADY: dict[str, Any] = {
@@ -28,7 +28,7 @@ def cluster(**settings: Any) -> Cluster:
     return Cluster(ClusterSettings(**(STEADY | settings)), START)
 
 
-def form(image_name: str = "a.png", **body: object) -> Submission:
+def form(image_name: str = "a.png", **body: object) -> SimulatedSubmission:
     """A submission as the plugin sends it."""
     asked: dict[str, object] = {
         "jobType": "segmentation",

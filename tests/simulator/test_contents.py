@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from kiosk_locust.simulator.cluster import Cluster
-from kiosk_locust.simulator.contents import Reader
+from kiosk_locust.simulator.contents import ContentsReader
 from kiosk_locust.simulator.settings import ClusterSettings
 from tests.consumer.test_archive import raw_zip
 from tests.simulator.models import START, STEADY, form
@@ -29,7 +29,7 @@ def bucket(tmp_path: Path) -> Path:
 
 
 def kiosk_of(bucket: Path) -> Cluster:
-    return Cluster(ClusterSettings(**STEADY), START, look=Reader(bucket).look)
+    return Cluster(ClusterSettings(**STEADY), START, look=ContentsReader(bucket).look)
 
 
 def packed(bucket: Path, names: list[str]) -> None:
@@ -116,7 +116,7 @@ def test_what_is_no_zip_fails_as_a_zip(bucket: Path) -> None:
 
 def test_nothing_outside_of_the_folder_is_read(bucket: Path) -> None:
     (bucket / "secret.png").write_bytes(b"x")
-    reader = Reader(bucket / "uploads")
+    reader = ContentsReader(bucket / "uploads")
     assert reader.look("../secret.png") is None
     assert reader.look(str(bucket / "secret.png")) is None
     assert reader.look("a\0b") is None

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kiosk_locust.errors import OptionsError
 from kiosk_locust.verdict.threshold_parser import parse
-from kiosk_locust.verdict.threshold_units import Kind
+from kiosk_locust.verdict.threshold_units import QuantityKind
 
 
 def refusal(text: str) -> str:
@@ -28,22 +28,22 @@ def caret(text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "measure", "kind", "limit"),
     [
-        ("job.p95 < 60s", "job.p95", Kind.DURATION, 60.0),
-        ("queue_wait.p99 < 5min", "queue_wait.p99", Kind.DURATION, 300.0),
-        ("failed < 1%", "failed", Kind.SHARE, 0.01),
-        ("failed <= 5 jobs", "failed.jobs", Kind.COUNT, 5.0),
-        ("throughput > 40 images/s", "throughput.images", Kind.RATE, 40.0),
-        ("throughput >= 120 jobs / min", "throughput.jobs", Kind.RATE, 2.0),
-        ("cost.per_image < 0.0003", "cost.per_image", Kind.MONEY, 0.0003),
-        ("cost.total < 25 USD", "cost.total", Kind.MONEY, 25.0),
-        ("cost.total < 25$", "cost.total", Kind.MONEY, 25.0),
-        ("makespan < 5.5h", "makespan", Kind.DURATION, 19800.0),
-        ("submission_lag.max<250ms", "submission_lag.max", Kind.DURATION, 0.25),
-        ("plateau > 1_000 images/h", "plateau.images", Kind.RATE, 1000 / 3600),
+        ("job.p95 < 60s", "job.p95", QuantityKind.DURATION, 60.0),
+        ("queue_wait.p99 < 5min", "queue_wait.p99", QuantityKind.DURATION, 300.0),
+        ("failed < 1%", "failed", QuantityKind.SHARE, 0.01),
+        ("failed <= 5 jobs", "failed.jobs", QuantityKind.COUNT, 5.0),
+        ("throughput > 40 images/s", "throughput.images", QuantityKind.RATE, 40.0),
+        ("throughput >= 120 jobs / min", "throughput.jobs", QuantityKind.RATE, 2.0),
+        ("cost.per_image < 0.0003", "cost.per_image", QuantityKind.MONEY, 0.0003),
+        ("cost.total < 25 USD", "cost.total", QuantityKind.MONEY, 25.0),
+        ("cost.total < 25$", "cost.total", QuantityKind.MONEY, 25.0),
+        ("makespan < 5.5h", "makespan", QuantityKind.DURATION, 19800.0),
+        ("submission_lag.max<250ms", "submission_lag.max", QuantityKind.DURATION, 0.25),
+        ("plateau > 1_000 images/h", "plateau.images", QuantityKind.RATE, 1000 / 3600),
     ],
 )
 def test_a_threshold_has_a_measure_and_a_limit_in_the_unit_of_its_kind(
-    text: str, measure: str, kind: Kind, limit: float
+    text: str, measure: str, kind: QuantityKind, limit: float
 ) -> None:
     found = parse(text)
     assert (found.measure, found.kind) == (measure, kind)

@@ -7,10 +7,10 @@ import pytest
 from kiosk_locust.errors import OptionsError
 from kiosk_locust.measurement.estimates import Figure, Interval, unmeasured
 from kiosk_locust.verdict.threshold_parser import parse
-from kiosk_locust.verdict.thresholds import Result, Row, evaluate, read
+from kiosk_locust.verdict.thresholds import Result, ThresholdRow, evaluate, read
 
 
-def row(text: str, figure: Figure | None) -> Row:
+def row(text: str, figure: Figure | None) -> ThresholdRow:
     threshold = parse(text)
     (found,) = evaluate([threshold], {threshold.measure: figure} if figure else {})
     return found

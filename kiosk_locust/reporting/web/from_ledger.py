@@ -19,7 +19,7 @@ from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.formatting.json_text import loads
 from kiosk_locust.ledger import queries
-from kiosk_locust.ledger.reader import Facts, facts, opened, texts_of
+from kiosk_locust.ledger.reader import RunFacts, facts, opened, texts_of
 from kiosk_locust.ledger.sessions import gaps, interrupted
 from kiosk_locust.ledger.validate import check_pages, foreign
 from kiosk_locust.measurement.by_job_type import several
@@ -73,7 +73,7 @@ def _with(also: Path | None, picture: Picture) -> Picture:
 
 
 def _picture(
-    db: sqlite3.Connection, ledger: Path, run: Facts, found: Told, verdict: str
+    db: sqlite3.Connection, ledger: Path, run: RunFacts, found: Told, verdict: str
 ) -> Picture:
     meta = texts_of(db)
     state = _state(run, _number(meta.get("alive_at")), is_written=bool(verdict))
@@ -146,7 +146,7 @@ def _outcomes(summary: Summary) -> dict[str, int]:
     return {name: number for name, number in counts.items() if number}
 
 
-def _state(run: Facts, alive_at: float | None, *, is_written: bool) -> State:
+def _state(run: RunFacts, alive_at: float | None, *, is_written: bool) -> State:
     """``is_written``: by the run's own end, which tells what it came to."""
     is_alive = alive_at is not None and abs(time.time() - alive_at) < ALIVE_S
     if run.ended_at is None:
@@ -158,14 +158,14 @@ def _state(run: Facts, alive_at: float | None, *, is_written: bool) -> State:
     return "ending" if is_alive else "died"
 
 
-def _total(run: Facts, closed: int, *, is_on: bool) -> int | None:
+def _total(run: RunFacts, closed: int, *, is_on: bool) -> int | None:
     planned = int(run.options.get("count", 0)) * run.cycles
     if planned:
         return planned
     return None if is_on else closed
 
 
-def _verdict(run: Facts, told: Summary, judgement: Judgement | None) -> str:
+def _verdict(run: RunFacts, told: Summary, judgement: Judgement | None) -> str:
     if run.finish is not None:
         if run.finish.exit_code is not None:
             return Verdict(run.finish.exit_code, run.finish.why).line
@@ -205,7 +205,7 @@ def _number(text: str | None) -> float | None:
     return float(text) if text else None
 
 
-def _cost(run: Facts) -> dict[str, Any] | None:
+def _cost(run: RunFacts) -> dict[str, Any] | None:
     """The run's cost: who was asked, what is lacking, and the estimate."""
     cost = RunCost.of_run(run)
     if cost is None:

@@ -26,7 +26,7 @@ from kiosk_locust.reporting.web.view_model import (
 )
 
 
-class Planned(Protocol):
+class RunSchedule(Protocol):
     """What of a run is asked here: its cycles' tickets, and why it ends."""
 
     cycle_begun: tuple[int, float] | None
@@ -68,7 +68,7 @@ class LiveRun:
         self,
         clock: Clock,
         metrics: Metrics,
-        run: Planned,
+        run: RunSchedule,
         *,
         name: str,
         host: str,

@@ -10,12 +10,12 @@ from itertools import groupby
 from typing import Any
 
 from kiosk_locust.ledger import queries
-from kiosk_locust.ledger.reader import Facts
+from kiosk_locust.ledger.reader import RunFacts
 from kiosk_locust.measurement.ledger_analysis import Reckoning
 from kiosk_locust.measurement.summary import Summary
 from kiosk_locust.model import definitions
 from kiosk_locust.reporting.web.timeline import STACKED, Course, Timeline, parts, width_for
-from kiosk_locust.reporting.web.view_model import Histogram, histogram
+from kiosk_locust.reporting.web.view_model import Bars, histogram
 
 #: The fact of the ledger that it is kept under.
 KEY = "page"
@@ -40,7 +40,7 @@ class Told:
     summary: Summary
     begun_at: float  # epoch seconds, the charts' zero
     course: Course
-    durations: Histogram
+    durations: Bars
 
     def as_text(self, reckoning: Reckoning) -> str:
         """As the ledger keeps it, with what it was worked out of; all of it is bounded."""
@@ -55,7 +55,7 @@ def work_out(reckoning: Reckoning) -> Told:
     return Told(summary, timeline.begun_at, timeline.course(), histogram(timeline.durations))
 
 
-def kept(db: sqlite3.Connection, run: Facts) -> Told | None:
+def kept(db: sqlite3.Connection, run: RunFacts) -> Told | None:
     """What the ledger keeps; None where it keeps nothing, or where it went on since then."""
     text = queries.fact(db, KEY)
     try:
@@ -67,7 +67,7 @@ def kept(db: sqlite3.Connection, run: Facts) -> Told | None:
         return None
 
 
-def _guard(db: sqlite3.Connection, run: Facts) -> list[Any]:
+def _guard(db: sqlite3.Connection, run: RunFacts) -> list[Any]:
     """What is another one as soon as the run goes on."""
     return [
         *(definitions.VERSION, run.ended_at, len(run.sessions)),
@@ -81,7 +81,7 @@ def _from_json(found: dict[str, Any]) -> Told:
     width_s = told.pop("width_s")
     columns = {name: tuple(values) for name, values in told.items()}
     course = Course(width_s=width_s, parts_s=parts_s, **columns)
-    durations = Histogram(*(tuple(found["durations"][name]) for name in ("edges_s", "counts")))
+    durations = Bars(*(tuple(found["durations"][name]) for name in ("edges_s", "counts")))
     summary = Summary.from_json(found["summary"])
     return Told(summary, found["begun_at"], course, durations)
 
@@ -89,7 +89,7 @@ def _from_json(found: dict[str, Any]) -> Told:
 # -- the charts
 
 
-def _timeline(db: sqlite3.Connection, run: Facts) -> Timeline:
+def _timeline(db: sqlite3.Connection, run: RunFacts) -> Timeline:
     """The run's course; tickets that nobody took are left out, as nothing happened to them."""
     first, last = db.execute(_MOMENTS).fetchone()
     begun_at = run.time_zero if run.time_zero is not None else first or run.started_at or 0.0

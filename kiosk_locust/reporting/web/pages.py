@@ -39,7 +39,7 @@ class Current(Protocol):
         """It at this moment."""
 
 
-class Source(Protocol):
+class PageSource(Protocol):
     """Where the pages look."""
 
     @property
@@ -59,7 +59,7 @@ class Pages:
     """Makes the blueprint; ``guard`` wraps each view, as for a login."""
 
     def __init__(
-        self, source: Source, guard: Callable[[View], View], *, in_locust: bool = True
+        self, source: PageSource, guard: Callable[[View], View], *, in_locust: bool = True
     ) -> None:
         self._source = source
         self._in_locust = in_locust  # whether there is a live page to lead to

@@ -13,7 +13,7 @@ from kiosk_locust.formatting import units
 from kiosk_locust.measurement.percentiles import Percentiles
 from kiosk_locust.model.record import Outcome
 from kiosk_locust.reporting.labels import LABELS
-from kiosk_locust.reporting.web.pages import Source
+from kiosk_locust.reporting.web.pages import PageSource
 from kiosk_locust.reporting.web.view_model import Picture
 
 KEY = "kiosk"
@@ -32,7 +32,7 @@ FAILURES = 10
 Row = dict[str, str | int]
 
 
-def add(web_ui: WebUI, source: Source) -> None:
+def add(web_ui: WebUI, source: PageSource) -> None:
     """Put the tab on the page, and its rows into what the page asks for every 2 s."""
     if web_ui.app is None:
         return
@@ -63,7 +63,7 @@ def add(web_ui: WebUI, source: Source) -> None:
     web_ui.app.after_request(after_request)
 
 
-def rows(source: Source) -> list[Row]:
+def rows(source: PageSource) -> list[Row]:
     """The rows, in the order in which they are shown."""
     found: list[dict[str, str]] = []
     if source.refusal:

@@ -39,7 +39,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Histogram:
+class Bars:
     """Counts between edges (s); there is one edge more than there are counts."""
 
     edges_s: tuple[float, ...]
@@ -97,7 +97,7 @@ class Picture:
     outcomes: Mapping[str, int]
     statuses: Mapping[str, int]  # jobs in flight, by the last status seen
     course: Course
-    durations: Histogram
+    durations: Bars
     percentiles_s: Mapping[str, Percentiles]
     exact: bool  # whether the percentiles are; else within 0.1 %
     failures: tuple[Failure, ...]  # the last ones, newest first; behind them jobs that did not end
@@ -121,10 +121,10 @@ class Picture:
         return json.dumps(_finite(told), separators=(",", ":"), allow_nan=False)
 
 
-def histogram(spread: Spread) -> Histogram:
+def histogram(spread: Spread) -> Bars:
     """A spread as the page draws it."""
     edges, counts = spread.classes()
-    return Histogram(tuple(float(f"{edge:.4g}") for edge in edges), tuple(counts))
+    return Bars(tuple(float(f"{edge:.4g}") for edge in edges), tuple(counts))
 
 
 def excerpt(reason: str | None) -> str:

@@ -47,7 +47,7 @@ class Found:
 
 
 @dataclass(slots=True)
-class Progress:
+class SearchProgress:
     """How far a search has got; one thread counts, others read."""
 
     begun: float = dataclasses.field(default_factory=time.monotonic)
@@ -83,7 +83,7 @@ def _unusable(file: InputFile, job_type: str) -> str:
 def find(
     path: Path,
     rules: Rules | None = None,
-    progress: Progress | None = None,
+    progress: SearchProgress | None = None,
     looks: Looks | None = None,
 ) -> Found:
     """What a file is, or all that is below a folder; the same again for the same files.
@@ -91,7 +91,7 @@ def find(
     Files that ``looks`` knows are not opened again. Raises OSError where ``path`` itself cannot be
     read.
     """
-    path, rules, progress = path.absolute(), rules or Rules(), progress or Progress()
+    path, rules, progress = path.absolute(), rules or Rules(), progress or SearchProgress()
     files: list[InputFile] = []
     skipped: list[Skipped] = []
     doubts: list[Doubt] = []
@@ -120,7 +120,9 @@ def find(
     return Found(str(root), tuple(files), tuple(skipped), tuple(doubts))
 
 
-def _listed(root: Path, rules: Rules, progress: Progress, skipped: list[Skipped]) -> Iterator[str]:
+def _listed(
+    root: Path, rules: Rules, progress: SearchProgress, skipped: list[Skipped]
+) -> Iterator[str]:
     """The paths below a folder, by their names; adds to ``skipped`` what is not entered."""
     for one in walk(root, follow_symlinks=rules.follow_symlinks):
         if isinstance(one, Skipped):

@@ -21,7 +21,7 @@ from kiosk_locust.consumer.arrays import JPEG, PNG, TIFFS, Array, look_at_tiff
 from kiosk_locust.consumer.others import GIFS, JPEG2000S, is_bmp, is_pnm, is_webp
 from kiosk_locust.consumer.reading import read
 from kiosk_locust.consumer.tracks import TRACKS, is_track_file, track_verdict
-from kiosk_locust.consumer.verdict import Verdict
+from kiosk_locust.consumer.verdict import FileVerdict
 from kiosk_locust.model.input_file import BY_NAME, Kind, name_for
 from kiosk_locust.storage.inputs.members import Members, look_at_members
 from kiosk_locust.storage.inputs.packing import shown_name, unpack_fault
@@ -78,7 +78,7 @@ def _kind(file: BinaryIO, name: str) -> Kind | None:
     return Kind.ZIP if kind is None and zipfile.is_zipfile(file) else kind
 
 
-def _image(kind: Kind, file: BinaryIO, size: int, name: str) -> tuple[Array | None, Verdict]:
+def _image(kind: Kind, file: BinaryIO, size: int, name: str) -> tuple[Array | None, FileVerdict]:
     """The array of an image under the name that it is sent by, and what speaks against it."""
     match kind:
         case Kind.TIFF:

@@ -11,7 +11,7 @@ import gevent
 
 from kiosk_locust.formatting import units
 from kiosk_locust.native_thread import in_thread
-from kiosk_locust.storage.inputs.finding import Found, Progress, Rules, find
+from kiosk_locust.storage.inputs.finding import Found, Rules, SearchProgress, find
 from kiosk_locust.storage.inputs.look_cache import Looks
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def scan(path: Path, rules: Rules, say: Say = logger.info, looks: Looks | None =
 
     See `finding.find` for ``looks``.
     """
-    progress = Progress()
+    progress = SearchProgress()
     speaker = gevent.spawn(_speak, path, progress, say)
     try:
         found = in_thread(lambda: find(path, rules, progress, looks))
@@ -67,14 +67,14 @@ class Scans:
         return scan(path, rules, looks=self._looks)
 
 
-def _speak(path: Path, progress: Progress, say: Say) -> None:
+def _speak(path: Path, progress: SearchProgress, say: Say) -> None:
     gevent.sleep(FIRST_WORD_S)
     while True:
         say(in_words(path, progress, time.monotonic() - progress.begun))
         gevent.sleep(NEXT_WORD_S)
 
 
-def in_words(path: Path, progress: Progress, elapsed_s: float) -> str:
+def in_words(path: Path, progress: SearchProgress, elapsed_s: float) -> str:
     """How far a search has got, after ``elapsed_s`` seconds."""
     if not progress.is_listed:
         return f"listing {path}: {units.count(progress.listed, 'file')} so far"

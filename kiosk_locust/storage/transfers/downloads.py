@@ -18,7 +18,7 @@ from gevent.pool import Group
 
 from kiosk_locust import events
 from kiosk_locust.client.call_failures import CallFailures
-from kiosk_locust.client.call_trouble import Kind
+from kiosk_locust.client.call_trouble import TroubleKind
 from kiosk_locust.client.retry import Backoff
 from kiosk_locust.clock import Clock
 from kiosk_locust.errors import BucketError, BucketUnreachable, DownloadError
@@ -168,7 +168,10 @@ class Downloads:
 
     def _watched(self, fetch: Callable[[], int]) -> int:
         """Try once, and have it known how that ends."""
-        with self._calls.trying(Kind.DOWNLOAD) as pending, transfer_progress.watched(pending):
+        with (
+            self._calls.trying(TroubleKind.DOWNLOAD) as pending,
+            transfer_progress.watched(pending),
+        ):
             return fetch()
 
     def _may_try_again(self, tries: int, failed_at: float) -> bool:

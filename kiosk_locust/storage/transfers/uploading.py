@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from kiosk_locust.client.body import FileForm, open_input
 from kiosk_locust.client.call_failures import CallFailures
-from kiosk_locust.client.call_trouble import Kind
+from kiosk_locust.client.call_trouble import TroubleKind
 from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.clock import Clock
 from kiosk_locust.model.input_file import InputFile
@@ -64,7 +64,7 @@ class BucketUploader:
         name_sent = unique_name(record.request.image_name)
         name = "/".join(part for part in (self._prefix, name_sent) if part)
         began_at = self._clock.now()
-        with self._calls.trying(Kind.BUCKET) as pending, transfer_progress.watched(pending):
+        with self._calls.trying(TroubleKind.BUCKET) as pending, transfer_progress.watched(pending):
             self._bucket.put(path, name)
         return Upload(began_at, self._clock.now(), file.size, name)
 

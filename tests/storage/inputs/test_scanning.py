@@ -9,7 +9,7 @@ import gevent
 import pytest
 
 from kiosk_locust.storage.inputs import scanning
-from kiosk_locust.storage.inputs.finding import Checks, Found, Progress, Rules, find
+from kiosk_locust.storage.inputs.finding import Checks, Found, Rules, SearchProgress, find
 from kiosk_locust.storage.inputs.look_cache import Looks
 from kiosk_locust.storage.inputs.scanning import Scans, in_words, scan
 from tests.storage.inputs import pictures
@@ -19,7 +19,7 @@ from tests.storage.inputs import pictures
 def searches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Rules]]:
     made: list[tuple[Path, Rules]] = []
 
-    def counted(path: Path, rules: Rules, progress: Progress, looks: Looks | None) -> Found:
+    def counted(path: Path, rules: Rules, progress: SearchProgress, looks: Looks | None) -> Found:
         made.append((path, rules))
         return find(path, rules, progress, looks)
 
@@ -57,7 +57,7 @@ def test_a_long_search_says_how_far_it_is_and_what_it_took(
     monkeypatch.setattr(scanning, "FIRST_WORD_S", 0.05)
     monkeypatch.setattr(scanning, "NEXT_WORD_S", 0.05)
 
-    def slow(_path: Path, _rules: Rules, progress: Progress, _looks: Looks | None) -> Found:
+    def slow(_path: Path, _rules: Rules, progress: SearchProgress, _looks: Looks | None) -> Found:
         progress.listed, progress.is_listed, progress.looked_at = 40, True, 10
         time.sleep(0.3)
         progress.looked_at = 40
@@ -82,7 +82,7 @@ def test_a_short_search_says_nothing(tmp_path: Path) -> None:
 
 
 def test_the_words_have_a_rate_and_the_time_that_is_left_once_all_files_are_known() -> None:
-    progress = Progress(begun=0.0, listed=1200)
+    progress = SearchProgress(begun=0.0, listed=1200)
     assert in_words(Path("/in"), progress, 2.0) == "listing /in: 1,200 files so far"
     progress.is_listed, progress.looked_at, progress.listed = True, 30_000, 100_000
     assert in_words(Path("/in"), progress, 5.0) == (

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from kiosk_locust.simulator.contents import Reader
+from kiosk_locust.simulator.contents import ContentsReader
 from kiosk_locust.storage.inputs import members
 from kiosk_locust.storage.inputs.finding import Checks, Found, Rules, find
 from tests.storage.inputs import corpus
@@ -89,7 +89,7 @@ def test_a_member_is_in_doubt_where_the_reader_by_its_name_fails(name: str, tmp_
 
 def test_the_simulated_kiosk_fails_on_the_members_that_its_readers_fail_on(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(corpus.zipped(MEMBERS))
-    seen = Reader(tmp_path).look("a.zip")
+    seen = ContentsReader(tmp_path).look("a.zip")
     assert seen is not None
     assert seen.children is not None
     errors = {image.name: image.error for image in seen.children}
@@ -100,7 +100,7 @@ def test_the_simulated_kiosk_fails_on_the_members_that_its_readers_fail_on(tmp_p
 
 def test_the_simulated_kiosk_fails_on_a_file_that_was_cut_off(tmp_path: Path) -> None:
     (tmp_path / "cut.tif").write_bytes(CUT)
-    seen = Reader(tmp_path).look("cut.tif")
+    seen = ContentsReader(tmp_path).look("cut.tif")
     assert seen is not None
     assert seen.image.error.startswith("ValueError: failed to read")
 
