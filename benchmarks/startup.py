@@ -25,7 +25,7 @@ import sys, time
 began = time.perf_counter()
 import locust.main
 between = time.perf_counter()
-import kiosk_locust.plugin.plugin
+import kiosk_locust.plugin.registration
 print(between - began, time.perf_counter() - between, *[n for n in {UNUSED!r} if n in sys.modules])
 """
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kiosk_locust import events
     from kiosk_locust.model.record import JobRequest, Record, Ticket
-    from kiosk_locust.plugin.plugin import attach
+    from kiosk_locust.plugin.registration import attach
     from kiosk_locust.plugin.user import KioskUser
 
 __all__ = ["JobRequest", "KioskUser", "Record", "Ticket", "__version__", "attach", "events"]
@@ -28,7 +28,7 @@ _HOMES = {
     "KioskUser": "kiosk_locust.plugin.user",
     "Record": "kiosk_locust.model.record",
     "Ticket": "kiosk_locust.model.record",
-    "attach": "kiosk_locust.plugin.plugin",
+    "attach": "kiosk_locust.plugin.registration",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
@@ -9,6 +10,14 @@ from typing import Any
 import pytest
 
 from tests.helpers import plays
+
+
+@pytest.fixture(scope="session", autouse=True)
+def arguments_of_locust() -> Iterator[None]:
+    """No test reads how pytest was called: Locust's page and its parsers read ``sys.argv``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["locust"])
+        yield
 
 
 @pytest.fixture(scope="module")

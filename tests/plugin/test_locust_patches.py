@@ -190,7 +190,7 @@ def test_locusts_worker_makes_a_parser_for_each_option_of_a_spawn_message(tmp_pa
 
 
 def test_with_the_plugin_a_worker_makes_one_parser_at_most(tmp_path: Path) -> None:
-    attached = "from kiosk_locust import plugin\nplugin.attach()"
+    attached = "import kiosk_locust\nkiosk_locust.attach()"
     options, made = parsers(output_of(tmp_path, spawned(free_port(), attached))[1])
     assert options > 100
     assert made <= 1
@@ -224,7 +224,7 @@ def test_locust_takes_neither_units_nor_fractions_as_other_settings_do(tmp_path:
 
 
 def test_with_the_plugin_its_times_are_written_like_all_others(tmp_path: Path) -> None:
-    code, said = output_of(tmp_path, f"from kiosk_locust import plugin\nplugin.attach()\n{TIMES}")
+    code, said = output_of(tmp_path, f"import kiosk_locust\nkiosk_locust.attach()\n{TIMES}")
     assert (code, said.splitlines()) == (
         0,
         [
@@ -276,7 +276,7 @@ def test_gevent_forgets_a_child_that_ended_a_minute_before_another(tmp_path: Pat
 def test_with_the_plugin_the_status_of_each_child_is_kept_until_it_is_taken(
     tmp_path: Path,
 ) -> None:
-    attached = "from kiosk_locust import plugin\nplugin.attach()"
+    attached = "import kiosk_locust\nkiosk_locust.attach()"
     found = output_of(tmp_path, forgotten(attached))[1]
     assert found == "status: 8\nstatus: 7\ntaken once\n"
 

@@ -112,7 +112,7 @@ def test_the_form_is_the_job_type_s_and_what_is_empty_is_not_sent(
 
 
 USERS = """
-from kiosk_locust.plugin.plugin import attach
+from kiosk_locust import attach
 from kiosk_locust.plugin.user import KioskUser
 
 attach()

@@ -16,7 +16,7 @@ from tests.helpers.servers import RawServer, hanging
 HUNG = """
 import time
 
-from kiosk_locust.plugin.plugin import attach
+from kiosk_locust import attach
 from kiosk_locust.plugin.user import KioskUser
 
 attach()
@@ -31,7 +31,7 @@ class Slow(KioskUser):
 WRONG_TYPES = """
 from dataclasses import replace
 
-from kiosk_locust.plugin.plugin import attach
+from kiosk_locust import attach
 from kiosk_locust.plugin.user import KioskUser
 
 attach()

@@ -8,7 +8,8 @@ import pytest
 from locust.argument_parser import get_empty_argument_parser, setup_parser_arguments
 
 from kiosk_locust.errors import LedgerError, Mistake, OptionsError
-from kiosk_locust.plugin import arguments, plugin
+from kiosk_locust.plugin import arguments
+from kiosk_locust.plugin.exit_status import refuse
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> list[str]:
@@ -72,6 +73,6 @@ def test_the_last_line_of_a_start_that_is_refused_has_the_exit_code(
     error: OptionsError | LedgerError, last: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as left:
-        plugin._refuse(error)
+        refuse(error)
     assert left.value.code == 2
     assert capsys.readouterr().err.splitlines()[-1] == last

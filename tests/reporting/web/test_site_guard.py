@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -212,13 +211,10 @@ def locusts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FlaskCli
     """A client of Locust's page, below a base path, with our part added; and what it may start."""
     environment = Environment(user_classes=[User])
     runner = environment.create_local_runner()
-    monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr(sys, "argv", ["locust"])  # Locust's page reads the process's own
     web_ui = environment.create_web_ui("127.0.0.1", 8089, web_base_path="/b", delayed_start=True)
     Site(Path(tmp_path_factory.mktemp("results"))).add_to(web_ui, ["bench.example.org"])
     assert web_ui.app is not None
     yield web_ui.app.test_client(), web_ui.app
-    monkeypatch.undo()
     runner.quit()
 
 
