@@ -40,8 +40,8 @@ SENT = "the run's process died after this was sent, before it was answered"
 LOST = "the run's disk was lost when this may have been sent: no checkpoint knows"
 GIVEN_UP = "perhaps submitted: the run's process died, or its answer was lost; --on-ambiguous close"
 
-#: A master deals tickets to its workers 1 s before they are due (`distributed.messages.Terms`), and they
-#: send those even after its death; half a second more for the clocks of two machines.
+#: A master deals tickets to its workers 1 s before they are due (`distributed.messages.Terms`), and
+#: they send those even after its death; half a second more for the clocks of two machines.
 AHEAD_S = 1.5
 
 #: Outcomes that are taken up again.
