@@ -116,7 +116,7 @@ def test_a_bucket_that_fails_costs_the_run_nothing(tmp_path: Path) -> None:
     assert finished.output.count("no checkpoint was kept") == 1  # of a dozen that failed
     assert "a checkpoint was kept again" in finished.output
     assert "checkpoints work again after" in finished.output
-    last = [each for each in finished.output.splitlines() if "screen.progress" in each][-1]
+    last = [each for each in finished.output.splitlines() if "terminal.progress" in each][-1]
     assert "checkpoints FAIL" not in last
     assert checkpoint.exists()
 

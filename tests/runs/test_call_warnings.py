@@ -54,7 +54,7 @@ def test_uploads_that_are_stored_and_never_answered(tmp_path: Path) -> None:
     assert "no upload (POST /api/upload) has been answered for" in text
     assert "uniform bucket-level access" in text
     assert "uploads work again after" in finished.output
-    last = [each for each in finished.output.splitlines() if "screen.progress" in each][-1]
+    last = [each for each in finished.output.splitlines() if "terminal.progress" in each][-1]
     assert "uploads" not in last
 
 
