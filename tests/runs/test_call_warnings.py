@@ -20,7 +20,7 @@ from tests.storage.inputs import pictures
 
 pytestmark = pytest.mark.proof  # scripts/proof runs it
 
-WARNING = re.compile(r"WARNING/kiosk_locust.calls.alerts: (.*)")
+WARNING = re.compile(r"WARNING/kiosk_locust\.monitoring\.call_alerts: (.*)")
 SLOW = ("--predict-s=0.5",)
 
 

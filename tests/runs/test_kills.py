@@ -75,6 +75,11 @@ class Kills:
         )
 
 
+def near_ledger(folder: Path) -> dict[str, str]:
+    """The setting by which a worker keeps its account beside its master's ledger."""
+    return {"OUTPUT_DIR": str(folder / "master" / "results")}
+
+
 def in_doubt(finished: Finished) -> set[int]:
     return {number for (number,) in finished.sql("SELECT number FROM tickets WHERE ambiguous")}
 
@@ -133,7 +138,7 @@ def test_after_a_kill_of_a_master_and_its_workers_their_accounts_tell_what_was_s
 def test_what_a_killed_worker_had_sent_is_known_to_its_living_master(tmp_path: Path) -> None:
     with (
         simulator(QUICK_JOBS) as kiosk,
-        cluster(tmp_path, kiosk, "-u", "300", "-r", "40") as run,
+        cluster(tmp_path, kiosk, "-u", "300", "-r", "40", at_workers=near_ledger(tmp_path)) as run,
     ):
         submitted(kiosk, 60)
         run.workers[0].process.kill()
@@ -149,7 +154,8 @@ def test_what_a_killed_worker_had_sent_is_known_to_its_living_master(tmp_path: P
 
 def test_workers_that_outlive_their_master_are_not_taken_for_silent(tmp_path: Path) -> None:
     with simulator(QUICK_JOBS) as kiosk:
-        with cluster(tmp_path, kiosk, "-u", "160", "-r", "40") as run:
+        workers = near_ledger(tmp_path)
+        with cluster(tmp_path, kiosk, "-u", "160", "-r", "40", at_workers=workers) as run:
             submitted(kiosk, 40)
             run.master.process.kill()
             run.master.process.wait()
