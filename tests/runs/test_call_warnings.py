@@ -32,7 +32,8 @@ def test_uploads_that_are_stored_and_never_answered(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     pictures.folder_of(folder, 2)
-    with simulator("--folder", str(tmp_path / "bucket")) as kiosk:
+    # Jobs go on for a while after their uploads, so that there is somebody to say what works again.
+    with simulator("--predict-s=3", "--folder", str(tmp_path / "bucket")) as kiosk:
         kiosk.set_faults("POST /api/upload hang when=after")
         run = Locust(
             *(tmp_path, "--mode", "upload", "--file", str(folder), "-u", "2"),
