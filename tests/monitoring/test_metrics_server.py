@@ -87,11 +87,12 @@ def test_a_real_prometheus_scrapes_a_run_without_a_web_ui(tmp_path: Path) -> Non
 
 
 def test_figures_are_served_only_where_that_is_asked_for(tmp_path: Path) -> None:
-    port = free_port()
     with simulator("--predict-s=0.6") as kiosk:
+        port = free_port()  # not that of the simulator
         run = Locust(tmp_path, "-u", "2", "--metrics-port", str(port), host=kiosk.url)
         wait_until(lambda: kiosk.submissions, what="a submission")
         with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))  # else it may get this very port, and reach itself
             assert sock.connect_ex(("127.0.0.1", port)) != 0
         run.finish()
 
