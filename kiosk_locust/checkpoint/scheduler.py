@@ -61,7 +61,7 @@ class SettledLedger(Protocol):
         """Return when what was said so far is on the disk; raises LedgerError."""
 
 
-class TicketQueue(Protocol):
+class TicketHorizon(Protocol):
     """The part of a run's tickets that checkpoints use: how far they are, and how far they may go.
 
     ``given_until`` is the number after the last ticket that was handed out; ``on_horizon`` is
@@ -94,7 +94,7 @@ class Checkpoints:
         bucket: Bucket,
         name: str,
         ledger: SettledLedger,
-        tickets: TicketQueue,
+        tickets: TicketHorizon,
         clock: Clock,
         *,
         every_s: float,

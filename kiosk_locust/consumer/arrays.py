@@ -34,7 +34,7 @@ from kiosk_locust.consumer.segments import (
     SAMPLES,
     TILE_LENGTH,
     TILE_WIDTH,
-    Page,
+    TiffPage,
     page_verdict,
     pillow_verdict,
 )
@@ -181,9 +181,9 @@ class _Pages:
         return self._first
 
     @cached_property
-    def _page(self) -> Page:
+    def _page(self) -> TiffPage:
         """The extent of the first page."""
-        return Page(self.first)
+        return TiffPage(self.first)
 
     def array(self) -> Array | None:
         """The array that the reader makes; None where it fails, or that is not known."""

@@ -37,7 +37,7 @@ _UNPACKED_MOST = 64 * 1024 * 1024
 _UNSURE = FileVerdict(doubt="is a compressed TIFF whose last data are shorter than it says")
 
 
-class Page:
+class TiffPage:
     """A page's extent, and where its strips or tiles are."""
 
     def __init__(self, directory: Directory) -> None:
@@ -164,7 +164,7 @@ def page_verdict(file: BinaryIO, directory: Directory, size: int) -> FileVerdict
     """What speaks against a page that tifffile reads from a file of ``size`` bytes."""
     if any(map(directory.is_cut_off, _NEEDED)):
         return CUT
-    page = Page(directory)
+    page = TiffPage(directory)
     if not (page.width and page.length):
         return FileVerdict("is a TIFF without an image")
     if not page.offsets:
@@ -184,7 +184,7 @@ def pillow_verdict(file: BinaryIO, directory: Directory, size: int) -> FileVerdi
     """What speaks against the first page of a TIFF that Pillow reads: it trusts no byte counts."""
     if any(map(directory.is_cut_off, _NEEDED)):
         return CUT
-    page = Page(directory)
+    page = TiffPage(directory)
     if not page.offsets:
         return FileVerdict("is a TIFF without pixels")
     if page.compression != _NONE:
@@ -200,7 +200,7 @@ def pillow_verdict(file: BinaryIO, directory: Directory, size: int) -> FileVerdi
     return _complete(page)
 
 
-def _complete(page: Page) -> FileVerdict:
+def _complete(page: TiffPage) -> FileVerdict:
     """Missing strips are read as nothing (zeros)."""
     if len(page.offsets) >= page.segment_number:
         return WHOLE
@@ -210,7 +210,7 @@ def _complete(page: Page) -> FileVerdict:
     )
 
 
-def _compressed(file: BinaryIO, page: Page, size: int) -> FileVerdict:
+def _compressed(file: BinaryIO, page: TiffPage, size: int) -> FileVerdict:
     """Data may be shorter than noted where what is there unpacks to all that is needed."""
     verdict = _complete(page)
     for at, count, enough in page.segments():
