@@ -24,7 +24,7 @@ from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.execution.run import ALL_CLOSED
 from kiosk_locust.formatting.console import say
-from kiosk_locust.ledger import send_account
+from kiosk_locust.ledger import queries, send_account
 from kiosk_locust.ledger.finish_steps import STEPS_WITH_LEDGER
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.ledger.lock import Lock
@@ -147,7 +147,7 @@ def _open(unfinished: Unfinished, clock: Clock) -> Ledger | ClosedLedger:
     if set(unfinished.record.missing) & set(STEPS_WITH_LEDGER):
         ledger = Ledger.open(path, now=clock.now)
         with opened(path) as db:
-            (last_at,) = db.execute("SELECT max(closed_at) FROM tickets").fetchone()
+            last_at = queries.last_closed_at(db)
             cycles = facts(db).cycles
         if last_at is not None:  # a process that died may not have come to say so
             ledger.end_cycle(cycles, last_at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -102,12 +102,10 @@ class Page:
         locust_patches.before_page_starts(self._web_ui, check)
         return web_login.add(self._web_ui, web_login.credentials(secret_sources))
 
-    def take_form(self) -> Mapping[str, Any]:
-        """The values that a run begins with: those posted, or else the operator's alone."""
+    def take_form(self) -> None:
+        """A run begins, with the values posted, or else the operator's alone."""
         if self._form is not None:
             self._form.begin()
-        values: Mapping[str, Any] = vars(self._parsed)
-        return values
 
     def show_run(self, live: LiveRun | None, output_dir: Path) -> None:
         """A run is on; its files go to that folder."""

@@ -270,8 +270,9 @@ class Plugin:
         settings = self._settings
         layers = settings.layers
         if self._page is not None:
-            posted = vars(self._parsed) if self._is_library else self._page.take_form()
-            layers = settings.with_form(posted)
+            if not self._is_library:
+                self._page.take_form()
+            layers = settings.with_form(vars(self._parsed))
         if self._environment in OVER:
             OVER[self._environment] = Event()
             self._runner.update_state(STATE_INIT)  # a second call: the first one has stopped it
