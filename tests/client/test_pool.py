@@ -56,7 +56,7 @@ def test_who_is_killed_while_waiting_leaves_the_queue() -> None:
     assert (places.in_use, places.waiting) == (1, 0)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(count=st.integers(1, 4), seed=st.integers())
 def test_however_many_come_and_are_killed_no_place_is_lost_or_given_twice(
     count: int, seed: int

@@ -339,7 +339,6 @@ _TEXTS = st.one_of(_NUMBERS, _WORDS, st.text(max_size=12), st.text(st.characters
 
 @settings(
     max_examples=300,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
@@ -365,9 +364,7 @@ def test_any_strings_give_options_or_their_mistakes(
         assert options.count >= 0
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(sorted(SETTINGS)), _TEXTS)
 def test_any_string_in_one_setting_gives_options_or_a_mistake(name: str, text: str) -> None:
     mistakes_in(make_layers(form={name: text}))

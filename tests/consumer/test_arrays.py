@@ -194,7 +194,7 @@ def test_an_array_is_the_same_after_a_way_as_text() -> None:
         assert Array.parse(wrong) is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     where=st.integers(0, 3000),
     value=st.integers(0, 255),

@@ -49,7 +49,7 @@ def allowed_usd(history: History) -> float:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(HISTORIES)
 def test_an_estimate_is_right_to_a_scrape_interval_a_death(history: History) -> None:
     window = history.start_at, history.end_at
@@ -60,7 +60,7 @@ def test_an_estimate_is_right_to_a_scrape_interval_a_death(history: History) -> 
         assert abs(figure - history.cost_usd(*window, gpu=gpu)) <= allowed_usd(history)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(HISTORIES)
 def test_nodes_that_never_die_are_counted_exactly(history: History) -> None:
     seen = replace(
@@ -76,7 +76,7 @@ def test_nodes_that_never_die_are_counted_exactly(history: History) -> None:
     assert usd(of_history(seen)) == pytest.approx(true_usd, rel=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(HISTORIES)
 def test_the_sum_over_the_nodes_is_the_total(history: History) -> None:
     found = of_history(history)
@@ -87,7 +87,7 @@ def test_the_sum_over_the_nodes_is_the_total(history: History) -> None:
     assert sum(parts) == pytest.approx(usd(found), rel=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(HISTORIES, st.floats(0, 1))
 def test_a_window_split_in_two_gives_the_same_sum(history: History, share: float) -> None:
     found = series(history)
@@ -97,7 +97,7 @@ def test_a_window_split_in_two_gives_the_same_sum(history: History, share: float
     assert sum(half.run.total_usd or 0.0 for half in halves) == pytest.approx(whole, rel=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(HISTORIES, st.integers(0, 10**9))
 def test_other_labels_and_another_order_change_nothing(history: History, seed: int) -> None:
     before = series(history)

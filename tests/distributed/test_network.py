@@ -17,7 +17,7 @@ TICKETS = 60
 LIMIT_S = 120.0
 
 #: To make a failing world smaller takes minutes, and its seed tells as much.
-LIGHT = settings(max_examples=50, deadline=None, phases=(Phase.explicit, Phase.generate))
+LIGHT = settings(max_examples=50, phases=(Phase.explicit, Phase.generate))
 
 moments = st.floats(0, 15, allow_nan=False)
 workers = st.integers(0, WORKERS - 1)

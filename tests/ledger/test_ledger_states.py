@@ -117,6 +117,5 @@ TestStates = States.TestCase
 TestStates.settings = settings(
     max_examples=15,
     stateful_step_count=15,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

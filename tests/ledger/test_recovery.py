@@ -108,7 +108,7 @@ def test_a_checkpoint_is_used_once(db: sqlite3.Connection) -> None:
     assert recovery.mark_of(db) is None
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     gap_s=st.floats(0.01, 5),
     taken=st.integers(0, 60),

@@ -134,7 +134,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(steps=st.lists(STEPS, max_size=25), torn=st.integers(0, 2**64 - 1))
 def test_wherever_a_process_dies_no_request_that_it_sent_is_denied(
     steps: list[tuple[Any, ...]], torn: int
@@ -158,7 +158,7 @@ def test_wherever_a_process_dies_no_request_that_it_sent_is_denied(
                 assert sent.answer is None or sent.answer.job_id == begun[key].job_id
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(steps=st.lists(STEPS, max_size=25), torn=st.integers(0, 2**64 - 1))
 def test_a_death_between_stores_leaves_an_account_that_can_be_read(
     steps: list[tuple[Any, ...]], torn: int
@@ -171,7 +171,7 @@ def test_a_death_between_stores_leaves_an_account_that_can_be_read(
         assert statement.is_complete or "full" in statement.why
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(at=st.integers(0, 2 * 2048 - 1), byte=st.integers(0, 255))
 def test_a_damaged_slot_denies_nothing_and_invents_no_job(at: int, byte: int) -> None:
     life = Life()

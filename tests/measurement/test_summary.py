@@ -199,7 +199,7 @@ def test_a_missing_ledger_is_named_in_the_error_and_not_made(tmp_path: Path) -> 
     assert not (tmp_path / "none.db").exists()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300))
 def test_percentiles_are_those_of_the_nearest_rank(values: list[float]) -> None:
     db = sqlite3.connect(":memory:")

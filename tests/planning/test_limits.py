@@ -28,7 +28,7 @@ def test_the_part_that_alone_takes_longest_is_the_first(
     assert first.seconds == pytest.approx(seconds)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(1, 15),
     st.integers(1, 8),

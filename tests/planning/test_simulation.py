@@ -102,7 +102,7 @@ _plans = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(_plans)
 def test_the_course_is_what_a_client_that_looks_each_second_sees_of_the_same_cluster(
     plan: ForecastPlan,

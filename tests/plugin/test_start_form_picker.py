@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,8 +33,7 @@ def add_options(parser: LocustArgumentParser, **_: Any) -> None:
 
 
 @pytest.fixture
-def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
-    monkeypatch.setattr(sys, "argv", ["locust"])
+def page() -> Iterator[FlaskClient]:
     locust.events.init_command_line_parser.add_listener(add_options)
     options = get_parser(default_config_files=[]).parse_args(args=[])
     available: Any = {"Mesmer": Mesmer}  # Locust's annotation says users, not classes

@@ -76,10 +76,7 @@ def test_upload_results_goes_to_the_ledgers_bucket_unless_another_is_set(
     assert all(f"/b/{asked}" in path for path in paths)
 
 
-def test_without_the_login_every_page_leads_to_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.argv", ["locust"])  # Locust reads it for its page
+def test_without_the_login_every_page_leads_to_it(tmp_path: Path) -> None:
     page = Page(tmp_path)
     assert page.web_ui.app is not None
     client = page.client()

@@ -416,7 +416,7 @@ def play(calls: Calls, seed: int, *, looks: int = 0) -> list[object]:
     return [keys, seen, nodes]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_calls, st.integers(0, 2**31), st.integers(1, 4))
 def test_the_same_seed_and_calls_give_the_same_history_however_often_one_looks(
     calls: Calls, seed: int, looks: int
@@ -424,7 +424,7 @@ def test_the_same_seed_and_calls_give_the_same_history_however_often_one_looks(
     assert play(calls, seed) == play(calls, seed, looks=looks)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**31), st.integers(1, 12), st.integers(0, 2))
 def test_every_job_that_does_not_vanish_reaches_a_final_status(
     seed: int, images: int, zips: int
@@ -441,7 +441,7 @@ def test_another_seed_gives_other_keys(rate: float) -> None:
     assert len(keys) == 20
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 2**31), st.integers(1, 8), st.integers(0, 3))
 def test_each_submitted_job_is_told_once_when_it_has_ended(
     seed: int, images: int, zips: int

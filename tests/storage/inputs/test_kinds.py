@@ -70,7 +70,7 @@ def kind_or_reason(path: Path) -> Kind | str:
         return str(reason)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     begin=st.sampled_from([b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\xff\xd8\xff", b"PK\x03\x04"]),
     rest=st.binary(max_size=120),
@@ -84,7 +84,7 @@ def test_whatever_follows_the_first_bytes_the_answer_is_a_kind_or_a_reason(
     assert isinstance(found, Kind) or found.startswith(("is a", "begins like a"))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     where=st.integers(0, 2000),
     value=st.integers(0, 255),
