@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 
-from kiosk_locust.planning.workers import Inputs, gives_way, need, polls_a_job
+from kiosk_locust.planning.workers import Inputs, limits_in_flight, polls_a_job, resource_needs
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "scaling.md"
 BEGIN, END = "<!-- computed: begin -->", "<!-- computed: end -->"
@@ -51,7 +51,7 @@ def _needs(inputs: Inputs) -> Iterator[str]:
         f"beginning as ending; no process above {inputs.load:.0%} of a core."
     )
     yield ""
-    found = [need(inputs, number) for number in IN_FLIGHT]
+    found = [resource_needs(inputs, number) for number in IN_FLIGHT]
     yield "| jobs in flight | " + " | ".join(f"{number:,}" for number in IN_FLIGHT) + " |"
     yield "|---|" + "---|" * len(IN_FLIGHT)
     rows = {
@@ -81,7 +81,7 @@ def _limits(inputs: Inputs) -> Iterator[str]:
     yield ""
     yield "| gives way | at jobs in flight | at jobs/s |"
     yield "|---|---|---|"
-    for name, most in sorted(gives_way(inputs).items(), key=lambda item: item[1]):
+    for name, most in sorted(limits_in_flight(inputs).items(), key=lambda item: item[1]):
         yield f"| {name} | {_rounded(most)} | {_rounded(most / inputs.job_s)} |"
 
 

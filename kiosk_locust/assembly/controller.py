@@ -29,8 +29,8 @@ from kiosk_locust.client.exchange import RequestSample
 from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.cost.credentials import Secrets
-from kiosk_locust.cost.query import Costing
-from kiosk_locust.cost.queue_depth import Looker
+from kiosk_locust.cost.query import CostCollector
+from kiosk_locust.cost.queue_depth import IdleCheck
 from kiosk_locust.distributed.coordinator_run import MasterRun
 from kiosk_locust.errors import KioskLocustError, LedgerError, PreflightError
 from kiosk_locust.execution.bus import JobBus
@@ -106,7 +106,7 @@ class ActiveRun:
         self.options = options
         self._mix = mix
         self._is_ended = is_ended
-        self._looker: Looker | None = None
+        self._looker: IdleCheck | None = None
         self._resumed = resumed
         self.simulated = options.host is None
         self.verdict = Verdict(2, "the run was not finished")
@@ -140,7 +140,7 @@ class ActiveRun:
         self.live: LiveRun | None = None  # once it is open
         self.exposition: Exposition | None = None  # the same, where it is wanted
         self._secrets = secrets or Secrets()
-        self._costing: Costing | None = None
+        self._costing: CostCollector | None = None
         self._begun: reader.RunFacts | None = None  # what the ledger had when this session began
 
     @property
@@ -205,11 +205,11 @@ class ActiveRun:
         # The cluster that this process is in is not that of a simulated Kiosk.
         environ = {} if self._contact.is_simulated_elsewhere else os.environ
         if not self.simulated:
-            self._looker = Looker(self.options, self._secrets, self._clock, environ)
+            self._looker = IdleCheck(self.options, self._secrets, self._clock, environ)
             self._closers.append(self._looker.close)
-            self._looker.insist(resumes=self._resumed is not None, is_ended=self._is_ended)
+            self._looker.enforce_idle(resumes=self._resumed is not None, is_ended=self._is_ended)
         url = host if self.simulated else ""
-        self._costing = Costing(self.options, self._secrets, self._clock, environ, url)
+        self._costing = CostCollector(self.options, self._secrets, self._clock, environ, url)
         self.run = self._make_run(kiosk, host)
         if blurred := earlier_run.advice(self.options, self.path):
             logger.info("%s", blurred)

@@ -16,7 +16,7 @@ from kiosk_locust.checkpoint.scheduler import Checkpoints, SettledLedger
 from kiosk_locust.checkpoint.snapshot import object_name
 from kiosk_locust.clock import Clock
 from kiosk_locust.cost.credentials import Secrets
-from kiosk_locust.cost.query import Costing, Ended
+from kiosk_locust.cost.query import CostCollector, EndedRun
 from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.errors import KioskLocustError
 from kiosk_locust.execution.ticket_queue import Tickets
@@ -34,7 +34,7 @@ class _Nobody:
     def hurry(self, limit_s: float = 0.0) -> None:
         """Nobody is asked."""
 
-    def ask(self, ended: Ended) -> RunCost:  # noqa: ARG002  nobody is asked
+    def ask(self, ended: EndedRun) -> RunCost:  # noqa: ARG002  nobody is asked
         """The cost, which nobody knows."""
         return RunCost("the simulated Kiosk", "it ended with the run's process, which died")
 
@@ -44,7 +44,7 @@ def cost_query_of(run: RunFacts, options: Options, secrets: Secrets, clock: Cloc
     if run.embedded:
         return _Nobody()
     # The cluster that this process is in is not that of a simulated Kiosk.
-    return Costing(options, secrets, clock, {} if run.simulated else os.environ)
+    return CostCollector(options, secrets, clock, {} if run.simulated else os.environ)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,9 @@ from kiosk_locust.config.resolve import resolve
 from kiosk_locust.config.secret_files import read_secrets
 from kiosk_locust.config.sources import locusts_own
 from kiosk_locust.cost.credentials import Secrets, secrets
-from kiosk_locust.cost.endpoints import Asked, Source, default_source
+from kiosk_locust.cost.endpoints import CostServers, Source, default_source
 from kiosk_locust.cost.query import FIRST_ANSWER_S, unanswered
-from kiosk_locust.cost.queue_depth import Looker
+from kiosk_locust.cost.queue_depth import IdleCheck
 from kiosk_locust.errors import CostError, KioskLocustError, OptionsError, PreflightError
 from kiosk_locust.formatting.console import plain_console, say
 from kiosk_locust.formatting.wait_messages import reminding
@@ -131,7 +131,7 @@ def _form(options: Options) -> Answer:
 def _queues(options: Options, known: Secrets) -> Answer:
     if options.host is None:
         return "a simulated Kiosk is idle at its start"
-    found = Looker(options, known, SystemClock(), os.environ).queues()
+    found = IdleCheck(options, known, SystemClock(), os.environ).queues()
     if options.require_idle == "refuse" and (found.unknown or found.jobs):
         raise PreflightError(f"{found}, and REQUIRE_IDLE is refuse: a run would not start")
     return str(found)
@@ -150,7 +150,7 @@ def _cost(options: Options, known: Secrets) -> Answer:
     source = source or default_source(os.environ)
     if options.host is None or not source:
         return "nobody is asked for it (GRAFANA_HOST and PROMETHEUS_URL are not set)"
-    asked = Asked(source, known, SystemClock())
+    asked = CostServers(source, known, SystemClock())
     asking = gevent.spawn(_found, asked)
     try:
         with reminding(f"asking {asked}, for {FIRST_ANSWER_S:g} s at most"):
@@ -165,7 +165,7 @@ def _cost(options: Options, known: Secrets) -> Answer:
         asked.close()
 
 
-def _found(asked: Asked) -> CostError | None:
+def _found(asked: CostServers) -> CostError | None:
     try:
         asked.prometheus()
     except CostError as error:

@@ -1,1 +1,1 @@
-"""What a run cost: the nodes that ran, what they cost, and where to ask."""
+"""Cost of a run: node lifetimes times prices, from Grafana or Prometheus."""

@@ -1,4 +1,4 @@
-"""A run as a region on Grafana's dashboards.
+"""Grafana annotations that mark a run as a region on dashboards.
 
 https://grafana.com/docs/grafana/latest/developers/http_api/annotations/
 """
@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kiosk_locust.cost.http import Web
+from kiosk_locust.cost.http import JsonClient
 
 
 @dataclass(frozen=True, slots=True)
 class RunNote:
-    """What an annotation tells of a run; times in epoch seconds."""
+    """Content of a run's annotation; times in epoch seconds."""
 
     start_at: float
     end_at: float
@@ -20,17 +20,22 @@ class RunNote:
     run_name: str
     job_type: str
     outcome: str  # done | failed | interrupted
-    told: str  # a sentence for people
+    summary: str  # one sentence about the run's result
 
 
-def annotate(web: Web, note: RunNote) -> None:
-    """Make one annotation of the organization, from the run's start to its end; CostError."""
+def annotate(web: JsonClient, note: RunNote) -> None:
+    """Create one organization-wide annotation from the run's start to its end.
+
+    Raises:
+        CostError: Grafana cannot be reached, or refuses the annotation.
+
+    """
     web.post(
         "/api/annotations",
         {
             "time": round(note.start_at * 1000),
             "timeEnd": round(note.end_at * 1000),
             "tags": ["kiosk", note.run_id, note.job_type, note.outcome],
-            "text": f"{note.run_name}: {note.told}",
+            "text": f"{note.run_name}: {note.summary}",
         },
     )

@@ -1,4 +1,4 @@
-"""What the autoscaler did: nodes by type over time, how soon GPUs came, and how late they went."""
+"""Autoscaler figures: node counts over time, delay of the first GPU node, scale-down delay."""
 
 from __future__ import annotations
 
@@ -11,37 +11,40 @@ from kiosk_locust.cost.nodes import Node
 from kiosk_locust.cost.series import ClusterSeries, Series
 from kiosk_locust.cost.types import Autoscaler, Count, Window, WorkDone
 
-MAX_COUNTS = 200  # of nodes over time; where there are more changes, some are told together
+MAX_COUNTS = 200  # of node counts over time; with more changes, evenly spaced moments are sampled
 HOUR_S = 3600.0
 
 
-def added(found: Sequence[Node], run: Window) -> list[Node]:
-    """The GPU nodes that came with the run; those of any kind where none is known to have GPUs."""
-    any_gpu = any(node.is_gpu for node in found)
+def added(nodes: Sequence[Node], run: Window) -> list[Node]:
+    """Nodes created after the run's start: GPU nodes, or all where no node has a known GPU."""
+    any_gpu = any(node.is_gpu for node in nodes)
     return [
         node
-        for node in found
+        for node in nodes
         if node.life.created_at > run.start_at and (node.is_gpu or not any_gpu)
     ]
 
 
-def scaled_down_at(found: Sequence[Node], run: Window, seen_to: float) -> float | None:
-    """When the last GPU node of the run was gone; None: one was there to the end, or none came."""
-    ends = [node.life.ended_at for node in added(found, run) if node.life.created_at <= seen_to]
-    known = [end for end in ends if end is not None and end <= seen_to]
-    return max(known) if known and len(known) == len(ends) else None
+def scaled_down_at(nodes: Sequence[Node], run: Window, seen_to: float) -> float | None:
+    """Removal time of the run's last GPU node, epoch seconds.
+
+    None if one of them was still up at ``seen_to``, or if none was added.
+    """
+    ends = [node.life.ended_at for node in added(nodes, run) if node.life.created_at <= seen_to]
+    removals = [end for end in ends if end is not None and end <= seen_to]
+    return max(removals) if removals and len(removals) == len(ends) else None
 
 
 def autoscaler(
-    series: ClusterSeries, found: Sequence[Node], run: Window, full: Window, work: WorkDone
+    series: ClusterSeries, nodes: Sequence[Node], run: Window, full: Window, work: WorkDone
 ) -> Autoscaler:
-    """What became of the nodes in ``full``, which goes from the run's start to the scale-down."""
-    busy_s, idle_s, unmeasured_s = _gpu_seconds(series, found, run)
+    """Autoscaler figures over ``full``, the window from the run's start to the scale-down."""
+    busy_s, idle_s, unmeasured_s = _gpu_seconds(series, nodes, run)
     measured = busy_s + idle_s > 0
-    gone_at = scaled_down_at(found, run, full.end_at)
+    gone_at = scaled_down_at(nodes, run, full.end_at)
     return Autoscaler(
-        nodes=_counts(found, full),
-        first_gpu_node_s=_first_gpu_node_s(found, work, full),
+        nodes=_node_counts(nodes, full),
+        first_gpu_node_s=_first_gpu_node_s(nodes, work, full),
         scale_down_s=None
         if gone_at is None or work.last_closed_at is None
         else max(0.0, gone_at - work.last_closed_at),
@@ -51,13 +54,13 @@ def autoscaler(
     )
 
 
-def _first_gpu_node_s(found: Sequence[Node], work: WorkDone, full: Window) -> float | None:
+def _first_gpu_node_s(nodes: Sequence[Node], work: WorkDone, full: Window) -> float | None:
     since = work.first_submitted_at
     if since is None:
         return None
     waits = [
         max(0.0, node.life.created_at - since)
-        for node in found
+        for node in nodes
         if node.is_gpu
         and node.life.created_at <= full.end_at
         and (node.life.ended_at is None or node.life.ended_at > since)
@@ -65,9 +68,9 @@ def _first_gpu_node_s(found: Sequence[Node], work: WorkDone, full: Window) -> fl
     return min(waits, default=None)
 
 
-def _counts(found: Sequence[Node], window: Window) -> tuple[Count, ...]:
-    """How many nodes of each type there were, at each change."""
-    lives = [node for node in found if node.life.seconds_in(window.start_at, window.end_at) > 0]
+def _node_counts(nodes: Sequence[Node], window: Window) -> tuple[Count, ...]:
+    """Number of nodes of each type, at each change."""
+    lives = [node for node in nodes if node.life.seconds_in(window.start_at, window.end_at) > 0]
     changes = {window.start_at}
     for node in lives:
         changes |= {
@@ -79,10 +82,10 @@ def _counts(found: Sequence[Node], window: Window) -> tuple[Count, ...]:
     if len(moments) > MAX_COUNTS:
         step = (len(moments) - 1) / (MAX_COUNTS - 1)
         moments = [moments[round(number * step)] for number in range(MAX_COUNTS)]
-    return tuple(Count(moment, _alive(lives, moment)) for moment in moments)
+    return tuple(Count(moment, _count_by_type(lives, moment)) for moment in moments)
 
 
-def _alive(lives: Sequence[Node], moment: float) -> dict[str, int]:
+def _count_by_type(lives: Sequence[Node], moment: float) -> dict[str, int]:
     counted = Counter(
         node.kind
         for node in lives
@@ -93,15 +96,15 @@ def _alive(lives: Sequence[Node], moment: float) -> dict[str, int]:
 
 
 def _gpu_seconds(
-    series: ClusterSeries, found: Sequence[Node], run: Window
+    series: ClusterSeries, nodes: Sequence[Node], run: Window
 ) -> tuple[float, float, float]:
     """Seconds of GPU nodes in the run's window: busy, idle, not measured.
 
-    A node is busy at a sample where any of its GPUs is above 0 %; the share of busy samples is
-    that of its time.
+    A node is busy at a sample in which any of its GPUs is above 0 %. The share of busy samples is
+    taken as the share of its time.
     """
     busy_s, idle_s, unmeasured_s = [], [], []
-    for node in found:
+    for node in nodes:
         seconds = node.life.seconds_in(run.start_at, run.end_at)
         if node.is_gpu and seconds > 0:
             share = _busy_share(node, series.gpu_utilization, run)
@@ -113,13 +116,13 @@ def _gpu_seconds(
     return math.fsum(busy_s), math.fsum(idle_s), math.fsum(unmeasured_s)
 
 
-def _busy_share(node: Node, measured: Sequence[Series], run: Window) -> float | None:
+def _busy_share(node: Node, utilization: Sequence[Series], run: Window) -> float | None:
     busiest: dict[float, float] = {}
     start_at = max(run.start_at, node.life.created_at)
     end_at = run.end_at if node.life.ended_at is None else min(run.end_at, node.life.ended_at)
-    for found in measured:
-        if node.life.node in (node_name(found.labels), found.labels.get("Hostname")):
-            for at, value in found.samples:
+    for series in utilization:
+        if node.life.node in (node_name(series.labels), series.labels.get("Hostname")):
+            for at, value in series.samples:
                 if start_at <= at <= end_at and math.isfinite(value):
                     busiest[at] = max(busiest.get(at, 0.0), value)
     if not busiest:

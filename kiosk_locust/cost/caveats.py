@@ -1,4 +1,4 @@
-"""What an estimate lacks, assumes and leaves out, in words, with what mends it."""
+"""Texts about an estimate's limits: missing figures, assumptions, exclusions, and their fixes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from kiosk_locust.cost.nodes import ALLOWED, Node
-from kiosk_locust.cost.priced_nodes import Costed
+from kiosk_locust.cost.priced_nodes import PricedNode
 from kiosk_locust.cost.types import NetworkCost, Window, WorkDone
 from kiosk_locust.model.node_type import EXAMPLE, NodeType
 
@@ -36,63 +36,71 @@ NO_READS = (
     "reads between regions, where the bucket is in another than the nodes (0.01 USD a GB): "
     "its region is not known"
 )
-_SHOWN = 5  # names of nodes in a line
+_SHOWN = 5  # node names listed in one line
 
 
 def left_out(network: NetworkCost | None) -> tuple[str, ...]:
-    """What no figure counts."""
+    """Cost items that no figure includes."""
     if network is None:
         return (*LEFT_OUT, NO_NETWORK)
     return (*LEFT_OUT, NO_READS) if network.reads_usd is None else LEFT_OUT
 
 
 def image_notes(work: WorkDone) -> tuple[str, ...]:
-    """What a cost an image rests on where the Kiosk did not count all images."""
-    found = []
+    """Notes about image counts that the Kiosk did not supply."""
+    notes = []
     if work.images_planned:
-        found.append(
+        notes.append(
             f"{work.images_planned:,} of {work.images:,} images are planned ones (IMAGES_PER_JOB):"
             " the Kiosk counted none in their jobs"
         )
     if work.jobs_uncounted:
-        found.append(
+        notes.append(
             f"the Kiosk counted no images in {work.jobs_uncounted:,} of {work.jobs:,} jobs that"
             " were done, so there are at least so many images, and one costs at most so much; set"
             " IMAGES_PER_JOB"
         )
-    return tuple(found)
+    return tuple(notes)
 
 
-def sources(costed: Sequence[Costed]) -> tuple[str, ...]:
-    """Who says the prices, each with the date."""
-    found = {
-        f"{one.price.source} ({one.price.date or 'undated'})"
-        for one in costed
-        if one.price.usd_per_hour is not None
+def sources(costed: Sequence[PricedNode]) -> tuple[str, ...]:
+    """Price sources in use, each with its date."""
+    labels = {
+        f"{node.price.source} ({node.price.date or 'undated'})"
+        for node in costed
+        if node.price.usd_per_hour is not None
     }
-    return tuple(sorted(found))
+    return tuple(sorted(labels))
 
 
 def reasons(
-    costed: Sequence[Costed], window: Window, unwatched_s: float, still_up: Sequence[Node]
+    costed: Sequence[PricedNode], window: Window, unwatched_s: float, still_up: Sequence[Node]
 ) -> tuple[str, ...]:
-    """Why figures are "at least", and what mends it; ``window`` is the widest one counted."""
+    """Reasons why figures are lower bounds, each with its fix.
+
+    Args:
+        costed: The nodes that existed in the window.
+        window: The widest window that is counted.
+        unwatched_s: Seconds of it without samples of nodes.
+        still_up: Nodes of the run that were up when counting ended.
+
+    """
     return tuple(_reasons(costed, window, unwatched_s, still_up))
 
 
 def _reasons(
-    costed: Sequence[Costed], window: Window, unwatched_s: float, still_up: Sequence[Node]
+    costed: Sequence[PricedNode], window: Window, unwatched_s: float, still_up: Sequence[Node]
 ) -> Iterator[str]:
     if not costed:
         yield NO_NODES
-    lacking: dict[str, list[Costed]] = defaultdict(list)
-    for one in costed:
-        if one.price.usd_per_hour is None:
-            lacking[one.price.lacks].append(one)
-    for lacks, those in sorted(lacking.items()):
-        hours = math.fsum(one.hours_in(window) for one in those)
-        yield f"{_number(len(those))} ({hours:.3g} h; {_names(those)}) without a price: {lacks}"
-    if any(not one.node.machine_type and one.price.usd_per_hour is None for one in costed):
+    lacking: dict[str, list[PricedNode]] = defaultdict(list)
+    for node in costed:
+        if node.price.usd_per_hour is None:
+            lacking[node.price.lacks].append(node)
+    for lacks, group in sorted(lacking.items()):
+        hours = math.fsum(node.hours_in(window) for node in group)
+        yield f"{_number(len(group))} ({hours:.3g} h; {_names(group)}) without a price: {lacks}"
+    if any(not node.node.machine_type and node.price.usd_per_hour is None for node in costed):
         yield LABELS_SETTING
     if unwatched_s > 0:
         yield (
@@ -104,24 +112,28 @@ def _reasons(
 
 
 def notes(
-    costed: Sequence[Costed], node_types: Sequence[NodeType], still_up: Sequence[Node]
+    costed: Sequence[PricedNode], node_types: Sequence[NodeType], still_up: Sequence[Node]
 ) -> tuple[str, ...]:
-    """What was assumed, and what is not told."""
-    found = []
-    matched = [one.node.told for one in costed]
-    assumed = [one for one in costed if one.node.gpus_assumed]
+    """Assumptions behind the estimate, and inputs that had no effect."""
+    lines = []
+    matching_types = [node.node.declared_type for node in costed]
+    assumed = [node for node in costed if node.node.gpus_assumed]
     if assumed:
-        found.append(
+        lines.append(
             f"{_number(len(assumed))} ({_names(assumed)}) with an accelerator that nobody counted "
             "(kube_node_status_capacity has no nvidia_com_gpu): 1 GPU each is assumed"
         )
-    found += [f"--node-type {told} matches no node" for told in node_types if told not in matched]
+    lines += [
+        f"--node-type {node_type} matches no node"
+        for node_type in node_types
+        if node_type not in matching_types
+    ]
     if still_up:
-        found.append(
+        lines.append(
             f"{_stayed_up(still_up)} when the run ended, and went on costing: --cost-tail "
             "until-idle counts to the scale-down"
         )
-    return tuple(found)
+    return tuple(lines)
 
 
 def _stayed_up(nodes: Sequence[Node]) -> str:
@@ -132,7 +144,7 @@ def _number(nodes: int) -> str:
     return f"{nodes:,} node" if nodes == 1 else f"{nodes:,} nodes"
 
 
-def _names(those: Sequence[Costed]) -> str:
-    names = sorted({one.node.life.node for one in those})
+def _names(nodes: Sequence[PricedNode]) -> str:
+    names = sorted({node.node.life.node for node in nodes})
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

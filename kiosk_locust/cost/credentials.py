@@ -1,7 +1,7 @@
-"""Passwords and tokens: from the environment or ``.env`` alone, and shown to nobody.
+"""Grafana and Prometheus logins, read from the environment or ``.env`` alone and never shown.
 
-Each is bound to the servers that whoever started the process named; it goes to no other, whoever
-names that: a web form, a ledger, a redirect.
+Each login is bound to the servers named by whoever started the process. It is sent to no other
+server that a web form, a ledger or a redirect names.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A token, or a user and a password, or neither; ``repr`` tells nothing of them.
+    """A token, or a user and a password, or neither; ``repr`` shows none of them.
 
-    They go to servers of ``bound_to`` (base URLs) alone, so at first to nobody.
+    They are sent only to the servers in ``bound_to`` (base URLs), so initially to none.
     """
 
     user: str = field(default="", repr=False)
@@ -34,7 +34,7 @@ class Credentials:
 
     @property
     def header(self) -> str:
-        """The value of ``Authorization``; empty where there is nothing to say. A token wins."""
+        """Value of ``Authorization``; a token takes precedence. Empty if there is no login."""
         if self.token:
             return f"Bearer {self.token}"
         if self.user or self.password:
@@ -43,19 +43,19 @@ class Credentials:
         return ""
 
     def bound(self, urls: Iterable[str]) -> Credentials:
-        """The same, for the servers at ``urls``."""
+        """Copy bound to the servers at ``urls``."""
         return dataclasses.replace(self, bound_to=tuple(filter(None, urls)))
 
     def may_go_to(self, url: str) -> bool:
-        """Tell if ``url`` is at one of the servers that these are for."""
-        return any(is_same_host(urlsplit(one), urlsplit(url)) for one in self.bound_to)
+        """Tell if ``url`` is on one of the servers that these credentials are bound to."""
+        return any(is_same_host(urlsplit(bound_url), urlsplit(url)) for bound_url in self.bound_to)
 
     def header_for(self, url: str) -> str:
-        """The value of ``Authorization`` in a request for ``url``; empty: it is sent none."""
+        """Value of ``Authorization`` for a request to ``url``; empty if none may be sent."""
         return self.header if self.may_go_to(url) else ""
 
     def hidden_in(self, text: str) -> str:
-        """``text`` without our secrets, should somebody else have written them there."""
+        """``text`` with each secret replaced by ``***``."""
         for secret in (self.token, self.password, self.header.rpartition(" ")[2]):
             if secret:
                 text = text.replace(secret, "***")
@@ -64,56 +64,60 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """All that a run knows of passwords and tokens."""
+    """All logins of a run."""
 
     grafana: Credentials = Credentials()
     prometheus: Credentials = Credentials()
 
 
-def is_same_host(one: SplitResult, other: SplitResult) -> bool:
-    """Tell if a login for ``one`` may be sent to ``other``: the same server, or its https."""
-    if one.hostname != other.hostname:
+def is_same_host(bound: SplitResult, target: SplitResult) -> bool:
+    """Tell if a login for ``bound`` may be sent to ``target``: the same server, or its https."""
+    if bound.hostname != target.hostname:
         return False
     try:
-        ports = [part.port or DEFAULT_PORTS.get(part.scheme) for part in (one, other)]
+        ports = [part.port or DEFAULT_PORTS.get(part.scheme) for part in (bound, target)]
     except ValueError:
         return False
-    if one.scheme == other.scheme:
+    if bound.scheme == target.scheme:
         return ports[0] == ports[1]
-    return (one.scheme, other.scheme, *ports) == ("http", "https", 80, 443)
+    return (bound.scheme, target.scheme, *ports) == ("http", "https", 80, 443)
 
 
 def secrets(*sources: Mapping[str, str]) -> Secrets:
-    """The logins in the sources (the environment, ``.env``), bound to no server; first ones win.
+    """Logins in the sources (the environment, ``.env``), bound to no server; first source wins.
 
-    A login is a whole: a password in the environment wins over a token in ``.env``, too. Raises
-    OptionsError, without the value, for what no HTTP header can carry.
+    A login is taken as a whole: a password in the environment also overrides a token in ``.env``.
+
+    Raises:
+        OptionsError: A login holds characters that no HTTP header can carry; the message omits the
+            value.
+
     """
     mistakes: list[Mistake] = []
 
-    def named(prefix: str) -> Credentials:
-        found = dict.fromkeys(("user", "password", "token"), "")
+    def read_login(prefix: str) -> Credentials:
+        login = dict.fromkeys(("user", "password", "token"), "")
         for source in sources:
-            given = {part: source.get(f"{prefix}_{part.upper()}", "") for part in found}
-            if found["password"]:
-                given["token"] = ""
-            found = {part: already or given[part] for part, already in found.items()}
-        found["token"] = found["token"].strip()
-        mistakes.extend(_mistakes(prefix, found))
-        return Credentials(found["user"], found["password"], found["token"])
+            parts = {part: source.get(f"{prefix}_{part.upper()}", "") for part in login}
+            if login["password"]:
+                parts["token"] = ""
+            login = {part: already or parts[part] for part, already in login.items()}
+        login["token"] = login["token"].strip()
+        mistakes.extend(_mistakes(prefix, login))
+        return Credentials(login["user"], login["password"], login["token"])
 
-    both = Secrets(named("GRAFANA"), named("PROMETHEUS"))
+    logins = Secrets(read_login("GRAFANA"), read_login("PROMETHEUS"))
     if mistakes:
         raise OptionsError(mistakes)
-    return both
+    return logins
 
 
-def _mistakes(prefix: str, found: Mapping[str, str]) -> list[Mistake]:
+def _mistakes(prefix: str, login: Mapping[str, str]) -> list[Mistake]:
     mistakes = []
-    if not (found["token"].isascii() and found["token"].isprintable()) or " " in found["token"]:
+    if not (login["token"].isascii() and login["token"].isprintable()) or " " in login["token"]:
         advice = "holds blanks or characters that no token has; copy it anew"
         mistakes.append(Mistake(f"{prefix}_TOKEN", "", advice))
-    if ":" in found["user"]:
+    if ":" in login["user"]:
         advice = "must not hold a colon, which HTTP's Basic login cannot carry"
         mistakes.append(Mistake(f"{prefix}_USER", "", advice))
     return mistakes

@@ -1,4 +1,4 @@
-"""Where the cost of a run is asked for: the Grafana and the Prometheus that settings name."""
+"""The Grafana and Prometheus servers that settings name, as sources of cost data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kiosk_locust.clock import Clock
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.cost.grafana import find_prometheus
-from kiosk_locust.cost.http import Endpoint, Web
+from kiosk_locust.cost.http import Endpoint, JsonClient
 from kiosk_locust.cost.prometheus import Prometheus
 from kiosk_locust.errors import CostError
 
@@ -22,7 +22,7 @@ PROMETHEUS_LOGIN = "PROMETHEUS_USER and PROMETHEUS_PASSWORD, or PROMETHEUS_TOKEN
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Base URLs, without a slash at their end; empty: there is none."""
+    """Base URLs without a trailing slash; empty: none."""
 
     grafana: str = ""
     prometheus: str = ""
@@ -32,14 +32,14 @@ class Source:
 
 
 def in_cluster(environ: Mapping[str, str]) -> bool:
-    """Tell if this process is in a cluster, by the variables that Kubernetes sets in it."""
+    """Tell if this process runs in a cluster, by the variables that Kubernetes sets."""
     return bool(environ.get(CLUSTER_VARIABLE))
 
 
 def default_source(environ: Mapping[str, str]) -> Source:
-    """The Grafana of the cluster that this process is in; none where it is in no cluster.
+    """The Grafana of the cluster that this process runs in; empty outside a cluster.
 
-    Elsewhere these names are not even looked up: somebody's network may answer any name.
+    Outside, the names are not looked up: a local network may resolve any name.
     """
     if in_cluster(environ):
         for name in DEFAULT_HOSTS:
@@ -51,22 +51,30 @@ def default_source(environ: Mapping[str, str]) -> Source:
     return Source()
 
 
-class Asked:
-    """The two servers of a source, with their logins; to be closed."""
+class CostServers:
+    """HTTP clients for the two servers of a source, with their logins.
+
+    Close it after use.
+    """
 
     def __init__(self, source: Source, secrets: Secrets, clock: Clock) -> None:
         self._clock = clock
-        self.grafana: Web | None = None
-        self._prometheus: Web | None = None
+        self.grafana: JsonClient | None = None
+        self._prometheus: JsonClient | None = None
         if source.grafana:
             target = Endpoint("GRAFANA_HOST", source.grafana, GRAFANA_LOGIN)
-            self.grafana = Web(target, secrets.grafana, clock)
+            self.grafana = JsonClient(target, secrets.grafana, clock)
         if source.prometheus:
             target = Endpoint("PROMETHEUS_URL", source.prometheus, PROMETHEUS_LOGIN)
-            self._prometheus = Web(target, secrets.prometheus, clock)
+            self._prometheus = JsonClient(target, secrets.prometheus, clock)
 
     def prometheus(self) -> Prometheus:
-        """PROMETHEUS_URL, else what is behind Grafana; CostError where it cannot be asked."""
+        """Prometheus at PROMETHEUS_URL, else the one behind Grafana.
+
+        Raises:
+            CostError: No server is set, or it cannot be queried.
+
+        """
         if self._prometheus is not None:
             return Prometheus(self._prometheus)
         if self.grafana is not None:
@@ -74,18 +82,20 @@ class Asked:
         raise CostError("there is nobody to ask: set GRAFANA_HOST or PROMETHEUS_URL")
 
     @property
-    def open(self) -> Web | None:
-        """Whom a question is open to now; None: nobody is waited for."""
-        asked = (web for web in (self._prometheus, self.grafana) if web is not None and web.open_s)
-        return next(asked, None)
+    def open(self) -> JsonClient | None:
+        """Client whose request is unanswered at present; None if no request is open."""
+        waiting = (
+            web for web in (self._prometheus, self.grafana) if web is not None and web.open_s
+        )
+        return next(waiting, None)
 
     def __str__(self) -> str:
-        """Who is asked, as results and messages name it."""
+        """Name of the queried server, for results and messages."""
         web = self._prometheus or self.grafana
         return str(web.target) if web else ""
 
     def close(self) -> None:
-        """Close kept connections."""
+        """Close pooled connections."""
         for web in (self.grafana, self._prometheus):
             if web is not None:
                 web.close()

@@ -1,4 +1,4 @@
-"""What a Grafana's or a Prometheus's trouble means, in words for people."""
+"""Messages for failed requests to a Grafana or a Prometheus."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import requests
 from kiosk_locust.formatting import quoting
 from kiosk_locust.formatting.excerpt import excerpt
 
-LOOKED_AT_BYTES = 8 * 1024
+EXCERPT_BYTES = 8 * 1024
 _TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
 
 
 def connection_trouble(error: requests.RequestException) -> str:
-    """Why no answer came, and what to do; nothing of a URL or a header is in it."""
+    """Cause of a connection failure, with advice; contains no part of a URL or header."""
     if isinstance(error, requests.exceptions.SSLError):
         return (
-            f"its certificate is not trusted, or no https is spoken there ({_root(error)}); if it"
+            f"its certificate is not trusted, or no https is spoken there ({_reason(error)}); if it"
             " is the right host, name its authority's file in REQUESTS_CA_BUNDLE"
         )
     if isinstance(error, requests.exceptions.ConnectTimeout):
@@ -28,20 +28,20 @@ def connection_trouble(error: requests.RequestException) -> str:
     if isinstance(error, requests.exceptions.Timeout):
         return "it does not answer in time; is it overloaded?"
     if isinstance(error, requests.exceptions.ProxyError):
-        return f"the proxy does not let us through ({_root(error)}); see HTTP_PROXY and NO_PROXY"
+        return f"the proxy does not let us through ({_reason(error)}); see HTTP_PROXY and NO_PROXY"
     cause = _cause(error)
     if isinstance(cause, socket.gaierror):
         return "the host's name is not known; is it right, and known where this process runs?"
     if isinstance(cause, ConnectionRefusedError):
         return "connection refused; is it running, and is the port right?"
-    return f"the connection broke ({_root(error)}); is the address right?"
+    return f"the connection broke ({_reason(error)}); is the address right?"
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The innermost exception: what the system said."""
-    seen = set()
-    while id(error) not in seen:
-        seen.add(id(error))
+    """The innermost exception, raised by the operating system."""
+    visited = set()
+    while id(error) not in visited:
+        visited.add(id(error))
         inner = error.__cause__ or error.__context__ or getattr(error, "reason", None)
         if not isinstance(inner, BaseException):
             inner = next((a for a in error.args if isinstance(a, BaseException)), None)
@@ -51,20 +51,22 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def _root(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     cause = _cause(error)
-    said = cause.strerror if isinstance(cause, OSError) and cause.strerror else type(cause).__name__
-    return excerpt(str(said))
+    reason = (
+        cause.strerror if isinstance(cause, OSError) and cause.strerror else type(cause).__name__
+    )
+    return excerpt(str(reason))
 
 
 def refusal_advice(answer: requests.Response, login: str, *, has_login: bool) -> str:
-    """What to do after an answer that is an error."""
+    """Advice for an HTTP error status."""
     status = answer.status_code
     if status == 401:
         return f"{login} is wrong" if has_login else f"it wants a login: set {login}"
     if status == 403:
-        who = "this account may not" if has_login else "it wants a login, or nobody may"
-        return f"{who} do that; it needs the right to read data sources and to query them"
+        subject = "this account may not" if has_login else "it wants a login, or nobody may"
+        return f"{subject} do that; it needs the right to read data sources and to query them"
     if status == 404:
         return "is the address right, and does it need a path?"
     if status in (400, 422):
@@ -77,26 +79,26 @@ def refusal_advice(answer: requests.Response, login: str, *, has_login: bool) ->
 
 
 def quoted(answer: requests.Response) -> str:
-    """What an answer's body says, in quotation marks, in at most 200 characters."""
-    text = answer.content[:LOOKED_AT_BYTES].decode("utf-8", "replace")
+    """Excerpt of a response body in quotation marks, at most 200 characters."""
+    text = answer.content[:EXCERPT_BYTES].decode("utf-8", "replace")
     kind = ""
     if "html" in answer.headers.get("content-type", "").lower() or text.lstrip()[:1] == "<":
         title = _TITLE.search(text)
         text = html.unescape(title[1] if title else "")
         kind = " (HTML)"
     else:
-        text = _said(answer.content) or text
+        text = _error_text(answer.content) or text
     words = excerpt(text)
     if words and not quoting.is_on():
         return kind or " (some text)"
     return f"{kind} “{words}”" if words else kind or " (empty)"
 
 
-def _said(body: bytes) -> str:
-    """Prometheus says ``error``, Grafana says ``message``."""
+def _error_text(body: bytes) -> str:
+    """Error text of a JSON body: ``error`` from Prometheus, ``message`` from Grafana."""
     try:
-        found = json.loads(body)
-        said = found.get("error") or found.get("message")
+        document = json.loads(body)
+        message = document.get("error") or document.get("message")
     except (ValueError, RecursionError, AttributeError):
         return ""
-    return said if isinstance(said, str) else ""
+    return message if isinstance(message, str) else ""

@@ -1,4 +1,4 @@
-"""The moments at which a Prometheus is asked for samples, and how they are cut; pure."""
+"""Sampling grids for Prometheus range queries, and their division into pieces; pure."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 #: Prometheus refuses more points a series in one query.
 MOST_POINTS = 11_000
-#: So many are asked for at once: an answer of a hundred series is then decoded in some 50 ms.
+#: Points per query: a response of a hundred series is then decoded in some 50 ms.
 POINTS = 2_000
-#: The scrape interval of most clusters is 15 s, 30 s or a minute; finer tells nothing more.
+#: Most clusters scrape every 15 s, 30 s or minute; a finer step adds no information.
 FINEST_STEP_S = 15
-#: A week in steps of 30 s: more samples of a hundred nodes would fill the memory.
+#: A week in steps of 30 s; more samples of a hundred nodes would exhaust memory.
 MOST_STEPS = 20_160
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """From ``start_at`` to ``end_at`` (epoch seconds, both included) in whole steps."""
+    """Sampling moments from ``start_at`` to ``end_at`` (epoch seconds, both included)."""
 
     start_at: int
     end_at: int
@@ -26,11 +26,11 @@ class Grid:
 
     @property
     def points(self) -> int:
-        """How many moments there are."""
+        """Number of moments."""
         return (self.end_at - self.start_at) // self.step_s + 1
 
     def pieces(self, points: int = POINTS) -> Iterator[Grid]:
-        """The same moments in grids of at most ``points``, none of them twice."""
+        """The same moments as consecutive grids of at most ``points`` each."""
         points = min(points, MOST_POINTS)
         for first in range(0, self.points, points):
             last = min(first + points, self.points) - 1
@@ -39,9 +39,9 @@ class Grid:
 
 
 def covering(start_at: float, end_at: float) -> Grid:
-    """The grid that begins at or before ``start_at`` and ends at or after ``end_at``.
+    """Grid that begins at or before ``start_at`` and ends at or after ``end_at``.
 
-    A step is 15 s, and longer only where a window is longer than some days.
+    The step is 15 s, and longer only for windows of more than 3.5 days.
     """
     start = math.floor(start_at)
     span_s = max(0.0, end_at - start)

@@ -1,4 +1,4 @@
-"""JSON over HTTP from a Grafana or a Prometheus, with a login that goes to no other host."""
+"""JSON over HTTP from a Grafana or a Prometheus, with a login that reaches no other host."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 60.0  # a Prometheus gives up a query after 2 min, most proxies before that
 TRIES = 3
 PAUSE_S = 1.0  # before the second try; it doubles
-#: A thousand series of 11,000 points, as many as a Prometheus gives, weigh less.
+#: A thousand series of 11,000 points, Prometheus's limit, need less.
 MAX_ANSWER_BYTES = 512 * 1024 * 1024
 READ_BYTES = 64 * 1024
-LONGEST_HINT_S = 10.0  # of a Retry-After that is believed
+LONGEST_HINT_S = 10.0  # longest Retry-After that is obeyed
 BUSY = frozenset({429, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 3
@@ -33,21 +33,21 @@ MOST_REDIRECTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Whom we ask: its setting (GRAFANA_HOST, …) and its base URL, as messages name it."""
+    """A server: the setting that names it (GRAFANA_HOST, …), its base URL, its login settings."""
 
     setting: str
     base_url: str
-    login: str  # the settings of its login, for advice
+    login: str  # settings of its login, for advice in messages
 
     def __str__(self) -> str:
         return f"{self.setting} ({self.base_url})"
 
 
-class Web:
-    """Calls of one base URL; times out, tries again what may pass, and raises CostError.
+class JsonClient:
+    """HTTP client for one base URL, with timeouts and retries of transient failures.
 
-    Redirects are followed by hand, within the same host alone: ``requests`` would also look
-    into ~/.netrc for each host on the way.
+    Every method raises CostError on failure. Redirects are followed by hand, within the same host
+    alone: ``requests`` would also look up a login in ~/.netrc for each host on the way.
     """
 
     def __init__(self, target: Endpoint, credentials: Credentials, clock: Clock) -> None:
@@ -57,26 +57,26 @@ class Web:
         self._clock = clock
         self._session = requests.Session()
         if is_loopback(urlsplit(target.base_url).hostname or ""):
-            self._session.trust_env = False  # requests would ask even this machine by HTTP_PROXY
-        self._asked_at: float | None = None  # of the question that is open
-        self.has_answered = False  # anything at all, since this was made
-        self.is_given_up = False  # by whoever waited for it
+            self._session.trust_env = False  # requests would send even loopback calls to HTTP_PROXY
+        self._open_since: float | None = None  # start of the open request, if any (monotonic s)
+        self.has_answered = False  # any response at all since construction
+        self.is_given_up = False  # set by the caller that stopped waiting
 
     @property
     def open_s(self) -> float:
-        """For how many seconds a question, with all its tries, has had no answer; 0: none is."""
-        return 0.0 if self._asked_at is None else monotonic() - self._asked_at
+        """Age of the open request with all its tries, in seconds; 0 if none is open."""
+        return 0.0 if self._open_since is None else monotonic() - self._open_since
 
     def close(self) -> None:
-        """Close kept connections."""
+        """Close pooled connections."""
         self._session.close()
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
-        """The JSON that GET answers; ``path`` begins with a slash."""
+        """JSON document that GET returns; ``path`` begins with a slash."""
         return self._call("GET", path, query or {}, None)
 
     def post(self, path: str, body: object) -> Any:
-        """The JSON that POST of some JSON answers; tried once, since it may not be repeatable."""
+        """JSON document that POST returns; not retried, since POST may not be repeatable."""
         return self._call("POST", path, {}, body)
 
     def _call(self, method: str, path: str, query: Mapping[str, str], body: object) -> Any:
@@ -106,29 +106,29 @@ class Web:
     def _answer(
         self, method: str, url: str, query: Mapping[str, str], body: object
     ) -> requests.Response:
-        """The last answer of a few tries."""
-        self._asked_at = monotonic()
+        """Response of the last try."""
+        self._open_since = monotonic()
         try:
-            return self._tried(method, url, query, body)
+            return self._send_with_retries(method, url, query, body)
         finally:
-            self._asked_at = None
+            self._open_since = None
 
-    def _tried(
+    def _send_with_retries(
         self, method: str, url: str, query: Mapping[str, str], body: object
     ) -> requests.Response:
         pause_s = PAUSE_S
         tries = TRIES if method == "GET" else 1
-        for left in reversed(range(tries)):
+        for tries_left in reversed(range(tries)):
             try:
                 answer = self._follow(method, url, query, body)
             except requests.RequestException as error:
-                if not left:
-                    why = error_messages.connection_trouble(error)
-                    raise CostError(f"{self.target} cannot be reached: {why}") from None
+                if not tries_left:
+                    cause = error_messages.connection_trouble(error)
+                    raise CostError(f"{self.target} cannot be reached: {cause}") from None
             else:
-                if answer.status_code not in BUSY or not left:
+                if answer.status_code not in BUSY or not tries_left:
                     return answer
-                pause_s = max(pause_s, _hint_s(answer))
+                pause_s = max(pause_s, _retry_after_s(answer))
             self._clock.sleep(pause_s)
             pause_s *= 2
         raise AssertionError("the last try returns or raises")
@@ -136,7 +136,7 @@ class Web:
     def _follow(
         self, method: str, url: str, query: Mapping[str, str], body: object
     ) -> requests.Response:
-        """Send a request, and again to where it is redirected on the same host."""
+        """Send a request, following redirects on the same host."""
         params: Mapping[str, str] | None = query
         for _ in range(MOST_REDIRECTS + 1):
             answer = self._session.request(
@@ -164,14 +164,19 @@ class Web:
                     " nothing: it"
                     f" is a page for a login, or {self.target.setting} should name that address"
                 )
-            url, params = target, None  # what was asked stands in the new address
+            url, params = target, None  # the query is part of the new address
         raise CostError(
             f"{self.target} redirects in a circle: set {self.target.setting} to the address that"
             " answers by itself"
         )
 
     def _read(self, answer: requests.Response) -> None:
-        """Read a body, unpacked, up to the limit; raises CostError beyond it."""
+        """Read a decompressed body into ``answer``, up to `MAX_ANSWER_BYTES`.
+
+        Raises:
+            CostError: The body is larger.
+
+        """
         body = bytearray()
         with answer:
             for piece in answer.iter_content(READ_BYTES):
@@ -181,18 +186,18 @@ class Web:
                         f"{self.target} answered with more than {MAX_ANSWER_BYTES:,} bytes, which"
                         " was not read on: is the address right?"
                     )
-        answer._content = bytes(body)  # what `content` would have read, unlimited
+        answer._content = bytes(body)  # what `content` would have read, but bounded
 
 
-def _hint_s(answer: requests.Response) -> float:
+def _retry_after_s(answer: requests.Response) -> float:
     text = answer.headers.get("retry-after", "").strip()
     return min(float(text), LONGEST_HINT_S) if text.isascii() and text.isdigit() else 0.0
 
 
 class _Login(requests.auth.AuthBase):
-    """Sets the header itself, also an absent one, so that nothing is taken from ~/.netrc.
+    """Sets the header itself, also an absent one, so that requests never reads ~/.netrc.
 
-    It is asked for each request anew, also after a redirect.
+    requests calls it for each request, also after a redirect.
     """
 
     def __init__(self, credentials: Credentials) -> None:

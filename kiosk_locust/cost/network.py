@@ -1,4 +1,4 @@
-"""What the bucket costs: requests, storage, and reads between regions; an estimate by images.
+"""Bucket cost: requests, storage, and reads between regions; an estimate by image count.
 
 For *n* images of together *B* bytes, in a window of *s* seconds::
 
@@ -16,8 +16,9 @@ The older client charged $7.00 on every run, as "networking costs for 1,000,000 
 formula gives, for 1,000,000 images of 1.5 MB: operations $5.40, and storage $0.29 in the 5.5
 hours of the paper's fastest run, $2.56 in the two days that one GPU takes: $5.69 to $7.96. It
 is $7.00 in a run of 30 hours. Reads of 1,500 GB between regions would add $15, so they cannot
-have been in the $7.00. Whoever has bucket and cluster in one region does not pay them, and
-where the bucket is, nobody tells us: they count only where both are known, and differ.
+have been in the $7.00. Runs with bucket and cluster in one region do not
+pay them. The bucket's region is often unknown, so reads count only where both regions are known
+and differ.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ IMAGE_BYTES = 1.5e6  # the paper's images of 1280 by 1080
 
 
 def network_cost(work: WorkDone, window: Window, regions: Collection[str]) -> NetworkCost:
-    """What the bucket costs in a window; ``regions`` are those of the nodes, as far as known."""
+    """Bucket cost in a window; ``regions`` are the nodes' regions, as far as known."""
     images = work.images if work.images_stored is None else work.images_stored
     stored = images * IMAGE_BYTES if work.stored_bytes is None else work.stored_bytes
     reads_usd: float | None = None

@@ -2,8 +2,8 @@
 
 A file has sections, each under a header line: ``machine_type`` or ``accelerator`` (the price of
 one), ``region`` (``*``: any), ``on_demand_usd_per_hour``, ``spot_usd_per_hour`` (one of the two
-may be empty), and if need be ``source`` and ``date``. Blank lines and those that begin with
-``#`` do not count, but for ``# source: …`` and ``# date: …``, which stand for all lines below.
+may be empty), and if need be ``source`` and ``date``. Blank lines and comments
+(``#``) are skipped, except ``# source: …`` and ``# date: …``, which apply to all lines below.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MACHINES, ACCELERATORS = "machine_type", "accelerator"
 ON_DEMAND, SPOT = "on_demand_usd_per_hour", "spot_usd_per_hour"
 REQUIRED = ("region", ON_DEMAND, SPOT)
 OPTIONAL = ("source", "date")
-MAX_USD_PER_HOUR = 100_000.0  # whoever writes more has mistaken the unit
+MAX_USD_PER_HOUR = 100_000.0  # a larger value is a mistaken unit
 
 Key = tuple[str, str]  # machine type or accelerator, region
 
@@ -48,18 +48,21 @@ class PriceTable:
     accelerators: Mapping[Key, Rate] = field(default_factory=dict)
 
     def machine(self, name: str, region: str) -> Rate | None:
-        """The rate of a machine type in a region, else in any."""
+        """Rate of a machine type in a region, else its rate for any region."""
         return self.machines.get((name, region)) or self.machines.get((name, ANY_REGION))
 
     def accelerator(self, name: str, region: str) -> Rate | None:
-        """The rate of one accelerator in a region, else in any."""
+        """Rate of one accelerator in a region, else its rate for any region."""
         return self.accelerators.get((name, region)) or self.accelerators.get((name, ANY_REGION))
 
 
 def read_price_file(path: Path) -> PriceTable:
-    """The prices in a file of the user's; raises PriceFileError with all mistakes.
+    """Prices in a user's file.
 
-    They tell numbers of lines and nothing that stands in them: a web form may have named the file.
+    Raises:
+        PriceFileError: The file cannot be read or has mistakes; it lists all, by line number and
+            without quoting the file, since a web form may have named it.
+
     """
     try:
         text = read_text(path)
@@ -70,7 +73,7 @@ def read_price_file(path: Path) -> PriceTable:
 
 @functools.cache
 def shipped() -> PriceTable:
-    """The tables of this package."""
+    """Price tables shipped with the package."""
     folder = resources.files("kiosk_locust.cost") / "data"
     lines: list[str] = []
     for name in ("machine_types.csv", "accelerators.csv"):
@@ -79,9 +82,15 @@ def shipped() -> PriceTable:
 
 
 def read_prices(lines: Iterable[str], *, source: str) -> PriceTable:
-    """The prices in the lines of a file; ``source`` is where they are from, unless they say so.
+    """Prices in the lines of a file.
 
-    Raises PriceFileError with all mistakes, each with the number of its line.
+    Args:
+        lines: The file's lines.
+        source: Price source for lines that name none.
+
+    Raises:
+        PriceFileError: It lists all mistakes, each with its line number.
+
     """
     reader = _Reader(source)
     for number, line in enumerate(lines, start=1):
@@ -89,28 +98,28 @@ def read_prices(lines: Iterable[str], *, source: str) -> PriceTable:
             reader.take(line.strip())
         except (ValueError, csv.Error) as error:
             reader.mistakes.append(f"line {number}: {error}")
-    if not reader.mistakes and not reader.found[MACHINES] and not reader.found[ACCELERATORS]:
+    if not reader.mistakes and not reader.rates[MACHINES] and not reader.rates[ACCELERATORS]:
         reader.mistakes.append(
             f"the file holds no prices; write a header ({MACHINES},{','.join(REQUIRED)} or "
             f"{ACCELERATORS},…) and a line for each"
         )
     if reader.mistakes:
         raise PriceFileError(reader.mistakes)
-    return PriceTable(reader.found[MACHINES], reader.found[ACCELERATORS])
+    return PriceTable(reader.rates[MACHINES], reader.rates[ACCELERATORS])
 
 
 class _Reader:
-    """Goes through a file; ``take`` raises ValueError for a line that cannot be used."""
+    """Parser of a price file; `take` raises ValueError for an invalid line."""
 
     def __init__(self, source: str) -> None:
-        self.found: dict[str, dict[Key, Rate]] = {MACHINES: {}, ACCELERATORS: {}}
+        self.rates: dict[str, dict[Key, Rate]] = {MACHINES: {}, ACCELERATORS: {}}
         self.mistakes: list[str] = []
         self._columns: list[str] | None = None
-        self._skipping = False  # below a header that cannot be used
+        self._skipping = False  # below an invalid header
         self._defaults = {"source": source, "date": ""}
 
     def take(self, line: str) -> None:
-        """Take in one line."""
+        """Parse one line."""
         if line.startswith("#"):
             self._remark(line.lstrip("# "))
         elif line.strip(","):
@@ -139,10 +148,10 @@ class _Reader:
         missing = [name for name in REQUIRED if name not in columns]
         unknown = [name for name in columns if name not in (*kinds, *REQUIRED, *OPTIONAL)]
         if missing or unknown or len(set(columns)) < len(columns):
-            faults = [f"the column {name} is missing" for name in missing]
+            problems = [f"the column {name} is missing" for name in missing]
             if unknown:
-                faults.append(f"columns are {', '.join((*kinds, *REQUIRED, *OPTIONAL))} alone")
-            raise ValueError("; ".join(faults) or "the header has a column twice")
+                problems.append(f"columns are {', '.join((*kinds, *REQUIRED, *OPTIONAL))} alone")
+            raise ValueError("; ".join(problems) or "the header has a column twice")
         self._columns, self._skipping = columns, False
 
     def _row(self, row: dict[str, str], cells: int) -> None:
@@ -161,9 +170,9 @@ class _Reader:
         )
         if rate.on_demand_usd is None and rate.spot_usd is None:
             raise ValueError(f"{ON_DEMAND} or {SPOT} must be given")
-        if key in self.found[kind]:
+        if key in self.rates[kind]:
             raise ValueError(f"this {kind} has a price for that region above already")
-        self.found[kind][key] = rate
+        self.rates[kind][key] = rate
 
 
 def _usd(column: str, text: str) -> float | None:

@@ -1,4 +1,4 @@
-"""Nodes with their prices, and sums over windows of them."""
+"""Nodes with their prices, and cost sums over time windows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ HOUR_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Costed:
-    """A node and its price; ``was_there`` before the run, and ``stayed`` to the data's end."""
+class PricedNode:
+    """A node and its price.
+
+    ``was_there``: it existed before the run; ``stayed``: it also outlived the observation.
+    """
 
     node: Node
     price: Price
@@ -23,11 +26,11 @@ class Costed:
     stayed: bool
 
     def hours_in(self, window: Window) -> float:
-        """How long it lived in a window."""
+        """Hours of the node's life within a window."""
         return self.node.life.seconds_in(window.start_at, window.end_at) / HOUR_S
 
     def usd_in(self, window: Window) -> float | None:
-        """What it cost in a window; None where it has no price."""
+        """Cost within a window, USD; None if the node has no price."""
         price = self.price.usd_per_hour
         return None if price is None else price * self.hours_in(window)
 
@@ -36,22 +39,30 @@ def figure(
     name: str,
     meaning: str,
     window: Window,
-    nodes: Sequence[Costed],
+    nodes: Sequence[PricedNode],
     *,
     network: NetworkCost | None,
     work: WorkDone,
     is_known: bool,
     is_whole: bool,
 ) -> CostFigure:
-    """The sum over ``nodes`` in a window.
+    """Cost of ``nodes`` within a window.
 
-    ``is_known``: something is known of the cluster; ``is_whole``: nothing of the window is
-    missing.
+    Args:
+        name: ``run``, ``fully loaded`` or ``marginal``.
+        meaning: One line about what the sum includes.
+        window: The time that is counted.
+        nodes: Nodes to sum over; those outside the window are skipped.
+        network: The bucket's cost; None leaves it out.
+        work: Jobs and images that share the cost.
+        is_known: The cluster has any known node.
+        is_whole: No part of the window is missing.
+
     """
-    inside = [one for one in nodes if one.hours_in(window) > 0]
-    cpu = _sum([one.usd_in(window) for one in inside if not one.node.is_gpu])
-    gpu = _sum([one.usd_in(window) for one in inside if one.node.is_gpu])
-    priced = [one for one in inside if one.price.usd_per_hour is not None]
+    inside = [node for node in nodes if node.hours_in(window) > 0]
+    cpu = _sum([node.usd_in(window) for node in inside if not node.node.is_gpu])
+    gpu = _sum([node.usd_in(window) for node in inside if node.node.is_gpu])
+    priced = [node for node in inside if node.price.usd_per_hour is not None]
     total = None
     if is_known and (priced or not inside):
         total = (cpu or 0.0) + (gpu or 0.0) + (network.usd if network else 0.0)
@@ -64,25 +75,32 @@ def figure(
         network_usd=network.usd if network else None,
         total_usd=total,
         at_least=not is_whole or len(priced) < len(inside),
-        usd_per_job=_each(total, work.jobs),
-        usd_per_image=_each(total, work.images),
-        usd_per_million_images=_each(total, work.images, MILLION),
+        usd_per_job=_per_unit(total, work.jobs),
+        usd_per_image=_per_unit(total, work.images),
+        usd_per_million_images=_per_unit(total, work.images, MILLION),
     )
 
 
 def _sum(costs: Sequence[float | None]) -> float | None:
-    """The sum of what is known; None where there is something, and nothing of it is known."""
-    known = [usd for usd in costs if usd is not None]
-    return None if costs and not known else math.fsum(known)
+    """Sum of the known costs; None if there are costs and none is known."""
+    known_costs = [usd for usd in costs if usd is not None]
+    return None if costs and not known_costs else math.fsum(known_costs)
 
 
-def _each(usd: float | None, number: int, times: int = 1) -> float | None:
-    return None if usd is None or number <= 0 else usd / number * times
+def _per_unit(usd: float | None, units: int, scale: int = 1) -> float | None:
+    return None if usd is None or units <= 0 else usd / units * scale
 
 
-def node_cost(one: Costed, run: Window, full: Window | None) -> NodeCost:
-    """What is told of a node; ``full`` is the window to the scale-down, where it is counted."""
-    node, price = one.node, one.price
+def node_cost(priced: PricedNode, run: Window, full: Window | None) -> NodeCost:
+    """Report entry of a node.
+
+    Args:
+        priced: The node.
+        run: The run's window.
+        full: The window to the scale-down, if it is counted.
+
+    """
+    node, price = priced.node, priced.price
     return NodeCost(
         name=node.life.node,
         machine_type=node.machine_type,
@@ -94,14 +112,14 @@ def node_cost(one: Costed, run: Window, full: Window | None) -> NodeCost:
         is_gpu=node.is_gpu,
         created_at=node.life.created_at,
         ended_at=node.life.ended_at,
-        was_there=one.was_there,
-        stayed=one.stayed,
-        hours=one.hours_in(run),
-        usd=one.usd_in(run),
+        was_there=priced.was_there,
+        stayed=priced.stayed,
+        hours=priced.hours_in(run),
+        usd=priced.usd_in(run),
         usd_per_hour=price.usd_per_hour,
         price_source=price.source,
         price_date=price.date,
-        full_hours=one.hours_in(full) if full else None,
-        full_usd=one.usd_in(full) if full else None,
+        full_hours=priced.hours_in(full) if full else None,
+        full_usd=priced.usd_in(full) if full else None,
         lacks=price.lacks,
     )

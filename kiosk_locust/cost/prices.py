@@ -1,4 +1,4 @@
-"""What a node costs an hour, and who says so."""
+"""Hourly prices of nodes, and their sources."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from kiosk_locust.cost.nodes import Node, includes_gpus
 from kiosk_locust.cost.price_file import ANY_REGION, PriceTable, Rate, shipped
 
 OPENCOST = "OpenCost"
-AS_SCRAPED = "during the run"  # the date of OpenCost's prices
+AS_SCRAPED = "during the run"  # date of OpenCost's prices
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A node's price; where ``usd_per_hour`` is None, ``lacks`` says why, and what to add."""
+    """Price of a node; if ``usd_per_hour`` is None, ``lacks`` says why and what to add."""
 
     usd_per_hour: float | None
     source: str = ""
@@ -24,22 +24,22 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class PriceBook:
-    """All tables, highest first: the user's file wins over OpenCost, and that over ours."""
+    """All price tables; the user's file precedes OpenCost, which precedes the shipped tables."""
 
     user: PriceTable
     tables: PriceTable
 
     @classmethod
     def of(cls, user: PriceTable | None = None) -> PriceBook:
-        """The tables of this package, below the user's file where there is one."""
+        """Book of the shipped tables, below the user's file if there is one."""
         return cls(user or PriceTable(), shipped())
 
     def price(self, node: Node) -> Price:
-        """What a node costs an hour, or why nobody knows.
+        """Hourly price of a node, or the reason why it has none.
 
-        The user's prices of its machine type or its accelerator win over OpenCost's price of
-        the node, and that over the tables. An accelerator is added unless the machine type's
-        price includes it.
+        The user's prices of its machine type or accelerator precede OpenCost's price of the node,
+        which precedes the tables. An accelerator is added unless the machine type's price includes
+        it.
         """
         machine = _usd(node, self.user.machine)
         if machine is None and node.opencost_usd is not None:
@@ -47,12 +47,12 @@ class PriceBook:
         return self._by_tables(node, machine or _usd(node, self.tables.machine))
 
     def _by_opencost(self, node: Node, usd: float) -> Price:
-        """OpenCost's price, with the user's GPUs in it where the user prices them."""
+        """OpenCost's price; the user's GPU price replaces OpenCost's where there is one."""
         gpu = _gpu_usd(node, self.user.accelerator)
         if gpu is None or node.opencost_gpu_usd is None or not node.opencost_gpus:
             return Price(usd, OPENCOST, AS_SCRAPED)
-        without = max(0.0, usd - node.opencost_gpu_usd * node.opencost_gpus)
-        return _sum(_Part(without, OPENCOST, AS_SCRAPED), gpu, node.gpus)
+        without_gpus = max(0.0, usd - node.opencost_gpu_usd * node.opencost_gpus)
+        return _sum(_Part(without_gpus, OPENCOST, AS_SCRAPED), gpu, node.gpus)
 
     def _by_tables(self, node: Node, machine: _Part | None) -> Price:
         if machine is None:

@@ -1,4 +1,4 @@
-"""Prometheus's HTTP API, as far as a cost needs it."""
+"""Client for the parts of Prometheus's HTTP API that a cost needs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kiosk_locust.cost.grid import Grid
-from kiosk_locust.cost.http import Web
+from kiosk_locust.cost.http import JsonClient
 from kiosk_locust.cost.series import Series
 from kiosk_locust.errors import CostError
 
@@ -16,19 +16,19 @@ Key = tuple[tuple[str, str], ...]
 
 
 class Prometheus:
-    """Queries by a base path, which a proxy may have put before the API; raises CostError."""
+    """Queries below a base path, such as a proxy's; methods raise CostError."""
 
-    def __init__(self, web: Web, path: str = "") -> None:
+    def __init__(self, web: JsonClient, path: str = "") -> None:
         self._web = web
         self._path = path
 
     def query(self, expression: str, at: float) -> tuple[Series, ...]:
-        """The series of ``expression`` at a moment, each with its one sample."""
+        """Series of ``expression`` at ``at`` (epoch seconds), each with its one sample."""
         query = {"query": expression, "time": f"{at:.3f}"}
-        return _joined(self._results("/api/v1/query", query), _Shared())
+        return _joined(self._results("/api/v1/query", query), _SampleCache())
 
     def query_range(self, expression: str, grid: Grid) -> tuple[Series, ...]:
-        """The series of ``expression`` at each moment of the grid at which they have a value."""
+        """Series of ``expression``, sampled at each moment of the grid where they have a value."""
 
         def results() -> Iterable[Mapping[str, Any]]:
             for piece in grid.pieces():
@@ -40,14 +40,14 @@ class Prometheus:
                 }
                 yield from self._results("/api/v1/query_range", query)
 
-        return _joined(results(), _Shared())
+        return _joined(results(), _SampleCache())
 
     def _results(self, call: str, query: Mapping[str, str]) -> list[Mapping[str, Any]]:
         answer = self._web.get(self._path + call, query)
         try:
-            found = answer["data"]["result"]
-            if answer["status"] == "success" and isinstance(found, list):
-                return found
+            results = answer["data"]["result"]
+            if answer["status"] == "success" and isinstance(results, list):
+                return results
         except (KeyError, TypeError):
             pass
         raise CostError(
@@ -56,30 +56,30 @@ class Prometheus:
         )
 
 
-class _Shared:
-    """Samples that are equal are one object: most series have the value 1 all the time."""
+class _SampleCache:
+    """Interned samples: most series are 1 all the time, so equal samples share memory."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[float, float], tuple[float, float]] = {}
+        self._samples: dict[tuple[float, float], tuple[float, float]] = {}
         self._numbers: dict[float, float] = {}
 
     def sample(self, at: float, value: float) -> tuple[float, float]:
         numbers = self._numbers
         pair = (numbers.setdefault(at, at), numbers.setdefault(value, value))
-        return self._known.setdefault(pair, pair) if value in (0.0, 1.0) else pair
+        return self._samples.setdefault(pair, pair) if value in (0.0, 1.0) else pair
 
 
-def _joined(results: Iterable[Mapping[str, Any]], shared: _Shared) -> tuple[Series, ...]:
-    """Series from the results of several queries, the samples of each labels in their order."""
-    found: dict[Key, Samples] = {}
+def _joined(results: Iterable[Mapping[str, Any]], cache: _SampleCache) -> tuple[Series, ...]:
+    """Series merged from the results of several queries, by labels."""
+    by_labels: dict[Key, Samples] = {}
     try:
         for result in results:
             labels = tuple(sorted((str(k), str(v)) for k, v in result["metric"].items()))
-            samples = found.setdefault(labels, [])
+            samples = by_labels.setdefault(labels, [])
             for at, text in result.get("values") or [result["value"]]:
                 value = float(text)
                 if math.isfinite(value):
-                    samples.append(shared.sample(float(at), value))
+                    samples.append(cache.sample(float(at), value))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CostError(f"an answer of a Prometheus cannot be read: {error!r}") from None
-    return tuple(Series(dict(labels), tuple(samples)) for labels, samples in found.items())
+    return tuple(Series(dict(labels), tuple(samples)) for labels, samples in by_labels.items())

@@ -1,4 +1,4 @@
-"""Asks at the end of a run what it cost; whatever goes wrong, the run ends as it would have."""
+"""Cost query at the end of a run; no failure in it changes how the run ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kiosk_locust.clock import Clock
 from kiosk_locust.cost.annotations import RunNote, annotate
 from kiosk_locust.cost.collect import PATIENCE_S, cluster_series
 from kiosk_locust.cost.credentials import Secrets
-from kiosk_locust.cost.endpoints import Asked, Source, default_source
+from kiosk_locust.cost.endpoints import CostServers, Source, default_source
 from kiosk_locust.cost.estimate import estimate
 from kiosk_locust.cost.price_file import read_price_file
 from kiosk_locust.cost.prices import PriceBook
@@ -33,30 +33,31 @@ from kiosk_locust.native_thread import in_thread
 
 logger = logging.getLogger(__name__)
 
-#: For all questions and the estimate; waiting for scrapes and for the scale-down comes on top.
+#: For all queries and the estimate; waits for scrapes and for the scale-down are extra.
 LIMIT_S = 300.0
-#: For one question with all its tries: to somebody who has not answered yet, and who has.
+#: For one request with all its tries: to a server that has not answered yet, and to one that has.
 FIRST_ANSWER_S, ANSWER_S = 20.0, 60.0
-#: A question that stays open is told so often, in seconds.
-TELL_S = 5.0
-#: The same as the first once somebody is in a hurry.
+#: Interval of log lines about an unanswered request.
+LOG_INTERVAL_S = 5.0
+#: The overall limit once the user is in a hurry.
 HURRIED_LIMIT_S = 8.0
-#: The same after SIGTERM in mid-run: jobs had 10 s and a last look, all is to be over after 15 s.
+#: The same after SIGTERM during a run: jobs had 10 s and a last poll, and everything must end
+#: within 15 s.
 SIGTERM_LIMIT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """What of a run is needed for its cost: its ledger, its window, and what to tell of it.
+class EndedRun:
+    """Input of a cost query: the run's ledger, window and annotation.
 
-    ``due_at`` is its first due time; ``ends`` has the last end of a job of each cycle, and of the
-    run under None (epoch seconds). Where they are not known, or jobs did not end, the run's own
-    start and end stand in.
+    ``due_at`` is its first due time. ``ends`` has the last end of a job by cycle, and of the run
+    under None (epoch seconds). Where these are unknown, or jobs did not end, the run's own start
+    and end are used.
     """
 
     ledger: Path
     note: RunNote
-    was_signalled: bool = False  # whoever ended it does not want to wait for a scale-down
+    was_signalled: bool = False  # a signalled run does not wait for a scale-down
     due_at: float | None = None
     ends: Mapping[int | None, float] = field(default_factory=dict)
 
@@ -67,10 +68,10 @@ class Ended:
         return Window(start_at, max(start_at, self.ends.get(None, self.note.end_at)))
 
 
-class Costing:
-    """The cost of one run, from the Grafana or Prometheus that its options name.
+class CostCollector:
+    """Cost of one run, from the Grafana or Prometheus that its options name.
 
-    A simulated run asks its own simulator, at ``simulated_url``, and nobody else.
+    A simulated run queries only its own simulator, at ``simulated_url``.
     """
 
     def __init__(
@@ -88,18 +89,18 @@ class Costing:
         self._simulated_url = simulated_url
         self._hurry = Event()
         self._hurried_limit_s = HURRIED_LIMIT_S
-        self._asked = "the cluster's Grafana"  # by its setting and address, once they are known
-        self._servers: Asked | None = None  # while they are asked
+        self._server_name = "the cluster's Grafana"  # setting and address of the server, once known
+        self._servers: CostServers | None = None  # while they are queried
 
     def hurry(self, limit_s: float = HURRIED_LIMIT_S) -> None:
-        """Wait for nothing any more, neither scrapes nor the scale-down; ask for so long."""
+        """Stop waiting for scrapes and for the scale-down; limit the query to ``limit_s``."""
         self._hurried_limit_s = min(self._hurried_limit_s, limit_s)
         self._hurry.set()
 
-    def ask(self, ended: Ended) -> RunCost | None:
-        """What the run cost, or why that is not known; None where there is nobody to ask.
+    def ask(self, ended: EndedRun) -> RunCost | None:
+        """Cost of the run, or why it is unknown; None if no server is configured.
 
-        Warns once of any trouble, and raises nothing.
+        Logs one warning for any failure; raises nothing.
         """
         greenlet = gevent.spawn(self._ask, ended)
         limit_s = LIMIT_S + self._longest_wait_s()
@@ -108,40 +109,43 @@ class Costing:
             limit_s = self._hurried_limit_s
             greenlet.join(limit_s)
         if greenlet.dead and greenlet.successful():
-            found: RunCost | None = greenlet.value
+            cost: RunCost | None = greenlet.value
         else:
             greenlet.kill()
-            found = RunCost(
-                self._asked,
-                f"{self._asked} did not answer all questions in {limit_s:g} s, and the run's end"
-                " waits no longer; is it overloaded, or is there a firewall before it?",
+            cost = RunCost(
+                self._server_name,
+                f"{self._server_name} did not answer all questions in {limit_s:g} s, and the run's"
+                " end waits no longer; is it overloaded, or is there a firewall before it?",
             )
-        if found is not None and found.trouble:
-            logger.warning("the cost is not known: %s", found.trouble)
-        return found
+        if cost is not None and cost.trouble:
+            logger.warning("the cost is not known: %s", cost.trouble)
+        return cost
 
     def _wait(self, greenlet: gevent.Greenlet, limit_s: float) -> None:
-        """Wait until all is answered, or somebody is in a hurry; ends a question nobody answers.
+        """Wait until all requests are answered or the user is in a hurry.
 
-        Says every few seconds that one is open, for how long, and when it is given up.
+        Logs every few seconds for how long a request is open, and cancels one that is open too
+        long.
         """
-        until, told_s = monotonic() + limit_s, 0.0
-        while not greenlet.dead and not self._hurry.is_set() and monotonic() < until:
+        deadline, logged_s = monotonic() + limit_s, 0.0
+        while not greenlet.dead and not self._hurry.is_set() and monotonic() < deadline:
             gevent.wait([greenlet, self._hurry], timeout=1.0, count=1)
-            web = self._servers.open if self._servers else None
-            if web is None:
-                told_s = 0.0
+            client = self._servers.open if self._servers else None
+            if client is None:
+                logged_s = 0.0
                 continue
-            most_s = ANSWER_S if web.has_answered else FIRST_ANSWER_S
-            if web.open_s >= most_s and not web.is_given_up:
-                web.is_given_up = True
-                greenlet.kill(CostError(unanswered(web.target, most_s)), block=False)
-            elif web.open_s >= told_s + TELL_S:
-                told_s = web.open_s
+            limit_for_request_s = ANSWER_S if client.has_answered else FIRST_ANSWER_S
+            if client.open_s >= limit_for_request_s and not client.is_given_up:
+                client.is_given_up = True
+                greenlet.kill(
+                    CostError(unanswered(client.target, limit_for_request_s)), block=False
+                )
+            elif client.open_s >= logged_s + LOG_INTERVAL_S:
+                logged_s = client.open_s
                 logger.warning(
                     "asking %s for the cost: no answer for %.0f s; it is given up after %.0f s,"
                     " Ctrl-C does so sooner",
-                    *(web.target, told_s, most_s),
+                    *(client.target, logged_s, limit_for_request_s),
                 )
 
     def _longest_wait_s(self) -> float:
@@ -151,60 +155,63 @@ class Costing:
     def _source(self) -> Source:
         if self._simulated_url:
             return Source(grafana=self._simulated_url)
-        given = Source(self._options.grafana.host, self._options.grafana.prometheus_url)
-        return given or default_source(self._environ)
+        configured = Source(self._options.grafana.host, self._options.grafana.prometheus_url)
+        return configured or default_source(self._environ)
 
-    def _ask(self, ended: Ended) -> RunCost | None:
+    def _ask(self, ended: EndedRun) -> RunCost | None:
         source = self._source()
         if not source:
             logger.info("the cost is not asked for: neither GRAFANA_HOST nor PROMETHEUS_URL is set")
             return None
-        asked = self._servers = Asked(source, self._secrets, self._clock)
-        self._asked = str(asked)
+        servers = self._servers = CostServers(source, self._secrets, self._clock)
+        self._server_name = str(servers)
         try:
-            found = self._answer(asked, ended)
+            cost = self._answer(servers, ended)
         except KioskLocustError as error:
-            found = RunCost(str(asked), str(error))
+            cost = RunCost(str(servers), str(error))
         except Exception as error:
             logger.exception("a fault while the cost was asked for")
-            found = RunCost(str(asked), f"a fault of kiosk_locust: {error!r}")
+            cost = RunCost(str(servers), f"a fault of kiosk_locust: {error!r}")
         try:
-            self._annotate(asked, ended.note, quietly=bool(found.trouble))
+            self._annotate(servers, ended.note, quietly=bool(cost.trouble))
         finally:
-            asked.close()
-        return found
+            servers.close()
+        return cost
 
-    def _annotate(self, asked: Asked, note: RunNote, *, quietly: bool) -> None:
-        """Mark the run in Grafana; where the cost could not be had, one warning is enough."""
-        if asked.grafana is None or not self._options.grafana.annotations:
+    def _annotate(self, servers: CostServers, note: RunNote, *, quietly: bool) -> None:
+        """Mark the run in Grafana; if the cost failed already, a failure is logged at INFO only."""
+        if servers.grafana is None or not self._options.grafana.annotations:
             return
-        if asked.grafana.is_given_up:
+        if servers.grafana.is_given_up:
             logger.info("the run is not marked in Grafana, which has just not answered")
             return
         try:
-            annotate(asked.grafana, note)
+            annotate(servers.grafana, note)
         except CostError as error:
             level = logging.INFO if quietly else logging.WARNING
             logger.log(level, "the run is not marked in Grafana: %s", error)
         except Exception:
             logger.exception("a fault while the run was marked in Grafana")
 
-    def _answer(self, asked: Asked, ended: Ended) -> RunCost:
-        prometheus = asked.prometheus()
+    def _answer(self, servers: CostServers, ended: EndedRun) -> RunCost:
+        prometheus = servers.prometheus()
         waiting = Waiting(prometheus, self._options.cost, self._clock, self._hurry)
         seen_to = ended.window.end_at
         if not ended.was_signalled:
             seen_to = waiting.for_the_scale_down(ended.window)
-        asked_to = waiting.for_a_scrape(seen_to)
-        series = cluster_series(prometheus, ended.window.start_at, asked_to)
+        series_end = waiting.for_a_scrape(seen_to)
+        series = cluster_series(prometheus, ended.window.start_at, series_end)
         estimates = in_thread(lambda: self._estimates(series, ended, seen_to))
-        priced = {cycle: Priced.of(each) for cycle, each in estimates.items()}
-        return RunCost(str(asked), run=priced.pop(None), cycles=_numbered(priced))
+        priced = {cycle: Priced.of(cycle_estimate) for cycle, cycle_estimate in estimates.items()}
+        return RunCost(str(servers), run=priced.pop(None), cycles=_cycles_only(priced))
 
     def _estimates(
-        self, series: ClusterSeries, ended: Ended, seen_to: float
+        self, series: ClusterSeries, ended: EndedRun, seen_to: float
     ) -> dict[int | None, CostEstimate]:
-        """Of the run (None), and where it has several cycles of each; runs in a real thread."""
+        """Estimates of the run (key None), and of each of several cycles.
+
+        Runs in a real thread.
+        """
         options = self._options.cost
         user = read_price_file(Path(options.prices)) if options.prices else None
         book = PriceBook.of(user)
@@ -229,7 +236,7 @@ class Costing:
 
 
 def unanswered(server: object, seconds: float) -> str:
-    """The message for a server that gave no answer in time."""
+    """Message about a server that did not answer in time."""
     return (
         f"{server} did not answer within {seconds:g} s; is it overloaded, or is there a firewall"
         " before it?"
@@ -237,12 +244,12 @@ def unanswered(server: object, seconds: float) -> str:
 
 
 def _work(
-    db: sqlite3.Connection, cycle: int | None, images_per_job: int | None, ended: Ended
+    db: sqlite3.Connection, cycle: int | None, images_per_job: int | None, ended: EndedRun
 ) -> WorkDone:
-    """The work of a cycle, or with None of the run, until its last job ended."""
+    """Work of a cycle, or of the run (None), up to the end of its last job."""
     work = work_done(db, cycle, images_per_job)
     return replace(work, last_closed_at=ended.ends.get(cycle, work.last_closed_at))
 
 
-def _numbered(priced: Mapping[int | None, Priced]) -> dict[int, Priced]:
-    return {cycle: each for cycle, each in priced.items() if cycle is not None}
+def _cycles_only(priced: Mapping[int | None, Priced]) -> dict[int, Priced]:
+    return {cycle: cost for cycle, cost in priced.items() if cycle is not None}

@@ -1,4 +1,4 @@
-"""What is waited for before the cost is asked: the scale-down, and the last scrape."""
+"""Waits before the cost query: for the scale-down, and for the last scrape."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from kiosk_locust.native_thread import in_thread
 
 logger = logging.getLogger(__name__)
 
-SCRAPE_LOOK_S = 2.0
-IDLE_LOOK_S = 15.0
-#: The scale-down is waited for no longer than this.
+SCRAPE_POLL_S = 2.0
+IDLE_POLL_S = 15.0
+#: Longest wait for the scale-down.
 LONGEST_TAIL_S = 3600.0
 
 
 class Waiting:
-    """Waits by ``clock``, until ``hurry`` is set; raises CostError where nobody answers."""
+    """Waits that end early when ``hurry`` is set; methods raise CostError if no server answers."""
 
     def __init__(
         self, prometheus: Prometheus, options: CostOptions, clock: Clock, hurry: Event
@@ -36,7 +36,12 @@ class Waiting:
         self._hurry = hurry
 
     def for_the_scale_down(self, run: Window) -> float:
-        """Wait as COST_TAIL says; returns the moment up to which nodes are counted."""
+        """Wait as COST_TAIL says.
+
+        Returns:
+            The moment up to which nodes are counted, epoch seconds.
+
+        """
         tail_s = self._options.tail_s
         if tail_s == 0 or self._hurry.is_set():
             return run.end_at
@@ -54,20 +59,25 @@ class Waiting:
             series = cluster_series(self._prometheus, run.start_at, now)
             if in_thread(partial(is_idle, series, run, self._options.node_types)):
                 return now
-            if self._clock.wait(self._hurry, IDLE_LOOK_S):
+            if self._clock.wait(self._hurry, IDLE_POLL_S):
                 return self._clock.now()
         logger.warning("COST_TAIL: there are still GPU nodes of this run; they are counted so far")
         return self._clock.now()
 
     def for_a_scrape(self, moment: float) -> float:
-        """Wait until nodes were scraped at or after ``moment``, not for long; returns when."""
-        found = scrapes(self._prometheus, self._clock.now())
-        until = self._clock.now() + found.patience_s
-        last_at = found.last_at
-        if last_at is not None and last_at < moment:  # else there is nothing to wait for
-            logger.info("waiting for the next scrape, at most %s", units.seconds(found.patience_s))
-            while last_at < moment and (now := self._clock.now()) < until:
-                if self._clock.wait(self._hurry, min(SCRAPE_LOOK_S, until - now)):
+        """Wait briefly until nodes were scraped at or after ``moment``.
+
+        Returns:
+            The later of ``moment`` and now, epoch seconds.
+
+        """
+        state = scrapes(self._prometheus, self._clock.now())
+        deadline = self._clock.now() + state.patience_s
+        last_at = state.last_at
+        if last_at is not None and last_at < moment:  # else there is no scrape to wait for
+            logger.info("waiting for the next scrape, at most %s", units.seconds(state.patience_s))
+            while last_at < moment and (now := self._clock.now()) < deadline:
+                if self._clock.wait(self._hurry, min(SCRAPE_POLL_S, deadline - now)):
                     break
                 last_at = last_scrape(self._prometheus, self._clock.now()) or last_at
         return max(moment, self._clock.now())

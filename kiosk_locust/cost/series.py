@@ -1,4 +1,4 @@
-"""Time series as Prometheus answers them; what asks for them and what reads them share this."""
+"""Time series as Prometheus returns them, shared by collectors and estimates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series: its labels, and samples as (epoch seconds, value), in order of time."""
+    """One series: labels, and samples as (epoch seconds, value) in order of time."""
 
     labels: Mapping[str, str]
     samples: tuple[tuple[float, float], ...]
@@ -16,18 +16,18 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class ClusterSeries:
-    """What a Prometheus knows of a cluster's nodes over a window, sampled each ``step_s`` seconds.
+    """Series of a cluster's nodes over a window, sampled each ``step_s`` seconds.
 
-    Each field holds the series of the metric that it names, from kube-state-metrics 2.x and,
-    where OpenCost runs, from OpenCost; it is empty where there are none.
+    Each field holds the series of the metric that it is named after, from kube-state-metrics 2.x
+    and, if it runs, from OpenCost; it is empty if there are none.
     """
 
     start_at: float  # of the first sample asked for, epoch seconds
     end_at: float  # of the last
     step_s: float
     kube_node_created: tuple[Series, ...] = ()
-    #: ``timestamp(kube_node_created)``: each value is when the sample was really scraped. The
-    #: samples of the series above may be up to 5 minutes older than their times (lookback).
+    #: ``timestamp(kube_node_created)``: each value is the scrape time of the sample. Samples of the
+    #: series above may be up to 5 minutes older than their times (lookback).
     scraped_at: tuple[Series, ...] = ()
     kube_node_info: tuple[Series, ...] = ()
     kube_node_labels: tuple[Series, ...] = ()

@@ -1,4 +1,4 @@
-"""What an estimate says: nodes, figures, and what they leave out; US dollars, hours, seconds."""
+"""Values of a cost estimate; US dollars, hours, epoch seconds."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A time in which costs are counted; epoch seconds."""
+    """A counted time span; epoch seconds."""
 
     start_at: float
     end_at: float
 
     @property
     def seconds(self) -> float:
-        """Its length, at least 0."""
+        """Length in seconds, at least 0."""
         return max(0.0, self.end_at - self.start_at)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkDone:
-    """What the nodes did in the window; costs are shared among ``jobs`` and ``images``."""
+    """Work of the nodes in a window; costs are divided by ``jobs`` and ``images``."""
 
-    jobs: int = 0  # that were done, wholly or partly
-    images: int = 0  # that were done
+    jobs: int = 0  # done, wholly or partly
+    images: int = 0  # done
     images_stored: int | None = None  # that the bucket held and consumers read; None: ``images``
     stored_bytes: float | None = None  # of those; None: 1.5 MB each
     bucket_region: str = ""  # such as us-west1; empty: not known, or a multi-region
     first_submitted_at: float | None = None  # epoch seconds
-    last_closed_at: float | None = None  # when the last job was over, epoch seconds
+    last_closed_at: float | None = None  # end of the last job, epoch seconds
     images_planned: int = 0  # of ``images``: by IMAGES_PER_JOB, as the Kiosk counted none
-    jobs_uncounted: int = 0  # of ``jobs``: nobody knows their images, of which there are more
+    jobs_uncounted: int = 0  # of ``jobs``: their images are not known, so there are more images
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkCost:
-    """What the bucket costs; see `kiosk_locust.cost.network`."""
+    """Cost of the bucket, USD; see `kiosk_locust.cost.network`."""
 
     operations_usd: float
     storage_usd: float
@@ -49,13 +49,13 @@ class NetworkCost:
 
     @property
     def usd(self) -> float:
-        """The sum."""
+        """Sum of its parts, USD."""
         return self.operations_usd + self.storage_usd + (self.reads_usd or 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class NodeCost:
-    """One life of one node, and what it cost; ``None`` for USD: it has no price."""
+    """One life of one node and its cost; USD are None where it has no price."""
 
     name: str
     machine_type: str  # empty: not known
@@ -65,7 +65,7 @@ class NodeCost:
     accelerator: str  # empty: none, or not known
     gpus: int
     is_gpu: bool
-    created_at: float  # epoch seconds, as Kubernetes says
+    created_at: float  # epoch seconds, from Kubernetes
     ended_at: float | None  # estimated; None: it was there when the data ended
     was_there: bool  # before the run
     stayed: bool  # was there before the run and when the data ended
@@ -73,7 +73,7 @@ class NodeCost:
     usd: float | None
     usd_per_hour: float | None
     price_source: str
-    price_date: str  # as the source has it; empty: undated
+    price_date: str  # in the source's notation; empty: undated
     full_hours: float | None  # from the run's start to the scale-down; None: not counted
     full_usd: float | None
     lacks: str  # why there is no price, and what to add; empty: it has one
@@ -81,7 +81,7 @@ class NodeCost:
 
 @dataclass(frozen=True, slots=True)
 class CostFigure:
-    """One sum over one window. Where a node has no price it is *at least* this."""
+    """Cost over one window; a lower bound if ``at_least`` is true."""
 
     name: str  # "run", "fully loaded" or "marginal"
     meaning: str
@@ -90,7 +90,7 @@ class CostFigure:
     gpu_nodes_usd: float | None
     network_usd: float | None  # None: left out
     total_usd: float | None  # None: nothing is known of the nodes
-    at_least: bool  # whether something is missing from it
+    at_least: bool  # a part of the cost is missing
     usd_per_job: float | None
     usd_per_image: float | None
     usd_per_million_images: float | None
@@ -98,7 +98,7 @@ class CostFigure:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many nodes of each type there were from ``at`` on."""
+    """Number of nodes of each type from ``at`` on."""
 
     at: float  # epoch seconds
     nodes: Mapping[str, int]  # by type, such as ``n1-highmem-2 + 1 nvidia-tesla-t4, spot``
@@ -106,19 +106,19 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Autoscaler:
-    """What the autoscaler did; None where it is not known or did not happen."""
+    """Autoscaler figures; None where unknown or not applicable."""
 
     nodes: tuple[Count, ...]
     first_gpu_node_s: float | None  # from the first submission; 0: it was there already
     scale_down_s: float | None  # from the last job's end to the end of the run's last GPU node
     gpu_busy_hours: float | None  # node hours in which any GPU of the node was used
     gpu_idle_hours: float | None
-    gpu_unmeasured_hours: float | None  # node hours of GPU nodes without such measures
+    gpu_unmeasured_hours: float | None  # node hours of GPU nodes without utilization samples
 
 
 @dataclass(frozen=True, slots=True)
 class CostEstimate:
-    """What a run cost, as far as it can be told."""
+    """Cost of a run, with its parts, assumptions and limits."""
 
     run: CostFigure
     fully_loaded: CostFigure | None  # None: it was not counted beyond the run's end
@@ -127,18 +127,18 @@ class CostEstimate:
     network: NetworkCost | None  # of the run's window
     autoscaler: Autoscaler
     work: WorkDone
-    reasons: tuple[str, ...]  # why figures are "at least", and what mends it
-    notes: tuple[str, ...]  # what was assumed
+    reasons: tuple[str, ...]  # why figures are lower bounds, and how to complete them
+    notes: tuple[str, ...]  # assumptions
     left_out: tuple[str, ...]
     sources: tuple[str, ...]  # of the prices, with their dates
 
     @property
     def at_least(self) -> bool:
-        """Whether the run's figure lacks something."""
+        """True if the run's figure is a lower bound."""
         return self.run.at_least
 
     def legacy_fields(self) -> dict[str, Any]:
-        """The older client's three keys, and the one that says whether they lack something."""
+        """The older client's three keys, and ``costs_are_at_least``."""
         return {
             "cpu_node_cost": _text(self.run.cpu_nodes_usd),
             "gpu_node_cost": _text(self.run.gpu_nodes_usd),
@@ -147,14 +147,14 @@ class CostEstimate:
         }
 
     def as_json(self) -> dict[str, Any]:
-        """The same as plain dicts, lists and numbers."""
-        found: dict[str, Any] = _plain(dataclasses.asdict(self))
+        """The estimate as plain dicts, lists and numbers."""
+        document: dict[str, Any] = _plain(dataclasses.asdict(self))
         if self.network is not None:
-            found["network"]["usd"] = self.network.usd
-        return {"at_least": self.at_least} | found
+            document["network"]["usd"] = self.network.usd
+        return {"at_least": self.at_least} | document
 
 
-#: What stands in the results where nothing was asked, or no answer came.
+#: Values in the results if the cost was not queried, or no answer came.
 UNKNOWN: Mapping[str, Any] = {
     "cpu_node_cost": "",
     "gpu_node_cost": "",

@@ -1,4 +1,4 @@
-"""What jobs and images a run came to, for its cost to be shared among; read from the ledger."""
+"""Jobs and images of a run that share its cost; read from the ledger."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from kiosk_locust.ledger import queries
 
 
 def counted_a_job(db: sqlite3.Connection) -> int | None:
-    """The most images that the Kiosk counted in a job that ended well; None: it counted none."""
+    """Most images that the Kiosk counted in one successful job; None: it counted none."""
     return queries.most_images_of_a_job(db) or None
 
 
 def work_done(db: sqlite3.Connection, cycle: int | None, images_per_job: int | None) -> WorkDone:
-    """The work of one cycle, or with None of the run.
+    """Work of one cycle, or of the run (None).
 
-    What the Kiosk counted in a job counts; ``images_per_job``, where it is known, stands in for
-    jobs in which nobody counted.
+    The Kiosk's own image counts are used; ``images_per_job``, if set, replaces missing counts.
     """
     counts = queries.work_counts(db, cycle)
     done_uncounted, planned_images = counts.done_uncounted or 0, images_per_job or 0

@@ -1,6 +1,6 @@
-"""Symbolic links in folders that others may write to: what is written or given away follows none.
+"""Protection from symbolic links in folders that others can write to.
 
-A folder that itself is a link is whoever's who named it; what is meant here are links in it.
+A folder that is itself a link was named by the user and is followed; links inside it are not.
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ from typing import BinaryIO, Literal
 
 
 def leads_out(path: Path) -> bool:
-    """Whether ``path`` is a link to something that is not in its own folder; raises OSError.
+    """Tell if ``path`` is a link to a target outside its own folder.
 
-    The folder may be reached by links. A link that leads nowhere, or in a circle, leads out.
+    The folder may be reached by links. A broken or circular link leads out.
+
+    Raises:
+        OSError: The path cannot be read.
+
     """
     if not path.is_symlink():
         return False
@@ -24,10 +28,14 @@ def leads_out(path: Path) -> bool:
 
 
 def open_part(path: Path, mode: Literal["xb", "ab", "r+b"] = "xb", buffering: int = -1) -> BinaryIO:
-    """Open a file that this process alone writes, never through a link; raises OSError.
+    """Open a file for writing, never through a link.
 
-    ``xb`` makes it anew, whatever has its name; the others go on with it. A link of that name is
-    deleted, and what it leads to stays as it was. ``buffering`` is that of `open` (bytes).
+    ``xb`` creates it anew, replacing any file of that name; the other modes continue it. A link of
+    that name is deleted; its target stays unchanged. ``buffering`` is that of `open` (bytes).
+
+    Raises:
+        OSError: The file cannot be opened.
+
     """
     if mode == "xb" or path.is_symlink():
         path.unlink(missing_ok=True)

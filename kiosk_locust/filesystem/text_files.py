@@ -1,9 +1,9 @@
-"""Text files that users write, read by one function with one set of rules.
+"""Reading of text files that users write, with one set of rules.
 
 These are ``.env``, configuration files, ``pyproject.toml``, traces, price files, and files of
 thresholds and of secrets. Each is a regular file of at most `MAX_BYTES` (fewer for secrets), in
 UTF-8 (a byte order mark is skipped), without NUL bytes; lines end in LF, CR LF or CR. Anything else
-is refused, with the line.
+is rejected with its line number.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kiosk_locust.errors import TextFileError
 
-#: Several times a trace of a million jobs. What is larger was named by mistake.
+#: Several times a trace of a million jobs; a larger file was named by mistake.
 MAX_BYTES = 64 * 2**20
 
 _UTF8_MARK = b"\xef\xbb\xbf"
@@ -38,7 +38,7 @@ _KINDS = (
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """The one of ``names`` that was probably meant; empty: nothing is like it enough to say so."""
+    """The most similar of ``names``; empty if none is similar enough to suggest it."""
     return next(iter(difflib.get_close_matches(name, names, 1, _LOOKS_ALIKE)), "")
 
 
@@ -49,13 +49,13 @@ def read_text(
 
     Args:
         path: A regular file, or a link to one.
-        mark: False refuses a byte order mark, since somebody else who reads the file takes it for
-            a part of the text.
-        max_bytes: The size above which the file is refused; `MAX_BYTES` where it is None.
-        quoted: False keeps all that the file holds out of messages, for it is a secret.
+        mark: False rejects a byte order mark, since another reader of the file takes it for a
+            part of the text.
+        max_bytes: The size above which the file is refused; default: `MAX_BYTES`.
+        quoted: False keeps the file's content out of messages, since it is secret.
 
     Raises:
-        TextFileError: The file cannot be read, or is no text; the message does not name it.
+        TextFileError: The file cannot be read, or is not text; the message does not name it.
 
     """
     data = _read(path, MAX_BYTES if max_bytes is None else max_bytes)
@@ -87,7 +87,7 @@ def read_text(
 
 
 def _read(path: Path, max_bytes: int) -> bytes:
-    """The bytes of a regular file; nothing else is waited for or read."""
+    """Content of a regular file; other kinds of files are never opened."""
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
@@ -110,7 +110,7 @@ def _size(limit_bytes: int) -> str:
     return f"{limit_bytes // 2**20} MiB" if limit_bytes >= 2**20 else f"{limit_bytes // 2**10} KiB"
 
 
-def _place(data: bytes, at: int) -> tuple[int, int]:
-    """The line and the byte in it, both from 1, of a place in a file."""
-    before = data[:at].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+def _place(data: bytes, offset: int) -> tuple[int, int]:
+    """Line and byte in it, both from 1, of an offset in a file."""
+    before = data[:offset].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return before.count(b"\n") + 1, len(before) - (before.rfind(b"\n") + 1) + 1

@@ -1,1 +1,1 @@
-"""Text for people: numbers with units, excerpts of foreign text, the terminal."""
+"""Text output: numbers with units, excerpts of foreign text, the terminal."""

@@ -1,4 +1,4 @@
-"""JSON read and written fast: a run of a million jobs ends with some gigabytes of it."""
+"""Fast JSON reading and writing: a run of a million jobs ends with some gigabytes of it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,26 @@ _encode = json.JSONEncoder(allow_nan=False, check_circular=False).encode
 
 
 def loads(text: str) -> Any:
-    """The value of a JSON text; raises ValueError for what is none."""
+    """Value of a JSON text.
+
+    Raises:
+        ValueError: The text is not JSON.
+
+    """
     try:
         return orjson.loads(text)
-    except ValueError:  # half a pair of surrogates, as a Kiosk may have cut it; Python reads on
+    except ValueError:  # a lone surrogate, where a Kiosk cut a text; json accepts it
         return json.loads(text)
 
 
 def dumps(value: Any) -> bytes:
-    """``value`` as JSON in UTF-8, without spaces; ValueError where JSON cannot say it."""
+    """``value`` as compact JSON in UTF-8.
+
+    Raises:
+        ValueError: JSON cannot represent the value.
+
+    """
     try:
         return orjson.dumps(value)
-    except orjson.JSONEncodeError:  # the same halves, which UTF-8 lacks: Python escapes them
+    except orjson.JSONEncodeError:  # a lone surrogate, which UTF-8 lacks; json escapes it
         return _encode(value).encode()

@@ -1,4 +1,4 @@
-"""Numbers as people read them, each with its unit; plain ASCII."""
+"""Human-readable numbers with units; plain ASCII."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 
 def seconds(value: float | None) -> str:
-    """A duration in the unit that suits it.
+    """Duration in a suitable unit.
 
     ``4.5 ms``, ``12.3 s``, ``5.0 min``, ``2.08 h``; ``-`` for None.
     """
@@ -25,20 +25,20 @@ def seconds(value: float | None) -> str:
 
 
 def about(value: float) -> str:
-    """An estimate of a time to come (s): ``about 45 s``, in whole seconds or coarser."""
-    whole_s = max(1, round(value))
-    return f"about {whole_s} s" if whole_s < 120 else f"about {seconds(whole_s)}"
+    """Estimated duration (s): ``about 45 s``, in whole seconds or coarser."""
+    rounded_s = max(1, round(value))
+    return f"about {rounded_s} s" if rounded_s < 120 else f"about {seconds(rounded_s)}"
 
 
-def rate(value: float | None, what: str) -> str:
-    """``12.3 jobs/s``, by the minute or the hour where so few come in a second."""
+def rate(value: float | None, noun: str) -> str:
+    """``12.3 jobs/s``, or per minute or hour for rates below 1 per second."""
     if value is None:
         return "-"
     number, unit = value, "s"
     if 0 < value < 0.995:
         number, unit = (value * 60, "min") if value * 60 >= 0.995 else (value * 3600, "h")
     shown = f"{number:,.0f}" if number >= 999.5 else f"{number:.3g}"
-    return f"{shown} {what}/{unit}"
+    return f"{shown} {noun}/{unit}"
 
 
 def count(number: int, noun: str) -> str:

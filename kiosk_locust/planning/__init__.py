@@ -1,1 +1,1 @@
-"""What a benchmark would take and cost: the simulated cluster, run in virtual time and priced."""
+"""Forecast of a benchmark's duration and cost, from the simulated cluster in virtual time."""

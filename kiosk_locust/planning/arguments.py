@@ -1,4 +1,4 @@
-"""The command line of ``simulate``: every option once, all mistakes told at once."""
+"""Command line of ``simulate``: each option declared once, all mistakes reported together."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ EPILOG = (
     "The paper's grid: --gpus 1 4 8 --images 10000 100000 1000000. Durations are medians of "
     "log-normal distributions. Where each default comes from stands in docs/scaling.md."
 )
-#: A real cluster's, where the simulated Kiosk is made for rehearsals of half a minute.
+#: Values of a real cluster; the simulated Kiosk's defaults suit rehearsals of half a minute.
 SLOWER = {"min_nodes": 0, "autoscale_interval_s": 15.0, "node_startup_s": 300.0}
 SLOWER |= {"scale_down_delay_s": 600.0, "seed": 1}
-#: Settings of the model that mean nothing here: what a client would see, or set otherwise.
-_NOT_ASKED = {
+#: Settings of the model without an option here: they concern clients only, or are derived.
+_NOT_OFFERED = {
     "job_types", "models", "model_prefix", "bucket_url", "output_bytes", "images_per_zip",
     "stage_times", "child_expire_s", "lost_timings_rate", "finished_at_missing_rate", "vanish_rate",
     "vanish_after_s", "max_nodes", "frontend_skew_s", "consumer_skew_s", "zip_consumers",
@@ -40,7 +40,7 @@ _NOT_ASKED = {
 
 @dataclass(frozen=True, slots=True)
 class ForecastRequest:
-    """What the command was told: plans in the grid's order, prices, and how to answer."""
+    """Parsed command line: plans in the grid's order, prices, output format."""
 
     plans: tuple[ForecastPlan, ...]
     book: PriceBook
@@ -49,7 +49,7 @@ class ForecastRequest:
 
 @dataclass(frozen=True, slots=True)
 class _Option:
-    """One option; ``parse`` raises ValueError that says what would be right."""
+    """One option; ``parse`` raises ValueError with advice."""
 
     name: str
     default: str
@@ -64,19 +64,19 @@ class _Option:
         return flag(self.name)
 
 
-_whole = parsers.whole(1)
+_at_least_1 = parsers.whole(1)
 _OWN = (
-    _Option("gpus", "8", "N", "GPU nodes at most, one GPU each; may be several", _whole,
+    _Option("gpus", "8", "N", "GPU nodes at most, one GPU each; may be several", _at_least_1,
             several=True),
-    _Option("images", "1000000", "N", "images in all; may be several", _whole, several=True),
+    _Option("images", "1000000", "N", "images in all; may be several", _at_least_1, several=True),
     _Option("job_kind", "zip", "zip|image", "what a job is", parsers.Choice("zip", "image")),
-    _Option("images_per_job", "100", "N", "images in each ZIP", _whole),
+    _Option("images_per_job", "100", "N", "images in each ZIP", _at_least_1),
     _Option("start_delay", "0.5", "SECONDS", "between two submissions, as START_DELAY; 0: all at "
             "once", parsers.seconds),
     _Option("gpu_rate", "", "IMAGES/S", "images a second of a GPU node that is never idle: makes "
             "all stages shorter or longer (6.95 by the stages below)",
             partial(parsers.number, unit="images a second", above=True, at_most=1e6)),
-    _Option("zip_consumers", "", "N", "ZIPs unpacked at once (100 for each GPU)", _whole),
+    _Option("zip_consumers", "", "N", "ZIPs unpacked at once (100 for each GPU)", _at_least_1),
     _Option("prices", "", "FILE", "a price file, which wins over the package's tables", Path,
             group="Cost"),
     _Option("consumer_nodes", "8", "N", "CPU nodes beside each GPU node, for its time: consumers "
@@ -86,31 +86,36 @@ _OWN = (
     _Option("consumer_spot", "yes", "yes|no", "whether they are spot nodes", parsers.boolean,
             group="Cost"),
     _Option("zones", "2", "N", "zones that the nodes are in: traffic between them is paid for",
-            _whole, group="Cost"),
+            _at_least_1, group="Cost"),
     _Option("network", "yes", "yes|no", "whether the bucket and that traffic count",
             parsers.boolean, group="Cost"),
 )  # fmt: skip
 
 
 def read(words: Sequence[str]) -> ForecastRequest:
-    """Read the command line; raises OptionsError with every mistake in it."""
-    given = vars(_parser().parse_args(list(words)))
+    """Parse the command line.
+
+    Raises:
+        OptionsError: It lists every mistake.
+
+    """
+    texts = vars(_parser().parse_args(list(words)))
     mistakes: list[Mistake] = []
-    values = {each.name: _value(each, given[each.name], mistakes) for each in _options()}
+    values = {option.name: _value(option, texts[option.name], mistakes) for option in _options()}
     book = _book(values["prices"], mistakes)
     plans = _plans(values, mistakes) if not mistakes else []
     if mistakes:
         raise OptionsError(mistakes)
-    return ForecastRequest(tuple(plans), book, given["json"])
+    return ForecastRequest(tuple(plans), book, texts["json"])
 
 
 def _options() -> list[_Option]:
-    """All options: our own, and those of the model that a forecast can use."""
-    asked = [each for each in fields(ClusterSettings) if each.name not in _NOT_ASKED]
-    return [*_OWN, *(_of_model(each.name, each.default, each.metadata) for each in asked)]
+    """All options: the forecast's own, and the model's settings that apply to it."""
+    offered = [field for field in fields(ClusterSettings) if field.name not in _NOT_OFFERED]
+    return [*_OWN, *(_of_model(field.name, field.default, field.metadata) for field in offered)]
 
 
-def _of_model(name: str, default: Any, told: Any) -> _Option:
+def _of_model(name: str, default: Any, metadata: Any) -> _Option:
     default = SLOWER.get(name, default)
     parse: Callable[[str], Any] = parsers.plain
     unit = "NAME"
@@ -123,7 +128,7 @@ def _of_model(name: str, default: Any, told: Any) -> _Option:
         parse, unit = parsers.share, "SHARE"
     elif isinstance(default, float):
         parse, unit = (parsers.seconds, "SECONDS") if name.endswith("_s") else (_plain, "X")
-    return _Option(name, str(default), unit, told["help"], parse, told["group"])
+    return _Option(name, str(default), unit, metadata["help"], parse, metadata["group"])
 
 
 def _plain(text: str) -> float:
@@ -137,35 +142,35 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=PROG, description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     groups: dict[str, Any] = {}
-    for each in _options():
-        group = groups.get(each.group) or groups.setdefault(
-            each.group, parser.add_argument_group(each.group)
+    for option in _options():
+        group = groups.get(option.group) or groups.setdefault(
+            option.group, parser.add_argument_group(option.group)
         )
-        shown = f"{each.text} ({each.default})" if each.default else each.text
+        help_text = f"{option.text} ({option.default})" if option.default else option.text
         group.add_argument(
-            each.flag, metavar=each.unit, help=shown.replace("%", "%%"),
-            default=[each.default] if each.several else each.default,
-            **({"nargs": "+"} if each.several else {}),
+            option.flag, metavar=option.unit, help=help_text.replace("%", "%%"),
+            default=[option.default] if option.several else option.default,
+            **({"nargs": "+"} if option.several else {}),
         )  # fmt: skip
     return parser
 
 
-def _value(option: _Option, given: Any, mistakes: list[Mistake]) -> Any:
-    """One value, or a list where there may be several; None after a mistake or for none."""
-    found = []
-    for text in given if option.several else [given]:
+def _value(option: _Option, words: Any, mistakes: list[Mistake]) -> Any:
+    """One value, or a list if several are allowed; None after a mistake or for none."""
+    values = []
+    for text in words if option.several else [words]:
         try:
-            found.append(option.parse(text) if text != "" or option.default else None)
+            values.append(option.parse(text) if text != "" or option.default else None)
         except ValueError as error:
             mistakes.append(Mistake(option.flag, text, str(error)))
-    return found if option.several else next(iter(found), None)
+    return values if option.several else next(iter(values), None)
 
 
 def _book(path: Path | None, mistakes: list[Mistake]) -> PriceBook:
     try:
         return PriceBook.of(read_price_file(path) if path else None)
     except PriceFileError as error:
-        mistakes += [Mistake("--prices", str(path), one) for one in error.mistakes]
+        mistakes += [Mistake("--prices", str(path), problem) for problem in error.mistakes]
         return PriceBook.of()
 
 
@@ -178,11 +183,11 @@ def _plans(values: dict[str, Any], mistakes: list[Mistake]) -> list[ForecastPlan
                 f"{per_job * max(1, round(images / per_job)):,}".replace(",", "")
             )
             mistakes.append(Mistake("--images", str(images), advice))
-    found: list[ForecastPlan] = []
+    plans: list[ForecastPlan] = []
     for gpus in dict.fromkeys(values["gpus"]):
         cluster = _cluster(values, gpus, per_job, mistakes)
         if cluster is not None:
-            found += [
+            plans += [
                 ForecastPlan(
                     images=images,
                     images_per_job=per_job,
@@ -197,27 +202,35 @@ def _plans(values: dict[str, Any], mistakes: list[Mistake]) -> list[ForecastPlan
                 )
                 for images in dict.fromkeys(values["images"])
             ]
-    return found
+    return plans
 
 
 def _cluster(
     values: dict[str, Any], gpus: int, per_job: int, mistakes: list[Mistake]
 ) -> ClusterSettings | None:
-    own = {each.name: values[each.name] for each in fields(ClusterSettings) if each.name in values}
-    own |= {"max_nodes": gpus, "images_per_zip": per_job}
-    own["zip_consumers"] = values["zip_consumers"] or ZIP_CONSUMERS_PER_GPU * gpus
+    values_of_model = {
+        setting.name: values[setting.name]
+        for setting in fields(ClusterSettings)
+        if setting.name in values
+    }
+    values_of_model |= {"max_nodes": gpus, "images_per_zip": per_job}
+    values_of_model["zip_consumers"] = values["zip_consumers"] or ZIP_CONSUMERS_PER_GPU * gpus
     try:
-        found = ClusterSettings(**own)
+        cluster = ClusterSettings(**values_of_model)
         if values["gpu_rate"]:
-            found = _with_rate(found, values["gpu_rate"])
+            cluster = _with_rate(cluster, values["gpu_rate"])
     except OptionsError as error:
         mistakes += [
-            Mistake("--gpus" if one.source == "--max-nodes" else one.source, one.value, one.advice)
-            for one in error.mistakes
-            if one not in mistakes
+            Mistake(
+                "--gpus" if mistake.source == "--max-nodes" else mistake.source,
+                mistake.value,
+                mistake.advice,
+            )
+            for mistake in error.mistakes
+            if mistake not in mistakes
         ]
         return None
-    return found
+    return cluster
 
 
 def _with_rate(cluster: ClusterSettings, images_per_s: float) -> ClusterSettings:

@@ -1,4 +1,4 @@
-"""What limits a plan: the time that each part of the cluster alone would need for all of it."""
+"""Bottlenecks of a plan: the time that each part of the cluster alone would need for it."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ from kiosk_locust.planning.plan import ForecastPlan, gpu_rate, mean_of_median, s
 
 @dataclass(frozen=True, slots=True)
 class Bottleneck:
-    """A part of the cluster, and how long the plan takes if all else takes no time."""
+    """A part of the cluster, and the plan's duration if all other parts took no time."""
 
     part: str
     seconds: float
 
 
 def limits(plan: ForecastPlan) -> tuple[Bottleneck, ...]:
-    """Every part's own time, the longest first.
+    """Bottlenecks, the longest first.
 
-    None of them is longer than the makespan, but for what chance does to means.
+    None is longer than the makespan, except by random deviations from the means.
     """
     cluster = plan.cluster
     mean = mean_of_median(cluster)
-    found = [
+    bottlenecks = [
         Bottleneck("submission", (plan.jobs - 1) * plan.start_delay_s),
         Bottleneck("GPU nodes", plan.images / (plan.gpus * gpu_rate(cluster))),
     ]
     alone_s = stage_s(cluster)
     if plan.zips:
         unpacking_s = plan.images_per_job * cluster.zip_image_s * mean
-        found.append(Bottleneck("ZIP consumers", plan.jobs * unpacking_s / cluster.zip_consumers))
+        bottlenecks.append(
+            Bottleneck("ZIP consumers", plan.jobs * unpacking_s / cluster.zip_consumers)
+        )
         alone_s += unpacking_s + cluster.zip_cleanup_s * mean
     start_s = 0.0 if cluster.min_nodes else cluster.node_startup_s
-    found.append(Bottleneck("start of GPU nodes", start_s))
-    found.append(Bottleneck("one job alone", alone_s))
-    return tuple(sorted(found, key=lambda limit: -limit.seconds))
+    bottlenecks.append(Bottleneck("start of GPU nodes", start_s))
+    bottlenecks.append(Bottleneck("one job alone", alone_s))
+    return tuple(sorted(bottlenecks, key=lambda limit: -limit.seconds))

@@ -1,4 +1,4 @@
-"""A forecast's cells as a table for people, and as JSON."""
+"""Output of a forecast as a table, and as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kiosk_locust.formatting.console import PlainTable, say
 from kiosk_locust.planning.limits import Bottleneck, limits
 from kiosk_locust.planning.plan import ForecastPlan, gpu_rate
 from kiosk_locust.planning.pricing import Bill, bill
-from kiosk_locust.planning.reference_results import Published, off, published
+from kiosk_locust.planning.reference_results import Published, published, relative_error
 from kiosk_locust.planning.simulation import ForecastCourse, run
 
 NOT_MODELLED = (
@@ -28,13 +28,13 @@ _TIME = ("makespan", "images/h", "GPU node-h", "limited by")
 _COST = (
     "GPU nodes", "CPU nodes", "bucket", "zone traffic", "total", "to scale-down", "an image",
 )  # fmt: skip
-#: Columns of a terminal in which all of a line has room; in fewer, costs are a table of their own.
-_ROOMY = 150
+#: Terminal width that fits a whole row, in columns; below it, costs get their own table.
+_FULL_WIDTH = 150
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One plan of the grid, what became of it, and what it cost."""
+    """One plan of the grid with its simulated result and cost."""
 
     course: ForecastCourse
     bill: Bill
@@ -43,116 +43,125 @@ class Cell:
 
     @property
     def plan(self) -> ForecastPlan:
-        """The plan."""
+        """The simulated plan."""
         return self.course.plan
 
 
 def cell(plan: ForecastPlan, book: PriceBook) -> Cell:
-    """Carry out and price a plan; raises ForecastError where it would take too long."""
+    """Simulate and price a plan.
+
+    Raises:
+        ForecastError: The plan would take more than ten years.
+
+    """
     course = run(plan)
     return Cell(course, bill(course, book), limits(plan), published(plan))
 
 
 def show(console: Console, cells: Sequence[Cell]) -> None:
-    """The grid, then what is published, and what the figures lack."""
-    roomy = console.width >= _ROOMY
-    console.width = max(console.width, _ROOMY)  # the terminal breaks a line, never we a figure
-    for names in [(*_PLAN, *_TIME, *_COST)] if roomy else [(*_PLAN, *_TIME), (*_PLAN, *_COST)]:
+    """Print the grid, the published figures and the limits of the forecast."""
+    is_wide = console.width >= _FULL_WIDTH
+    console.width = max(console.width, _FULL_WIDTH)  # let the terminal wrap lines, not rich figures
+    for names in [(*_PLAN, *_TIME, *_COST)] if is_wide else [(*_PLAN, *_TIME), (*_PLAN, *_COST)]:
         table = PlainTable(encoding=console.encoding, box=None, pad_edge=False)
         for name in names:
             is_text = name == "limited by"
             table.add_column(name, justify="left" if is_text else "right", no_wrap=not is_text)
-        for each in cells:
-            row = _row(each)
+        for cell_shown in cells:
+            row = _row(cell_shown)
             table.add_row(*(row[name] for name in names))
         console.print(table)
-        if not roomy:
+        if not is_wide:
             console.print()
     for line in lines(cells):
         say(console, line)
 
 
-def _row(each: Cell) -> dict[str, str]:
-    course, found = each.course, each.bill
+def _row(grid_cell: Cell) -> dict[str, str]:
+    course, cost = grid_cell.course, grid_cell.bill
     return {
-        "GPUs": f"{each.plan.gpus:,}",
-        "images": f"{each.plan.images:,}",
+        "GPUs": f"{grid_cell.plan.gpus:,}",
+        "images": f"{grid_cell.plan.images:,}",
         "makespan": units.seconds(course.makespan_s),
         "images/h": f"{course.images_per_s * 3600:,.0f}",
-        "GPU node-h": f"{found.gpu_node_hours:,.2f}",
-        "limited by": limited_by(each),
-        "GPU nodes": units.usd(found.run.gpu_nodes_usd),
-        "CPU nodes": units.usd(found.run.cpu_nodes_usd),
-        "bucket": units.usd(found.run.network_usd),
-        "zone traffic": units.usd(found.zone_traffic_usd),
-        "total": _sum(found.total_usd, found),
-        "to scale-down": _sum(found.fully_loaded_usd, found) if found.fully_loaded else "-",
-        "an image": _sum(found.usd_per_image, found),
+        "GPU node-h": f"{cost.gpu_node_hours:,.2f}",
+        "limited by": limited_by(grid_cell),
+        "GPU nodes": units.usd(cost.run.gpu_nodes_usd),
+        "CPU nodes": units.usd(cost.run.cpu_nodes_usd),
+        "bucket": units.usd(cost.run.network_usd),
+        "zone traffic": units.usd(cost.zone_traffic_usd),
+        "total": _usd_text(cost.total_usd, cost),
+        "to scale-down": _usd_text(cost.fully_loaded_usd, cost) if cost.fully_loaded else "-",
+        "an image": _usd_text(cost.usd_per_image, cost),
     }
 
 
-def _sum(usd: float | None, of: Bill) -> str:
+def _usd_text(usd: float | None, cost: Bill) -> str:
     if usd is None:
         return "not priced"
-    return f">= {units.usd(usd)}" if of.run.at_least else units.usd(usd)
+    return f">= {units.usd(usd)}" if cost.run.at_least else units.usd(usd)
 
 
-def limited_by(each: Cell) -> str:
+def limited_by(grid_cell: Cell) -> str:
     """The part that would take longest alone, and its share of the makespan."""
-    longest = each.limits[0]
-    if not each.course.makespan_s:
+    longest = grid_cell.limits[0]
+    if not grid_cell.course.makespan_s:
         return longest.part
-    return f"{longest.part} ({min(1.0, longest.seconds / each.course.makespan_s):.0%})"
+    return f"{longest.part} ({min(1.0, longest.seconds / grid_cell.course.makespan_s):.0%})"
 
 
 def lines(cells: Sequence[Cell]) -> list[str]:
-    """What is to be said below the table."""
+    """Notes below the table."""
     first = cells[0].plan
-    found = [
+    notes = [
         f"in virtual time, by the simulated cluster: seed {first.cluster.seed}, "
         f"{gpu_rate(first.cluster):.3g} images/s a GPU node that is never idle, "
         f"{'ZIPs of ' + units.count(first.images_per_job, 'image') if first.zips else 'images'}"
         f" each {first.start_delay_s:g} s; costs to the last job's end, "
         "and in all once the GPU nodes are gone"
     ]
-    for each in cells:
-        if each.course.images_failed:
-            found.append(f"{_name(each)}: {each.course.images_failed:,} images failed")
-        if each.published is not None:
-            found.append(_beside(each, each.published))
-    lacking = dict.fromkeys(line for each in cells for line in each.bill.lacking)
-    found += [f"at least: {line}" for line in lacking]
-    found += [f"prices: {source}" for source in cells[0].bill.sources]
-    return [*found, NOT_MODELLED]
+    for grid_cell in cells:
+        if grid_cell.course.images_failed:
+            notes.append(f"{_name(grid_cell)}: {grid_cell.course.images_failed:,} images failed")
+        if grid_cell.published is not None:
+            notes.append(_comparison(grid_cell, grid_cell.published))
+    lacking = dict.fromkeys(line for grid_cell in cells for line in grid_cell.bill.lacking)
+    notes += [f"at least: {line}" for line in lacking]
+    notes += [f"prices: {source}" for source in cells[0].bill.sources]
+    return [*notes, NOT_MODELLED]
 
 
-def _name(each: Cell) -> str:
-    return f"{units.count(each.plan.gpus, 'GPU')}, {each.plan.images:,} images"
+def _name(grid_cell: Cell) -> str:
+    return f"{units.count(grid_cell.plan.gpus, 'GPU')}, {grid_cell.plan.images:,} images"
 
 
-def _beside(each: Cell, known: Published) -> str:
-    total = each.bill.total_usd
-    cost = "no cost" if total is None else f"{units.usd(total)} ({off(total, known.usd):+.0%})"
-    took = each.course.makespan_s
+def _comparison(grid_cell: Cell, reference: Published) -> str:
+    total = grid_cell.bill.total_usd
+    cost = (
+        "no cost"
+        if total is None
+        else f"{units.usd(total)} ({relative_error(total, reference.usd):+.0%})"
+    )
+    took = grid_cell.course.makespan_s
     return (
-        f"{_name(each)}: published about {units.seconds(known.makespan_s)} and about "
-        f"{units.usd(known.usd)}; the model says {units.seconds(took)} "
-        f"({off(took, known.makespan_s):+.0%}) and {cost}"
+        f"{_name(grid_cell)}: published about {units.seconds(reference.makespan_s)} and about "
+        f"{units.usd(reference.usd)}; the model says {units.seconds(took)} "
+        f"({relative_error(took, reference.makespan_s):+.0%}) and {cost}"
     )
 
 
 def as_json(cells: Sequence[Cell]) -> list[dict[str, Any]]:
-    """One object a cell; seconds, hours and US dollars, as the names say."""
-    return [_object(each) for each in cells]
+    """One object per cell; seconds, hours and US dollars, as the names say."""
+    return [_object(grid_cell) for grid_cell in cells]
 
 
-def _object(each: Cell) -> dict[str, Any]:
-    course, found = each.course, each.bill
-    known = each.published
+def _object(grid_cell: Cell) -> dict[str, Any]:
+    course, cost = grid_cell.course, grid_cell.bill
+    reference = grid_cell.published
     return {
-        "gpus": each.plan.gpus,
-        "images": each.plan.images,
-        "jobs": each.plan.jobs,
+        "gpus": grid_cell.plan.gpus,
+        "images": grid_cell.plan.images,
+        "jobs": grid_cell.plan.jobs,
         "submitted_s": course.submitted_s,
         "makespan_s": course.makespan_s,
         "scaled_down_s": course.scaled_down_s,
@@ -160,21 +169,21 @@ def _object(each: Cell) -> dict[str, Any]:
         "images_failed": course.images_failed,
         "images_per_hour": course.images_per_s * 3600,
         "gpu_busy_share": course.gpu_busy,
-        "gpu_node_hours": found.gpu_node_hours,
-        "cpu_node_hours": found.cpu_node_hours,
-        "gpu_nodes_usd": found.run.gpu_nodes_usd,
-        "cpu_nodes_usd": found.run.cpu_nodes_usd,
-        "bucket_usd": found.run.network_usd,
-        "zone_traffic_usd": found.zone_traffic_usd,
-        "total_usd": found.total_usd,
-        "usd_per_image": found.usd_per_image,
-        "at_least": found.run.at_least,
-        "fully_loaded_usd": found.fully_loaded_usd,
-        "lacking": list(found.lacking),
-        "price_sources": list(found.sources),
-        "limits": [dataclasses.asdict(limit) for limit in each.limits],
+        "gpu_node_hours": cost.gpu_node_hours,
+        "cpu_node_hours": cost.cpu_node_hours,
+        "gpu_nodes_usd": cost.run.gpu_nodes_usd,
+        "cpu_nodes_usd": cost.run.cpu_nodes_usd,
+        "bucket_usd": cost.run.network_usd,
+        "zone_traffic_usd": cost.zone_traffic_usd,
+        "total_usd": cost.total_usd,
+        "usd_per_image": cost.usd_per_image,
+        "at_least": cost.run.at_least,
+        "fully_loaded_usd": cost.fully_loaded_usd,
+        "lacking": list(cost.lacking),
+        "price_sources": list(cost.sources),
+        "limits": [dataclasses.asdict(limit) for limit in grid_cell.limits],
         "published": None
-        if known is None
-        else {"makespan_s": known.makespan_s, "total_usd": known.usd},
-        "plan": dataclasses.asdict(each.plan),
+        if reference is None
+        else {"makespan_s": reference.makespan_s, "total_usd": reference.usd},
+        "plan": dataclasses.asdict(grid_cell.plan),
     }

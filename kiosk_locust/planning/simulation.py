@@ -1,9 +1,9 @@
-"""A plan carried out on the simulated cluster, in virtual time.
+"""Simulation of a plan on the simulated cluster, in virtual time.
 
-It is the model behind the simulated Kiosk itself (`kiosk_locust.simulator.cluster`): jobs are
-submitted when they are due, and its agenda is run from event to event, so that hours of a
-cluster take seconds. Nobody polls: the model tells when a job has ended, and its hash is
-dropped, so that memory is bounded by what waits in queues (about 600 bytes an image).
+It uses the model of the simulated Kiosk (`kiosk_locust.simulator.cluster`): jobs are submitted when
+they are due, and time advances from event to event, so that hours of a cluster take seconds. There
+are no polls: the model reports a job's end, and the job's hash is dropped, so that memory is
+bounded by the images that wait in queues (about 600 bytes each).
 """
 
 from __future__ import annotations
@@ -21,43 +21,43 @@ from kiosk_locust.simulator.nodes import SimulatedNode
 from kiosk_locust.simulator.submission import SimulatedSubmission
 from kiosk_locust.simulator.zips import ZipJob
 
-STEP_S = 60.0  # virtual seconds between two looks whether all is over; later, a thousandth
-LONGEST_S = 10 * 365 * 86400.0  # whatever takes longer is a plan gone wrong
+STEP_S = 60.0  # virtual s between checks for the end; later, 1/1000 of the time
+LONGEST_S = 10 * 365 * 86400.0  # a longer plan is a mistake
 LONGEST_SCALE_DOWN_S = 7 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastCourse:
-    """What became of a plan; times in seconds from the first submission, at 0."""
+    """Result of a simulated plan; times in seconds from the first submission, at 0."""
 
     plan: ForecastPlan
-    submitted_s: float  # when the last job was submitted
-    makespan_s: float  # when the last job had ended
-    scaled_down_s: float | None  # when the last GPU node was gone; None: some stay, or too long
+    submitted_s: float  # time of the last submission
+    makespan_s: float  # end of the last job
+    scaled_down_s: float | None  # removal of the last GPU node; None: some stay
     images_done: int
     images_failed: int
     jobs_done: int  # with all images, or some
     working_s: float  # of consumers on GPU nodes, in each image's last attempt
     gpu_nodes: tuple[SimulatedNode, ...]
-    cpu_nodes: tuple[SimulatedNode, ...]  # that are always there
+    cpu_nodes: tuple[SimulatedNode, ...]  # permanent ones
 
     @property
     def images_per_s(self) -> float:
-        """Images done a second of the makespan."""
+        """Images done per second of the makespan."""
         return self.images_done / self.makespan_s if self.makespan_s else 0.0
 
     @property
     def gpu_busy(self) -> float | None:
-        """The share of places for images on GPU nodes that were used, from ready to the end."""
-        places_s = self.plan.cluster.jobs_per_gpu * sum(
+        """Used share of the image slots on GPU nodes, from ready to the end; None without any."""
+        slots_s = self.plan.cluster.jobs_per_gpu * sum(
             max(0.0, min(self.makespan_s, node.deleted_at or math.inf) - max(0.0, node.ready_at))
             for node in self.gpu_nodes
         )
-        return self.working_s / places_s if places_s else None
+        return self.working_s / slots_s if slots_s else None
 
 
 class _Counts:
-    """Listens to the cluster; ``to_drop`` are the keys of jobs that have ended."""
+    """Observer of the cluster; ``to_drop`` holds the keys of jobs that have ended."""
 
     def __init__(self) -> None:
         self.jobs = self.jobs_done = self.images_done = self.images_failed = 0
@@ -78,12 +78,14 @@ class _Counts:
 
 
 def run(plan: ForecastPlan) -> ForecastCourse:
-    """Carry out a plan; raises ForecastError where it would take more than ten years.
+    """Simulate a plan; the same plan always gives the same result.
 
-    Deterministic: the same plan gives the same course.
+    Raises:
+        ForecastError: The plan would take more than ten years.
+
     """
     counts = _Counts()
-    # Nobody reads the children of a ZIP that has ended.
+    # The children of a ZIP that has ended are never read.
     cluster = Cluster(replace(plan.cluster, child_expire_s=0.0), 0.0, counts.take_end)
     with _without_collector():
         _submit(plan, cluster, counts)
@@ -125,25 +127,30 @@ def _advance(cluster: Cluster, counts: _Counts, now: float) -> None:
 
 
 def _drop(cluster: Cluster, counts: _Counts) -> None:
-    """What the client's expiry does in the end, at once."""
+    """Remove the hashes of ended jobs, as the client's expiry does in the end."""
     for key in counts.to_drop:
         cluster.expire(key, 0.0, cluster.now)
     counts.to_drop.clear()
 
 
 def _scale_down(cluster: Cluster) -> float | None:
-    """Go on until the autoscaler has removed what it will; when the last GPU node was gone."""
+    """Advance until the autoscaler is settled.
+
+    Returns:
+        Removal time of the last GPU node; None if some stay, or stay too long.
+
+    """
     limit_s = cluster.now + LONGEST_SCALE_DOWN_S
     while not cluster.fleet.is_settled and cluster.now < limit_s:
         cluster.advance(cluster.now + STEP_S)
     ends = [node.deleted_at for node in cluster.fleet.history]
-    known = [end for end in ends if end is not None]
-    return max(known, default=None) if len(known) == len(ends) else None
+    removals = [end for end in ends if end is not None]
+    return max(removals, default=None) if len(removals) == len(ends) else None
 
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Leave out the search for cycles, of which the model makes none: a third of the time."""
+    """Disable garbage collection: the model makes no cycles, and it costs a third of the time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,6 +1,6 @@
-"""How many workers, and which master, for so many jobs in flight: arithmetic on measured costs.
+"""Capacity planning: workers and master for a number of jobs in flight, from measured costs.
 
-The formulas stand in ``docs/scaling.md``, with the inputs that were measured.
+``docs/scaling.md`` has the formulas and the measured inputs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What was measured, and what is assumed; each is a row of the page's first table."""
+    """Measured costs and assumptions; each is a row of the first table of ``docs/scaling.md``."""
 
     job_s: float  # a job's mean time in flight
     update_interval_s: float
@@ -36,11 +36,11 @@ class Inputs:
 
 
 def polls_a_job(inputs: Inputs, job_s: float) -> float:
-    """How often a job of ``job_s`` seconds is polled, in the mean.
+    """Mean number of polls of a job of ``job_s`` seconds.
 
     The interval is UPDATE_INTERVAL, or POLL_BACKOFF of the job's age where that is longer: from
-    that age on a poll comes each time the age has grown by that share. The first comes at a
-    random moment of the first interval, and the last, which sees the end, after it: 1 more.
+    that age on a poll is sent each time the age has grown by that share. The first poll comes at a
+    random moment of the first interval, and one more follows the job's end.
     """
     interval_s, backoff = inputs.update_interval_s, inputs.poll_backoff
     if not backoff or job_s <= interval_s / backoff:
@@ -50,8 +50,8 @@ def polls_a_job(inputs: Inputs, job_s: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """What so many jobs in flight take, in the steady state."""
+class ResourceNeeds:
+    """Resources that a number of jobs in flight needs in the steady state."""
 
     jobs_s: float
     polls_s: float
@@ -59,21 +59,21 @@ class Need:
     workers_by_cpu: int
     workers_by_memory: int
     workers_by_sockets: int
-    worker_mb: float  # of each
+    worker_mb: float  # per worker
     master_load: float  # share of a core
     master_mb: float
-    ledger_load: float  # share of what it can take
+    ledger_load: float  # share of its capacity
     ledger_mb_h: float
-    finish_h: float  # for what an hour brings
+    finish_h: float  # hours, for an hour of jobs
 
     @property
     def workers(self) -> int:
-        """Enough for each of the three."""
+        """Workers that suffice by CPU, memory and sockets."""
         return max(self.workers_by_cpu, self.workers_by_memory, self.workers_by_sockets)
 
 
-def need(inputs: Inputs, in_flight: float) -> Need:
-    """The formulas of the page, for jobs that begin as fast as they end."""
+def resource_needs(inputs: Inputs, in_flight: float) -> ResourceNeeds:
+    """Resources for ``in_flight`` jobs that start as fast as they end."""
     jobs_s = in_flight / inputs.job_s
     polls_s = jobs_s * polls_a_job(inputs, inputs.job_s)
     cores = (jobs_s * inputs.job_ms + polls_s * inputs.poll_ms) / 1000
@@ -83,7 +83,7 @@ def need(inputs: Inputs, in_flight: float) -> Need:
     by_memory = math.ceil(in_flight * inputs.worker_job_kb / 1024 / room_mb)
     by_sockets = math.ceil(sockets / inputs.pool_sockets / inputs.load)
     workers = max(by_cpu, by_memory, by_sockets)
-    return Need(
+    return ResourceNeeds(
         jobs_s=jobs_s,
         polls_s=polls_s,
         worker_cores=cores,
@@ -99,26 +99,29 @@ def need(inputs: Inputs, in_flight: float) -> Need:
     )
 
 
-def gives_way(inputs: Inputs) -> Mapping[str, float]:
-    """By resource, at how many jobs in flight it is used up, all else being there."""
+def limits_in_flight(inputs: Inputs) -> Mapping[str, float]:
+    """Jobs in flight at which each resource is used up, if all others suffice."""
 
-    def most(share_of_one: float) -> float:
-        return math.inf if share_of_one <= 0 else 1 / share_of_one
+    def most(share_per_job: float) -> float:
+        return math.inf if share_per_job <= 0 else 1 / share_per_job
 
-    one = need(inputs, 1.0)
-    each_s = one.worker_cores / inputs.load  # workers by CPU that a job in flight takes
-    master_s = one.jobs_s * inputs.master_job_ms / 1000
+    per_job = resource_needs(inputs, 1.0)
+    workers_per_job = (
+        per_job.worker_cores / inputs.load
+    )  # workers by CPU that a job in flight takes
+    master_s = per_job.jobs_s * inputs.master_job_ms / 1000
     room_mb = inputs.worker_limit_mb - inputs.worker_mb
-    requests_s = one.polls_s + 2 * one.jobs_s
+    requests_s = per_job.polls_s + 2 * per_job.jobs_s
     return {
-        "a worker's CPU (one process)": most(one.worker_cores / inputs.load),
+        "a worker's CPU (one process)": most(per_job.worker_cores / inputs.load),
         "a worker's memory (one process)": most(inputs.worker_job_kb / 1024 / room_mb),
         "a worker's sockets (one process)": most(
             requests_s * inputs.request_ms / 1000 / inputs.pool_sockets / inputs.load
         ),
-        "the master's CPU": inputs.load * most(master_s + each_s * inputs.master_worker_ms / 1000),
-        "the ledger's disk": most(one.ledger_load),
-        "the end: an hour of results for an hour of jobs": most(one.finish_h),
+        "the master's CPU": inputs.load
+        * most(master_s + workers_per_job * inputs.master_worker_ms / 1000),
+        "the ledger's disk": most(per_job.ledger_load),
+        "the end: an hour of results for an hour of jobs": most(per_job.finish_h),
         "local ports of one machine, were no connection kept": most(
             requests_s * 60 / inputs.ports  # a closed one waits 60 s in TIME_WAIT
         ),

@@ -19,7 +19,7 @@ from kiosk_locust.assembly.finalize import STEPS, carry_out
 from kiosk_locust.assembly.finalize_steps.inputs import ClosedRun, FinalizeInputs
 from kiosk_locust.assembly.finalize_steps.state import Finalization, StepResult
 from kiosk_locust.checkpoint.scheduler import Checkpoints
-from kiosk_locust.cost.query import Ended
+from kiosk_locust.cost.query import EndedRun
 from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.execution.run import ALL_CLOSED
 from kiosk_locust.ledger.ledger import Ledger
@@ -39,13 +39,13 @@ class Asked:
 
     def __init__(self, answer: RunCost | Exception | None) -> None:
         self._answer = answer
-        self.ended: list[Ended] = []
+        self.ended: list[EndedRun] = []
         self.hurries: list[float] = []
 
     def hurry(self, limit_s: float = 8.0) -> None:
         self.hurries.append(limit_s)
 
-    def ask(self, ended: Ended) -> RunCost | None:
+    def ask(self, ended: EndedRun) -> RunCost | None:
         self.ended.append(ended)
         if isinstance(self._answer, Exception):
             raise self._answer

@@ -23,7 +23,7 @@ from kiosk_locust.assembly.resume import Finished, Resumption, Unfinished
 from kiosk_locust.checkpoint.archive import Archive
 from kiosk_locust.checkpoint.snapshot import pack, unpack
 from kiosk_locust.cost.credentials import Secrets
-from kiosk_locust.cost.query import Costing, Ended
+from kiosk_locust.cost.query import CostCollector, EndedRun
 from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger import finish_steps
@@ -213,12 +213,12 @@ def test_what_the_processes_saw_is_judged_though_they_died(tmp_path: Path) -> No
 
 
 class Asked:
-    """In place of `Costing`: counts who asks."""
+    """In place of `CostCollector`: counts who asks."""
 
     def __init__(self) -> None:
         self.times = 0
 
-    def ask(self, _ended: Ended) -> RunCost:
+    def ask(self, _ended: EndedRun) -> RunCost:
         self.times += 1
         return RunCost("GRAFANA_HOST (http://g)", "it is away")
 
@@ -227,12 +227,12 @@ def test_the_cost_is_asked_for_unless_the_ledger_has_the_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = Asked()
-    monkeypatch.setattr(Costing, "ask", asked.ask)
+    monkeypatch.setattr(CostCollector, "ask", asked.ask)
     path = died(tmp_path)
     monkeypatch.setattr(evaluate, "judge", full)
     assert make_up(path)[0] == 2
     monkeypatch.undo()
-    monkeypatch.setattr(Costing, "ask", asked.ask)
+    monkeypatch.setattr(CostCollector, "ask", asked.ask)
     assert make_up(path)[0] == 0
     assert asked.times == 1
     assert json.loads(meta(path)["cost"])["trouble"] == "it is away"

@@ -10,7 +10,7 @@ from kiosk_locust.cost.annotations import RunNote, annotate
 from kiosk_locust.cost.credentials import Credentials
 from kiosk_locust.cost.endpoints import DEFAULT_HOSTS, Source, default_source
 from kiosk_locust.cost.grafana import find_prometheus
-from kiosk_locust.cost.http import Endpoint, Web
+from kiosk_locust.cost.http import Endpoint, JsonClient
 from kiosk_locust.errors import CostError, CostRefused
 from tests.helpers.clocks import ManualClock
 
@@ -22,9 +22,9 @@ def source(uid: str | None, number: int | None = 1, *, default: bool = False) ->
     return {name: value for name, value in found.items() if value is not None}
 
 
-def grafana(server: HTTPServer, *sources: dict[str, Any]) -> Web:
+def grafana(server: HTTPServer, *sources: dict[str, Any]) -> JsonClient:
     server.expect_request("/g/api/datasources").respond_with_json(list(sources))
-    return Web(
+    return JsonClient(
         Endpoint("GRAFANA_HOST", server.url_for("/g"), "a login"), Credentials(), ManualClock()
     )
 
@@ -103,7 +103,7 @@ def test_what_is_no_grafana_is_told(httpserver: HTTPServer, answer: Any) -> None
     httpserver.expect_request("/api/datasources").respond_with_json(answer)
     target = Endpoint("GRAFANA_HOST", httpserver.url_for("").rstrip("/"), "")
     with pytest.raises(CostError, match=r"does not list data sources: is it a Grafana"):
-        find_prometheus(Web(target, Credentials(), ManualClock()), 0.0)
+        find_prometheus(JsonClient(target, Credentials(), ManualClock()), 0.0)
 
 
 def test_json_that_is_no_prometheus_s_is_told(httpserver: HTTPServer) -> None:

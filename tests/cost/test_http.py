@@ -12,7 +12,7 @@ from werkzeug import Request, Response
 
 from kiosk_locust.cost import http
 from kiosk_locust.cost.credentials import Credentials, is_same_host, secrets
-from kiosk_locust.cost.http import Endpoint, Web
+from kiosk_locust.cost.http import Endpoint, JsonClient
 from kiosk_locust.errors import CostError, CostRefused, OptionsError
 from tests.helpers.clocks import ManualClock
 from tests.helpers.servers import Behaviour, RawServer, answering, pouring, raw_answer, refusing_url
@@ -22,9 +22,11 @@ SECRET = Credentials("admin", "pass: wörd")
 BASIC = "Basic " + base64.b64encode("admin:pass: wörd".encode()).decode()
 
 
-def made(url: str, credentials: Credentials = SECRET, clock: ManualClock | None = None) -> Web:
+def made(
+    url: str, credentials: Credentials = SECRET, clock: ManualClock | None = None
+) -> JsonClient:
     target = Endpoint("GRAFANA_HOST", url.rstrip("/"), LOGIN)
-    return Web(target, credentials.bound([url]), clock or ManualClock())
+    return JsonClient(target, credentials.bound([url]), clock or ManualClock())
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def test_a_login_goes_to_no_server_that_it_is_not_for(
 ) -> None:
     server.expect_request("/x").respond_with_json({})
     target = Endpoint("GRAFANA_HOST", server.url_for("").rstrip("/"), LOGIN)
-    Web(target, SECRET.bound(bound), ManualClock()).get("/x")
+    JsonClient(target, SECRET.bound(bound), ManualClock()).get("/x")
     assert headers(server) == [None]
 
 
@@ -70,7 +72,7 @@ def test_a_server_that_wants_the_login_it_is_not_sent_is_told_with_the_setting_t
     server.expect_request("/x").respond_with_json({}, 401)
     target = Endpoint("GRAFANA_HOST", server.url_for("").rstrip("/"), LOGIN)
     with pytest.raises(CostRefused, match="it wants a login: set GRAFANA_HOST, since"):
-        Web(target, SECRET, ManualClock()).get("/x")
+        JsonClient(target, SECRET, ManualClock()).get("/x")
 
 
 def test_nothing_is_taken_from_netrc(

@@ -40,7 +40,7 @@ def node(
     is_gpu = bool(gpus or accelerator or includes_gpus(machine_type))
     return Node(
         life=Life("a", 0.0, None),
-        told=None,
+        declared_type=None,
         machine_type=machine_type,
         region=region,
         zone="",

@@ -18,7 +18,7 @@ from kiosk_locust.cost.annotations import RunNote
 from kiosk_locust.cost.collect import PATIENCE_S
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.cost.estimate import estimate
-from kiosk_locust.cost.query import Costing, Ended
+from kiosk_locust.cost.query import CostCollector, EndedRun
 from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.model.options import CostOptions, GrafanaOptions
 from kiosk_locust.simulator.cluster import Cluster
@@ -77,13 +77,13 @@ def monitoring(httpserver: HTTPServer, clock: ManualClock) -> Monitoring:
     return Monitoring(httpserver, kiosk, clock)
 
 
-def asking(clock: ManualClock, grafana: GrafanaOptions, **cost: Any) -> Costing:
+def asking(clock: ManualClock, grafana: GrafanaOptions, **cost: Any) -> CostCollector:
     chosen = make_options(grafana=grafana, cost=CostOptions(**cost))
-    return Costing(chosen, Secrets(), clock, {})
+    return CostCollector(chosen, Secrets(), clock, {})
 
 
-def ended(tmp_path: Path, *, was_signalled: bool = False) -> Ended:
-    return Ended(make(tmp_path / "run.db", [Row()]), NOTE, was_signalled=was_signalled)
+def ended(tmp_path: Path, *, was_signalled: bool = False) -> EndedRun:
+    return EndedRun(make(tmp_path / "run.db", [Row()]), NOTE, was_signalled=was_signalled)
 
 
 def ask(tmp_path: Path, clock: ManualClock, url: str, **cost: Any) -> RunCost:
@@ -216,12 +216,12 @@ def test_a_scrape_after_the_end_is_waited_for_but_not_for_long(
 ) -> None:
     monitoring.stale_s = 7.0
     assert ask(tmp_path, clock, monitoring.url).run is not None
-    assert 7.0 <= clock.now() - (START + 100) <= 7.0 + scale_down.SCRAPE_LOOK_S
+    assert 7.0 <= clock.now() - (START + 100) <= 7.0 + scale_down.SCRAPE_POLL_S
     (tmp_path / "run.db").unlink()
     clock.time = START + 100
     monitoring.stale_s = 250.0
     ask(tmp_path, clock, monitoring.url)
-    assert clock.now() - (START + 100) <= 90.0 + scale_down.SCRAPE_LOOK_S
+    assert clock.now() - (START + 100) <= 90.0 + scale_down.SCRAPE_POLL_S
 
 
 def test_in_a_hurry_nothing_is_waited_for(
@@ -268,7 +268,7 @@ def test_until_idle_ends_when_the_gpu_nodes_of_the_run_are_gone(
     found = ask(tmp_path, clock, monitoring.url, tail_s=None)
     (node,) = kiosk.fleet.history
     assert node.deleted_at is not None
-    assert node.deleted_at <= clock.now() <= node.deleted_at + 2 * scale_down.IDLE_LOOK_S
+    assert node.deleted_at <= clock.now() <= node.deleted_at + 2 * scale_down.IDLE_POLL_S
     assert found.run is not None
     assert found.run.estimate["nodes"][-1]["name"] == node.name
 
@@ -285,7 +285,7 @@ def test_until_idle_is_bounded(
     monitoring = Monitoring(httpserver, kiosk, clock)
     found = ask(tmp_path, clock, monitoring.url, tail_s=None)
     assert found.run is not None
-    assert clock.now() - (START + 100) <= 120.0 + scale_down.IDLE_LOOK_S
+    assert clock.now() - (START + 100) <= 120.0 + scale_down.IDLE_POLL_S
 
 
 def test_each_cycle_of_several_has_its_own_cost(
@@ -294,7 +294,7 @@ def test_each_cycle_of_several_has_its_own_cost(
     cycles = ((1, START + 10, START + 40), (2, START + 40, START + 100))
     ledger = make(tmp_path / "run.db", [Row()], cycles=cycles)
     chosen = make_options(grafana=GrafanaOptions(monitoring.url), num_cycles=2)
-    found = Costing(chosen, Secrets(), clock, {}).ask(Ended(ledger, NOTE))
+    found = CostCollector(chosen, Secrets(), clock, {}).ask(EndedRun(ledger, NOTE))
     assert found is not None
     first, second, whole = (found.legacy(cycle)["gpu_node_cost"] for cycle in (1, 2, None))
     assert float(second) == pytest.approx(2 * float(first))
@@ -308,7 +308,7 @@ def test_prometheus_url_is_asked_instead_of_grafana(
     monitoring.replaced["/api/datasources/x"] = Response("", 500)
     found = asking(clock, GrafanaOptions(prometheus_url=proxy)).ask(ended(tmp_path))
     assert found is not None
-    assert found.asked == f"PROMETHEUS_URL ({proxy})"
+    assert found.server == f"PROMETHEUS_URL ({proxy})"
     assert found.run is not None
     assert monitoring.grafana.annotations == []
 

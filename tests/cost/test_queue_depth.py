@@ -14,9 +14,9 @@ import requests
 
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.cost.credentials import Secrets
-from kiosk_locust.cost.http import Endpoint, Web
+from kiosk_locust.cost.http import Endpoint, JsonClient
 from kiosk_locust.cost.prometheus import Prometheus
-from kiosk_locust.cost.queue_depth import Looker, Queues, insist, queues
+from kiosk_locust.cost.queue_depth import IdleCheck, Queues, enforce_idle, queues
 from kiosk_locust.errors import PreflightError
 from kiosk_locust.reporting.remaining_work import Leftover
 from tests.cost.servers import need_prometheus, prometheus
@@ -55,7 +55,7 @@ def test_a_real_prometheus_tells_the_queues_of_a_job_type(tmp_path: Path) -> Non
     rows = [f'redis_script_value{{key="{key}"}} {n} {now}\n' for key, n in lengths.items()]
     samples.write_text(f"# TYPE redis_script_value gauge\n{''.join(rows)}# EOF\n")
     with prometheus(tmp_path, samples) as url:
-        web = Web(Endpoint("PROMETHEUS_URL", url, ""), Secrets().prometheus, SystemClock())
+        web = JsonClient(Endpoint("PROMETHEUS_URL", url, ""), Secrets().prometheus, SystemClock())
         found = queues(Prometheus(web), "segmentation", now + 10.0, "it")
         other = queues(Prometheus(web), "polaris", now + 10.0, "it")
     assert found.lengths == {"segmentation": 4, "segmentation-zip": 2}
@@ -89,20 +89,20 @@ def test_check_tells_it(tmp_path: Path, kiosk: Simulator) -> None:
 
 
 def test_where_nobody_can_be_asked_it_says_what_to_set() -> None:
-    looker = Looker(make_options(), Secrets(), SystemClock(), {})
+    looker = IdleCheck(make_options(), Secrets(), SystemClock(), {})
     assert str(looker.queues()).endswith("set GRAFANA_HOST or PROMETHEUS_URL")
 
 
 @pytest.mark.parametrize("found", [BUSY, Queues(unknown="nobody knows")])
 def test_what_must_be_idle_and_is_not_is_refused(found: Queues) -> None:
     with pytest.raises(PreflightError, match="REQUIRE_IDLE"):
-        insist(lambda: found, "refuse", ManualClock(), resumes=False, is_ended=lambda: False)
+        enforce_idle(lambda: found, "refuse", ManualClock(), resumes=False, is_ended=lambda: False)
 
 
 def test_waiting_ends_when_the_kiosk_is_idle() -> None:
     clock = ManualClock()
     answers = [BUSY, BUSY, IDLE]
-    insist(lambda: answers.pop(0), "wait", clock, resumes=False, is_ended=lambda: False)
+    enforce_idle(lambda: answers.pop(0), "wait", clock, resumes=False, is_ended=lambda: False)
     assert not answers
     assert clock.now() == 1000 + 2 * 15
 
@@ -110,12 +110,14 @@ def test_waiting_ends_when_the_kiosk_is_idle() -> None:
 def test_waiting_ends_when_somebody_ends_the_run() -> None:
     clock = ManualClock()
     with pytest.raises(PreflightError, match="was ended while it waited"):
-        insist(lambda: BUSY, "wait", clock, resumes=False, is_ended=lambda: clock.now() >= 1020)
+        enforce_idle(
+            lambda: BUSY, "wait", clock, resumes=False, is_ended=lambda: clock.now() >= 1020
+        )
     assert clock.now() == 1020
 
 
 def test_a_run_that_goes_on_is_never_refused_for_what_may_be_its_own() -> None:
-    insist(lambda: BUSY, "refuse", ManualClock(), resumes=True, is_ended=lambda: False)
+    enforce_idle(lambda: BUSY, "refuse", ManualClock(), resumes=True, is_ended=lambda: False)
 
 
 def test_what_is_left_costs_its_share_by_images() -> None:

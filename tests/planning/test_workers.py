@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from kiosk_locust.planning.workers import Inputs, gives_way, need, polls_a_job
+from kiosk_locust.planning.workers import Inputs, limits_in_flight, polls_a_job, resource_needs
 
 INPUTS = Inputs(
     job_s=100.0,
@@ -33,7 +33,7 @@ INPUTS = Inputs(
 
 
 def test_ten_thousand_jobs_of_a_hundred_seconds_by_hand() -> None:
-    found = need(INPUTS, 10_000)
+    found = resource_needs(INPUTS, 10_000)
     assert found.jobs_s == 100
     assert found.polls_s == 100 * 11
     assert found.worker_cores == pytest.approx(100 * 0.002 + 1100 * 0.001)
@@ -61,14 +61,16 @@ def test_polls_are_those_of_a_job_that_is_followed(backoff: float, job_s: float)
 
 
 def test_what_gives_way_is_used_up_at_that_size_and_not_below() -> None:
-    found = gives_way(INPUTS)
+    found = limits_in_flight(INPUTS)
     at = found["the ledger's disk"]
-    assert need(INPUTS, at).ledger_load == pytest.approx(1.0)
+    assert resource_needs(INPUTS, at).ledger_load == pytest.approx(1.0)
     at = found["the master's CPU"]
-    assert need(INPUTS, at).master_load == pytest.approx(INPUTS.load, rel=0.05)  # whole workers
+    assert resource_needs(INPUTS, at).master_load == pytest.approx(
+        INPUTS.load, rel=0.05
+    )  # whole workers
     at = found["a worker's CPU (one process)"]
-    assert need(INPUTS, math.floor(at)).workers_by_cpu == 1
-    assert need(INPUTS, math.ceil(at) + 1).workers_by_cpu == 2
+    assert resource_needs(INPUTS, math.floor(at)).workers_by_cpu == 1
+    assert resource_needs(INPUTS, math.ceil(at) + 1).workers_by_cpu == 2
     at = found["a worker's memory (one process)"]
-    assert need(INPUTS, math.floor(at)).workers_by_memory == 1
-    assert need(INPUTS, math.ceil(at) + 1).workers_by_memory == 2
+    assert resource_needs(INPUTS, math.floor(at)).workers_by_memory == 1
+    assert resource_needs(INPUTS, math.ceil(at) + 1).workers_by_memory == 2

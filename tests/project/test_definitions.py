@@ -12,7 +12,7 @@ import pytest
 
 from kiosk_locust.assembly import earlier_run
 from kiosk_locust.cost.annotations import RunNote
-from kiosk_locust.cost.query import Ended
+from kiosk_locust.cost.query import EndedRun
 from kiosk_locust.ledger.reader import facts, opened
 from kiosk_locust.measurement.ledger_analysis import Reckoning
 from kiosk_locust.measurement.poll_resolution import polling
@@ -97,7 +97,7 @@ def test_the_cost_window_ends_with_the_last_job_unless_one_did_not_end(tmp_path:
 
 def test_without_ends_the_run_s_own_stand_in() -> None:
     note = RunNote(100.0, 124.0, "ab", "a-run", "segmentation", "done", "1 job is done")
-    whole = Ended(Path("run.db"), note)
+    whole = EndedRun(Path("run.db"), note)
     assert (whole.window.start_at, whole.window.end_at) == (100.0, 124.0)
     known = replace(whole, due_at=100.5, ends={None: 114.0})
     assert (known.window.start_at, known.window.end_at) == (100.5, 114.0)

@@ -13,7 +13,7 @@ from kiosk_locust.clock import SystemClock
 from kiosk_locust.cost import query
 from kiosk_locust.cost.annotations import RunNote
 from kiosk_locust.cost.credentials import Secrets
-from kiosk_locust.cost.query import Costing, Ended
+from kiosk_locust.cost.query import CostCollector, EndedRun
 from kiosk_locust.model.options import GrafanaOptions
 from tests.helpers.ledgers import T0, Row, make
 from tests.helpers.real import run_locust, simulator
@@ -27,14 +27,14 @@ NOTE = RunNote(T0, T0 + 6, "ab" * 16, "run", "segmentation", "done", "all jobs a
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(query, "FIRST_ANSWER_S", 2.0)
     monkeypatch.setattr(query, "ANSWER_S", 4.0)
-    monkeypatch.setattr(query, "TELL_S", 0.5)
+    monkeypatch.setattr(query, "LOG_INTERVAL_S", 0.5)
 
 
 def ask(tmp_path: Path, grafana: GrafanaOptions) -> tuple[str, float]:
     """The trouble that asking for the cost came to, and how long it took in seconds."""
-    asked = Costing(make_options(grafana=grafana), Secrets(), SystemClock(), {})
+    asked = CostCollector(make_options(grafana=grafana), Secrets(), SystemClock(), {})
     began = time.monotonic()
-    found = asked.ask(Ended(make(tmp_path / "run.db", [Row()]), NOTE, was_signalled=True))
+    found = asked.ask(EndedRun(make(tmp_path / "run.db", [Row()]), NOTE, was_signalled=True))
     assert found is not None
     return found.trouble, time.monotonic() - began
 

@@ -15,7 +15,7 @@ from kiosk_locust.cli import check
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.cost import queue_depth
 from kiosk_locust.cost.credentials import Secrets
-from kiosk_locust.cost.queue_depth import Looker
+from kiosk_locust.cost.queue_depth import IdleCheck
 from kiosk_locust.errors import KioskLocustError, PreflightError
 from kiosk_locust.formatting import wait_messages
 from kiosk_locust.model.options import FilesOptions, GrafanaOptions, Options
@@ -24,13 +24,13 @@ from tests.helpers.scenarios import make_options
 from tests.helpers.servers import Connection, RawServer, hanging, json_answer
 
 
-def asking(grafana: GrafanaOptions, require: str = "warn") -> Looker:
+def asking(grafana: GrafanaOptions, require: str = "warn") -> IdleCheck:
     options = make_options(host="http://kiosk", grafana=grafana, require_idle=require)
-    return Looker(options, Secrets(), SystemClock(), {})
+    return IdleCheck(options, Secrets(), SystemClock(), {})
 
 
-def insist(looker: Looker) -> None:
-    looker.insist(resumes=False, is_ended=lambda: False)
+def insist(looker: IdleCheck) -> None:
+    looker.enforce_idle(resumes=False, is_ended=lambda: False)
 
 
 def test_a_run_does_not_wait_for_queues_that_are_told_only(
@@ -87,7 +87,7 @@ def test_where_the_queues_decide_it_is_said_that_they_are_waited_for(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue_depth, "LIMIT_S", 1.5)
-    monkeypatch.setattr(queue_depth, "TELL_S", 1.0)
+    monkeypatch.setattr(queue_depth, "LOG_INTERVAL_S", 1.0)
     with RawServer(hanging) as server, pytest.raises(PreflightError, match="REQUIRE_IDLE"):
         insist(asking(GrafanaOptions(prometheus_url=server.url), "refuse"))
     assert caplog.messages == ["asking for the Kiosk's queues, for 1.5 s at most: 1 s so far"]
@@ -97,7 +97,7 @@ def test_check_gives_up_a_mute_grafana_with_words(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(check, "FIRST_ANSWER_S", 2.0)
-    monkeypatch.setattr(wait_messages, "AGAIN_S", 1.0)
+    monkeypatch.setattr(wait_messages, "REPEAT_S", 1.0)
     with RawServer(hanging) as server:
         options = make_options(host="http://kiosk", grafana=GrafanaOptions(server.url))
         began = time.monotonic()
@@ -113,7 +113,7 @@ def test_a_mute_bucket_is_waited_for_with_words_and_refused(
     caplog.set_level(logging.WARNING)
     monkeypatch.setattr(gcs, "_ASK_TIMEOUT_S", (5.0, 2.0))
     monkeypatch.setattr(gcs, "BRIEF_PATIENCE_S", 1.0)
-    monkeypatch.setattr(wait_messages, "AGAIN_S", 1.0)
+    monkeypatch.setattr(wait_messages, "REPEAT_S", 1.0)
     with RawServer(hanging) as server:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
         options: Options = make_options(

@@ -14,7 +14,7 @@ from gevent.event import Event
 from kiosk_locust.checkpoint.archive import Archived
 from kiosk_locust.checkpoint.scheduler import Checkpoints
 from kiosk_locust.clock import Clock
-from kiosk_locust.cost.query import Ended
+from kiosk_locust.cost.query import EndedRun
 from kiosk_locust.cost.queue_depth import Queues
 from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.distributed.coordinator_run import MasterRun
@@ -71,7 +71,7 @@ class CostQuery(Protocol):
     def hurry(self, limit_s: float = ...) -> None:
         """Ask for so long at most."""
 
-    def ask(self, ended: Ended) -> RunCost | None:
+    def ask(self, ended: EndedRun) -> RunCost | None:
         """The cost of the run; None where there is nobody to ask. Raises nothing."""
 
 

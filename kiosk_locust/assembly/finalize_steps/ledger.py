@@ -8,7 +8,7 @@ from dataclasses import replace
 from kiosk_locust.assembly.finalize_steps.inputs import CostQuery
 from kiosk_locust.assembly.finalize_steps.state import Finalization, StepResult
 from kiosk_locust.cost.annotations import RunNote
-from kiosk_locust.cost.query import SIGTERM_LIMIT_S, Ended
+from kiosk_locust.cost.query import SIGTERM_LIMIT_S, EndedRun
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.measurement.ledger_analysis import Reckoning
@@ -94,10 +94,10 @@ def _with_cost(state: Finalization, cost_query: CostQuery) -> Finalization:
         run_name=run.run_name,
         job_type=str(run.options.get("job_type", "")),
         outcome=_OUTCOMES[verdict.code],
-        told=verdict.why,
+        summary=verdict.why,
     )
     cost = cost_query.ask(
-        Ended(
+        EndedRun(
             state.path,
             note,
             was_signalled="SIG" in state.inputs.run.ended_by,

@@ -211,7 +211,7 @@ def _cost(run: RunFacts) -> dict[str, Any] | None:
     if cost is None:
         return None
     estimate = cost.run.estimate if cost.run else {}
-    return {**estimate, "asked": cost.asked, "trouble": cost.trouble}
+    return {**estimate, "asked": cost.server, "trouble": cost.trouble}
 
 
 def main(arguments: list[str]) -> int:
