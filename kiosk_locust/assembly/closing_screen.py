@@ -11,7 +11,7 @@ from kiosk_locust.cost.work import counted_a_job
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger.reader import facts, opened
 from kiosk_locust.ledger.resume_state import left_in_the_kiosk
-from kiosk_locust.reporting.remaining_work import Leftover
+from kiosk_locust.reporting.remaining_work import RemainingWork
 from kiosk_locust.reporting.terminal import summary_table
 from kiosk_locust.storage.transfers.movers import results_folder
 from kiosk_locust.verdict.exit_code import Verdict
@@ -46,14 +46,14 @@ def advice(state: Finalization, *, simulated: bool) -> list[str]:
     return [*later, *words, f"to go on with it: locust … --resume {resumable_as}"]
 
 
-def _leftover(state: Finalization) -> Leftover:
+def _leftover(state: Finalization) -> RemainingWork:
     """The run's unfinished work in the Kiosk; GPU nodes as far as the run's cost is known."""
     summary, priced = state.summary, state.cost.of(None) if state.cost else None
     options = state.inputs.run.options
     is_zip = options.file.lower().endswith(".zip")
     counted = _counted_a_job(state) if is_zip else 1
     usd = priced.legacy.get("gpu_node_cost") if priced else None
-    return Leftover(
+    return RemainingWork(
         jobs=left_in_the_kiosk(state.path),
         images_per_job=counted or options.cost.images_per_job,
         is_planned=counted is None,

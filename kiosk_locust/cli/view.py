@@ -20,7 +20,7 @@ from werkzeug.wrappers import Response
 from kiosk_locust.errors import KioskLocustError
 from kiosk_locust.ledger.reader import facts, opened
 from kiosk_locust.reporting.web import imported
-from kiosk_locust.reporting.web.pages import Current, Pages
+from kiosk_locust.reporting.web.pages import CurrentRun, Pages
 from kiosk_locust.reporting.web.site_guard import OwnHosts, SiteGuard
 
 USAGE = "usage: python -m kiosk_locust view LEDGER_OR_RESULTS [--port PORT] [--no-browser]\n"
@@ -36,7 +36,7 @@ class _OneLedger:
         self.output_dir = output_dir
 
     @property
-    def current(self) -> Current | None:
+    def current(self) -> CurrentRun | None:
         """None: nothing runs here."""
         return None
 

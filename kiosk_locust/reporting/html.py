@@ -1,6 +1,6 @@
-"""The report of a run: its page, frozen into one file that needs no network.
+"""HTML report of a run: its page as one self-contained file.
 
-``python -m kiosk_locust report PATH`` builds it again, from a ledger or a results file.
+``python -m kiosk_locust report PATH`` rebuilds it from a ledger or a results file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ USAGE = "usage: python -m kiosk_locust report LEDGER_OR_RESULTS [FILE.html]\n"
 
 @dataclass(frozen=True, slots=True)
 class _Inline:
-    """What a page has in itself."""
+    """Parts that are embedded in the page."""
 
     style: str
     data: str
@@ -51,9 +51,13 @@ def render(picture: Picture) -> str:
 
 
 def write(picture: Picture, path: Path) -> Path:
-    """Write the report to ``path``, whole or not at all; raises OSError.
+    """Write the report to ``path`` atomically.
 
-    It can be made again of the ledger at any time, so it leaves some room to others.
+    It can be rebuilt from the ledger at any time, so it leaves a disk space reserve.
+
+    Raises:
+        OSError: The file cannot be written, or would use up the reserve.
+
     """
     data = render(picture).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,9 +68,9 @@ def write(picture: Picture, path: Path) -> Path:
 
 
 def _csp(scripts: Iterable[str]) -> str:
-    """Only these scripts run, and nothing is asked of any network."""
+    """Content security policy that allows only these scripts, and no network access."""
     hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts)
-    allowed = " ".join(f"'sha256-{found}'" for found in hashes)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
@@ -74,24 +78,24 @@ def _csp(scripts: Iterable[str]) -> str:
 
 
 def _within_script(text: str) -> str:
-    """A script as it may stand in a page: what would end it early is written another way."""
-    plain = text.replace("\r\n", "\n").replace("\r", "\n")
-    return plain.replace("</script", r"<\/script").replace("<!--", r"<\!--")
+    """A script escaped for a page: sequences that would end it early are rewritten."""
+    unified = text.replace("\r\n", "\n").replace("\r", "\n")
+    return unified.replace("</script", r"<\/script").replace("<!--", r"<\!--")
 
 
 def _within_data(text: str) -> str:
-    """JSON as it may stand in a page: no markup, whatever its strings hold."""
+    """JSON escaped for a page: it contains no markup."""
     return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
 
 
-def _name(picture: Picture, given: Path) -> str:
-    """The run's name where it is one of a file, whoever made the ledger; else the file's own."""
+def _name(picture: Picture, source: Path) -> str:
+    """The run's name if it is a plain file name; else the source file's stem."""
     name = picture.run_name
-    return name if name and Path(name).name == name else given.stem
+    return name if name and Path(name).name == name else source.stem
 
 
 def main(arguments: list[str]) -> int:
-    """Write the report of a run that is over; returns the exit code."""
+    """Write the report of a finished run; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m kiosk_locust report",
         description="Write the report of a run again, from its ledger or its results file.",
@@ -100,14 +104,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "file", type=Path, nargs="?", help="the report; without it <run>.html beside PATH"
     )
-    asked = parser.parse_args(arguments)
-    given: Path = asked.path
+    options = parser.parse_args(arguments)
+    source: Path = options.path
     try:
-        with imported.as_ledger(given) as ledger:
+        with imported.as_ledger(source) as ledger:
             picture = from_ledger.read(ledger)
-        path = write(picture, asked.file or given.with_name(f"{_name(picture, given)}.html"))
+        path = write(picture, options.file or source.with_name(f"{_name(picture, source)}.html"))
     except (KioskLocustError, OSError) as error:
-        sys.stderr.write(f"the report of {given} was not written: {error}\n")
+        sys.stderr.write(f"the report of {source} was not written: {error}\n")
         return 2
     sys.stdout.write(f"written: {path}\n")
     return 0

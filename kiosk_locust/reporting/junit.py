@@ -1,4 +1,4 @@
-"""Thresholds and the verdict as JUnit XML, which CI systems read."""
+"""JUnit XML with thresholds and verdict, for CI systems."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from xml.etree import ElementTree as ET
 
 from kiosk_locust.verdict.thresholds import Result, ThresholdRow
 
-#: What XML 1.0 cannot hold, not even escaped.
+#: Characters that XML 1.0 cannot hold, not even escaped.
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _CLASS = "kiosk_locust.thresholds"
 _VERDICT = "the run is valid"
-#: Of a file that is there: enough for its declaration, and comments as some programs write them.
-_LOOKED_AT_BYTES = 8 * 1024
+#: Bytes read of an existing file: enough for its declaration and for leading comments.
+_HEAD_BYTES = 8 * 1024
 _JUNIT = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml\b[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<testsuites?[\s/>]",
     re.DOTALL,
@@ -24,15 +24,19 @@ _JUNIT = re.compile(
 
 
 def check_replaceable(path: Path) -> None:
-    """Raise ValueError where ``path`` is a file, and no JUnit file: that is never overwritten.
+    """Check that ``path`` may be overwritten: no file, an empty one, or JUnit XML.
 
-    One that is empty has nothing to lose; a device or a pipe is nothing that is replaced.
+    A device or a pipe is written to and not replaced.
+
+    Raises:
+        ValueError: It is another file, or cannot be read.
+
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return
         with path.open("rb") as file:
-            beginning = file.read(_LOOKED_AT_BYTES)
+            head = file.read(_HEAD_BYTES)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -40,7 +44,7 @@ def check_replaceable(path: Path) -> None:
             f"the file is there already, and cannot be looked at ({error.strerror}), so that it is"
             " not overwritten; name another one"
         ) from error
-    if beginning.strip() and not _JUNIT.match(beginning):
+    if head.strip() and not _JUNIT.match(head):
         raise ValueError(
             "the file is there already and is no JUnit XML, so that it is not overwritten; name"
             " another one, or move it away"
@@ -55,11 +59,19 @@ def write(
     started_at: float = 0.0,
     took_s: float = 0.0,
 ) -> str:
-    """A document with one test case a threshold and one for the verdict.
+    """JUnit document with one test case per threshold and one for the verdict.
 
-    A miss is a failure; what could not be measured, and each of the ``reasons`` that make the
-    run invalid, is an error. ``name`` is the run's, ``started_at`` in epoch seconds. The
-    document is one of the schema that Jenkins publishes (``junit-10.xsd``).
+    A missed threshold is a failure. A threshold without a measured value is an error, and so is
+    each of the ``reasons`` that make the run invalid. The document follows the schema that Jenkins
+    publishes (``junit-10.xsd``).
+
+    Args:
+        rows: The thresholds with their results.
+        name: The run's name.
+        reasons: Reasons why the run is invalid.
+        started_at: The run's start, epoch seconds.
+        took_s: The run's duration, seconds.
+
     """
     reasons = tuple(reasons)
     missed = sum(row.result is Result.MISS for row in rows)
@@ -86,13 +98,15 @@ def write(
 
 def _add(suite: ET.Element, row: ThresholdRow) -> None:
     case = ET.SubElement(suite, "testcase", _attributes(row.threshold.text))
-    said = f"wanted {row.wanted}, measured {row.measured}"
+    comparison = f"wanted {row.wanted}, measured {row.measured}"
     if row.result is Result.PASS:
-        ET.SubElement(case, "system-out").text = _clean("\n".join(filter(None, (said, row.note))))
+        ET.SubElement(case, "system-out").text = _clean(
+            "\n".join(filter(None, (comparison, row.note)))
+        )
         return
     tag = "failure" if row.result is Result.MISS else "error"
-    found = ET.SubElement(case, tag, message=_clean(said), type=_clean(row.verdict))
-    found.text = _clean(f"{row.threshold.source}: {row.note}")
+    element = ET.SubElement(case, tag, message=_clean(comparison), type=_clean(row.verdict))
+    element.text = _clean(f"{row.threshold.source}: {row.note}")
 
 
 def _attributes(name: str) -> dict[str, str]:

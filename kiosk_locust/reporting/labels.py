@@ -1,8 +1,8 @@
-"""Names of measures, as the screen and pages show them."""
+"""Labels of measures on the terminal and on web pages."""
 
 from __future__ import annotations
 
-#: By the key of a summary's measure, in the order of the rows.
+#: By the key of a measure in the summary, in the order of the rows.
 LABELS = {
     "duration": "whole job",
     "since_due": "since it was due",

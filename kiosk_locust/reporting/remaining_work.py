@@ -1,4 +1,4 @@
-"""What an interrupted run left in the Kiosk, and what finishing it takes and costs; pure."""
+"""Jobs that an interrupted run left in the Kiosk, and the time and cost to finish them; pure."""
 
 from __future__ import annotations
 
@@ -9,42 +9,42 @@ from kiosk_locust.formatting import units
 
 
 @dataclass(frozen=True, slots=True)
-class Leftover:
-    """Jobs that were submitted and did not end, and the run's figures that tell of the rest."""
+class RemainingWork:
+    """Submitted jobs that did not end, and the run's figures for an estimate of the rest."""
 
     jobs: int
-    images_per_job: int | None  # None: they are ZIPs, and nobody counted
+    images_per_job: int | None  # None: they are ZIPs, and their images are not counted
     images_done: int  # of the run
     images_per_s: float | None  # the pace of the run
     gpu_nodes_usd: float | None  # of the run; None: not known
-    is_planned: bool = False  # whether nobody but us counted ``images_per_job``
-    queues: str = ""  # what the Kiosk has to do in all, in words; empty: nobody was asked
+    is_planned: bool = False  # ``images_per_job`` is a setting, not a count of the Kiosk
+    queues: str = ""  # the Kiosk's queues in words; empty: not queried
 
     @property
     def images(self) -> int | None:
-        """How many images these jobs have."""
+        """Number of images of these jobs; None: not known."""
         return None if self.images_per_job is None else self.jobs * self.images_per_job
 
     @property
     def takes_s(self) -> float | None:
-        """How long they take at the run's pace (s)."""
+        """Time to finish them at the run's pace, in seconds; None: not known."""
         if self.images is None or not self.images_per_s:
             return None
         return self.images / self.images_per_s
 
     @property
     def costs_usd(self) -> float | None:
-        """GPU nodes at the run's price, for as long as that takes at its pace.
+        """Cost of GPU nodes for that time, at the run's price; None: not known.
 
-        The price is what they cost over the time of the run, the pace its images over the same
-        time; so the time cancels out.
+        The price is the nodes' cost over the run's time, the pace its images over the same time, so
+        the time cancels out.
         """
         if self.images is None or self.gpu_nodes_usd is None or not self.images_done:
             return None
         return self.gpu_nodes_usd / self.images_done * self.images
 
     def lines(self) -> Iterator[str]:
-        """The same for people; none where nothing is left."""
+        """Text lines about it; none if there are no such jobs."""
         if not self.jobs:
             return
         planned = " (planned)" if self.is_planned else ""
@@ -53,8 +53,8 @@ class Leftover:
         if self.queues:
             yield f"the Kiosk: {self.queues}"
         if self.takes_s is None:
-            why = "IMAGES_PER_JOB is not set" if self.images is None else "no image was done"
-            yield f"how long that takes, and what it costs, is not known: {why}"
+            reason = "IMAGES_PER_JOB is not set" if self.images is None else "no image was done"
+            yield f"how long that takes, and what it costs, is not known: {reason}"
             return
         cost = "what it costs is not known, as the run's cost is not"
         if self.costs_usd is not None:

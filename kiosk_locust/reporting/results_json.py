@@ -1,7 +1,7 @@
-"""The results file: the older client's schema, extended; written as a stream from the ledger.
+"""Results file in the older client's schema, extended; written as a stream from the ledger.
 
-``docs/results.md`` describes every field, ``results.schema.json`` is its JSON Schema. However
-many jobs there are, only one is in memory at a time.
+``docs/results.md`` describes every field, ``results.schema.json`` is its JSON Schema. Only
+one job is in memory at a time.
 """
 
 from __future__ import annotations
@@ -37,42 +37,50 @@ SCHEMA_VERSION = 1
 _BUFFER = 1 << 20
 
 
-class Written(NamedTuple):
-    """The files, cycles first, and the summary of the whole run."""
+class ResultsFiles(NamedTuple):
+    """Written files, cycles first, and the summary of the whole run."""
 
     paths: list[Path]
     summary: Summary
     run_id: str
 
 
-def write_all(ledger: Path, out_dir: Path, found: Reckoning | None = None) -> Written:
-    """Write a file for each cycle that has tickets, and one over all where several were planned.
+def write_all(ledger: Path, out_dir: Path, existing: Reckoning | None = None) -> ResultsFiles:
+    """Write one file per cycle that has tickets, and one for the run if several were planned.
 
-    Each appears whole or not at all: one of the same name stays until the new one is on the disk.
-    Files that an earlier end of the same run left in ``out_dir`` under other names are then gone.
-    ``found`` is the ledger's reckoning, where there is one already. Blocks for a minute or so
-    for a million jobs: call it from a thread where something else must go on. Raises
-    LedgerError and OSError.
+    Each file is replaced atomically. Files in ``out_dir`` that an earlier end of the same run wrote
+    under other names are then deleted. Blocks for about a minute for a million jobs: call it from a
+    thread if other work must go on.
+
+    Args:
+        ledger: The run's ledger.
+        out_dir: The folder of the files.
+        existing: The ledger's reckoning, if it was made already.
+
+    Raises:
+        LedgerError: The ledger cannot be read.
+        OSError: A file cannot be written.
+
     """
-    with _reckoned(ledger, found) as reckoning:
+    with _open_reckoning(ledger, existing) as reckoning:
         db, run = reckoning.db, reckoning.run
         cycles = list(queries.tickets_by_cycle(db))
         only_one = run.cycles <= 1 and len(cycles) <= 1
-        wanted = [1] if only_one else [*cycles, None]
-        paths = [_write(reckoning, out_dir, cycle) for cycle in wanted]
+        file_cycles = [1] if only_one else [*cycles, None]
+        paths = [_write(reckoning, out_dir, cycle) for cycle in file_cycles]
         remove_older(out_dir, run.run_id, paths)
-        return Written(paths, reckoning.summary(), run.run_id)
+        return ResultsFiles(paths, reckoning.summary(), run.run_id)
 
 
 def remove_older(folder: Path, run_id: str, written: Iterable[Path]) -> None:
-    """Delete what an earlier end of the run ``run_id`` wrote, now that ``written`` is there.
+    """Delete results that an earlier end of the run ``run_id`` wrote, except ``written``.
 
-    Number of jobs and delay stand in the names, and a resume changes both: whoever reads all files
-    of a folder would count a run twice. One that cannot be deleted is a warning.
+    File names contain the number of jobs and the delay, which change with a resume; a reader of all
+    files in the folder would count the run twice. A failed deletion is logged as a warning.
     """
-    new = {path.absolute() for path in written}
+    current = {path.absolute() for path in written}
     for path in sorted(folder.glob(f"*_{glob.escape(run_id)}*.json")):
-        if path.absolute() in new or not file_names.is_result_of(path.name, run_id):
+        if path.absolute() in current or not file_names.is_result_of(path.name, run_id):
             continue
         try:
             path.unlink()
@@ -86,9 +94,11 @@ def remove_older(folder: Path, run_id: str, written: Iterable[Path]) -> None:
 
 
 def names_so_far(ledger: Path) -> list[str]:
-    """The names of cycles' results that an end of the run would have written, as it now stands.
+    """Names of the cycles' results files if the run ended now.
 
-    Raises LedgerError.
+    Raises:
+        LedgerError: The ledger cannot be read.
+
     """
     with opened(ledger) as db:
         run = facts(db)
@@ -97,20 +107,24 @@ def names_so_far(ledger: Path) -> list[str]:
 
 
 def earlier_names(ledger: Path, files: Iterable[Path]) -> list[str]:
-    """The names of the results that earlier ends of a resumed run may have left; LedgerError.
+    """Names of results files that earlier ends of a resumed run may have left.
 
-    Those of ``files``, which it has now, are left out. A ledger may come from anywhere: so is what
-    is no results file of this run.
+    ``files``, the present ones, are left out. A ledger may come from an untrusted source, so names
+    that are not results files of this run are left out too.
+
+    Raises:
+        LedgerError: The ledger cannot be read.
+
     """
-    new = {path.name for path in files}
+    current = {path.name for path in files}
     with opened(ledger) as db:
         run = facts(db)
-    earlier = (name for name in run.earlier_results if name not in new)
-    return [name for name in earlier if file_names.is_result_of(name, run.run_id)]
+    candidates = (name for name in run.earlier_results if name not in current)
+    return [name for name in candidates if file_names.is_result_of(name, run.run_id)]
 
 
 def write_missing(ledger: Path, out_dir: Path) -> list[Path]:
-    """Write the files of a finished run as `write_all` does, unless its end wrote some."""
+    """Write the files of a finished run like `write_all`, unless its end wrote some."""
     with opened(ledger) as db:
         run = facts(db)
     ended_at = run.ended_at or 0.0
@@ -120,22 +134,22 @@ def write_missing(ledger: Path, out_dir: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def _reckoned(ledger: Path, found: Reckoning | None) -> Iterator[Reckoning]:
-    """The one that was found, or one that ends with this."""
-    if found is not None:
-        with found:
-            yield found
+def _open_reckoning(ledger: Path, reckoning: Reckoning | None) -> Iterator[Reckoning]:
+    """The given reckoning, or a new one that is closed afterwards."""
+    if reckoning is not None:
+        with reckoning:
+            yield reckoning
         return
-    with contextlib.closing(Reckoning(ledger)) as made, made:
-        yield made
+    with contextlib.closing(Reckoning(ledger)) as opened_here, opened_here:
+        yield opened_here
 
 
-def _write(found: Reckoning, out_dir: Path, cycle: int | None) -> Path:
-    db, run = found.db, found.run
-    summary = found.summary(cycle)
+def _write(reckoning: Reckoning, out_dir: Path, cycle: int | None) -> Path:
+    db, run = reckoning.db, reckoning.run
+    summary = reckoning.summary(cycle)
     delay_s = _mean_gap_s(db, run, cycle)
     head = _head(db, run, summary, delay_s, cycle)
-    head["clocks"] = found.times.clocks.as_json()
+    head["clocks"] = reckoning.times.clocks.as_json()
     path = out_dir / _name(run, summary.tickets, delay_s, cycle)
     with whole_file(path, _BUFFER) as file:
         _stream(file, head, jobs(db, run, cycle))
@@ -155,12 +169,14 @@ def _name(run: RunFacts, tickets: int, delay_s: float, cycle: int | None) -> str
     )
 
 
-def _stream(file: BinaryIO, head: Mapping[str, Any], found: Iterable[Mapping[str, Any]]) -> None:
-    """One JSON object: the head's keys, and ``job_data`` last with a job on each line."""
+def _stream(
+    file: BinaryIO, head: Mapping[str, Any], job_objects: Iterable[Mapping[str, Any]]
+) -> None:
+    """Write one JSON object: the head's keys, then ``job_data`` with a job on each line."""
     file.write(json.dumps(head, indent=4, allow_nan=False)[: -len("\n}")].encode())
     file.write(b',\n    "job_data": [')
     separator = b"\n        "
-    for job in found:
+    for job in job_objects:
         file.write(separator)
         file.write(dumps(job))
         separator = b",\n        "
@@ -171,11 +187,11 @@ def _head(
     db: sqlite3.Connection, run: RunFacts, summary: Summary, delay_s: float, cycle: int | None
 ) -> dict[str, Any]:
     cycles = queries.cycles(db, cycle)
-    costed = cycle if run.cycles > 1 else None  # a single cycle is the run
+    cost_cycle = cycle if run.cycles > 1 else None  # a single cycle is the run
     cost, judgement = RunCost.of_run(run), Judgement.of_run(run)
     generator = Generator.stored(run.generator_text)
     return {
-        **(cost.legacy(costed) if cost else UNKNOWN),
+        **(cost.legacy(cost_cycle) if cost else UNKNOWN),
         "start_delay": delay_s,
         "num_jobs": summary.tickets,
         "time_elapsed": _elapsed_s(db, run, cycles, cycle),
@@ -199,7 +215,7 @@ def _head(
         "sessions": [session.as_json() for session in run.sessions],
         "gaps": [gap.as_json() for gap in gaps(run.sessions)],
         "workers": [{"worker": name, **skew} for name, skew in run.workers.items()],
-        "cost": cost.section(costed) if cost else None,
+        "cost": cost.section(cost_cycle) if cost else None,
         "verdict": judgement.as_json() if judgement else None,
         "generator": generator.as_json() if generator else None,
         "inputs": run.inputs.as_json() if run.inputs else None,
@@ -214,22 +230,22 @@ def _elapsed_s(
     cycles: list[CycleTimes],
     cycle: int | None,
 ) -> float | None:
-    """Seconds from the first due moment to the closing of the last ticket."""
+    """Seconds from the first due time to the closing of the last ticket."""
     closed_at = queries.last_closed_at(db, cycle)
-    began_at = cycles[0].started_at if cycles else run.time_zero or run.started_at
-    if began_at is None or closed_at is None:
+    start_at = cycles[0].started_at if cycles else run.time_zero or run.started_at
+    if start_at is None or closed_at is None:
         return None
-    return max(0.0, closed_at - began_at)
+    return max(0.0, closed_at - start_at)
 
 
 def _mean_gap_s(db: sqlite3.Connection, run: RunFacts, cycle: int | None) -> float:
-    """The mean gap wanted between jobs: START_DELAY, or what other arrivals came to.
+    """Mean planned gap between jobs, seconds: START_DELAY, or the mean of other arrivals.
 
-    Gaps count within cycles and sessions, not between them. To the microsecond, since it stands
-    in names.
+    Gaps count within cycles and sessions, not between them. Rounded to the microsecond, since it is
+    part of file names.
     """
     start_delay_s = float(run.options.get("start_delay_s", 0.0))
     if run.options.get("arrival", "constant") == "constant":
         return start_delay_s
-    found = spans(db, "due_at", "cycle", {"cycle": cycle})
-    return round(found.span_s / found.gaps, 6) if found.gaps else start_delay_s
+    totals = spans(db, "due_at", "cycle", {"cycle": cycle})
+    return round(totals.span_s / totals.gaps, 6) if totals.gaps else start_delay_s

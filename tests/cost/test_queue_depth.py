@@ -18,7 +18,7 @@ from kiosk_locust.cost.http import Endpoint, JsonClient
 from kiosk_locust.cost.prometheus import Prometheus
 from kiosk_locust.cost.queue_depth import IdleCheck, Queues, enforce_idle, queues
 from kiosk_locust.errors import PreflightError
-from kiosk_locust.reporting.remaining_work import Leftover
+from kiosk_locust.reporting.remaining_work import RemainingWork
 from tests.cost.servers import need_prometheus, prometheus
 from tests.helpers.clocks import ManualClock
 from tests.helpers.real import CLEAN, PYTHONPATH, Simulator, run_locust, simulator
@@ -121,7 +121,7 @@ def test_a_run_that_goes_on_is_never_refused_for_what_may_be_its_own() -> None:
 
 
 def test_what_is_left_costs_its_share_by_images() -> None:
-    left = Leftover(
+    left = RemainingWork(
         jobs=12, images_per_job=100, images_done=6000, images_per_s=4.0, gpu_nodes_usd=3.0
     )
     assert left.images == 1200
@@ -137,10 +137,10 @@ def test_what_is_left_costs_its_share_by_images() -> None:
 
 def test_what_cannot_be_told_of_what_is_left_is_said() -> None:
     def lines(images_per_job: int | None, pace: float | None) -> str:
-        left = Leftover(3, images_per_job, 5 if pace else 0, pace, None)
+        left = RemainingWork(3, images_per_job, 5 if pace else 0, pace, None)
         return list(left.lines())[-1]
 
     assert lines(None, 1.0).endswith("IMAGES_PER_JOB is not set")
     assert lines(1, None).endswith("no image was done")
     assert lines(1, 1.0).endswith("what it costs is not known, as the run's cost is not")
-    assert list(Leftover(0, 1, 1, 1.0, 1.0).lines()) == []
+    assert list(RemainingWork(0, 1, 1, 1.0, 1.0).lines()) == []

@@ -57,7 +57,7 @@ def write_report(state: Finalization) -> StepResult:
     path = state.inputs.output_dir / f"{state.path.stem}.html"
 
     def make() -> Picture:
-        picture = from_ledger.read(state.path, state.page, verdict, also=path)
+        picture = from_ledger.read(state.path, state.page, verdict, pending_file=path)
         html.write(picture, path)
         return picture
 

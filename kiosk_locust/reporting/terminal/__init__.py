@@ -1,1 +1,1 @@
-"""What people see on a terminal while a run goes on and when it is over."""
+"""Terminal output during a run and at its end."""

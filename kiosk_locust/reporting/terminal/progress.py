@@ -1,4 +1,4 @@
-"""What a run is doing, while it does it: a bar on a terminal, lines of the log elsewhere."""
+"""Progress of a run: a bar on a terminal, log lines elsewhere."""
 
 from __future__ import annotations
 
@@ -21,16 +21,15 @@ from kiosk_locust.reporting.terminal.stderr_redirect import Redirection
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two pictures of the bar.
+#: Seconds between two frames of the bar.
 FRAME_S = 0.5
 
 
 class Progress:
-    """Shows ``view()`` until it is stopped.
+    """Display of ``view()`` until it is stopped.
 
-    On a terminal that is a bar, drawn anew each FRAME_S seconds; elsewhere, and on a dumb
-    terminal, a line of the log each ``refresh_s`` seconds. Nothing that goes wrong in here
-    touches the run.
+    On a terminal it is a bar, redrawn each `FRAME_S` seconds; elsewhere, and on a dumb terminal, a
+    log line each ``refresh_s`` seconds. A failure of the display never affects the run.
     """
 
     def __init__(
@@ -54,12 +53,12 @@ class Progress:
         self._greenlet: gevent.Greenlet | None = None
 
     def start(self) -> None:
-        """Begin to show it, in a greenlet of its own."""
+        """Start the display in its own greenlet."""
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(
                 console=self._console,
                 auto_refresh=False,
-                redirect_stdout=False,  # rich's own way misses logging's handlers
+                redirect_stdout=False,  # rich's redirection misses handlers of logging
                 redirect_stderr=False,
                 get_renderable=self._picture,
             )
@@ -68,7 +67,7 @@ class Progress:
         self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:
-        """Show it a last time, and give the terminal back; may be called twice."""
+        """Show the final state and release the terminal; idempotent."""
         if self._greenlet is None:
             return
         self._greenlet.kill()
@@ -102,7 +101,7 @@ class Progress:
 
 
 def line(view: View, note: str = "", alerts: Sequence[str] = ()) -> str:
-    """The progress in one line; what fails and jobs waited for are named at its end."""
+    """Progress in one line; alerts and awaited jobs are at its end."""
     facts = [_closed(view), *_counts(view), units.rate(view.rate_per_s, "jobs"), *_left(view)]
     text = ", ".join([*facts, printable(note)] if note else facts)
     for alert in alerts:
@@ -115,13 +114,13 @@ def line(view: View, note: str = "", alerts: Sequence[str] = ()) -> str:
 def picture(
     view: View, encoding: str = "utf-8", note: str = "", alerts: Sequence[str] = ()
 ) -> RenderableType:
-    """The progress as a bar, the counts below it, what fails, and the jobs waited for."""
+    """Progress as a bar with counts, alerts and awaited jobs below it."""
     top = plain_grid(encoding, padding=(0, 1), expand=True)
     top.add_column(no_wrap=True)
     top.add_column(ratio=1)
     top.add_column(no_wrap=True, justify="right")
     pace = ", ".join([units.rate(view.rate_per_s, "jobs"), *_left(view)])
-    # A run without an end in sight has no bar to fill: its time passes instead.
+    # A run without a planned end has no bar to fill; it shows the time instead.
     bar = "" if view.total is None else ProgressBar(total=max(1, view.total), completed=view.closed)
     top.add_row(_closed(view), bar, pace)
     parts: list[RenderableType] = [top, Text("  " + (", ".join(_counts(view)) or "no job yet"))]
@@ -140,21 +139,21 @@ def picture(
 def _closed(view: View) -> str:
     if view.total is None:
         return f"{units.count(view.closed, 'job')} closed in {units.seconds(view.elapsed_s)}"
-    never = f", {view.never_begun:,} never begun" if view.never_begun else ""
-    return f"{view.closed:,} of {units.count(view.total, 'job')} closed{never}"
+    not_started = f", {view.never_begun:,} never begun" if view.never_begun else ""
+    return f"{view.closed:,} of {units.count(view.total, 'job')} closed{not_started}"
 
 
 def _counts(view: View) -> list[str]:
-    """Jobs in flight by status, most first, then closed ones by outcome."""
+    """Jobs in flight by status, most frequent first, then closed jobs by outcome."""
     statuses = sorted(view.statuses.items(), key=lambda item: (-item[1], item[0]))
-    counted = [f"{number:,} {printable(status, 'ascii')}" for status, number in statuses]
+    parts = [f"{number:,} {printable(status, 'ascii')}" for status, number in statuses]
     closed = ((view.outcomes.get(outcome, 0), outcome.value) for outcome in Outcome)
-    counted += [f"{number:,} {said}" for number, said in closed if number]
+    parts += [f"{number:,} {name}" for number, name in closed if number]
     if view.images_done + view.images_failed != view.closed:
-        counted.append(f"{units.count(view.images_done, 'image')} done")
+        parts.append(f"{units.count(view.images_done, 'image')} done")
         if view.images_failed:
-            counted.append(f"{units.count(view.images_failed, 'image')} failed")
-    return counted
+            parts.append(f"{units.count(view.images_failed, 'image')} failed")
+    return parts
 
 
 def _left(view: View) -> list[str]:

@@ -1,4 +1,4 @@
-"""Lets text that others write to a terminal scroll by above a display that stays below."""
+"""Redirection of terminal output to above a live display."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.text import Text
 
 
-class Above(io.TextIOBase):
-    """A stream whose whole lines are printed by the console, above what it shows live."""
+class StreamAboveDisplay(io.TextIOBase):
+    """Stream whose complete lines are printed by the console above its live display."""
 
     def __init__(self, console: Console, stream: TextIO) -> None:
         self._console = console
@@ -23,55 +23,55 @@ class Above(io.TextIOBase):
         self._decoder = AnsiDecoder()
 
     def write(self, text: str) -> int:
-        """Print the lines that are whole by now; keep the rest."""
+        """Print complete lines; buffer the rest."""
         *lines, self._rest = (self._rest + text).split("\n")
         if lines:
             self._print(lines)
         return len(text)
 
     def flush(self) -> None:
-        """Half a line waits for its other half, or for ``finish``."""
+        """Do nothing: a partial line waits for its end, or for `finish`."""
 
     def finish(self) -> None:
-        """Print what is left of a line that was not ended."""
+        """Print a buffered partial line."""
         if self._rest:
             self._print([self._rest])
             self._rest = ""
 
     def fileno(self) -> int:
-        """That of the stream itself."""
+        """File descriptor of the original stream."""
         return self._stream.fileno()
 
     def isatty(self) -> bool:
-        """As the stream itself says."""
+        """Tell if the original stream is a terminal."""
         return self._stream.isatty()
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]  # writable there, but nobody writes it
-        """That of the stream itself."""
+    def encoding(self) -> str:  # type: ignore[override]  # writable in the base class
+        """Encoding of the original stream."""
         return self._stream.encoding
 
     @property
     def rich_proxied_file(self) -> TextIO:
-        """Where a rich console that writes to sys.stderr, whatever it is, must write instead."""
+        """Stream for a rich console that would write to sys.stderr."""
         return self._stream
 
     def _print(self, lines: list[str]) -> None:
-        # soft_wrap: a long line stays one line for whoever copies it from the terminal.
+        # soft_wrap keeps a long line whole for copying from the terminal.
         text = Text("\n").join(self._decoder.decode_line(line) for line in lines)
         self._console.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 class Redirection:
-    """While it is on, what goes to the terminal goes through ``console``.
+    """Redirection of terminal streams through ``console``, while it is on.
 
-    Swapping sys.stdout and sys.stderr alone would miss logging's handlers, which hold the
-    stream they were made with. Streams that lead elsewhere, as to a file, are left alone.
+    Swapping sys.stdout and sys.stderr alone would miss logging's handlers, which hold the stream
+    that they were created with. Streams that lead elsewhere, such as to a file, stay unchanged.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._streams: list[tuple[str, TextIO, Above]] = []
+        self._streams: list[tuple[str, TextIO, StreamAboveDisplay]] = []
         self._handlers: list[tuple[logging.StreamHandler[TextIO], TextIO]] = []
 
     def start(self) -> None:
@@ -79,7 +79,7 @@ class Redirection:
         for name in ("stdout", "stderr"):
             stream: TextIO = getattr(sys, name)
             if stream.isatty():
-                self._streams.append((name, stream, Above(self._console, stream)))
+                self._streams.append((name, stream, StreamAboveDisplay(self._console, stream)))
         for handler in _handlers():
             for _name, stream, above in self._streams:
                 if handler.stream is stream:
@@ -89,7 +89,7 @@ class Redirection:
             setattr(sys, name, above)
 
     def stop(self) -> None:
-        """Give everything back."""
+        """Restore all streams and handlers."""
         for name, stream, above in self._streams:
             if getattr(sys, name) is above:
                 setattr(sys, name, stream)
@@ -103,9 +103,9 @@ class Redirection:
 
 def _handlers() -> Iterator[logging.StreamHandler[TextIO]]:
     loggers = [logging.root, *logging.root.manager.loggerDict.values()]
-    seen = set()
+    yielded = set()
     for logger in loggers:
         for handler in getattr(logger, "handlers", ()):
-            if isinstance(handler, logging.StreamHandler) and handler not in seen:
-                seen.add(handler)
+            if isinstance(handler, logging.StreamHandler) and handler not in yielded:
+                yielded.add(handler)
                 yield handler

@@ -1,4 +1,4 @@
-"""The last thing on the screen: what the run came to, its files, and the exit code."""
+"""Closing screen of a run: its figures, files and exit code."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ __all__ = ["SIMULATED", "Verdict", "exit_code", "show"]
 
 SIMULATED = "SIMULATED: these jobs ran on the simulated Kiosk; no figure here is of a real one."
 
-#: A first job that took so many times the median began on a cold Kiosk.
+#: A first job of this many times the median started on a cold Kiosk.
 _COLD = 3.0
-#: Stages of ZIPs that the Kiosk measured, and what they are a part of a job as.
+#: Stages of ZIPs measured by the Kiosk, and the measure of a job that each can equal.
 _STANDS_FOR = {"children_upload": "unpacking", "cleanup": "packing"}
-#: So many reasons of failed images are told.
+#: Failure reasons of images that are listed.
 _GROUPS = 3
 
 
@@ -46,7 +46,10 @@ def show(
     cost: RunCost | None = None,
     judgement: Judgement | None = None,
 ) -> None:
-    """Print it all on ``console``; the verdict is the last line, or the last but SIMULATED."""
+    """Print the closing screen on ``console``.
+
+    The verdict is the last line, or the last before SIMULATED.
+    """
     if simulated:
         say(console, SIMULATED, "bold yellow")
     table = _counts(summary, run_name, console.encoding)
@@ -54,7 +57,7 @@ def show(
         for row in _cost(cost):
             table.add_row(*row)
     console.print(table)
-    if any(found.count for found in summary.percentiles_s.values()):
+    if any(percentiles.count for percentiles in summary.percentiles_s.values()):
         console.print(_percentiles(summary))
     if several(summary.by_job_type):
         console.print(_by_job_type(summary, console.encoding))
@@ -92,23 +95,24 @@ def _counts(summary: Summary, run_name: str, encoding: str) -> PlainTable:
     for name, text in _pace(summary):
         table.add_row(name, text)
     if summary.workload == "open" and summary.tickets > 1:
-        wanted = units.rate(summary.rate_wanted_per_s, "jobs")
+        wanted_rate = units.rate(summary.rate_wanted_per_s, "jobs")
         if summary.rate_wanted_per_s is None:
-            wanted = "all at once"
-        achieved = ""
+            wanted_rate = "all at once"
+        achieved_text = ""
         if summary.rate_achieved_per_s is not None:
-            achieved = f", achieved: {units.rate(summary.rate_achieved_per_s, 'jobs')}"
-        table.add_row("arrivals", f"wanted: {wanted}{achieved}")
+            achieved_text = f", achieved: {units.rate(summary.rate_achieved_per_s, 'jobs')}"
+        table.add_row("arrivals", f"wanted: {wanted_rate}{achieved_text}")
     for name, text in _beginning(summary):
         table.add_row(name, text)
     if summary.waited_for_user:
-        waited = units.count(summary.waited_for_user, "job")
-        cure = "raise -u; or were workers away?"
-        table.add_row("broken promise", f"{waited} waited for a free user ({cure})")
+        waiting_jobs = units.count(summary.waited_for_user, "job")
+        advice = "raise -u; or were workers away?"
+        table.add_row("broken promise", f"{waiting_jobs} waited for a free user ({advice})")
     if summary.interrupted:
-        lost = units.count(summary.interrupted, "job")
+        interrupted_jobs = units.count(summary.interrupted, "job")
         table.add_row(
-            "interrupted", f"{lost} lost work: a consumer died, and another one began anew"
+            "interrupted",
+            f"{interrupted_jobs} lost work: a consumer died, and another one began anew",
         )
     if summary.polling.note:
         table.add_row("poll interval", summary.polling.note)
@@ -121,22 +125,22 @@ def _counts(summary: Summary, run_name: str, encoding: str) -> PlainTable:
 
 
 def _failures(summary: Summary) -> Iterator[str]:
-    """The images that failed, by their reasons; of many reasons some."""
+    """Failed images by reason, the most frequent reasons only."""
     for group in summary.failures[:_GROUPS]:
         yield group.text
-    if others := sum(group.images for group in summary.failures[_GROUPS:]):
-        yield f"{units.count(others, 'image')} failed for other reasons: see the report"
+    if remaining_images := sum(group.images for group in summary.failures[_GROUPS:]):
+        yield f"{units.count(remaining_images, 'image')} failed for other reasons: see the report"
 
 
 def _outcomes(summary: Summary) -> Iterator[tuple[str, int]]:
-    """Tickets by outcome; those of which nothing was sent are no jobs that did not end."""
+    """Tickets by outcome; tickets without a submission are not unfinished jobs."""
     for name, number in summary.outcomes.items():
         yield name, number - summary.never_begun if name == Outcome.UNFINISHED else number
     yield "never begun", summary.never_begun
 
 
 def _pace(summary: Summary) -> Iterator[tuple[str, str]]:
-    """How long it took and how fast it went, with pauses and without."""
+    """Makespan and throughput, with and without pauses."""
     pauses = summary.pauses
     start = "first due time" if summary.workload == "open" else "first job taken"
     makespan = f"{units.seconds(summary.makespan_s)}, {start} to last end"
@@ -145,8 +149,8 @@ def _pace(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "makespan", makespan
     rates = _rates(summary.jobs_per_s, summary.images_per_s)
     if rates and pauses.seconds:
-        without = _rates(pauses.jobs_per_s, pauses.images_per_s) or "-"
-        rates += f"; {without} without pauses"
+        rates_without_pauses = _rates(pauses.jobs_per_s, pauses.images_per_s) or "-"
+        rates += f"; {rates_without_pauses} without pauses"
     if rates:
         yield "throughput", f"{rates}{_an_hour(summary.images_per_s)}"
     if summary.regime.kind != "unknown":
@@ -156,7 +160,7 @@ def _pace(summary: Summary) -> Iterator[tuple[str, str]]:
 
 
 def _an_hour(images_per_s: float | None) -> str:
-    """The same images by the hour, in which laboratories reckon."""
+    """The image rate per hour, the unit that laboratories use."""
     if images_per_s is None:
         return ""
     number = images_per_s * 3600
@@ -164,32 +168,37 @@ def _an_hour(images_per_s: float | None) -> str:
 
 
 def _rates(jobs_per_s: float | None, images_per_s: float | None) -> str:
-    """Both rates; of one job there is none."""
+    """Both rates as text; empty if there are none, as for one job."""
     rates = ((jobs_per_s, "jobs"), (images_per_s, "images"))
-    return ", ".join(units.rate(rate, of) for rate, of in rates if rate is not None)
+    return ", ".join(units.rate(rate, noun) for rate, noun in rates if rate is not None)
 
 
 def _beginning(summary: Summary) -> Iterator[tuple[str, str]]:
-    """What was left out, or would better be, and what the first job met."""
+    """Rows about excluded or suggested warm-up jobs, and about a cold start."""
     trimmed = summary.trimmed
     if trimmed.jobs:
-        cut = units.count(trimmed.jobs, "job")
-        yield "left out", f"{cut} of warm-up or cool-down, of percentiles and rates"
+        excluded = units.count(trimmed.jobs, "job")
+        yield "left out", f"{excluded} of warm-up or cool-down, of percentiles and rates"
     elif trimmed.suggested_jobs:
-        cut = units.count(trimmed.suggested_jobs, "job")
-        yield "warm-up", f'the first {cut} differ from the rest: --warmup "{cut}"'
-    if told := _cold_start(summary):
-        yield "cold start", told
+        excluded = units.count(trimmed.suggested_jobs, "job")
+        yield "warm-up", f'the first {excluded} differ from the rest: --warmup "{excluded}"'
+    if cold_start := _cold_start(summary):
+        yield "cold start", cold_start
 
 
 def _cold_start(summary: Summary) -> str:
-    """The first job, where it took much longer than others: it tells of the autoscaler."""
+    """Text about a first job that took much longer than others; else empty."""
     first_s, usual_s = summary.cold_start.duration_s, summary.percentiles_s["duration"].p50
     if first_s is None or usual_s is None or first_s < _COLD * usual_s:
         return ""
-    waited = summary.cold_start.queue_wait_s
-    of_it = "" if waited is None else f", {units.seconds(waited)} of it in the queue"
-    return f"the first job took {units.seconds(first_s)}{of_it}; half took {units.seconds(usual_s)}"
+    queue_wait_s = summary.cold_start.queue_wait_s
+    queue_part = (
+        "" if queue_wait_s is None else f", {units.seconds(queue_wait_s)} of it in the queue"
+    )
+    return (
+        f"the first job took {units.seconds(first_s)}{queue_part}; half took"
+        f" {units.seconds(usual_s)}"
+    )
 
 
 def _moved(moved: Moved) -> dict[str, str]:
@@ -209,7 +218,7 @@ def _moved(moved: Moved) -> dict[str, str]:
 
 
 def _cost(cost: RunCost) -> Iterator[tuple[str, str]]:
-    """What the run cost, for how much work, by whose prices, and what is missing from it."""
+    """Cost rows: totals, price sources, and missing parts."""
     if cost.run is None:
         yield "cost", f"not known: {cost.trouble}"
         return
@@ -224,16 +233,22 @@ def _cost(cost: RunCost) -> Iterator[tuple[str, str]]:
             (run["usd_per_image"], "an image"),
             (run["usd_per_million_images"], "for a million images"),
         ]
-        told = [f"{at_least}{units.usd(usd)} {what}" for usd, what in shares if usd is not None]
-        yield "cost", ", ".join([f"{at_least}{units.usd(run['total_usd'])}", *told])
+        share_texts = [
+            f"{at_least}{units.usd(usd)} {unit}" for usd, unit in shares if usd is not None
+        ]
+        yield "cost", ", ".join([f"{at_least}{units.usd(run['total_usd'])}", *share_texts])
         if of_bucket := _of_bucket(estimate, run):
             yield "", of_bucket
     for name in ("fully_loaded", "marginal"):
-        found = estimate[name]
-        is_longer = found is not None and found["window"] != run["window"]
-        if (is_longer or name == "marginal") and found and found["total_usd"] is not None:
-            least = "at least " if found["at_least"] else ""
-            yield "", f"{least}{units.usd(found['total_usd'])} {found['name']}: {found['meaning']}"
+        figure = estimate[name]
+        is_longer = figure is not None and figure["window"] != run["window"]
+        if (is_longer or name == "marginal") and figure and figure["total_usd"] is not None:
+            lower_bound = "at least " if figure["at_least"] else ""
+            yield (
+                "",
+                f"{lower_bound}{units.usd(figure['total_usd'])} {figure['name']}:"
+                f" {figure['meaning']}",
+            )
     if estimate["sources"]:
         yield "prices", "; ".join(estimate["sources"])
     for reason in estimate["reasons"]:
@@ -243,7 +258,7 @@ def _cost(cost: RunCost) -> Iterator[tuple[str, str]]:
 
 
 def _of_bucket(estimate: Mapping[str, Any], run: Mapping[str, Any]) -> str:
-    """How much of the cost no node is asked for; empty where that is nothing."""
+    """The bucket's part of the cost as text; empty if there is none."""
     usd, total_usd = run.get("network_usd"), run["total_usd"]
     if not usd:
         return ""
@@ -271,16 +286,18 @@ def _percentiles(summary: Summary) -> PlainTable:
     for name in ("values", "50 %", "90 %", "95 %", "99 %", "max"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, label in LABELS.items():
-        found = summary.percentiles_s.get(name)
-        if found is not None and found == summary.percentiles_s.get(_STANDS_FOR.get(name, "")):
+        percentiles = summary.percentiles_s.get(name)
+        if percentiles is not None and percentiles == summary.percentiles_s.get(
+            _STANDS_FOR.get(name, "")
+        ):
             continue  # the same numbers under another name
-        if found is not None and found.count:
-            table.add_row(label, f"{found.count:,}", *_values(found))
+        if percentiles is not None and percentiles.count:
+            table.add_row(label, f"{percentiles.count:,}", *_values(percentiles))
     return table
 
 
 def _by_job_type(summary: Summary, encoding: str) -> PlainTable:
-    """Counts, and both durations with the jobs that did not end."""
+    """Counts and both durations by job type, including jobs that did not end."""
     table = PlainTable(
         encoding=encoding,
         title="By job type; times count the jobs that did not end, too",
@@ -291,11 +308,11 @@ def _by_job_type(summary: Summary, encoding: str) -> PlainTable:
     table.add_column("job type")
     for name in ("jobs", "done", "images", "job 50 %", "95 %", "due 50 %", "95 %"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name, found in summary.by_job_type.items():
+    for name, figures in summary.by_job_type.items():
         label = "not known" if name == UNKNOWN else name
-        counts = (found["tickets"], found["outcomes"]["done"], found["images_done"])
+        counts = (figures["tickets"], figures["outcomes"]["done"], figures["images_done"])
         times = [
-            _least(found["latency"][measure][percent])
+            _percentile_text(figures["latency"][measure][percent])
             for measure in ("duration", "since_due")
             for percent in ("p50", "p95")
         ]
@@ -303,11 +320,11 @@ def _by_job_type(summary: Summary, encoding: str) -> PlainTable:
     return table
 
 
-def _least(found: Mapping[str, Any]) -> str:
-    """A percentile, or what it is at least."""
-    return ("> " if found["is_least"] else "") + units.seconds(found["value_s"])
+def _percentile_text(percentile: Mapping[str, Any]) -> str:
+    """A percentile, or its lower bound."""
+    return ("> " if percentile["is_least"] else "") + units.seconds(percentile["value_s"])
 
 
-def _values(found: Percentiles) -> list[str]:
-    shown = (found.p50, found.p90, found.p95, found.p99, found.max)
-    return [units.seconds(value) for value in shown]
+def _values(percentiles: Percentiles) -> list[str]:
+    times = (percentiles.p50, percentiles.p90, percentiles.p95, percentiles.p99, percentiles.max)
+    return [units.seconds(value) for value in times]

@@ -1,4 +1,4 @@
-"""Whether the numbers of a run count, and what became of its thresholds, on the screen."""
+"""Verdict and thresholds of a run on the terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _STYLES = {Result.PASS: "green", Result.MISS: "bold red", Result.NOT_MEASURABLE:
 
 
 def show(console: Console, judgement: Judgement) -> None:
-    """The thresholds, warnings, and VALID or INVALID with each reason, its cure and its option."""
+    """Print thresholds, warnings, and VALID or INVALID with reasons, fixes and options."""
     if judgement.thresholds:
         console.print(_thresholds(judgement, console.encoding))
     for warning in judgement.warnings:
@@ -29,7 +29,7 @@ def _thresholds(judgement: Judgement, encoding: str) -> PlainTable:
     )
     for name in ("threshold", "measured", "result", "note"):
         table.add_column(name, overflow="fold")
-    for each in judgement.thresholds:
-        cells = (each.threshold, each.measured, each.verdict, each.note)
-        table.add_row(*cells, style=_STYLES[each.result])
+    for row in judgement.thresholds:
+        cells = (row.threshold, row.measured, row.verdict, row.note)
+        table.add_row(*cells, style=_STYLES[row.result])
     return table

@@ -1,1 +1,1 @@
-"""What people look at in a browser: the Kiosk tab, the page of a run, live and past."""
+"""Web pages: the Kiosk tab, and pages of the present and of past runs."""

@@ -1,4 +1,4 @@
-"""What pages are made of: their template, style and scripts, and plotly's script if it is there."""
+"""Page templates, style and scripts, and plotly's script if it is installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader
 
-#: The page's own, in the order in which a page loads them.
+#: The page's own files, scripts in the order of loading.
 STYLE = "page.css"
 SCRIPTS = ("text.js", "tables.js", "charts.js", "cost.js", "page.js")
 #: plotly writes style elements and attributes, and makes images from blobs.
@@ -25,7 +25,7 @@ NO_PLOTLY = (
 
 templates = Environment(
     loader=PackageLoader("kiosk_locust.reporting.web"),
-    autoescape=True,  # whatever the name of a template ends in
+    autoescape=True,  # for every template name
     trim_blocks=True,
     lstrip_blocks=True,
 )
@@ -33,15 +33,15 @@ templates = Environment(
 
 @functools.cache
 def text(name: str) -> str:
-    """One of the package's static files."""
+    """Content of a static file of the package."""
     return resources.files("kiosk_locust.reporting.web").joinpath("static", name).read_text("utf-8")
 
 
 @functools.cache
 def plotly() -> Path | None:
-    """Where the installed plotly package keeps its script; None where it is not installed."""
-    found = importlib.util.find_spec("plotly")
-    if found is None or not found.submodule_search_locations:
+    """Path of the script in the installed plotly package; None if it is not installed."""
+    spec = importlib.util.find_spec("plotly")
+    if spec is None or not spec.submodule_search_locations:
         return None
-    path = Path(found.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
+    path = Path(spec.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
     return path if path.is_file() else None

@@ -1,7 +1,7 @@
-"""A run from its ledger, as the page shows it; exact, and read as a stream.
+"""Page content of a run, read from its ledger as a stream; exact.
 
-``python -m kiosk_locust.reporting.web.from_ledger LEDGER`` prints the picture as JSON:
-a web UI reads it in a process of its own, since a run that is on must not wait for it.
+``python -m kiosk_locust.reporting.web.from_ledger LEDGER`` prints the picture as JSON: a web UI
+reads it in a separate process, so that a running benchmark never waits for it.
 """
 
 from __future__ import annotations
@@ -43,45 +43,55 @@ from kiosk_locust.reporting.web.view_model import (
 from kiosk_locust.verdict.exit_code import ABORTED, Verdict, exit_code
 from kiosk_locust.verdict.judgement import Judgement
 
-#: A ledger whose last sign of life is younger belongs to a process that lives.
+#: A ledger with a younger sign of life belongs to a living process.
 ALIVE_S = 5.0
 
 
 def read(
-    ledger: Path, found: Told | None = None, verdict: str = "", also: Path | None = None
+    ledger: Path, job_data: Told | None = None, verdict: str = "", pending_file: Path | None = None
 ) -> Picture:
-    """The run in ``ledger``; ``found`` is what there is to tell of its jobs, where it is known.
+    """Picture of the run in ``ledger``.
 
-    Else it is read, where the ledger keeps it, or worked out. ``also`` is a file that is about to
-    be written and belongs to the run. Raises LedgerError.
+    Args:
+        ledger: The run's ledger.
+        job_data: The job data for its charts, if known; else it is read from the ledger, or
+            computed.
+        verdict: The verdict line, if the run has just ended.
+        pending_file: A file of the run that is about to be written.
+
+    Raises:
+        LedgerError: The ledger cannot be read.
+
     """
     with opened(ledger) as db:
         run = facts(db)
-        found = found or page_cache.kept(db, run)
-        if found is not None:
-            return _with(also, _picture(db, ledger, run, found, verdict))
+        job_data = job_data or page_cache.kept(db, run)
+        if job_data is not None:
+            return _with_file(pending_file, _picture(db, ledger, run, job_data, verdict))
     with contextlib.closing(Reckoning(ledger)) as reckoning, reckoning:
-        found = page_cache.work_out(reckoning)
-        return _with(also, _picture(reckoning.db, ledger, reckoning.run, found, verdict))
+        job_data = page_cache.work_out(reckoning)
+        return _with_file(
+            pending_file, _picture(reckoning.db, ledger, reckoning.run, job_data, verdict)
+        )
 
 
-def _with(also: Path | None, picture: Picture) -> Picture:
-    """The picture, with a file that is not there yet."""
-    if also is None or any(file.name == also.name for file in picture.files):
+def _with_file(pending_file: Path | None, picture: Picture) -> Picture:
+    """The picture, with a file that does not exist yet."""
+    if pending_file is None or any(file.name == pending_file.name for file in picture.files):
         return picture
-    return replace(picture, files=(*picture.files, files.described(also)))
+    return replace(picture, files=(*picture.files, files.entry(pending_file)))
 
 
 def _picture(
-    db: sqlite3.Connection, ledger: Path, run: RunFacts, found: Told, verdict: str
+    db: sqlite3.Connection, ledger: Path, run: RunFacts, job_data: Told, verdict: str
 ) -> Picture:
     meta = texts_of(db)
     state = _state(run, _number(meta.get("alive_at")), is_written=bool(verdict))
     statuses = queries.jobs_by_status(db)
-    is_on = state == "running"
-    summary, begun_at = found.summary, found.begun_at
+    is_running = state == "running"
+    summary, begun_at = job_data.summary, job_data.begun_at
     closed = sum(summary.outcomes.values()) - summary.never_begun
-    judgement = None if is_on else Judgement.of_run(run)
+    judgement = None if is_running else Judgement.of_run(run)
     ended_at = run.ended_at or _number(meta.get("alive_at")) or begun_at
     return Picture(
         run_name=run.run_name,
@@ -91,8 +101,8 @@ def _picture(
         state=state,
         ended_by=run.ended_by,
         begun_at=begun_at,
-        read_at=time.time() if is_on else ended_at,
-        total=_total(run, closed + summary.never_begun, is_on=is_on),
+        read_at=time.time() if is_running else ended_at,
+        total=_total(run, closed + summary.never_begun, is_running=is_running),
         closed=closed,
         never_begun=summary.never_begun,
         submitted=summary.submitted,
@@ -106,9 +116,9 @@ def _picture(
         rate_achieved_per_s=summary.rate_achieved_per_s,
         outcomes=_outcomes(summary),
         statuses=statuses,
-        plateau="" if is_on or summary.regime.kind == "unknown" else summary.plateau.text,
-        course=found.course,
-        durations=found.durations,
+        plateau="" if is_running or summary.regime.kind == "unknown" else summary.plateau.text,
+        course=job_data.course,
+        durations=job_data.durations,
         percentiles_s=summary.percentiles_s,
         exact=True,
         failures=tuple(_failures(db)),
@@ -123,31 +133,32 @@ def _picture(
                 blurred=summary.polling.note,
             ),
         ),
-        verdict=verdict or ("" if is_on else _verdict(run, summary, judgement)),
+        verdict=verdict or ("" if is_running else _verdict(run, summary, judgement)),
         pauses=tuple(
             Pause(gap.begin - begun_at, max(0.0, gap.end - gap.begin)) for gap in gaps(run.sessions)
         ),
         cuts=tuple(
-            Cut(what, begin - begun_at, max(0.0, end - begin)) for what, begin, end in cuts(db, run)
+            Cut(cut_kind, begin - begun_at, max(0.0, end - begin))
+            for cut_kind, begin, end in cuts(db, run)
         ),
         files=files.of_run(ledger, run.run_id),
         cost=_cost(run),
         configuration=shown_settings(run.options),
         judgement=judgement.as_json() if judgement else None,
-        failed_images=() if is_on else tuple(summary.failures),
+        failed_images=() if is_running else tuple(summary.failures),
         by_job_type=summary.by_job_type if several(summary.by_job_type) else None,
     )
 
 
 def _outcomes(summary: Summary) -> dict[str, int]:
-    """Jobs by outcome; tickets of which nothing was sent are none."""
+    """Jobs by outcome; tickets without a submission are not jobs."""
     counts = dict(summary.outcomes)
     counts[Outcome.UNFINISHED.value] -= summary.never_begun
     return {name: number for name, number in counts.items() if number}
 
 
 def _state(run: RunFacts, alive_at: float | None, *, is_written: bool) -> State:
-    """``is_written``: by the run's own end, which tells what it came to."""
+    """State of the run. ``is_written``: the run's own end writes this picture."""
     is_alive = alive_at is not None and abs(time.time() - alive_at) < ALIVE_S
     if run.ended_at is None:
         return "running" if is_alive else "died"
@@ -158,31 +169,31 @@ def _state(run: RunFacts, alive_at: float | None, *, is_written: bool) -> State:
     return "ending" if is_alive else "died"
 
 
-def _total(run: RunFacts, closed: int, *, is_on: bool) -> int | None:
+def _total(run: RunFacts, closed: int, *, is_running: bool) -> int | None:
     planned = int(run.options.get("count", 0)) * run.cycles
     if planned:
         return planned
-    return None if is_on else closed
+    return None if is_running else closed
 
 
-def _verdict(run: RunFacts, told: Summary, judgement: Judgement | None) -> str:
+def _verdict(run: RunFacts, summary: Summary, judgement: Judgement | None) -> str:
     if run.finish is not None:
         if run.finish.exit_code is not None:
             return Verdict(run.finish.exit_code, run.finish.why).line
         if run.finish.is_over and not run.finished:
-            return ""  # it is still to be judged
-    counts = {Outcome(name): number for name, number in told.outcomes.items() if number}
-    trouble = "" if run.finished or not run.ended_by else f"interrupted by {run.ended_by}"
+            return ""  # the verdict is still to come
+    counts = {Outcome(name): number for name, number in summary.outcomes.items() if number}
+    interruption = "" if run.finished or not run.ended_by else f"interrupted by {run.ended_by}"
     aborted = run.ended_by == ABORTED
     missed = judgement.missed if judgement else ()
     return exit_code(
         counts,
         finished=run.finished,
-        trouble="" if aborted else trouble,
+        trouble="" if aborted else interruption,
         judgement=judgement,
-        aborted="; ".join(each.line for each in missed) if aborted else "",
-        results_missing=told.moved.results_missing,
-        never_begun=told.never_begun,
+        aborted="; ".join(threshold.line for threshold in missed) if aborted else "",
+        results_missing=summary.moved.results_missing,
+        never_begun=summary.never_begun,
         interrupted=interrupted(tuple(gaps(run.sessions))),
     ).line
 
@@ -206,7 +217,7 @@ def _number(text: str | None) -> float | None:
 
 
 def _cost(run: RunFacts) -> dict[str, Any] | None:
-    """The run's cost: who was asked, what is lacking, and the estimate."""
+    """The run's cost: queried server, failure, and estimate."""
     cost = RunCost.of_run(run)
     if cost is None:
         return None

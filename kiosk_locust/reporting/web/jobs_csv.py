@@ -1,7 +1,7 @@
-"""All jobs of a run as CSV, streamed from its ledger, and safe to open in a spreadsheet.
+"""CSV of all jobs of a run, streamed from its ledger, safe to open in a spreadsheet.
 
-``python -m kiosk_locust.reporting.web.jobs_csv LEDGER`` prints it: a web UI hands on
-what a process of its own prints, since a run that is on must not wait for it.
+``python -m kiosk_locust.reporting.web.jobs_csv LEDGER`` prints it: a web UI forwards the output of
+a separate process, so that a running benchmark never waits for it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,19 @@ from kiosk_locust.ledger.validate import check_pages, foreign
 from kiosk_locust.measurement.timing_tables import gather
 from kiosk_locust.reporting import job_rows
 
-#: Lists of their own in the results file; here there is a line for each job.
+#: Lists of the results file that have no column here.
 _LEFT_OUT = ("attempts", "status_changes", "stage_bounds_s", "failures")
-#: A spreadsheet takes a cell that begins so for a formula.
+#: A spreadsheet evaluates cells with these prefixes as formulas.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def write(ledger: Path, out: TextIO) -> None:
-    """Write a head line and a line for each job; raises LedgerError."""
+    """Write a header line and a line per job.
+
+    Raises:
+        LedgerError: The ledger cannot be read.
+
+    """
     writer = csv.writer(out)
     for line in _lines(ledger):
         writer.writerow(line)
@@ -47,11 +52,11 @@ def _cell(name: str, job: Mapping[str, Any]) -> Any:
     value = job[name]
     if isinstance(value, list):
         return ";".join(str(part) for part in value)
-    return defused(value) if isinstance(value, str) else value
+    return escape_formula(value) if isinstance(value, str) else value
 
 
-def defused(text: str) -> str:
-    """``text`` with an apostrophe before it where a spreadsheet would take it for a formula."""
+def escape_formula(text: str) -> str:
+    """``text``, preceded by an apostrophe if a spreadsheet would evaluate it as a formula."""
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULAS) else text
 
 
@@ -65,7 +70,7 @@ def main(arguments: list[str]) -> int:
     except LedgerError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    except BrokenPipeError:  # who asked for it has gone
+    except BrokenPipeError:  # the reader has gone
         return 1
     return 0
 

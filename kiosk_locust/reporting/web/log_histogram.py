@@ -1,4 +1,4 @@
-"""How times are spread: counts by size, in classes whose number does not grow with the times."""
+"""Histogram of times in logarithmic classes of bounded number."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from collections.abc import Iterable
 from kiosk_locust.measurement.histogram import classes_at
 from kiosk_locust.measurement.percentiles import rank
 
-#: Classes in a doubling of the time: each is 4.4 % wide, so that a middle is off by 2.2 % at most.
+#: Classes per doubling of the time: each is 4.4 % wide, so that its middle is off by 2.2 % at most.
 CLASSES_PER_DOUBLING = 16
-#: Times (s) below it share the lowest class.
+#: Shorter times (s) share the lowest class.
 LEAST_S = 1e-4
 _LOWEST = math.floor(math.log2(LEAST_S) * CLASSES_PER_DOUBLING)
-#: 60 days; what takes longer counts as that long.
+#: 60 days; longer times count as this long.
 _HIGHEST = math.floor(math.log2(60 * 24 * 3600) * CLASSES_PER_DOUBLING)
 
 
 def place_of(time_s: float) -> int:
-    """The class of a time."""
+    """Class index of a time (s)."""
     if time_s > LEAST_S:
         return min(_HIGHEST, math.floor(math.log2(time_s) * CLASSES_PER_DOUBLING))
     return _LOWEST
 
 
 class Spread:
-    """Counts of times by class; merging two is adding their counts."""
+    """Counts of times by class; mergeable."""
 
     __slots__ = ("_counts", "count", "total_s")
 
@@ -35,32 +35,32 @@ class Spread:
         self.total_s = 0.0
 
     def add(self, time_s: float) -> None:
-        """Count one time."""
+        """Count one time (s)."""
         self.add_in(place_of(time_s), time_s)
 
     def add_in(self, place: int, time_s: float) -> None:
-        """Count one time whose class is known already."""
+        """Count one time (s) whose class is known."""
         counts = self._counts
         counts[place] = counts.get(place, 0) + 1
         self.count += 1
         self.total_s += time_s
 
     def merge(self, other: Spread) -> None:
-        """Take in what another one counted."""
+        """Add the counts of another histogram."""
         for place, number in other._counts.items():
             self._counts[place] = self._counts.get(place, 0) + number
         self.count += other.count
         self.total_s += other.total_s
 
     def quantiles_s(self, percents: Iterable[int]) -> list[float | None]:
-        """The middle of the class that each nearest rank falls into; ``percents`` ascend."""
+        """Middle of the class of each nearest rank, seconds; ``percents`` must ascend."""
         if not self.count:
             return [None for _ in percents]
         places = classes_at(self._counts, (rank(self.count, percent) for percent in percents))
         return [2 ** ((place + 0.5) / CLASSES_PER_DOUBLING) for place in places]
 
     def classes(self, most: int = 60) -> tuple[list[float], list[int]]:
-        """Edges (s) and counts of a histogram without holes, of no more than ``most`` bars."""
+        """Edges (s) and counts of a histogram without gaps, of at most ``most`` bars."""
         if not self._counts:
             return [], []
         first, last = min(self._counts) - _LOWEST, max(self._counts) - _LOWEST

@@ -1,4 +1,4 @@
-"""The pages under ``/kiosk``: of the run that is on, of past ones, and what they are made of."""
+"""Web pages under ``/kiosk``: the present run, past runs, and static files."""
 
 from __future__ import annotations
 
@@ -13,65 +13,66 @@ from flask import Blueprint, Response, abort, redirect, request, send_file
 
 from kiosk_locust.errors import LedgerError, PageBusy
 from kiosk_locust.reporting.web import assets, files, run_index
-from kiosk_locust.reporting.web.run_index import Listed
-from kiosk_locust.reporting.web.subprocess_reader import Programs
+from kiosk_locust.reporting.web.run_index import RunEntry
+from kiosk_locust.reporting.web.subprocess_reader import ReaderPool
 from kiosk_locust.reporting.web.view_model import Picture
 
-#: Viewers within it share one answer.
+#: Viewers within this time share one response, in seconds.
 FRESH_S = 1.9
-#: So many pictures of past runs are kept.
-MOST_KEPT = 8
-#: The list of runs is made anew after so long, and when a ledger was written meanwhile.
+#: Cached pictures of past runs.
+MOST_CACHED = 8
+#: Age in seconds after which the list of runs is remade; a new or changed ledger remakes it at
+#: once.
 LIST_FRESH_S = 10.0
-#: Who finds the pages busy comes again after so long.
+#: Retry-After of a 503 response, in seconds.
 RETRY_AFTER_S = 2
 
 View = Callable[..., Any]
 
 
-class Current(Protocol):
-    """The run that is on, or was on last in this process."""
+class CurrentRun(Protocol):
+    """The running benchmark, or the last one of this process."""
 
     name: str
     ledger: Path
 
     def picture(self) -> Picture:
-        """It at this moment."""
+        """Its present picture."""
 
 
 class PageSource(Protocol):
-    """Where the pages look."""
+    """Source of the pages' content."""
 
     @property
-    def current(self) -> Current | None:
-        """The run that is on, or was last; None before the first."""
+    def current(self) -> CurrentRun | None:
+        """The running benchmark, or the last one; None before the first."""
 
     @property
     def output_dir(self) -> Path:
-        """The folder of past runs."""
+        """Folder of past runs."""
 
     @property
     def refusal(self) -> str:
-        """Why the last run did not start; empty if it did."""
+        """Reason why the last run did not start; empty if it did."""
 
 
 class Pages:
-    """Makes the blueprint; ``guard`` wraps each view, as for a login."""
+    """Factory of the Flask blueprint; ``guard`` wraps each view, for example with a login."""
 
     def __init__(
         self, source: PageSource, guard: Callable[[View], View], *, in_locust: bool = True
     ) -> None:
         self._source = source
-        self._in_locust = in_locust  # whether there is a live page to lead to
+        self._in_locust = in_locust  # a live page exists
         self._guard = guard
         self._live: tuple[float, bytes] = (0.0, b"")
         self._past: dict[Path, tuple[float, bytes]] = {}
-        self._listed: tuple[float, object, list[Listed]] = (0.0, None, [])
-        self._programs = Programs()
+        self._listed: tuple[float, object, list[RunEntry]] = (0.0, None, [])
+        self._programs = ReaderPool()
 
     def blueprint(self, prefix: str) -> Blueprint:
-        """Everything below ``prefix`` + ``/kiosk``."""
-        made = Blueprint("kiosk", __name__, url_prefix=f"{prefix.rstrip('/')}/kiosk")
+        """Blueprint of everything below ``prefix`` + ``/kiosk``."""
+        kiosk_blueprint = Blueprint("kiosk", __name__, url_prefix=f"{prefix.rstrip('/')}/kiosk")
         rules: tuple[tuple[str, View], ...] = (
             ("", self.live),
             ("/data.json", self.live_data),
@@ -84,22 +85,22 @@ class Pages:
             ("/static/<file>", self.static),
         )
         for rule, view in rules:
-            made.add_url_rule(rule, view.__name__, self._guard(view), methods=["GET"])
+            kiosk_blueprint.add_url_rule(rule, view.__name__, self._guard(view), methods=["GET"])
         slashed = self._guard(_without_slash)
         for number, rule in enumerate(rule for rule, _ in rules):
-            made.add_url_rule(f"{rule}/", f"slashed_{number}", slashed, methods=["GET"])
-        made.register_error_handler(PageBusy, _busy)
-        made.after_request(_protected)
-        return made
+            kiosk_blueprint.add_url_rule(f"{rule}/", f"slashed_{number}", slashed, methods=["GET"])
+        kiosk_blueprint.register_error_handler(PageBusy, _busy)
+        kiosk_blueprint.after_request(_protected)
+        return kiosk_blueprint
 
     # -- the run that is on
 
     def live(self) -> str:
-        """Its page."""
+        """Live page of the present run."""
         return page(root="kiosk/", data="data.json", title="The Kiosk, live", is_live=True)
 
     def live_data(self) -> Response:
-        """What its page shows now; several viewers share it."""
+        """Content of the live page as JSON, shared by concurrent viewers."""
         made_at, body = self._live
         now = time.monotonic()
         if not body or now - made_at > FRESH_S:
@@ -115,7 +116,7 @@ class Pages:
         return current.picture().as_json().encode()
 
     def live_csv(self) -> Response:
-        """All its jobs."""
+        """All jobs of the present run as CSV."""
         current = self._source.current
         if current is None or not current.ledger.is_file():
             abort(404, "No run was started yet.")
@@ -124,7 +125,7 @@ class Pages:
     # -- past runs
 
     def runs(self) -> str:
-        """A list of them."""
+        """List of past runs."""
         try:
             listed = self._runs(self._source.output_dir)
         except LedgerError as error:
@@ -135,8 +136,8 @@ class Pages:
             runs=rows, folder=str(self._source.output_dir), in_locust=self._in_locust
         )
 
-    def _runs(self, path: Path) -> list[Listed]:
-        """The runs in a folder, as they were a moment ago."""
+    def _runs(self, path: Path) -> list[RunEntry]:
+        """Runs in a folder, cached for a short time."""
         made_at, listed_state, listed = self._listed
         now, state = time.monotonic(), (path, run_index.signature(path))
         if state != listed_state or now - made_at > LIST_FRESH_S:
@@ -145,13 +146,13 @@ class Pages:
         return listed
 
     def past(self, name: str) -> str:
-        """The page of one of them."""
+        """Page of a past run."""
         self._ledger(name)
         data = f"runs/{quote(name, safe='')}/data.json"
         return page(root="../", data=data, title=name, is_live=False, in_locust=self._in_locust)
 
     def past_data(self, name: str) -> Response:
-        """What its page shows."""
+        """Content of a past run's page as JSON."""
         try:
             picture = self._picture(self._ledger(name))
         except (LedgerError, OSError) as error:
@@ -159,21 +160,21 @@ class Pages:
         return _json(picture)
 
     def _picture(self, ledger: Path) -> bytes:
-        """The picture of a past run, as JSON; the last ones are kept while nobody writes there."""
+        """Picture of a past run as JSON; the latest ones are cached until their ledger changes."""
         written_at = ledger.stat().st_mtime
-        kept = self._past.get(ledger)
-        if kept is None or kept[0] != written_at:
-            kept = self._past[ledger] = (written_at, self._programs.picture(ledger))
-            while len(self._past) > MOST_KEPT:
+        cached = self._past.get(ledger)
+        if cached is None or cached[0] != written_at:
+            cached = self._past[ledger] = (written_at, self._programs.picture(ledger))
+            while len(self._past) > MOST_CACHED:
                 del self._past[next(iter(self._past))]
-        return kept[1]
+        return cached[1]
 
     def past_csv(self, name: str) -> Response:
-        """All its jobs."""
+        """All jobs of a past run as CSV."""
         return self._csv(self._ledger(name))
 
     def file(self, name: str, file: str) -> Response:
-        """One of its files, to keep; no other is given away."""
+        """Download of one of the run's files; no other file is served."""
         ledger = self._ledger(name)
         try:
             file_names = self._file_names(ledger)
@@ -185,32 +186,32 @@ class Pages:
         return send_file(path.absolute(), as_attachment=True)
 
     def _file_names(self, ledger: Path) -> set[str]:
-        """The names of a run's files, all of which are in its ledger's folder."""
+        """Names of a run's files, all in its ledger's folder."""
         current = self._source.current
         if current is not None and current.ledger == ledger:
             return {file.name for file in current.picture().files}
         return {file["name"] for file in json.loads(self._picture(ledger))["files"]}
 
     def _ledger(self, name: str) -> Path:
-        found = run_index.ledger(self._source.output_dir, name)
+        path = run_index.ledger(self._source.output_dir, name)
         current = self._source.current
-        if found is None and current is not None and current.name == name:
-            found = current.ledger  # of a run that was resumed from elsewhere
-        if found is None:
+        if path is None and current is not None and current.name == name:
+            path = current.ledger  # of a run that was resumed from another folder
+        if path is None:
             abort(404, "There is no such run.")
-        return found
+        return path
 
     def _csv(self, ledger: Path) -> Response:
-        """All jobs of a ledger; who asks for the head alone starts nothing."""
+        """All jobs of a ledger as CSV; a HEAD request starts no process."""
         pieces = () if request.method == "HEAD" else self._programs.jobs_csv(ledger)
         answer = Response(pieces, mimetype="text/csv")
         answer.headers.set("Content-Disposition", "attachment", filename=f"{ledger.stem}_jobs.csv")
         return answer
 
-    # -- what pages are made of
+    # -- static files
 
     def static(self, file: str) -> Response:
-        """A style, a script; plotly's comes from its own package."""
+        """A style or script; plotly's script comes from its own package."""
         if file == "plotly.js" and (path := assets.plotly()) is not None:
             return send_file(path, mimetype="text/javascript", max_age=86400)
         if file not in (assets.STYLE, *assets.SCRIPTS):
@@ -220,9 +221,9 @@ class Pages:
 
 
 def _without_slash(**_: str) -> Any:
-    """Redirect to the same address without the slash at its end: links on pages are relative.
+    """Redirect to the same address without its trailing slash: links on pages are relative.
 
-    The redirect is relative, too, so it holds behind a proxy that adds or strips a base path.
+    The redirect is relative too, so it works behind a proxy that adds or strips a base path.
     """
     last = quote(request.path.rstrip("/").rpartition("/")[2])
     query = request.query_string.decode("latin-1")
@@ -230,7 +231,10 @@ def _without_slash(**_: str) -> Any:
 
 
 def page(*, root: str, data: str, title: str, is_live: bool, in_locust: bool = True) -> str:
-    """The page of a run; ``root`` leads from it to ``/kiosk/``, ``data`` from there on."""
+    """HTML page of a run.
+
+    ``root`` is the relative path from it to ``/kiosk/``, ``data`` the path of its JSON from there.
+    """
     has_plotly = assets.plotly() is not None
     return assets.templates.get_template("page.html").render(
         root=root,
@@ -249,7 +253,7 @@ def _json(body: bytes) -> Response:
 
 
 def _busy(error: PageBusy) -> Response:
-    """The answer 503 to a request beyond those that are served at once."""
+    """503 response for requests beyond the limit of concurrent readers."""
     answer = Response(f"{error}; try again in {RETRY_AFTER_S} s.\n", 503, mimetype="text/plain")
     answer.headers["Retry-After"] = str(RETRY_AFTER_S)
     return answer
@@ -260,7 +264,7 @@ def _local(moment: float | None) -> str:
 
 
 def _protected(answer: Response) -> Response:
-    """Add the headers that keep scripts of others out of a page."""
+    """Add headers that keep foreign scripts out of a page."""
     answer.headers["Content-Security-Policy"] = assets.CSP
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Referrer-Policy"] = "same-origin"

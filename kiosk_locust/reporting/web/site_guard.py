@@ -1,10 +1,10 @@
-"""The guard before every page: other sites' pages may neither use nor read what it serves.
+"""Cross-site protection: other sites' pages may neither use nor read what this server serves.
 
 A page of any site that is open in an operator's browser can send requests to an address that only
 this browser reaches, be it 127.0.0.1. Two things tell such requests apart (Fetch Metadata, W3C;
 the resource isolation policy of web.dev; OWASP's Cross-Site Request Forgery Prevention Cheat
-Sheet): the browser says in ``Sec-Fetch-Site`` or ``Origin`` whose page asked, and in ``Host``
-which name it asked for. Programs that send neither of the first two pass.
+Sheet): the browser names the requesting page's site in ``Sec-Fetch-Site`` or ``Origin``, and
+the requested name in ``Host``. Programs that send neither of the first two pass.
 """
 
 from __future__ import annotations
@@ -28,37 +28,37 @@ ExcInfo: TypeAlias = (
     tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 )
 
-#: At most one line in so many seconds tells of refused requests.
-TELL_EVERY_S = 10.0
-#: Values of ``Sec-Fetch-Site`` by which no other site's page asked. ``same-site`` is another port
-#: of the same host, or another host of the same domain: not ours.
+#: Shortest time between two log lines about refused requests, in seconds.
+LOG_INTERVAL_S = 10.0
+#: Values of ``Sec-Fetch-Site`` of requests that no other site's page sent. ``same-site`` is another
+#: port of the same host, or another host of the same domain: a foreign site.
 _OWN_SITES = ("same-origin", "none")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/@]+)(:\d{1,5})?")
 _CORS = "access-control-"
 
 
-def own_names() -> frozenset[str]:
-    """The names of this machine, in lower case; asks the resolver, which may take a while."""
+def machine_names() -> frozenset[str]:
+    """Names of this machine in lower case; blocks for the resolver."""
     return frozenset(name.lower() for name in (socket.gethostname(), socket.getfqdn()))
 
 
 class OwnHosts:
-    """The hosts that requests may name in ``Host``.
+    """Hosts that requests may name in ``Host``.
 
-    These are IP addresses (which no site's name can come to mean), localhost, ``allowed``, and
-    the names of this machine, for which ``names`` is called once they matter.
+    These are IP addresses (which no site's name can resolve into), localhost, ``allowed``, and the
+    names of this machine, for which ``names`` is called when first needed.
     """
 
     def __init__(
-        self, allowed: Collection[str] = (), names: Callable[[], Collection[str]] = own_names
+        self, allowed: Collection[str] = (), names: Callable[[], Collection[str]] = machine_names
     ) -> None:
         self.allowed = frozenset(name.lower().rstrip(".") for name in allowed)
         self._names = names
         self._known_names: Collection[str] | None = None
 
     def has(self, host: str) -> bool:
-        """Tell whether ``host``, the value of that header, is one of them."""
+        """Tell if ``host``, the header's value, is one of them."""
         match = _HOST.fullmatch(host)
         if match is None:
             return False
@@ -75,15 +75,16 @@ class OwnHosts:
 
 
 class SiteGuard:
-    """A WSGI layer that refuses what other sites' pages ask for.
+    """WSGI middleware that refuses requests of other sites' pages.
 
-    It goes before everything that ``app`` has, whoever added it::
+    Put it before everything that ``app`` has::
 
         flask_app.wsgi_app = SiteGuard(flask_app.wsgi_app, OwnHosts(["bench.example.org"]))
 
     Followed links may come from anywhere: they open a page of their own that no other site can
-    read. What another site's page would change, read, or show within itself is refused. Headers
-    of CORS, by which other sites' pages could read answers, are taken out of every answer.
+    read. A request by which another site's page would change, read, or embed something is refused.
+    CORS headers, which would let other sites' pages read responses, are removed from every
+    response.
     """
 
     def __init__(
@@ -95,26 +96,26 @@ class SiteGuard:
         self._app = app
         self._hosts = hosts
         self._now = now
-        self._told_at: float | None = None
-        self._left_out = 0
+        self._logged_at: float | None = None
+        self._unlogged = 0
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request, or have it answered."""
+        """Answer a request: refuse it, or pass it on."""
         refusal = self._host_refusal(environ) or self._site_refusal(environ)
         if refusal:
             status, text = refusal
-            self._tell(environ, text)
+            self._log_refusal(environ, text)
             return _refuse(status, text, start_response)
 
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None, /
         ) -> Callable[[bytes], object]:
-            return start_response(status, _closed(headers), exc_info)
+            return start_response(status, _without_cors(headers), exc_info)
 
         return self._app(environ, start)
 
     def _host_refusal(self, environ: WSGIEnvironment) -> tuple[str, str] | None:
-        """The refusal of a request for its Host, or None. Every browser sends that header."""
+        """Refusal of a request for its Host header, which every browser sends; None: accepted."""
         host = environ.get("HTTP_HOST")
         if host is None or self._hosts.has(host):
             return None
@@ -125,18 +126,18 @@ class SiteGuard:
         )
 
     def _site_refusal(self, environ: WSGIEnvironment) -> tuple[str, str] | None:
-        """The refusal of a request for the site that asked, or None."""
-        asked_by = self._foreign_site(environ)
-        if not asked_by or _is_followed_link(environ):
+        """Refusal of a request for the requesting site; None: accepted."""
+        site = self._foreign_site(environ)
+        if not site or _is_followed_link(environ):
             return None
         return "403 Forbidden", (
-            f"A page of another site ({excerpt(asked_by)}) asked for this. Use the page itself, or"
+            f"A page of another site ({excerpt(site)}) asked for this. Use the page itself, or"
             " a program, which sends neither Sec-Fetch-Site nor Origin. Behind a proxy, have it"
             " hand on the header Host unchanged."
         )
 
     def _foreign_site(self, environ: WSGIEnvironment) -> str:
-        """The other site whose page asked, as the headers name it; empty where none did."""
+        """The requesting foreign site, as the headers name it; empty: none."""
         site: str | None = environ.get("HTTP_SEC_FETCH_SITE")
         origin: str | None = environ.get("HTTP_ORIGIN")
         if site is not None:
@@ -146,34 +147,34 @@ class SiteGuard:
         return origin
 
     def _is_own_origin(self, origin: str, host: str) -> bool:
-        """Tell whether an origin is where the request went, or a name that the operator gave.
+        """Tell if an origin is the request's own host, or a name allowed by the operator.
 
-        The scheme is not compared: a proxy may have taken TLS off.
+        The scheme is not compared, since a proxy may have terminated TLS.
         """
         try:
             parts = urlsplit(origin)
         except ValueError:
             return False
         port = _DEFAULT_PORTS.get(parts.scheme)
-        if port is None:  # "null", a file, an extension of the browser
+        if port is None:  # "null", a file, a browser extension
             return False
-        asked_by = parts.netloc.lower().removesuffix(port)
-        return asked_by == host.lower().removesuffix(port) or asked_by in self._hosts.allowed
+        origin_host = parts.netloc.lower().removesuffix(port)
+        return origin_host == host.lower().removesuffix(port) or origin_host in self._hosts.allowed
 
-    def _tell(self, environ: WSGIEnvironment, why: str) -> None:
-        """Log a refusal, unless one was logged a moment ago."""
+    def _log_refusal(self, environ: WSGIEnvironment, reason: str) -> None:
+        """Log a refusal, at most one per `LOG_INTERVAL_S`."""
         now = self._now()
-        if self._told_at is not None and now - self._told_at < TELL_EVERY_S:
-            self._left_out += 1
+        if self._logged_at is not None and now - self._logged_at < LOG_INTERVAL_S:
+            self._unlogged += 1
             return
-        more = f" (and {self._left_out:,} requests more before it)" if self._left_out else ""
-        self._told_at, self._left_out = now, 0
+        more = f" (and {self._unlogged:,} requests more before it)" if self._unlogged else ""
+        self._logged_at, self._unlogged = now, 0
         line = excerpt(f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}")
-        logger.warning("refused %s of %s%s: %s", line, environ.get("REMOTE_ADDR"), more, why)
+        logger.warning("refused %s of %s%s: %s", line, environ.get("REMOTE_ADDR"), more, reason)
 
 
 def _is_followed_link(environ: WSGIEnvironment) -> bool:
-    """Tell whether a request opens a page of its own, in no frame, and changes nothing."""
+    """Tell if a request opens a top-level page and changes nothing."""
     return (
         environ["REQUEST_METHOD"] in ("GET", "HEAD")
         and environ.get("HTTP_SEC_FETCH_MODE") == "navigate"
@@ -181,12 +182,12 @@ def _is_followed_link(environ: WSGIEnvironment) -> bool:
     )
 
 
-def _closed(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Headers by which no other site's page reads an answer, or shows it within itself."""
-    kept = [(name, value) for name, value in headers if not name.lower().startswith(_CORS)]
-    if not any(name.lower() == "x-frame-options" for name, _ in kept):
-        kept.append(("X-Frame-Options", "SAMEORIGIN"))
-    return kept
+def _without_cors(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Headers without those that let other sites' pages read a response, or embed it."""
+    safe = [(name, value) for name, value in headers if not name.lower().startswith(_CORS)]
+    if not any(name.lower() == "x-frame-options" for name, _ in safe):
+        safe.append(("X-Frame-Options", "SAMEORIGIN"))
+    return safe
 
 
 def _refuse(status: str, text: str, start_response: StartResponse) -> Iterable[bytes]:

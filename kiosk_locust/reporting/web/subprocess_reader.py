@@ -1,7 +1,7 @@
-"""Reads ledgers in processes of their own, so that a run in this one never waits for it.
+"""Ledger readers in separate processes, so that a run in this process never waits for them.
 
-A thread would not do: what it computes holds up submissions by the interpreter's lock. Processes
-take processors from the run, too, so they are few, and whoever asks for the same shares one.
+A thread would delay submissions through the interpreter's lock. Processes take CPU time from the
+run, too, so their number is limited, and concurrent requests for the same output share one.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from threading import Condition, Lock, Timer
 
 from kiosk_locust.errors import LedgerError, PageBusy
 
-#: So many processes at once; whoever asks for another is told to come again.
+#: Concurrent processes at most; a further request is answered with 503.
 MOST = 2
-#: A ledger of a million jobs is read in less; after it a process, or who takes so long, is cut off.
+#: Time limit in seconds, enough for a ledger of a million jobs; then a process or a slow reader is
+#: cut off.
 LIMIT_S = 300.0
-#: Where several share an answer, the others wait so long for one who takes nothing.
+#: Readers that share an output wait this long, in seconds, for one that takes nothing.
 STALL_S = 10.0
 _PIECE = 1 << 16
-#: Pieces that are kept from the beginning on, so that others can join; and the most in all.
+#: Pieces kept from the start, so that others can join; and the most pieces in all.
 _FIRST_PIECES, _MOST_PIECES = 16, 64
 
 
-class Programs:
-    """The processes of one site; ``most`` at once, and each for ``limit_s`` seconds at most."""
+class ReaderPool:
+    """Pool of reader processes: ``most`` at once, each for ``limit_s`` seconds at most."""
 
     def __init__(self, most: int = MOST, limit_s: float = LIMIT_S) -> None:
         self._most = most
@@ -37,19 +38,36 @@ class Programs:
         self._outputs: list[_Output] = []
 
     def picture(self, ledger: Path) -> bytes:
-        """The picture of the run in ``ledger``, as JSON; raises LedgerError and PageBusy."""
+        """Picture of the run in ``ledger`` as JSON.
+
+        Raises:
+            LedgerError: The ledger cannot be read.
+            PageBusy: The pool is exhausted.
+
+        """
         return b"".join(self._shared("from_ledger", ledger))
 
     def runs(self, folder: Path) -> bytes:
-        """The runs in a folder, as `folder.main` prints them; raises LedgerError and PageBusy."""
+        """Runs in a folder, as `run_index.main` prints them.
+
+        Raises:
+            LedgerError: The folder cannot be read.
+            PageBusy: The pool is exhausted.
+
+        """
         return b"".join(self._shared("run_index", folder))
 
     def jobs_csv(self, ledger: Path) -> Reader:
-        """All jobs of ``ledger`` as CSV, in pieces, as they are read; raises PageBusy at once."""
+        """All jobs of ``ledger`` as CSV, in pieces as they are read.
+
+        Raises:
+            PageBusy: The pool is exhausted.
+
+        """
         return self._shared("jobs_csv", ledger)
 
     def _shared(self, module: str, path: Path) -> Reader:
-        """Join who asked for the same, or start a process for it."""
+        """Join a process with the same output, or start one."""
         key = (module, path.absolute())
         with self._lock:
             self._outputs = [output for output in self._outputs if output.is_wanted]
@@ -67,7 +85,7 @@ class Programs:
 
 
 class Reader:
-    """An iterator over the pieces of an answer, for one who asked; to be closed."""
+    """Iterator over the pieces of an output for one request; to be closed."""
 
     def __init__(self, output: _Output) -> None:
         self._output = output
@@ -92,27 +110,27 @@ class Reader:
         return piece
 
     def close(self) -> None:
-        """Take no more; the last one ends the process."""
+        """Stop reading; the last reader ends the process."""
         self._is_done = True
         self._output.leave(self)
 
 
 class _Output:
-    """The output of one process, for all readers who joined before its beginning was gone."""
+    """Output of one process, for all readers that joined while its start was kept."""
 
     def __init__(self, key: tuple[str, Path], limit_s: float) -> None:
         self.key = key
         module, self._path = key
         self._limit_s = limit_s
-        self._moved = Condition()
+        self._changed = Condition()
         self._pieces: deque[bytes] = deque()
-        self._begin = 0  # number of the first piece that is kept
+        self._begin = 0  # number of the first kept piece
         self.first = Reader(self)
-        self._next = {self.first: 0}  # number of the piece that each reader takes next
+        self._next = {self.first: 0}  # number of each reader's next piece
         self._error = ""
-        self._is_over = False  # nothing more comes
-        self._is_reading = False  # one of the readers waits for the process, for all of them
-        self._errors = os.memfd_create("errors")  # on no disk, which may be full
+        self._is_over = False  # no further piece will come
+        self._is_reading = False  # one reader waits for the process on behalf of all
+        self._errors = os.memfd_create("errors")  # in memory, since a disk may be full
         self._process = subprocess.Popen(  # noqa: S603  our own module, no shell
             [sys.executable, "-m", f"kiosk_locust.reporting.web.{module}", str(self._path)],
             env=_environment(),
@@ -125,12 +143,12 @@ class _Output:
 
     @property
     def is_wanted(self) -> bool:
-        """Tell whether somebody still takes of it."""
+        """True while it has readers."""
         return bool(self._next)
 
     def join(self) -> Reader | None:
-        """Another reader of all of it; None once its beginning is gone."""
-        with self._moved:
+        """Another reader of the whole output; None if its start was dropped."""
+        with self._changed:
             if self._begin or not self._next:
                 return None
             reader = Reader(self)
@@ -138,47 +156,52 @@ class _Output:
             return reader
 
     def piece(self, reader: Reader, number: int) -> bytes | None:
-        """The piece of that number, once it is there; None after the last. Raises LedgerError."""
-        with self._moved:
+        """The piece of that number, once available; None after the last.
+
+        Raises:
+            LedgerError: The process failed or was cut off, or this reader was too slow.
+
+        """
+        with self._changed:
             while reader in self._next:
                 if number < self._begin + len(self._pieces):
                     piece = self._pieces[number - self._begin]
                     self._next[reader] = number + 1
                     self._drop()
-                    self._moved.notify_all()
+                    self._changed.notify_all()
                     return piece
                 if self._error:
                     raise LedgerError(self._error)
                 if self._is_over:
                     return None
                 if self._is_reading:
-                    self._moved.wait()
+                    self._changed.wait()
                 elif len(self._pieces) < _MOST_PIECES:
                     self._read()
-                elif not self._moved.wait(STALL_S):
+                elif not self._changed.wait(STALL_S):
                     self._leave_slowest_behind()
             raise LedgerError(self._error or f"{self._path} was read by others, and too fast")
 
     def leave(self, reader: Reader) -> None:
-        """Let a reader go; the last one ends everything."""
-        with self._moved:
+        """Remove a reader; the last one ends the process."""
+        with self._changed:
             if self._next.pop(reader, None) is not None and not self._next:
                 self._end()
             self._drop()
-            self._moved.notify_all()
+            self._changed.notify_all()
 
     def _read(self) -> None:
-        """Take one more piece from the process, or note its end; others may join meanwhile."""
+        """Take one piece from the process, or note its end; others may join meanwhile."""
         self._is_reading = True
-        self._moved.release()
+        self._changed.release()
         try:
             piece = self._process.stdout.read(_PIECE) if self._process.stdout else b""
             code = 0 if piece else self._process.wait()
         finally:
-            self._moved.acquire()
+            self._changed.acquire()
             self._is_reading = False
-            self._moved.notify_all()
-        if not self._next:  # all have left meanwhile
+            self._changed.notify_all()
+        if not self._next:  # all readers have left meanwhile
             self._close()
             return
         if piece:
@@ -190,7 +213,7 @@ class _Output:
             self._error = _last_line(errors) or f"{self._path} could not be read to its end"
 
     def _drop(self) -> None:
-        """Keep no more than who is slowest needs, and who may still join."""
+        """Drop pieces that neither the slowest nor a new reader needs."""
         slowest = min(self._next.values(), default=0)
         while len(self._pieces) > _FIRST_PIECES and self._begin < slowest:
             self._pieces.popleft()
@@ -198,28 +221,28 @@ class _Output:
 
     def _leave_slowest_behind(self) -> None:
         slowest = min(self._next.values())
-        self._next = {who: number for who, number in self._next.items() if number > slowest}
+        self._next = {reader: number for reader, number in self._next.items() if number > slowest}
         self._drop()
 
     def _cut_off(self) -> None:
-        """End what takes too long, be it the process or who reads."""
+        """End a process that exceeds the time limit, or whose readers do."""
         self._error = f"{self._path} could not be read within {self._limit_s:g} s"
-        self._process.kill()  # so that who waits for a piece waits no longer
-        with self._moved:
+        self._process.kill()  # so that a reader that waits for a piece returns
+        with self._changed:
             if self._next:
                 self._next = {}
                 self._end()
-            self._moved.notify_all()
+            self._changed.notify_all()
 
     def _end(self) -> None:
         self._timer.cancel()
         self._pieces.clear()
-        self._process.kill()  # which does nothing where it has ended
+        self._process.kill()  # no effect if it has ended
         if not self._is_reading:
             self._close()
 
     def _close(self) -> None:
-        """Let go of the process, which has ended or is about to."""
+        """Release the process, which has ended or is about to."""
         if self._process.stdout:
             self._process.stdout.close()
         self._process.wait()
@@ -227,10 +250,12 @@ class _Output:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, with this very package found first where it is not installed."""
+    """Environment of this process, with this package's root first in PYTHONPATH."""
     root = str(Path(__file__).resolve().parents[3])
-    known = os.environ.get("PYTHONPATH")
-    return os.environ | {"PYTHONPATH": os.pathsep.join([root, known] if known else [root])}
+    python_path = os.environ.get("PYTHONPATH")
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join([root, python_path] if python_path else [root])
+    }
 
 
 def _last_line(errors: bytes) -> str:

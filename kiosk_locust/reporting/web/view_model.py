@@ -1,4 +1,4 @@
-"""Everything that the page of a run shows, at one moment, in one value whose size is bounded."""
+"""View model of a run's page at one moment; of bounded size."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kiosk_locust.reporting.web.timeline import TimelineValues
 
 State = Literal["starting", "running", "ending", "finished", "interrupted", "died"]
 
-#: So many of the last failures are shown, each with so much of its reason.
+#: Number of latest failures shown, and length of each reason in characters.
 MOST_FAILURES = 20
 LONGEST_REASON = 300
 #: Settings whose size grows with the jobs.
@@ -27,7 +27,7 @@ _LONG_SETTINGS = ("arrival_offsets_s",)
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A job that is closed and not done."""
+    """A closed job that is not done."""
 
     at: float  # epoch seconds
     number: int
@@ -35,12 +35,12 @@ class Failure:
     job_id: str
     outcome: str
     reason: str
-    output_url: str  # as the Kiosk has it: any text
+    output_url: str  # as the Kiosk returned it: any text
 
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Counts between edges (s); there is one edge more than there are counts."""
+    """Histogram: counts between edges (s); there is one edge more than counts."""
 
     edges_s: tuple[float, ...]
     counts: tuple[int, ...]
@@ -48,7 +48,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of the run, by its name alone: the page knows the folder."""
+    """A file of the run by its name alone; the page knows the folder."""
 
     name: str
     what: str
@@ -56,7 +56,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A time in which nobody worked on the run: seconds from the timeline's begin, and long."""
+    """A pause of the run: start in seconds from the timeline's zero, and length in seconds."""
 
     begin_s: float
     seconds: float
@@ -64,7 +64,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What a warm-up or a cool-down leaves out of the figures: seconds, as in `Pause`."""
+    """Time excluded as warm-up or cool-down; seconds, as in `Pause`."""
 
     what: str  # warm-up | cool-down
     begin_s: float
@@ -84,56 +84,56 @@ class Picture:
     begun_at: float  # the timeline's zero
     read_at: float
     total: int | None  # tickets; None: open-ended
-    closed: int  # jobs; tickets that were never begun are none
+    closed: int  # jobs; without tickets that were never submitted
     submitted: int
     in_flight: int
     images_done: int
     images_failed: int
     elapsed_s: float
     left_s: float | None
-    rate_per_s: float | None  # tickets closed in a second, lately; None once it is over
+    rate_per_s: float | None  # tickets closed per second, recently; None once it is over
     rate_wanted_per_s: float | None
     rate_achieved_per_s: float | None
     outcomes: Mapping[str, int]
-    statuses: Mapping[str, int]  # jobs in flight, by the last status seen
+    statuses: Mapping[str, int]  # jobs in flight, by last polled status
     course: TimelineValues
     durations: Bars
     percentiles_s: Mapping[str, Percentiles]
-    exact: bool  # whether the percentiles are; else within 0.1 %
-    failures: tuple[Failure, ...]  # the last ones, newest first; behind them jobs that did not end
-    problems: tuple[str, ...]  # what is wrong with the measurement
-    verdict: str  # the exit code and why; empty while it is not known
+    exact: bool  # percentiles are exact; else within 0.1 %
+    failures: tuple[Failure, ...]  # latest first; then jobs that did not end
+    problems: tuple[str, ...]  # problems of the measurement
+    verdict: str  # exit code and reason; empty until known
     pauses: tuple[Pause, ...]
     cuts: tuple[Cut, ...]
     files: tuple[File, ...]
-    cost: Mapping[str, Any] | None  # as kiosk_locust.cost tells it; None: not known
+    cost: Mapping[str, Any] | None  # as in kiosk_locust.cost; None: not known
     configuration: Mapping[str, Any]
     judgement: Mapping[str, Any] | None = None  # verdict and thresholds; None: not yet
-    by_job_type: Mapping[str, Any] | None = None  # where there are several; None: not yet
-    never_begun: int = 0  # tickets of a run that was ended, of which nothing was sent
-    failed_images: tuple[Group, ...] = ()  # by reason; none while the run is on
-    plateau: str = ""  # a sentence on it; empty while the run is on
+    by_job_type: Mapping[str, Any] | None = None  # None: one type, or not yet known
+    never_begun: int = 0  # tickets of an ended run without a submission
+    failed_images: tuple[Group, ...] = ()  # by reason; empty while the run is on
+    plateau: str = ""  # one sentence; empty while the run is on
     definitions_version: int = definitions.VERSION
 
     def as_json(self) -> str:
-        """The same as JSON text, with what times are called; what is no finite number is null."""
-        told = asdict(self) | {"labels": LABELS}
-        return json.dumps(_finite(told), separators=(",", ":"), allow_nan=False)
+        """The picture as JSON text, with labels of times; numbers that are not finite are null."""
+        document = asdict(self) | {"labels": LABELS}
+        return json.dumps(_finite(document), separators=(",", ":"), allow_nan=False)
 
 
 def histogram(spread: Spread) -> Bars:
-    """A spread as the page draws it."""
+    """Histogram as the page draws it."""
     edges, counts = spread.classes()
     return Bars(tuple(float(f"{edge:.4g}") for edge in edges), tuple(counts))
 
 
 def excerpt(reason: str | None) -> str:
-    """The line of a reason that says most; not without end."""
+    """Most informative line of a reason, of bounded length."""
     return shortened(gist(reason or ""), LONGEST_REASON)
 
 
 def shown_settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration without what grows with the jobs."""
+    """Configuration without settings that grow with the jobs."""
     return {name: value for name, value in options.items() if name not in _LONG_SETTINGS}
 
 
@@ -147,40 +147,40 @@ def problems(
     blurred: str = "",
     trouble: str = "",
 ) -> tuple[str, ...]:
-    """What makes the figures less than they seem, in sentences; each argument counts jobs."""
-    found = [f"The run could not go on: {trouble}"] if trouble else []
+    """Sentences about problems of the measurement; each number is a count of jobs."""
+    sentences = [f"The run could not go on: {trouble}"] if trouble else []
     if waited_for_user:
-        found.append(
+        sentences.append(
             f"{units.count(waited_for_user, 'job')} waited for a free user, so the schedule was "
             "not kept: raise the number of users (-u)."
         )
     if ambiguous:
-        found.append(
+        sentences.append(
             f"{units.count(ambiguous, 'job')} may have been submitted more than once: the Kiosk "
             "may have worked on more jobs than are counted here."
         )
     if observed:
-        found.append(
+        sentences.append(
             f"The durations of {units.count(observed, 'job')} are the client's own, since the "
             "Kiosk gave no usable times: they may be off by half the time between two polls."
         )
     if interrupted:
-        found.append(
+        sentences.append(
             f"Consumers of {units.count(interrupted, 'job')} died, and others began anew: the lost "
             "time is interrupted work, neither queue wait nor processing."
         )
     if blurred:
-        found.append(f"{blurred}.")
+        sentences.append(f"{blurred}.")
     if expire_errors:
-        found.append(
+        sentences.append(
             f"The records of {units.count(expire_errors, 'job')} could not be told to expire: "
             "they stay in the Kiosk."
         )
-    return tuple(found)
+    return tuple(sentences)
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no infinities and no NaN; what comes from elsewhere may have them."""
+    """``value`` with null for infinities and NaN, which JSON lacks."""
     if isinstance(value, float):
         return value if value - value == 0 else None
     if isinstance(value, dict):

@@ -15,7 +15,7 @@ import pytest
 from kiosk_locust.cost.serialisation import Priced, RunCost
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.reporting.web import from_ledger, imported
-from kiosk_locust.reporting.web.subprocess_reader import Programs
+from kiosk_locust.reporting.web.subprocess_reader import ReaderPool
 from kiosk_locust.reporting.web.view_model import MOST_FAILURES, Picture
 from kiosk_locust.verdict.judgement import Finding, Judgement
 from kiosk_locust.verdict.thresholds import Result
@@ -145,7 +145,9 @@ def test_the_cost_is_what_stands_in_the_ledger(tmp_path: Path) -> None:
 
 
 def test_its_program_prints_the_same(ledger: Path) -> None:
-    assert json.loads(Programs().picture(ledger)) == json.loads(from_ledger.read(ledger).as_json())
+    assert json.loads(ReaderPool().picture(ledger)) == json.loads(
+        from_ledger.read(ledger).as_json()
+    )
 
 
 def test_infinities_become_null(ledger: Path) -> None:

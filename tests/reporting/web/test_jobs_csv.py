@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kiosk_locust.reporting.web import jobs_csv
-from kiosk_locust.reporting.web.subprocess_reader import Programs
+from kiosk_locust.reporting.web.subprocess_reader import ReaderPool
 from tests.helpers.ledgers import T0, Row, make
 
 FORMULA = '=HYPERLINK("http://evil.example","x")'
@@ -51,8 +51,8 @@ def test_its_program_prints_the_same_and_what_is_no_ledger_breaks_the_download(
     ledger = make(tmp_path / "run.db", [Row(reason="ünïcode")])
     out = io.StringIO()
     jobs_csv.write(ledger, out)
-    assert b"".join(Programs().jobs_csv(ledger)).decode() == out.getvalue()
+    assert b"".join(ReaderPool().jobs_csv(ledger)).decode() == out.getvalue()
     broken = tmp_path / "broken.db"
     broken.write_text("no database")
     with pytest.raises(Exception, match=r"broken\.db"):
-        list(Programs().jobs_csv(broken))
+        list(ReaderPool().jobs_csv(broken))

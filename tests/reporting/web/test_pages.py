@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from kiosk_locust.reporting.web import tab
-from kiosk_locust.reporting.web.pages import Current, Pages
+from kiosk_locust.reporting.web.pages import CurrentRun, Pages
 from tests.helpers.ledgers import Row, make
 
 
@@ -20,7 +20,7 @@ class Shown:
 
     refusal = ""
 
-    def __init__(self, output_dir: Path, current: Current | None = None) -> None:
+    def __init__(self, output_dir: Path, current: CurrentRun | None = None) -> None:
         self.output_dir = output_dir
         self.current = current
 

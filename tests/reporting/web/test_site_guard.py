@@ -14,7 +14,7 @@ from locust import User
 from locust.env import Environment
 
 from kiosk_locust.plugin.web_ui import Site
-from kiosk_locust.reporting.web.site_guard import TELL_EVERY_S, OwnHosts, SiteGuard
+from kiosk_locust.reporting.web.site_guard import LOG_INTERVAL_S, OwnHosts, SiteGuard
 
 PAGE = "127.0.0.1:8089"
 OWN_PAGE = {"Host": PAGE, "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
@@ -196,7 +196,7 @@ def test_refusals_are_logged_a_line_in_ten_seconds(
     with caplog.at_level(logging.WARNING):
         for _ in range(50):
             counted.ask("POST", **FORM)
-        counted.now = TELL_EVERY_S
+        counted.now = LOG_INTERVAL_S
         counted.ask("POST", **FORM)
     first, second = caplog.messages
     assert first.startswith("refused POST / of 127.0.0.1: A page of another site (http://localhost")

@@ -22,7 +22,7 @@ from werkzeug.test import TestResponse
 from kiosk_locust.errors import LedgerError, PageBusy
 from kiosk_locust.reporting.web import pages, subprocess_reader
 from kiosk_locust.reporting.web.pages import Pages
-from kiosk_locust.reporting.web.subprocess_reader import MOST, Programs
+from kiosk_locust.reporting.web.subprocess_reader import MOST, ReaderPool
 from tests.helpers.ledgers import Row, make
 from tests.helpers.real import wait_until
 from tests.reporting.web.test_pages import Shown
@@ -216,7 +216,7 @@ def long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_who_comes_once_the_beginning_is_gone_has_a_process_of_their_own(long: Path) -> None:
-    running = Programs()
+    running = ReaderPool()
     first = running.jobs_csv(long)
     begun = [next(first) for _ in range(3)]
     second = running.jobs_csv(long)  # the beginning is still there
@@ -234,7 +234,7 @@ def test_one_who_takes_nothing_is_left_behind_by_the_others(
     long: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subprocess_reader, "STALL_S", 0.05)
-    running = Programs()
+    running = ReaderPool()
     stuck, other = running.jobs_csv(long), running.jobs_csv(long)
     next(stuck)
     assert b"".join(other).count(b"\n") == 301
@@ -244,7 +244,7 @@ def test_one_who_takes_nothing_is_left_behind_by_the_others(
 
 
 def test_others_wait_for_one_who_is_slow(long: Path) -> None:
-    running = Programs()
+    running = ReaderPool()
     slow, other = running.jobs_csv(long), running.jobs_csv(long)
 
     def take_slowly() -> bytes:
@@ -260,7 +260,7 @@ def test_others_wait_for_one_who_is_slow(long: Path) -> None:
 
 
 def test_the_last_who_leaves_ends_the_process_and_makes_room(long: Path, folder: Path) -> None:
-    running = Programs(most=1)
+    running = ReaderPool(most=1)
     one, two = running.jobs_csv(long), running.jobs_csv(long)
     next(one)
     one.close()
@@ -306,7 +306,7 @@ def alarms(monkeypatch: pytest.MonkeyPatch) -> list[Alarm]:
 
 
 def test_who_takes_too_long_is_cut_off_and_makes_room(long: Path, alarms: list[Alarm]) -> None:
-    running = Programs(most=1, limit_s=300)
+    running = ReaderPool(most=1, limit_s=300)
     stuck = running.jobs_csv(long)
     next(stuck)
     assert [alarm.after_s for alarm in alarms] == [300]
@@ -322,7 +322,7 @@ def test_a_process_that_takes_too_long_is_ended_for_all_who_wait(
     long: Path, alarms: list[Alarm], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", str(sleeper(long.parent)))
-    running = Programs(limit_s=300)
+    running = ReaderPool(limit_s=300)
     with ThreadPoolExecutor(3) as pool:
         waiting = [pool.submit(running.picture, long) for _ in range(3)]
         wait_until(lambda: len(alarms) == 1 and interpreters(), what="the process")
