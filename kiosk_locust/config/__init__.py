@@ -1,1 +1,1 @@
-"""Settings: where they come from, what they may be, what follows from what."""
+"""Settings: their sources, parsing, validation and dependencies."""

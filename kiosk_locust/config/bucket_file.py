@@ -1,4 +1,4 @@
-"""FILE as people write it, made the name within UPLOAD_PREFIX that jobs are sent with."""
+"""FILE of jobs without uploads, normalised to the name within UPLOAD_PREFIX."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from kiosk_locust.config.validation import Checker
 from kiosk_locust.storage.bucket.address import Address, split_object
 
 
-def taker(check: Checker, *, is_real: bool) -> Callable[[str], str]:
-    """A parser of FILE by the UPLOAD_PREFIX and, for a real Kiosk, the STORAGE_BUCKET given.
+def file_parser(check: Checker, *, is_real: bool) -> Callable[[str], str]:
+    """Parser of FILE for the present UPLOAD_PREFIX and, with a real Kiosk, STORAGE_BUCKET.
 
-    ``a.png``, ``uploads/a.png`` (as UPLOAD_PREFIX is) and ``gs://BUCKET/uploads/a.png`` (also its
+    ``a.png``, ``uploads/a.png`` (below UPLOAD_PREFIX) and ``gs://BUCKET/uploads/a.png`` (also as
     https address at Google) name one file. The parser raises ValueError for an object of another
-    bucket, or outside UPLOAD_PREFIX; a name that changes is a notice.
+    bucket or outside UPLOAD_PREFIX, and adds a notice where it changes a name.
     """
     prefix, bucket_url = check.take("upload_prefix"), check.take("storage_bucket")
     bucket = Address.parse(bucket_url) if bucket_url and is_real else None
@@ -41,14 +41,19 @@ def taker(check: Checker, *, is_real: bool) -> Callable[[str], str]:
 
 
 def _within_bucket(text: str, bucket: Address | None) -> str:
-    """The object's name in the bucket; raises ValueError."""
-    found = split_object(text)
-    if found is None:
+    """Name of the object in the bucket.
+
+    Raises:
+        ValueError: It is no object's address, or in another bucket.
+
+    """
+    parts = split_object(text)
+    if parts is None:
         raise ValueError(
             "must be the name of a file in the upload folder, such as image.png, or its address,"
             " such as gs://BUCKET/uploads/image.png; a local file needs --upload"
         )
-    address, name = found
+    address, name = parts
     if bucket is not None and bucket.url != address.url:
         raise ValueError(
             f"is in another bucket than STORAGE_BUCKET ({bucket.url}): the Kiosk reads from its own"

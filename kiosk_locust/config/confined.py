@@ -1,8 +1,8 @@
-"""Files of this machine that the web form may name: below folders of whoever started the process.
+"""Access limits for the web form: local files below folders that the operator allowed.
 
-These are FORM_FILES, and FILE as flags, environment or configuration files give it. Nothing else
-is looked at, so that the answer to a path elsewhere does not tell whether there is such a file.
-To a Kiosk that the form names instead of theirs, files go from below FORM_FILES alone.
+The folders are FORM_FILES, and FILE as set by flags, environment or configuration files. Other
+paths are not accessed, so that a response does not reveal the existence of a file. If the form
+names another Kiosk than the operator's, files below FORM_FILES alone may be uploaded to it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kiosk_locust.config import parsers
-from kiosk_locust.config.sources import FORM, Given, Layers
+from kiosk_locust.config.sources import FORM, Entry, Layers
 
 ADVICE = (
     "is not below a folder that the form may name files from: whoever starts this process names"
@@ -24,30 +24,30 @@ ANOTHERS_ADVICE = (
 )
 
 
-def is_allowed(given: Given, layers: Layers) -> bool:
-    """Tell if the path in ``given`` may be looked at; links in it are followed first."""
-    if given.place != FORM:
+def is_allowed(entry: Entry, layers: Layers) -> bool:
+    """Tell if the path in ``entry`` may be accessed; links in it are resolved first."""
+    if entry.place != FORM:
         return True
-    path = _resolved(given.text)
+    path = _resolved(entry.text)
     return path is not None and any(path.is_relative_to(root) for root in roots(layers))
 
 
 def may_go_to_another(text: str, layers: Layers) -> bool:
-    """Whether a file may be uploaded to a Kiosk that a form named instead of the operator's."""
+    """Tell if a file may be uploaded to a Kiosk that a form named, not the operator."""
     path = _resolved(text)
     folders = layers.operators.text("form_files").split(",")
     return path is not None and any(map(path.is_relative_to, filter(None, map(_resolved, folders))))
 
 
 def roots(layers: Layers) -> Iterator[Path]:
-    """The folders and files, absolute and without links, that the operator of a process named."""
+    """Folders and files named by the operator, absolute and without links."""
     operators = layers.operators
     texts = [*operators.text("form_files").split(","), *(g.text for g in operators.all("file"))]
     return filter(None, map(_resolved, texts))
 
 
 def _resolved(text: str) -> Path | None:
-    """The path without links; None where it is none, or is empty."""
+    """The path without links; None if it is invalid or empty."""
     try:
         path = parsers.path(text.strip())
         return path.resolve() if text.strip() else None

@@ -1,4 +1,4 @@
-"""Binds each login to the servers that the operator of the process named, and to no others."""
+"""Binding of each login to the servers that the operator named, and to no others."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from kiosk_locust.cost.endpoints import DEFAULT_HOSTS, in_cluster
 from kiosk_locust.model.options import GrafanaOptions
 
 
-def bound(secrets: Secrets, given: Layers, environ: Mapping[str, str]) -> Secrets:
-    """The logins, each for the server that flags, environment or configuration files name.
+def bound(secrets: Secrets, layers: Layers, environ: Mapping[str, str]) -> Secrets:
+    """The logins, each bound to the servers that flags, environment or configuration files name.
 
-    In a cluster the built-in names of its Grafana count, where no other is named. What a form or a
-    ledger says in ``given`` does not count.
+    In a cluster, the built-in names of its Grafana count if no other is set. Entries of a form or a
+    ledger in ``layers`` do not count.
     """
-    operators = given.operators
+    operators = layers.operators
     grafana = _url(operators.text("grafana_host"))
     built_in = () if grafana or not in_cluster(environ) else DEFAULT_HOSTS
     return Secrets(
@@ -26,13 +26,13 @@ def bound(secrets: Secrets, given: Layers, environ: Mapping[str, str]) -> Secret
     )
 
 
-def withheld(secrets: Secrets, asked: GrafanaOptions) -> Iterator[str]:
-    """A line for each login that a run has, and does not send to the server that it asks."""
-    questions = (
-        ("GRAFANA", "GRAFANA_HOST", secrets.grafana, asked.host),
-        ("PROMETHEUS", "PROMETHEUS_URL", secrets.prometheus, asked.prometheus_url),
+def withheld(secrets: Secrets, grafana_options: GrafanaOptions) -> Iterator[str]:
+    """One line for each login that is not sent to the server queried by the run."""
+    servers = (
+        ("GRAFANA", "GRAFANA_HOST", secrets.grafana, grafana_options.host),
+        ("PROMETHEUS", "PROMETHEUS_URL", secrets.prometheus, grafana_options.prometheus_url),
     )
-    for prefix, setting, login, url in questions:
+    for prefix, setting, login, url in servers:
         if url and login and not login.may_go_to(url):
             yield (
                 f"{_name(prefix, login)} is not sent to {url}, which the ledger names and nobody"
@@ -45,7 +45,7 @@ def _name(prefix: str, login: Credentials) -> str:
 
 
 def _url(text: str) -> str:
-    """A base URL; empty where there is none, or it is none, which is a mistake of its own."""
+    """A base URL; empty if there is none or it is invalid, which is reported elsewhere."""
     try:
         return parsers.host(text) if text else ""
     except ValueError:

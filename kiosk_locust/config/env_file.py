@@ -1,7 +1,7 @@
-"""The ``.env`` file of the working directory: names and values, and every line that gives none.
+"""The ``.env`` file of the working directory: names, values and mistakes.
 
-python-dotenv says what a line means. What it passes over in silence is a mistake here, since a
-setting that is not in force measures something else. No message shows a value: it may be a secret.
+python-dotenv defines the meaning of a line. Lines that it ignores silently are mistakes here, since
+a setting that is not applied changes the measurement. No message shows a value: it may be a secret.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from kiosk_locust.errors import Mistake, OptionsError, TextFileError
 from kiosk_locust.filesystem.text_files import nearest, read_text
 
 DOTENV = ".env"
-#: Every name that has a meaning here.
+#: All known names.
 NAMES = (
     *(setting.env for setting in SETTINGS.values() if setting.env),
     *(secret.env for secret in SECRETS),
     *(secret.file_env for secret in SECRETS),
 )
-#: Names of Locust's own settings begin so.
+#: Prefix of Locust's own settings.
 LOCUST = "LOCUST_"
-#: What names the Kiosk that is measured: a slip here would have the simulated one measured.
+#: Names that select the measured Kiosk: a typo would measure the simulated one instead.
 _HOSTS = ("API_HOST", f"{LOCUST}HOST")
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -36,9 +36,11 @@ _LINE_IN_QUOTES = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=")
 
 
 def read_dotenv(path: Path = Path(DOTENV)) -> dict[str, str]:
-    """The names and values of a ``.env`` file, taken literally; none if there is no such file.
+    """Names and values of a ``.env`` file, taken literally; none if it does not exist.
 
-    Raises OptionsError with every mistake in it.
+    Raises:
+        OptionsError: It lists every mistake in the file.
+
     """
     values, mistakes = parse_dotenv(path)
     if mistakes:
@@ -47,7 +49,7 @@ def read_dotenv(path: Path = Path(DOTENV)) -> dict[str, str]:
 
 
 def parse_dotenv(path: Path = Path(DOTENV)) -> tuple[dict[str, str], list[Mistake]]:
-    """As `read_dotenv`, but mistakes are returned beside what could be read."""
+    """Like `read_dotenv`, but returns mistakes beside the readable values."""
     if not os.path.lexists(path):
         return {}, []
     try:
@@ -57,24 +59,26 @@ def parse_dotenv(path: Path = Path(DOTENV)) -> tuple[dict[str, str], list[Mistak
     values: dict[str, str] = {}
     mistakes: list[Mistake] = []
     for binding in parse_stream(io.StringIO(text)):
-        whole = binding.original.string
-        blank = len(whole) - len(whole.lstrip())
-        line = binding.original.line + whole.count("\n", 0, blank)
-        faults = list(_faults(binding, line))
-        mistakes += [Mistake(f"{path}, line {line}", "", fault) for fault in faults]
-        if binding.key and binding.value is not None and not faults:
+        original = binding.original.string
+        blank = len(original) - len(original.lstrip())
+        line = binding.original.line + original.count("\n", 0, blank)
+        problems = list(_problems(binding, line))
+        mistakes += [Mistake(f"{path}, line {line}", "", problem) for problem in problems]
+        if binding.key and binding.value is not None and not problems:
             values[binding.key] = binding.value
     return values, mistakes
 
 
-def _faults(binding: Binding, line: int) -> Iterator[str]:
-    """What is wrong with one line, or with the lines of a value in quotes."""
+def _problems(binding: Binding, line: int) -> Iterator[str]:
+    """Problems of one line, or of the lines of a quoted value."""
     if binding.error or (binding.key is not None and not _NAME.fullmatch(binding.key)):
         yield _not_understood(binding.original.string)
     elif binding.key is None:
         return  # blank, or a comment
-    elif meant := _meant(binding.key):
-        yield f"{binding.key} is no setting, and differs from one in spelling only: write {meant}"
+    elif intended := _intended_setting(binding.key):
+        yield (
+            f"{binding.key} is no setting, and differs from one in spelling only: write {intended}"
+        )
     elif binding.value is None:
         yield f"{_shown(binding.key) or 'the name'} has no value: write NAME=value, or leave it out"
     else:
@@ -90,7 +94,7 @@ def _not_understood(text: str) -> str:
 
 
 def _swallowed(value: str, line: int) -> Iterator[str]:
-    """Settings that stand within quotes which were meant to end before them."""
+    """Problems of quoted values that contain further settings."""
     for number, text in enumerate(value.split("\n")):
         match = _LINE_IN_QUOTES.match(text) if number else None
         if match and match[1] in NAMES:
@@ -98,42 +102,42 @@ def _swallowed(value: str, line: int) -> Iterator[str]:
 
 
 def _shown(name: str) -> str:
-    """The setting that a word names, in whatever case; empty where it may be anything else."""
+    """The setting that a word names, in any case; empty if it may be anything else."""
     upper = name.upper().replace("-", "_")
     return upper if upper in NAMES or upper.startswith(LOCUST) else ""
 
 
-def _meant(name: str) -> str:
-    """The setting that a name differs from only in case, or by dashes; empty for none."""
-    meant = _shown(name)
-    return "" if meant == name else meant
+def _intended_setting(name: str) -> str:
+    """The setting that a name differs from only in case or dashes; empty for none."""
+    setting = _shown(name)
+    return "" if setting == name else setting
 
 
 def lookalikes(dotenv: Mapping[str, str], environ: Mapping[str, str]) -> list[str]:
-    """A line for each name in ``.env`` that is no setting, but almost one.
+    """One line for each name in ``.env`` that is no setting, but similar to one.
 
-    So for names in the environment that differ in case only, unless they are plain words: these
-    may be anybody's.
+    Also for names in the environment that differ only in case, if they have an underscore: plain
+    words may belong to other programs.
     """
     lines = [
-        f"{name} in the environment is no setting: did you mean {meant}?"
+        f"{name} in the environment is no setting: did you mean {setting}?"
         for name in environ
-        if "_" in name and (meant := _meant(name)) in NAMES and meant not in environ
+        if "_" in name and (setting := _intended_setting(name)) in NAMES and setting not in environ
     ]
-    near = {name: meant for name in dotenv if (meant := _near(name))}
+    near = {name: setting for name in dotenv if (setting := _near(name))}
     return lines + [f"{name} in .env is no setting: did you mean {near[name]}?" for name in near]
 
 
-def hosts_meant(dotenv: Mapping[str, str]) -> list[str]:
-    """The names in ``.env`` that are no settings, but almost one that names the Kiosk's host."""
+def misspelt_hosts(dotenv: Mapping[str, str]) -> list[str]:
+    """Names in ``.env`` that are no settings, but similar to one that selects the Kiosk."""
     return [name for name, value in dotenv.items() if value and _near(name) in _HOSTS]
 
 
 def _near(name: str) -> str:
-    """The setting that a name which is none may mean; empty for none."""
+    """The setting that an unknown name is similar to; empty for none."""
     if name in NAMES:
         return ""
     near = nearest(name, NAMES)
     if not near and LOCUST + name in NAMES and f"{LOCUST}{name}" not in _HOSTS:
-        return LOCUST + name  # USERS: Locust's own are called so
+        return LOCUST + name  # such as USERS: a name of Locust's without its prefix
     return near

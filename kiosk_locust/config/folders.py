@@ -1,4 +1,4 @@
-"""Checks of places for files: near the run, and writable (by writing, leaving nothing behind)."""
+"""Checks of paths: near the run, and writable (tested by writing, without leaving files)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from tempfile import TemporaryFile
 
 
 def is_near(path: Path, *folders: Path) -> bool:
-    """Tell if ``path`` is in the working folder or in one of ``folders``, links followed.
+    """Tell if ``path`` is in the working folder or in one of ``folders``, links resolved.
 
-    The root of the file system is no such folder: everything would be in it. What is hidden in a
-    folder (``.git``) is not for others to name.
+    The root of the file system does not count, since everything is in it. Hidden parts of a folder
+    (``.git``) do not count either.
     """
     real = path.absolute().resolve()
     return any(_is_in(real, folder.absolute().resolve()) for folder in (Path(), *folders))
@@ -24,10 +24,14 @@ def _is_in(real: Path, folder: Path) -> bool:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise ValueError unless files can be written in ``folder``, or it can be made.
+    """Check that files can be written in ``folder``, or that it can be created.
 
-    A folder that is missing is not made: another process may look at it at the same time. A file
-    is written in the nearest one above it.
+    A missing folder is not created, since another process may check at the same time: a file is
+    written in its nearest existing parent.
+
+    Raises:
+        ValueError: No file can be written there.
+
     """
     try:
         existing = next(part for part in (folder, *folder.absolute().parents) if part.exists())
@@ -42,9 +46,14 @@ def check_folder(folder: Path) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Raise ValueError unless ``path`` can be written as a file."""
+    """Check that ``path`` can be written as a file.
+
+    Raises:
+        ValueError: It cannot.
+
+    """
     try:
-        # Without O_NONBLOCK, a named pipe would keep us waiting for its reader.
+        # Without O_NONBLOCK, opening a named pipe would block until it has a reader.
         os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK))
     except FileNotFoundError:
         check_folder(path.parent)

@@ -1,4 +1,4 @@
-"""Values from strings. Every function raises ValueError that says what would be right."""
+"""Parsers of setting texts; each raises ValueError with a message about valid values."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from urllib.parse import urlsplit
 from kiosk_locust.consumer.forms import AUTO
 from kiosk_locust.parsing import FORMS, duration
 
-MAX_SECONDS = 1e9  # some 32 years; sums of such times stay exact enough, and finite
+MAX_SECONDS = 1e9  # some 32 years; sums of such times stay finite and precise
 MAX_WHOLE = 1_000_000_000
 MIN_RATE, MAX_RATE = 1e-9, 1e9  # jobs a second
 MIN_RAMP_S = 1e-6
-NONE = "none"  # of limits: there is none
-NO_MODEL = "modelname"  # of MODEL's default: the job type chooses
+NONE = "none"  # value of limits: no limit
+NO_MODEL = "modelname"  # name in MODEL's default: the job type chooses
 
 
 class LoginError(ValueError):
-    """An address holds a user or a password, which no message may show."""
+    """An address contains a user or a password, which no message may show."""
 
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
@@ -38,7 +38,7 @@ def number(
     at_most: float = MAX_SECONDS,
     above: bool = False,
 ) -> float:
-    """A finite number in [``at_least``, ``at_most``], or above ``at_least`` where ``above``."""
+    """Finite number in [``at_least``, ``at_most``]; with ``above``, greater than ``at_least``."""
     low = f"{'above' if above else 'of at least'} {at_least:g}"
     advice = f"must be a number of {unit} {low}"
     try:
@@ -53,12 +53,12 @@ def number(
 
 
 def seconds(text: str) -> float:
-    """Seconds of a duration of at least 0; a number alone is in seconds."""
+    """Duration of at least 0 in seconds; a number alone is in seconds."""
     return _seconds(text, "of at least 0 s")
 
 
 def seconds_above_0(text: str) -> float:
-    """Seconds of a duration above 0; a number alone is in seconds."""
+    """Duration above 0 in seconds; a number alone is in seconds."""
     return _seconds(text, "above 0 s", above=True)
 
 
@@ -76,7 +76,7 @@ def _seconds(text: str, low: str, *, above: bool = False) -> float:
 
 
 def seconds_or_none(text: str) -> float | None:
-    """Seconds above 0, or None for ``none``."""
+    """Duration above 0 in seconds; None for ``none``."""
     if text.strip().lower() == NONE:
         return None
     try:
@@ -86,17 +86,17 @@ def seconds_or_none(text: str) -> float | None:
 
 
 def seconds_or_no_end(text: str) -> float | None:
-    """Seconds; None for 0, and for an empty text."""
+    """Duration in seconds; None for 0 and for an empty text."""
     return (seconds(text) or None) if text.strip() else None
 
 
 def whole_seconds(text: str) -> int:
-    """Seconds, rounded up to whole ones; 0 stays 0."""
+    """Duration in seconds, rounded up; 0 stays 0."""
     return math.ceil(seconds(text))
 
 
 def share(text: str) -> float:
-    """A share from 0 to 1."""
+    """Share from 0 to 1."""
     try:
         return number(text, unit="", at_most=1.0)
     except ValueError:
@@ -104,7 +104,7 @@ def share(text: str) -> float:
 
 
 def spawn_rate(text: str) -> float:
-    """Jobs a second, above 0."""
+    """Jobs per second, above 0."""
     try:
         return number(text, unit="jobs a second", at_least=MIN_RATE, at_most=MAX_RATE)
     except ValueError:
@@ -115,7 +115,7 @@ def spawn_rate(text: str) -> float:
 
 
 def whole(at_least: int) -> Callable[[str], int]:
-    """A parser of whole numbers from ``at_least`` to a thousand million."""
+    """Parser of whole numbers from ``at_least`` to a thousand million."""
 
     def parse(text: str) -> int:
         advice = f"must be a whole number of at least {at_least}"
@@ -133,7 +133,7 @@ def whole(at_least: int) -> Callable[[str], int]:
 
 
 def seed(text: str) -> int:
-    """A whole number of either sign that fits in 64 bits."""
+    """Signed 64-bit integer."""
     try:
         value = int(text)
     except ValueError:
@@ -144,7 +144,7 @@ def seed(text: str) -> int:
 
 
 def boolean(text: str) -> bool:
-    """True or false, and what people write for them."""
+    """True for ``true``, ``yes``, ``on`` and ``1``; False for their opposites."""
     word = text.strip().lower()
     if word not in _TRUE | _FALSE:
         raise ValueError("must be true or false")
@@ -152,33 +152,33 @@ def boolean(text: str) -> bool:
 
 
 def negated(text: str) -> bool:
-    """False for true, True for false."""
+    """Negated boolean."""
     return not boolean(text)
 
 
 def negation(value: object) -> str:
-    """The text that `negated` reads as ``value``."""
+    """Text that `negated` parses to ``value``."""
     return str(not value).lower()
 
 
 def optional(parse: Callable[[str], Any], blank: Any = None) -> Callable[[str], Any]:
-    """The same parser, which makes ``blank`` of an empty text."""
+    """The same parser, but with ``blank`` for an empty text."""
     return lambda text: parse(text) if text.strip() else blank
 
 
 def or_none(value: object) -> str:
-    """The text of a limit; None is written ``none``."""
+    """Text of a limit; ``none`` for None."""
     return NONE if value is None else str(value)
 
 
 class Choice:
-    """A parser of one of ``words``, in any case."""
+    """Parser of one of ``words``, in any case."""
 
     def __init__(self, *words: str) -> None:
         self.words = words
 
     def __call__(self, text: str) -> str:
-        """The word as it is declared."""
+        """The word as declared."""
         for word in self.words:
             if word.lower() == text.strip().lower():
                 return word
@@ -186,7 +186,7 @@ class Choice:
 
 
 def plain(text: str) -> str:
-    """Text on one line, without control characters, that can be written as UTF-8."""
+    """Text on one line, without control characters, valid in UTF-8."""
     text = text.strip()
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
         raise ValueError("must be plain text on one line, in UTF-8")
@@ -194,7 +194,7 @@ def plain(text: str) -> str:
 
 
 def name(text: str) -> str:
-    """Text without blanks, at least one character."""
+    """Text without blanks, of at least one character."""
     text = plain(text)
     if not text or re.search(r"\s", text):
         raise ValueError("must be a name without blanks")
@@ -202,7 +202,7 @@ def name(text: str) -> str:
 
 
 def file_name(text: str) -> str:
-    """The name of a file in the bucket, relative to the upload folder."""
+    """Name of a file in the bucket, relative to the upload folder."""
     text = plain(text)
     if not text.strip("/") or text.startswith("/") or text.endswith("/"):
         raise ValueError("must be the name of a file in the upload folder, such as image.png")
@@ -210,7 +210,7 @@ def file_name(text: str) -> str:
 
 
 def run_name(text: str) -> str:
-    """A name that is safe as the beginning of file names."""
+    """Name that is safe as the start of file names."""
     text = text.strip()
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", text) or text == "latest":
         raise ValueError(
@@ -232,25 +232,25 @@ def ledger(text: str) -> str:
 
 
 def model(text: str) -> tuple[str, str]:
-    """Name and version of ``name:version``; both empty where the choice is the job type's."""
-    found = re.fullmatch(r"([^\s:]+):(\d+)", plain(text), re.ASCII)
-    if not found:
+    """Name and version from ``name:version``; both empty if the job type chooses."""
+    match = re.fullmatch(r"([^\s:]+):(\d+)", plain(text), re.ASCII)
+    if not match:
         raise ValueError(
             "must be name:version with a whole number as version, such as "
             f"MultiplexSegmentation:9; {NO_MODEL}:0 leaves the choice to the job type"
         )
-    if (found[1], found[2]) == (NO_MODEL, "0"):
+    if (match[1], match[2]) == (NO_MODEL, "0"):
         return "", ""
-    return found[1], found[2]
+    return match[1], match[2]
 
 
 def model_text(name: str, version: str) -> str:
-    """The text that `model` reads as this name and version."""
+    """Text that `model` parses to this name and version."""
     return f"{name}:{version}" if name or version else f"{NO_MODEL}:0"
 
 
 def scale(text: str) -> str:
-    """A factor above 0, kept as it was written; empty leaves it to the Kiosk."""
+    """Factor above 0, as written; empty if the Kiosk chooses."""
     text = text.strip()
     if text:
         try:
@@ -276,7 +276,7 @@ def dimension_order(text: str) -> str:
 
 
 def channels(text: str) -> str:
-    """Numbers of channels with commas between; ``auto``; or empty."""
+    """Channel numbers with commas between; ``auto``; or empty."""
     text = re.sub(r"\s", "", text)
     if text.lower() == AUTO:
         return AUTO
@@ -289,13 +289,13 @@ def channels(text: str) -> str:
 
 
 def segmentation_type(text: str) -> str:
-    """Words of the Kiosk's; ``auto``; or empty."""
+    """A segmentation type of the Kiosk; ``auto``; or empty."""
     text = plain(text)
     return AUTO if text.strip().lower() == AUTO else text
 
 
 def upload_prefix(text: str) -> str:
-    """A folder in the bucket, without slashes at its ends; ``/`` is the bucket itself: empty."""
+    """Folder in the bucket without outer slashes; empty for ``/``, the bucket itself."""
     text = plain(text)
     if "://" in text:
         raise ValueError("must be a folder in the bucket, such as uploads, without the bucket")
@@ -303,7 +303,7 @@ def upload_prefix(text: str) -> str:
 
 
 def path(text: str) -> Path:
-    """A path on this machine; ``~`` is the home folder."""
+    """Path on this machine; ``~`` is the home folder."""
     try:
         return Path(plain(text)).expanduser()
     except RuntimeError:
@@ -311,14 +311,14 @@ def path(text: str) -> Path:
 
 
 def ramp(text: str) -> tuple[float, float, float]:
-    """The two rates in jobs a second, and the seconds, of ``FROM:TO:SECONDS``."""
+    """Both rates (jobs/s) and the duration (s) of ``FROM:TO:SECONDS``."""
     try:
         first, last, length = text.split(":")
         if float(first) != 0:
             spawn_rate(first)
         length_s = seconds(length)
         if length_s < MIN_RAMP_S:
-            raise ValueError("too short")  # noqa: TRY301  said in full below
+            raise ValueError("too short")  # noqa: TRY301  the full message is below
         return float(first) + 0.0, spawn_rate(last), length_s
     except ValueError:
         raise ValueError(
@@ -328,7 +328,7 @@ def ramp(text: str) -> tuple[float, float, float]:
 
 
 def host(text: str) -> str:
-    """The Kiosk's base URL without a slash at its end; ``http://`` is added where it lacks one."""
+    """The Kiosk's base URL without a trailing slash; ``http://`` is added if it has no scheme."""
     text = text.strip()
     advice = "must be an address such as http://kiosk.example.org or https://10.0.0.1:8080/kiosk"
     if "@" in text:
@@ -363,7 +363,7 @@ def host_names(text: str) -> str:
 
 
 def _is_name(hostname: str | None) -> bool:
-    """Whether this is an IPv6 address, or made of what host names and IPv4 addresses have."""
+    """Tell if ``hostname`` is an IPv6 address, or has only characters of names and IPv4."""
     if hostname and ":" in hostname:
         try:
             ipaddress.IPv6Address(hostname)

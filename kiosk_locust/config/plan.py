@@ -1,4 +1,4 @@
-"""How many jobs there are, when they begin, and for how many users."""
+"""Number of jobs, their start times, and number of users."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kiosk_locust.config.pacing import start_delay_s
-from kiosk_locust.config.sources import Given
+from kiosk_locust.config.sources import Entry
 from kiosk_locust.config.validation import DEFAULT, Checker
 from kiosk_locust.model.options import Arrival, Ramp, Workload
 
-#: More users than this are not made from COUNT alone: each costs memory, and is rarely meant.
+#: Most users that are derived from COUNT alone: each costs memory, and more are rarely meant.
 MAX_DERIVED_USERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """When jobs begin; ``offsets_s`` only for a trace, ``ramp`` only for a ramp."""
+    """Start times of jobs; ``offsets_s`` only for a trace, ``ramp`` only for a ramp."""
 
     kind: Arrival
-    given: Given | None  # what chose the kind; None where it is the default
+    entry: Entry | None  # entry that chose the kind; None: the default
     start_delay_s: float
     seed: int
     offsets_s: tuple[float, ...] = ()
@@ -31,10 +31,14 @@ class Arrivals:
 def plan(
     check: Checker, *, headless: bool, rng: random.Random, files: int | None = None
 ) -> Mapping[str, Any]:
-    """The fields of the options that say how many jobs there are, when, and for how many users.
+    """Fields of the options for number of jobs, start times and users.
 
-    ``rng`` draws the seed where none is given; ``files`` is how many there are where each makes a
-    job of its own.
+    Args:
+        check: The settings.
+        headless: No form is filled in before the run.
+        rng: Draws the seed if none is set.
+        files: Number of files if each makes a job of its own.
+
     """
     arrivals = _arrivals(check, rng)
     count, users = _count_and_users(check, arrivals, headless=headless, files=files)
@@ -64,20 +68,20 @@ def _arrivals(check: Checker, rng: random.Random) -> Arrivals:
     seed = check.take("arrival_seed")
     if seed is None:
         seed = rng.getrandbits(32)
-    trace, trace_given = _trace(check), check.layers.get("arrival_trace")
-    ramp, ramp_given = check.take("ramp"), check.layers.get("ramp")
-    if trace_given and ramp_given and not check.failed & {"arrival_trace", "ramp"}:
-        check.refuse(ramp_given, f"contradicts {trace_given.shown}; give only one of them")
-    kind, given = _kind(check, trace_given, ramp_given)
-    sets_times = trace_given or ramp_given
+    trace, trace_entry = _trace(check), check.layers.get("arrival_trace")
+    ramp, ramp_entry = check.take("ramp"), check.layers.get("ramp")
+    if trace_entry and ramp_entry and not check.failed & {"arrival_trace", "ramp"}:
+        check.refuse(ramp_entry, f"contradicts {trace_entry.shown}; give only one of them")
+    kind, entry = _kind(check, trace_entry, ramp_entry)
+    sets_times = trace_entry or ramp_entry
     if sets_times and check.sources["start_delay"] != DEFAULT:
         pace = check.sources["start_delay"]
         check.notice(f"{pace} does not count: {sets_times.shown} says when jobs begin")
-    return Arrivals(kind, given, delay_s, seed, trace, ramp)
+    return Arrivals(kind, entry, delay_s, seed, trace, ramp)
 
 
 def _trace(check: Checker) -> tuple[float, ...]:
-    """The offsets of the trace, in seconds; none where there is no trace, or no usable one."""
+    """Offsets of the trace in seconds; empty without a usable trace."""
     read = check.take("arrival_trace")
     offsets, was_sorted = read or ((), False)
     if was_sorted:
@@ -86,50 +90,50 @@ def _trace(check: Checker) -> tuple[float, ...]:
     return offsets
 
 
-def _kind(check: Checker, trace: Given | None, ramp: Given | None) -> tuple[Arrival, Given | None]:
-    """The kind of arrivals, and what chose it; a mistake where two sources contradict."""
+def _kind(check: Checker, trace: Entry | None, ramp: Entry | None) -> tuple[Arrival, Entry | None]:
+    """Kind of arrivals, and the entry that chose it; notes a mistake if two entries disagree."""
     implied: Arrival = "trace" if trace else "ramp" if ramp else "constant"
-    given = check.layers.get("arrival")
+    entry = check.layers.get("arrival")
     named: Arrival | Literal[""] = check.take("arrival")
-    if not named or given is None:
+    if not named or entry is None:
         return implied, trace or ramp
     if named == "trace" and not trace:
-        check.refuse(given, "needs a file with the times: give --arrival-trace FILE")
+        check.refuse(entry, "needs a file with the times: give --arrival-trace FILE")
     elif named == "ramp" and not ramp:
-        check.refuse(given, "needs the rates: give --ramp FROM:TO:SECONDS")
+        check.refuse(entry, "needs the rates: give --ramp FROM:TO:SECONDS")
     elif implied not in ("constant", named):
-        chosen = (trace or ramp or given).shown
-        check.refuse(given, f"contradicts {chosen}; leave it out, or set it to {implied}")
-    return named, given
+        chosen = (trace or ramp or entry).shown
+        check.refuse(entry, f"contradicts {chosen}; leave it out, or set it to {implied}")
+    return named, entry
 
 
 def _count_and_users(
     check: Checker, arrivals: Arrivals, *, headless: bool, files: int | None
 ) -> tuple[int, int]:
-    """Jobs a cycle and users; each stands in for the other where only one is given."""
+    """Jobs per cycle and users; each is derived from the other if only one is set."""
     count = check.take("count")
     users = check.take("num_users")
-    count_given, users_given = check.layers.get("count"), check.layers.get("num_users")
+    count_entry, users_entry = check.layers.get("count"), check.layers.get("num_users")
     trace = check.layers.get("arrival_trace")
     if trace and arrivals.offsets_s:
         lines = len(arrivals.offsets_s)
-        if count_given and count not in (None, lines):
+        if count_entry and count not in (None, lines):
             check.refuse(
-                count_given, f"contradicts {trace.shown}, which has {lines:,} times; leave it out"
+                count_entry, f"contradicts {trace.shown}, which has {lines:,} times; leave it out"
             )
-        count, count_given = lines, trace
+        count, count_entry = lines, trace
         check.sources["count"] = trace.source
     if files is not None:
         return _count_and_users_of_files(check, files, count, users)
-    if not count_given and not users_given:
+    if not count_entry and not users_entry:
         if headless:
             check.notice("neither -u nor COUNT is given: 1 job, 1 user")
         return 1, 1
-    if count_given and not users_given:
-        check.sources["num_users"] = f"as many as jobs, by {count_given.source}"
-        return 1 if count is None else count, _users_from(check, count, count_given, headless)
-    if users_given and not count_given:
-        check.sources["count"] = f"as many as users, by {users_given.source}"
+    if count_entry and not users_entry:
+        check.sources["num_users"] = f"as many as jobs, by {count_entry.source}"
+        return 1 if count is None else count, _users_from(check, count, count_entry, headless)
+    if users_entry and not count_entry:
+        check.sources["count"] = f"as many as users, by {users_entry.source}"
         return users or 1, users or 1
     return 1 if count is None else count, users or 1
 
@@ -137,34 +141,34 @@ def _count_and_users(
 def _count_and_users_of_files(
     check: Checker, files: int, count: int | None, users: int | None
 ) -> tuple[int, int]:
-    """A job for each file; COUNT, or a trace, may only say that fewer are wanted."""
-    given = check.layers.get("arrival_trace") or check.layers.get("count")
+    """One job per file; COUNT or a trace can only reduce them."""
+    entry = check.layers.get("arrival_trace") or check.layers.get("count")
     if count == 0:
-        check.refuse(given, "means no end of jobs, but there is one for each file; leave it out")
-    if given is None or not count:
+        check.refuse(entry, "means no end of jobs, but there is one for each file; leave it out")
+    if entry is None or not count:
         check.sources["count"] = "as many as files, by FILE"
         count = files
     elif count > files and files:
-        check.notice(f"{given.shown}, but there are {files:,} files: so many jobs")
+        check.notice(f"{entry.shown}, but there are {files:,} files: so many jobs")
         count = files
     if users is None:
         check.sources["num_users"] = "as many as jobs"
     return max(count, 1), users or max(1, min(count, MAX_DERIVED_USERS))
 
 
-def _users_from(check: Checker, count: int | None, given: Given, headless: bool) -> int:  # noqa: FBT001
-    """As many users as ``given`` says there are jobs, within reason."""
+def _users_from(check: Checker, count: int | None, entry: Entry, headless: bool) -> int:  # noqa: FBT001
+    """As many users as jobs in ``entry``, up to `MAX_DERIVED_USERS`."""
     if count == 0 and headless:
-        check.refuse(given, "means no end of jobs; say with -u how many may be in flight at once")
+        check.refuse(entry, "means no end of jobs; say with -u how many may be in flight at once")
     if count and count > MAX_DERIVED_USERS:
-        check.notice(f"{given.shown}, but at most {MAX_DERIVED_USERS:,} are in flight without -u")
+        check.notice(f"{entry.shown}, but at most {MAX_DERIVED_USERS:,} are in flight without -u")
     return min(count or 1, MAX_DERIVED_USERS)
 
 
 def _check_open_end(
     check: Checker, run_time_s: float | None, num_cycles: int, *, headless: bool
 ) -> None:
-    """COUNT is 0: something else must end the run, and no cycle can follow."""
+    """With COUNT 0, check that something else ends the run, and that there is one cycle."""
     count = check.layers.get("count")
     if headless and run_time_s is None and "run_time" not in check.failed:
         check.refuse(count, "means no end of jobs; say with -t when no more begin")
@@ -173,15 +177,15 @@ def _check_open_end(
 
 
 def _workload(check: Checker, arrivals: Arrivals, count: int, users: int) -> Workload:
-    """Open or closed; a mistake where the arrivals cannot be kept in a closed one."""
+    """Open or closed; notes a mistake if a closed one contradicts the arrivals."""
     named: Workload | Literal[""] = check.take("workload")
-    given = check.layers.get("workload")
+    entry = check.layers.get("workload")
     workload: Workload = named or ("open" if count <= users else "closed")
-    is_known = not check.failed & {"count", "num_users", "workload", "arrival_trace", "ramp"}
-    if workload == "closed" and arrivals.kind != "constant" and is_known:
-        why = given.shown if given else f"{count:,} jobs for {users:,} users make a closed one"
-        larger = "" if given else f", or -u {count}"
+    is_valid = not check.failed & {"count", "num_users", "workload", "arrival_trace", "ramp"}
+    if workload == "closed" and arrivals.kind != "constant" and is_valid:
+        reason = entry.shown if entry else f"{count:,} jobs for {users:,} users make a closed one"
+        larger = "" if entry else f", or -u {count}"
         check.refuse(
-            arrivals.given, f"needs an open workload, but {why}: give --workload open{larger}"
+            arrivals.entry, f"needs an open workload, but {reason}: give --workload open{larger}"
         )
     return workload

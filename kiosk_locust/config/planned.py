@@ -1,4 +1,4 @@
-"""A plan that is there already: a ledger's options as settings, and what contradicts them."""
+"""The plan of a ledger: its options as settings, and contradictions to them."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from kiosk_locust.client.proxies import is_loopback
 from kiosk_locust.config import parsers
 from kiosk_locust.config.folders import is_near
 from kiosk_locust.config.pacing import TOLERANCE
-from kiosk_locust.config.sources import Given, Layer, Layers, masked
+from kiosk_locust.config.sources import Entry, Layer, Layers, masked
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.config.table.setting import Resume
 from kiosk_locust.errors import Mistake
 from kiosk_locust.model.options import Options, Ramp, from_json
 
-#: Settings that are read from the ledger alone: a trace's file may have changed or vanished.
+#: Settings that are taken from the ledger alone: a trace's file may have changed or vanished.
 NOT_READ_AGAIN = tuple(s.name for s in SETTINGS.values() if s.resume is Resume.PLAN_UNREAD)
 
 
-def plan() -> Mapping[str, tuple[str, ...]]:
-    """Each field of the options that defines the plan, and the settings that it is made from.
+def plan_fields() -> Mapping[str, tuple[str, ...]]:
+    """Each field of the options that defines the plan, with the settings that determine it.
 
-    Where one source gives several of them, the first is to blame: flags come before the others,
-    and Locust's own last.
+    If one source has several of them, the first is reported: flags come before others, and Locust's
+    own last.
     """
-    settings = sorted(SETTINGS.values(), key=lambda each: (not each.is_flag, each.is_locusts))
+    settings = sorted(
+        SETTINGS.values(), key=lambda declared: (not declared.is_flag, declared.is_locusts)
+    )
     fixed = [s for s in settings if s.resume in (Resume.PLAN, Resume.PLAN_UNREAD)]
     fields = [field.name for field in dataclasses.fields(Options)]
     places = dict.fromkeys(place for setting in fixed for place in setting.fields)
@@ -37,33 +39,35 @@ def plan() -> Mapping[str, tuple[str, ...]]:
     return {place: tuple(s.name for s in fixed if place in s.fields) for place in in_order}
 
 
-#: What to do about another value than the ledger's, where leaving it out would be rash.
-_CURES = {"host": "set it to that if you know that it is your Kiosk"}
+#: Advice on a value that differs from the ledger's, if omitting it would be rash.
+_ADVICE = {"host": "set it to that if you know that it is your Kiosk"}
 _ABSENT = object()
 
 
-def texts(planned: Mapping[str, Any]) -> dict[str, str]:
-    """Settings, as people write them, that make the options in ``planned`` again.
+def setting_texts(planned: Mapping[str, Any]) -> dict[str, str]:
+    """Texts of settings that make the options in ``planned`` again.
 
-    Those of a trace are without their times, those of a run against the embedded Kiosk
-    without a host.
+    A trace is without its times, a run against the embedded Kiosk without a host.
     """
-    written = {}
+    by_name = {}
     for setting in SETTINGS.values():
         values = [_value(planned, place, _ABSENT) for place in setting.fields]
-        is_kept = setting.resume not in (Resume.ANEW, Resume.PROCESS)
-        if is_kept and setting.write and values and _ABSENT not in values:
-            written[setting.name] = setting.write(*values)
-    return written
+        is_reused = setting.resume not in (Resume.ANEW, Resume.PROCESS)
+        if is_reused and setting.write and values and _ABSENT not in values:
+            by_name[setting.name] = setting.write(*values)
+    return by_name
 
 
-def layer(planned: Mapping[str, Any], place: str, **more: str) -> Layer:
-    """The settings of a ledger; ``place`` is what messages call it."""
-    given = texts(planned) | more
+def layer(planned: Mapping[str, Any], place: str, **extra_texts: str) -> Layer:
+    """Layer of a ledger's settings; ``place`` is its name in messages."""
+    ledger_texts = setting_texts(planned) | extra_texts
     return Layer(
         place,
-        # A damaged ledger may have anything there; as a text, it is a mistake with a name.
-        {name: Given(str(text), SETTINGS[name].env or name, place) for name, text in given.items()},
+        # A damaged ledger may hold any type; as text it becomes a mistake with a name.
+        {
+            name: Entry(str(text), SETTINGS[name].env or name, place)
+            for name, text in ledger_texts.items()
+        },
         is_ledgers=True,
     )
 
@@ -71,42 +75,47 @@ def layer(planned: Mapping[str, Any], place: str, **more: str) -> Layer:
 def contradictions(
     planned: Mapping[str, Any],
     resolved: Mapping[str, Any],
-    given: Layers,
+    layers: Layers,
     base_url: str,
     place: str,
 ) -> Iterator[Mistake]:
-    """A mistake for each setting in ``given`` that makes another plan than the ledger's.
+    """One mistake for each setting in ``layers`` that changes the ledger's plan.
 
-    ``planned`` and ``resolved`` are options as JSON has them, ``base_url`` is where the Kiosk
-    really was.
+    Args:
+        planned: The ledger's options as JSON.
+        resolved: The resolved options as JSON.
+        layers: The user's settings.
+        base_url: The address of the Kiosk in the run.
+        place: The ledger's name in messages.
+
     """
-    told: set[tuple[str, str]] = set()
-    for field, names in plan().items():
+    reported: set[tuple[str, str]] = set()
+    for field, names in plan_fields().items():
         before, now = _value(planned, field), _value(resolved, field)
         if field in NOT_READ_AGAIN:
-            now = _given_arrivals(field, given, before)
-        culprit = _first(given, names)
-        if culprit is None or _same(field, before, now, base_url):
+            now = _arrivals_of_user(field, layers, before)
+        entry = _first(layers, names)
+        if entry is None or _same(field, before, now, base_url):
             continue
         if field == "file" and (resolved.get("transfers") or {}).get("upload"):
-            continue  # the same files may be elsewhere here: they are looked at
-        if (culprit.source, culprit.text) not in told:
-            told.add((culprit.source, culprit.text))
+            continue  # the same files may be elsewhere here: they are checked separately
+        if (entry.source, entry.text) not in reported:
+            reported.add((entry.source, entry.text))
             yield Mistake(
-                culprit.source,
-                culprit.text,
+                entry.source,
+                entry.text,
                 f"{place} has {_shown(field, before)}, and that cannot change while a run is "
-                f"resumed: {_CURES.get(field, 'leave it out')}, or start a new run",
+                f"resumed: {_ADVICE.get(field, 'leave it out')}, or start a new run",
             )
 
 
-def strange_target(host: str, file: str, given: Layers, place: str) -> Iterator[Mistake]:
-    """A mistake where the ledger alone says which files go out, and to which ``host``, the Kiosk.
+def strange_target(host: str, file: str, layers: Layers, place: str) -> Iterator[Mistake]:
+    """A mistake if the ledger alone names both the files to upload and the Kiosk, ``host``.
 
-    Whoever made it would be sent files of the working folder. ``given`` are the settings of whoever
-    resumes the run; on a loopback address nothing leaves this machine.
+    Its author could obtain files of the working folder. ``layers`` are the settings of the user who
+    resumes the run; with a loopback address nothing leaves this machine.
     """
-    if any(given.get(name) for name in ("file", "host", "api_host")):
+    if any(layers.get(name) for name in ("file", "host", "api_host")):
         return
     if host and not is_loopback(urlsplit(host).hostname or ""):
         yield Mistake(
@@ -117,49 +126,55 @@ def strange_target(host: str, file: str, given: Layers, place: str) -> Iterator[
         )
 
 
-def strange_paths(lowest: Layer, given: Layers, beside: Path) -> Iterator[Mistake]:
-    """A mistake for each file or folder of this machine that a ledger alone names, elsewhere.
+def strange_paths(lowest: Layer, layers: Layers, beside: Path) -> Iterator[Mistake]:
+    """One mistake for each local path outside the run's folders that a ledger alone names.
 
-    ``lowest`` are the ledger's settings, ``given`` those of whoever resumes the run. A ledger may
-    be of another's making; so its paths count in the working folder, and in the ledger's own,
-    ``beside``. FILE is looked at by `kiosk_locust.config.transfers`; a bucket never counts.
+    A ledger may have another author, so its paths count only in the working folder and in the
+    ledger's own folder, ``beside``. FILE is checked by `kiosk_locust.config.transfers`; a bucket
+    never counts.
+
+    Args:
+        lowest: The ledger's settings.
+        layers: The settings of the user who resumes the run.
+        beside: The ledger's folder.
+
     """
     for name in ("prices", "junit_xml"):
-        theirs = lowest.get(name)
-        if theirs is None or given.get(name) is not None:
+        ledger_entry = lowest.get(name)
+        if ledger_entry is None or layers.get(name) is not None:
             continue
-        path = _local_path(theirs.text)
+        path = _local_path(ledger_entry.text)
         if path is not None and not is_near(path, beside):
             setting = SETTINGS[name]
             yield Mistake(
-                theirs.source,
-                theirs.text,
+                ledger_entry.source,
+                ledger_entry.text,
                 "is neither in the working folder nor beside the ledger, and nobody else names it:"
                 f" set {setting.env or setting.flag} to it if that is meant, or to another",
             )
 
 
 def _local_path(text: str) -> Path | None:
-    """The path on this machine that a setting names; None where it names none."""
+    """Local path of a setting; None if its text is invalid."""
     try:
         return parsers.path(text)
     except ValueError:
-        return None  # a mistake, which others tell
+        return None  # a mistake that is reported elsewhere
 
 
 def _value(options: Mapping[str, Any], place: str, absent: Any = None) -> Any:
-    """The value of a field, such as ``cost.tail_s``."""
-    group, _, rest = place.partition(".")
+    """Value of a field, such as ``cost.tail_s``."""
+    group, _, subfield = place.partition(".")
     if group not in options:
         return absent
-    return _value(options[group] or {}, rest, absent) if rest else options[group]
+    return _value(options[group] or {}, subfield, absent) if subfield else options[group]
 
 
-def _given_arrivals(field: str, given: Layers, before: Any) -> Any:
-    """What was given of the arrivals, as the options have it; ``before`` where nothing was."""
-    text = given.text(field)
+def _arrivals_of_user(field: str, layers: Layers, before: Any) -> Any:
+    """The user's arrivals in the form of the options; ``before`` if they set none."""
+    text = layers.text(field)
     if field == "arrival":
-        return text.lower() or ("ramp" if given.get("ramp") else before)
+        return text.lower() or ("ramp" if layers.get("ramp") else before)
     if field == "ramp" and text:
         try:
             return dataclasses.asdict(SETTINGS["ramp"].parse(text))
@@ -168,13 +183,13 @@ def _given_arrivals(field: str, given: Layers, before: Any) -> Any:
     return text or before
 
 
-def _first(given: Layers, names: tuple[str, ...]) -> Given | None:
-    """What counts of several settings: the highest layer's, and in it the first's."""
-    for found in given.layers:
+def _first(layers: Layers, names: tuple[str, ...]) -> Entry | None:
+    """Effective entry of several settings: of the highest layer, and of the first name in it."""
+    for layer_entries in layers.layers:
         for name in names:
-            culprit = found.get(name)
-            if culprit is not None and (name, culprit.text.strip()) != ("all_at_once", "false"):
-                return culprit
+            entry = layer_entries.get(name)
+            if entry is not None and (name, entry.text.strip()) != ("all_at_once", "false"):
+                return entry
     return None
 
 
@@ -189,7 +204,7 @@ def _same(field: str, before: Any, now: Any, base_url: str) -> bool:
 
 
 def _address(host: str) -> tuple[str, str | None, int | None, str]:
-    """What of an address counts: http://a and http://a:80/ are the same Kiosk."""
+    """Comparable parts of an address: http://a and http://a:80/ are the same Kiosk."""
     url = urlsplit(host)
     port = url.port or {"http": 80, "https": 443}.get(url.scheme)
     return url.scheme, url.hostname, port, url.path.rstrip("/")

@@ -1,4 +1,4 @@
-"""Reads the settings of a run from layers, and checks them."""
+"""Resolution of a run's settings from layers, with validation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kiosk_locust.config.sources import FORM, Layers
 from kiosk_locust.config.table import SETTINGS, Setting
 from kiosk_locust.config.target import target
 from kiosk_locust.config.transfers import is_uploading, transfers
-from kiosk_locust.config.trust import foresee, wanted
+from kiosk_locust.config.trust import wanted_thresholds, warn_early
 from kiosk_locust.config.validation import Checker
 from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.measurement import warmup
@@ -25,28 +25,28 @@ from kiosk_locust.storage.inputs.recheck import Planned
 from kiosk_locust.storage.inputs.scanning import Find, scan
 from kiosk_locust.verdict.advice import SHORT_INTERVAL_S
 
-#: The simulated Kiosk's bucket, a folder in OUTPUT_DIR.
+#: Bucket of the simulated Kiosk, a folder in OUTPUT_DIR.
 SIMULATED_BUCKET = "simulated_bucket"
-#: UPDATE_INTERVAL of a run on the simulated Kiosk that it starts, unless the user sets one.
+#: Default UPDATE_INTERVAL of a run that starts its own simulated Kiosk.
 SIMULATED_UPDATE_INTERVAL_S = 1.0
-#: Polls that are closer than this (s) draw a notice.
+#: Shorter poll intervals (s) cause a notice.
 LEAST_INTERVAL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Options, the lines to tell the user, and by which name each setting was given."""
+    """Options, notices for the user, and the source of each setting."""
 
     options: Options
     notices: tuple[str, ...]
     sources: Mapping[str, str]
-    skipped: tuple[Skipped, ...] = ()  # files that FILE holds, and that make no job
-    doubts: tuple[Doubt, ...] = ()  # files that make one, though the Kiosk may fail on them
+    skipped: tuple[Skipped, ...] = ()  # files below FILE that make no job
+    doubts: tuple[Doubt, ...] = ()  # files that make a job though the Kiosk may fail on them
 
 
 @dataclass(frozen=True, slots=True)
 class Draft(Resolved):
-    """Options that may have mistakes, with the default in place of what was wrong."""
+    """Options that may have mistakes, with defaults in place of invalid values."""
 
     mistakes: tuple[Mistake, ...] = ()
 
@@ -60,11 +60,19 @@ def resolve(
     planned: Planned | None = None,
     find: Find = scan,
 ) -> Resolved:
-    """Make options of what was given; ``class_host`` is the ``host`` of the user class.
+    """Resolve options from the settings in ``layers``.
 
-    ``headless`` means that no form will be filled in before the run; ``rng`` draws the seed of
-    random arrivals where none is given; ``planned`` are the files of a plan that is there already,
-    and ``find`` looks for them where there is none. Raises OptionsError with all mistakes.
+    Args:
+        layers: The settings.
+        class_host: The ``host`` of the user class.
+        headless: No form is filled in before the run.
+        rng: Draws the seed of random arrivals if none is set.
+        planned: The files of an existing plan.
+        find: Finds files if there is no plan yet.
+
+    Raises:
+        OptionsError: It lists all mistakes.
+
     """
     drafted = draft(
         layers, class_host=class_host, headless=headless, rng=rng, planned=planned, find=find
@@ -83,24 +91,26 @@ def draft(
     planned: Planned | None = None,
     find: Find = scan,
 ) -> Draft:
-    """As `resolve`, but mistakes are returned: the start form may still mend them."""
+    """Like `resolve`, but return mistakes: the start form may still correct them."""
     check = Checker(layers)
     kiosk = target(check, class_host, file_is_local=is_uploading(check))
-    moved = transfers(check, kiosk, find, planned)
-    one_each = check.take("mode") == "upload"
-    files_found = len(moved.inputs) if one_each else None
+    transfer_fields = transfers(check, kiosk, find, planned)
+    is_job_per_file = check.take("mode") == "upload"
+    files_found = len(transfer_fields.inputs) if is_job_per_file else None
     jobs = plan(check, headless=headless, rng=rng, files=files_found)
     simulated = kiosk.host is None
     fields: dict[str, Any] = {
         "host": kiosk.host,
-        "file": moved.file,
+        "file": transfer_fields.file,
         **jobs,
         "arrival_trace": check.layers.text("arrival_trace"),
         "update_interval_s": _update_interval_s(check, simulated=simulated),
-        **moved.fields,
+        **transfer_fields.fields,
         **_files(check, simulated=simulated),
-        "cost.images_per_job": _images_per_job(check, () if one_each else moved.inputs),
-        "trust.wanted": wanted(check),
+        "cost.images_per_job": _images_per_job(
+            check, () if is_job_per_file else transfer_fields.inputs
+        ),
+        "trust.wanted": wanted_thresholds(check),
     }
     options = _options(check, fields)
     check.check("output_dir", check_folder)
@@ -108,11 +118,11 @@ def draft(
         check.check("log_file", check_file)
     _check_trim(check, options)
     knows_costs = simulated or bool(options.grafana.host or options.grafana.prometheus_url)
-    foresee(
+    warn_early(
         check,
         options.trust,
         options.count * options.num_cycles,
-        knows_costs=knows_costs or bool(layers.signs),  # in a cluster, its Grafana is found
+        knows_costs=knows_costs or bool(layers.signs),  # in a cluster, its Grafana is discovered
     )
     _check_resuming(check)
     _note_emptied_fields(check)
@@ -120,14 +130,14 @@ def draft(
         options,
         tuple(check.notices),
         check.sources,
-        moved.skipped,
-        moved.doubts,
+        transfer_fields.skipped,
+        transfer_fields.doubts,
         tuple(check.mistakes),
     )
 
 
 def _options(check: Checker, fields: Mapping[str, Any]) -> Options:
-    """The options of ``fields`` and, for all others, of the settings that are declared for them."""
+    """Options from ``fields`` and, for all others, from the settings that are declared for them."""
     tree: dict[str, Any] = {}
     for setting in SETTINGS.values():
         if fields.keys().isdisjoint(setting.fields):
@@ -138,7 +148,7 @@ def _options(check: Checker, fields: Mapping[str, Any]) -> Options:
 
 
 def options_of_worker(stored: dict[str, Any]) -> Options:
-    """The options that a master stored; what only the master needs of them has its default."""
+    """Options that a master stored, with defaults for those that only the master needs."""
     stored["arrival_offsets_s"] = ()
     for setting in SETTINGS.values():
         if not setting.for_workers:
@@ -147,26 +157,26 @@ def options_of_worker(stored: dict[str, Any]) -> Options:
 
 
 def put(tree: dict[str, Any], setting: Setting, value: Any) -> None:
-    """Put a setting's value into its fields in ``tree``, which is as JSON has options."""
+    """Put a setting's value into its fields in ``tree``, options in the form of JSON."""
     values = value if setting.also else (value,)
     for place, part in zip(setting.fields, values, strict=False):
         _put(tree, place, part)
 
 
 def _put(tree: dict[str, Any], place: str, value: Any) -> None:
-    group, _, rest = place.partition(".")
-    if rest:
-        _put(tree.setdefault(group, {}), rest, value)
+    group, _, subfield = place.partition(".")
+    if subfield:
+        _put(tree.setdefault(group, {}), subfield, value)
     else:
         tree[group] = value
 
 
 def _files(check: Checker, *, simulated: bool) -> Mapping[str, Any]:
-    """The bucket and what goes to it; a simulated run has its own, which gets no checkpoint."""
+    """Bucket and uploads to it; a simulated run has its own bucket, without checkpoints."""
     bucket, checkpoint_s = check.take("storage_bucket"), check.take("checkpoint")
     if simulated:
-        if given := check.layers.get("storage_bucket"):
-            check.notice(f"{given.shown} is left alone: these jobs are simulated")
+        if entry := check.layers.get("storage_bucket"):
+            check.notice(f"{entry.shown} is left alone: these jobs are simulated")
         folder: Path = check.take("output_dir")
         bucket, checkpoint_s = (folder.absolute() / SIMULATED_BUCKET).as_uri(), 0.0
     return {
@@ -178,19 +188,19 @@ def _files(check: Checker, *, simulated: bool) -> Mapping[str, Any]:
 
 
 def _update_interval_s(check: Checker, *, simulated: bool) -> float:
-    """The poll interval; a simulated Kiosk of our own may be asked each second."""
+    """Poll interval in seconds; 1 s by default with an own simulated Kiosk."""
     interval_s: float = check.take("update_interval")
-    given = check.layers.get("update_interval")
-    if given is not None and interval_s < LEAST_INTERVAL_S:
+    entry = check.layers.get("update_interval")
+    if entry is not None and interval_s < LEAST_INTERVAL_S:
         check.notice(
-            f"{given.shown}: polls so close are not answered before the next one is due, and the"
+            f"{entry.shown}: polls so close are not answered before the next one is due, and the"
             f" run's durations may be INVALID for it; {SHORT_INTERVAL_S:g} s or more is better"
         )
-    return SIMULATED_UPDATE_INTERVAL_S if simulated and given is None else interval_s
+    return SIMULATED_UPDATE_INTERVAL_S if simulated and entry is None else interval_s
 
 
 def _images_per_job(check: Checker, inputs: tuple[InputFile, ...]) -> int | None:
-    """IMAGES_PER_JOB; where it is not given, what is in the ZIP that every job uploads."""
+    """IMAGES_PER_JOB, or the number of images in the ZIP that every job uploads."""
     images: int | None = check.take("images_per_job")
     if images is None and inputs and inputs[0].kind is Kind.ZIP:
         return inputs[0].images or None
@@ -198,29 +208,29 @@ def _images_per_job(check: Checker, inputs: tuple[InputFile, ...]) -> int | None
 
 
 def _check_trim(check: Checker, options: Options) -> None:
-    """Note a mistake where warm-up and cool-down leave no job, as far as that can be told."""
+    """Note a mistake if warm-up and cool-down leave no job, as far as this is known now."""
     trim = options.trim
-    cut = warmup.parse(trim.warmup).jobs + warmup.parse(trim.cooldown).jobs
-    if options.count and cut >= options.count:
+    excluded_jobs = warmup.parse(trim.warmup).jobs + warmup.parse(trim.cooldown).jobs
+    if options.count and excluded_jobs >= options.count:
         check.refuse(
             check.layers.get("warmup") or check.layers.get("cooldown"),
-            f"warm-up and cool-down leave out {cut:,} jobs, and a cycle has {options.count:,}: none"
-            " would be left to measure. Leave out fewer, or raise COUNT",
+            f"warm-up and cool-down leave out {excluded_jobs:,} jobs, and a cycle has"
+            f" {options.count:,}: none would be left to measure. Leave out fewer, or raise COUNT",
         )
 
 
 def _check_resuming(check: Checker) -> None:
-    """Note where both settings that name a run to go on with were given."""
+    """Note a mistake if both settings that name a run to resume are set."""
     resume, or_start = check.layers.get("resume"), check.layers.get("resume_or_start")
     if resume and or_start and not check.failed & {"resume", "resume_or_start"}:
         check.refuse(or_start, f"contradicts {resume.shown}; give only one of them")
 
 
 def _note_emptied_fields(check: Checker) -> None:
-    """An emptied field of the form sets nothing; say so where a lower source then counts."""
+    """Add a notice where a field of the form was emptied, but a lower source sets it."""
     for layer in check.layers.layers:
         if layer.place != FORM:
             continue
-        for name, emptied in layer.values.items():
-            if layer.get(name) is None and (given := check.layers.get(name)) is not None:
-                check.notice(f"{emptied.source} is empty, so {given.shown} counts")
+        for name, empty_entry in layer.values.items():
+            if layer.get(name) is None and (entry := check.layers.get(name)) is not None:
+                check.notice(f"{empty_entry.source} is empty, so {entry.shown} counts")

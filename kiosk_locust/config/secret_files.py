@@ -1,8 +1,8 @@
-"""Secrets that stand in files: NAME_FILE names a file that holds the value of NAME.
+"""Secrets in files: NAME_FILE names a file that holds the value of NAME.
 
-Container platforms hand secrets to a process as files, since an environment is seen by every child
-process and in ``/proc``. Each of `SECRETS` can be given so, in the environment or in ``.env``. No
-message shows what a file holds.
+Container platforms pass secrets as files, since an environment is visible to child processes and
+in ``/proc``. Each of `SECRETS` can be set this way, in the environment or in ``.env``. No message
+shows a file's content.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from kiosk_locust.errors import Mistake, TextFileError
 from kiosk_locust.filesystem.text_files import read_text
 
 ENVIRONMENT = "the environment"
-#: Several times the longest token; HTTP servers take no header that is longer.
+#: Several times the longest token; HTTP servers accept no longer header.
 MAX_BYTES = 16 * 2**10
 
 
 @dataclass(frozen=True, slots=True)
 class SecretSources:
-    """Every secret by its name, as the environment and ``.env`` give it: by value or by file.
+    """All secrets by name, from the environment and ``.env``, by value or by file.
 
-    ``files`` has the files that were read, by the names of the variables that name them.
+    ``files`` has the paths that were read, by the variables that name them.
     """
 
     environment: Mapping[str, str] = field(repr=False)
@@ -36,15 +36,15 @@ class SecretSources:
     mistakes: tuple[Mistake, ...] = ()
 
     def get(self, name: str) -> str:
-        """The value of one secret, the environment before ``.env``; empty where nobody gave it."""
+        """Value of a secret, the environment before ``.env``; empty if it is not set."""
         return self.environment.get(name, "") or self.dotenv.get(name, "")
 
 
 def read_secrets(environ: Mapping[str, str], dotenv: Mapping[str, str]) -> SecretSources:
-    """Collect all secrets, and read those that are in files; mistakes are returned, not raised.
+    """Collect all secrets, reading those in files; mistakes are returned, not raised.
 
-    A file counts where its variable stands, and a name in the environment wins over the same name
-    in ``.env``. NAME and NAME_FILE together are a mistake, wherever they stand.
+    A file's secret belongs to the place of its variable, and a name in the environment overrides
+    the same name in ``.env``. NAME and NAME_FILE together are a mistake, in any places.
     """
     places = {ENVIRONMENT: environ, DOTENV: dotenv}
     values: dict[str, dict[str, str]] = {
@@ -77,7 +77,7 @@ def read_secrets(environ: Mapping[str, str], dotenv: Mapping[str, str]) -> Secre
 
 
 def _places(name: str, places: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    """The places in which a name has a value; an empty one is none."""
+    """Places in which a name has a non-empty value."""
     return (place for place, source in places.items() if source.get(name))
 
 
@@ -87,12 +87,17 @@ def _twice(secret: Secret, value_in: str, file_in: str) -> Mistake:
 
 
 def _shown(path: Path) -> str:
-    """A path for a message; empty where it may be a secret that somebody wrote in its place."""
+    """Path for a message; empty if it may be a secret written in place of a path."""
     return str(path) if path.is_absolute() or os.path.lexists(path) else ""
 
 
 def _read(path: Path) -> str:
-    """The one line of a file, without its end; raises TextFileError, which quotes nothing."""
+    """The one line of a file, without its newline.
+
+    Raises:
+        TextFileError: The file is not usable; the message does not quote it.
+
+    """
     value = read_text(path, max_bytes=MAX_BYTES, quoted=False).rstrip("\n")
     if not value.strip():
         raise TextFileError("the file is empty: write the secret into it")

@@ -1,4 +1,4 @@
-"""Which Kiosk a run is for: a real one by its host, or the simulated one."""
+"""Selection of the Kiosk: a real one by its host, or the simulated one."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from dataclasses import dataclass, replace
 
 from kiosk_locust.config import bucket_file, parsers
 from kiosk_locust.config.env_file import DOTENV
-from kiosk_locust.config.sources import Given, Layers, masked
+from kiosk_locust.config.sources import Entry, Layers, masked
 from kiosk_locust.config.validation import DEFAULT, Checker
 
 SIMULATED_FILE = "image.png"
-#: Settings that speak of a real Kiosk where no host is given; MODEL does where it names one.
+#: Settings that imply a real Kiosk where no host is set; so does MODEL if it names a model.
 SIGNS = ("storage_bucket", "grafana_host", "prometheus_url")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The Kiosk, and what each job works on; ``host`` is None for the simulated Kiosk.
+    """The Kiosk, and the file of each job; ``host`` is None for the simulated Kiosk.
 
-    ``operators_host`` is the one that whoever started the process named, and not a form or a
-    ledger; empty where they named none.
+    ``operators_host`` is the host set by the operator who started the process, not by a form or a
+    ledger; empty if they set none.
     """
 
     host: str | None
@@ -29,33 +29,37 @@ class Target:
 
     @property
     def is_operators(self) -> bool:
-        """Whether jobs go where whoever started the process said, or to the simulated Kiosk."""
+        """True if jobs go to the operator's Kiosk or to the simulated one."""
         return self.host is None or self.host == self.operators_host
 
 
 def target(check: Checker, class_host: str | None, *, file_is_local: bool = False) -> Target:
-    """The Kiosk that the settings name; ``class_host`` is the user class's, which comes last.
+    """The Kiosk that the settings select.
 
-    ``file_is_local``: FILE is a path on this machine, and none stands in for it.
+    Args:
+        check: The settings.
+        class_host: The user class's host, of lowest precedence.
+        file_is_local: FILE is a path on this machine, without a default.
+
     """
-    given = _host_given(check, class_host)
-    host = _read(check, given) if given else None
-    check.sources["host"] = given.source if given else DEFAULT
+    entry = _host_entry(check, class_host)
+    host = _read(check, entry) if entry else None
+    check.sources["host"] = entry.source if entry else DEFAULT
     simulate = check.take("simulate")
-    if given and simulate:
+    if entry and simulate:
         check.refuse(
             check.layers.get("simulate"),
-            f"contradicts {given.shown}: give a host for a real Kiosk, or --simulate without one",
+            f"contradicts {entry.shown}: give a host for a real Kiosk, or --simulate without one",
         )
-    if not given and not simulate:
+    if not entry and not simulate:
         _refuse_by_signs(check)
-    file = check.take("file") if file_is_local else _file(check, is_real=given is not None)
-    operators = _host_given(Checker(check.layers.operators), class_host)
+    file = check.take("file") if file_is_local else _file(check, is_real=entry is not None)
+    operators = _host_entry(Checker(check.layers.operators), class_host)
     return Target(host, simulate, file, masked(_plain(operators)) if operators else "")
 
 
-def _host_given(check: Checker, class_host: str | None) -> Given | None:
-    """What counts of all that was given; notes where two names in one place disagree."""
+def _host_entry(check: Checker, class_host: str | None) -> Entry | None:
+    """Effective entry of the host; notes if two names in one place disagree."""
     for layer in check.layers.layers:
         host, api_host = layer.get("host"), layer.get("api_host")
         if host and api_host and _plain(host) != _plain(api_host):
@@ -67,33 +71,33 @@ def _host_given(check: Checker, class_host: str | None) -> Given | None:
         if host or api_host:
             return host or api_host
     if class_host and class_host.strip():
-        return Given(class_host, "host", "the user class")
+        return Entry(class_host, "host", "the user class")
     return None
 
 
-def _plain(given: Given) -> str:
+def _plain(entry: Entry) -> str:
     try:
-        return parsers.host(given.text)
+        return parsers.host(entry.text)
     except ValueError:
-        return given.text
+        return entry.text
 
 
-def _read(check: Checker, given: Given) -> str | None:
+def _read(check: Checker, entry: Entry) -> str | None:
     try:
-        return parsers.host(given.text)
+        return parsers.host(entry.text)
     except ValueError as error:
-        check.refuse(_without_password(given), str(error))
+        check.refuse(_without_password(entry), str(error))
         return None
 
 
-def _without_password(given: Given) -> Given:
-    return replace(given, text=masked(given.text))
+def _without_password(entry: Entry) -> Entry:
+    return replace(entry, text=masked(entry.text))
 
 
 def _refuse_by_signs(check: Checker) -> None:
-    """A mistake for everything that says a real Kiosk was meant, though no host is known."""
+    """Note a mistake for each sign of a real Kiosk, if no host is set."""
     for name in ("grafana_host", "prometheus_url"):
-        check.take(name)  # what cannot be read is one mistake, not two
+        check.take(name)  # an invalid value is one mistake, not two
     for sign in _signs(check.layers.without(*check.failed)):
         check.refuse(
             _without_password(sign),
@@ -102,26 +106,26 @@ def _refuse_by_signs(check: Checker) -> None:
         )
 
 
-def _signs(layers: Layers) -> list[Given]:
+def _signs(layers: Layers) -> list[Entry]:
     model = layers.get("model")
     try:
-        names_one = model is not None and any(parsers.model(model.text))
+        names_a_model = model is not None and any(parsers.model(model.text))
     except ValueError:
-        names_one = False  # a mistake of its own
-    found = [layers.get(name) for name in SIGNS]
-    found.append(model if names_one else None)
-    return [*layers.signs, *filter(None, found)]
+        names_a_model = False  # reported as a mistake of its own
+    entries = [layers.get(name) for name in SIGNS]
+    entries.append(model if names_a_model else None)
+    return [*layers.signs, *filter(None, entries)]
 
 
 def _file(check: Checker, *, is_real: bool) -> str:
-    """The file each job works on; required where the Kiosk is a real one."""
-    file, given = "", check.layers.get("file")
-    check.sources["file"] = given.source if given else DEFAULT
-    if given is not None:
+    """The file of each job; required with a real Kiosk."""
+    file, entry = "", check.layers.get("file")
+    check.sources["file"] = entry.source if entry else DEFAULT
+    if entry is not None:
         try:
-            file = check.parse("file", given, bucket_file.taker(check, is_real=is_real))
+            file = check.parse("file", entry, bucket_file.file_parser(check, is_real=is_real))
         except ValueError as error:
-            check.fail("file", given, error)
+            check.fail("file", entry, error)
     elif is_real:
         check.refuse_missing(
             "file",

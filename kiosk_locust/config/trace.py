@@ -1,4 +1,4 @@
-"""The file of an arrival trace: when each job begins, in seconds after the cycle's start."""
+"""Arrival trace files: start times of jobs in seconds after the cycle's start."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from pathlib import Path
 from kiosk_locust.config.parsers import seconds
 from kiosk_locust.filesystem.text_files import read_text
 
-_SHOWN = 3  # bad lines that a message names
+_SHOWN = 3  # bad lines named in a message
 
 
 def read_trace(path: Path) -> tuple[tuple[float, ...], bool]:
-    """The offsets in ascending order, and whether they had to be sorted.
+    """Offsets in ascending order (s), and True if they had to be sorted.
 
-    One offset a line; blank lines and what follows a ``#`` are ignored. Raises ValueError that
-    says what is wrong, with the numbers of the lines and nothing that stands in them: a web form
-    may have named the file.
+    The file has one offset per line; blank lines and text after a ``#`` are ignored.
+
+    Raises:
+        ValueError: The file is invalid; the message has line numbers and no content, since a web
+            form may have named the file.
+        TextFileError: It cannot be read.
+
     """
     lines = read_text(path).split("\n")
     offsets: list[float] = []

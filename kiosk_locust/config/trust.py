@@ -1,4 +1,4 @@
-"""Thresholds of a run, from all places, and what is known of them before it."""
+"""Thresholds of a run from all sources, and warnings about them before the run."""
 
 from __future__ import annotations
 
@@ -13,47 +13,54 @@ from kiosk_locust.verdict import thresholds as reading
 from kiosk_locust.verdict.threshold_parser import parse_all
 
 _FEW_JOBS = "few-jobs"
-#: Where thresholds of a project may stand, in the working directory.
+#: File in the working directory that may hold a project's thresholds.
 PYPROJECT = Path("pyproject.toml")
 
 
-def foresee(check: Checker, found: TrustOptions, jobs: int, *, knows_costs: bool) -> None:
-    """Note what is known before a run of ``jobs`` (0: open-ended) to make it invalid in the end.
+def warn_early(check: Checker, trust: TrustOptions, jobs: int, *, knows_costs: bool) -> None:
+    """Add notices about thresholds that will make the run invalid or cannot be measured.
 
-    ``knows_costs``: somebody can be asked what the nodes cost.
+    Args:
+        check: The settings.
+        trust: The resolved trust options.
+        jobs: Number of jobs of the run; 0: open-ended.
+        knows_costs: A server is set that can be queried for node costs.
+
     """
-    limit = found.limits.get(_FEW_JOBS)
-    thresholds = parse_all(found.wanted)
-    few = [
-        f"{each.measure} needs {needed(each.percent):,}"
-        for each in thresholds
+    limit = trust.limits.get(_FEW_JOBS)
+    thresholds = parse_all(trust.wanted)
+    unmet = [
+        f"{threshold.measure} needs {needed(threshold.percent):,}"
+        for threshold in thresholds
         if limit is not None
-        and each.percent is not None
-        and each.percent < 100
-        and each.distribution not in STAGES  # of a ZIP there are more values than jobs
-        and 0 < limit * jobs < needed(each.percent)
+        and threshold.percent is not None
+        and threshold.percent < 100
+        and threshold.distribution not in STAGES  # a ZIP has more values of stages than jobs
+        and 0 < limit * jobs < needed(threshold.percent)
     ]
-    if few:
+    if unmet:
         check.notice(
-            f"this run will be INVALID: of its {jobs:,} jobs, {', '.join(few)} for a threshold."
+            f"this run will be INVALID: of its {jobs:,} jobs, {', '.join(unmet)} for a threshold."
             " Raise COUNT, or use a lower percentile"
         )
-    costs = [each.text for each in thresholds if each.measure.startswith("cost.")]
-    if costs and not knows_costs:
+    cost_thresholds = [
+        threshold.text for threshold in thresholds if threshold.measure.startswith("cost.")
+    ]
+    if cost_thresholds and not knows_costs:
         check.notice(
-            f"{', '.join(costs)} will not be measurable (exit code 2): nobody is named who knows"
-            " the nodes. Set GRAFANA_HOST or PROMETHEUS_URL"
+            f"{', '.join(cost_thresholds)} will not be measurable (exit code 2): nobody is named"
+            " who knows the nodes. Set GRAFANA_HOST or PROMETHEUS_URL"
         )
 
 
-def wanted(check: Checker, pyproject: Path = PYPROJECT) -> tuple[Wanted, ...]:
-    """The thresholds of all places together; notes all mistakes."""
-    given, texts = check.layers.get("threshold"), check.take("threshold")
-    source = given.source if given else "--threshold"
+def wanted_thresholds(check: Checker, pyproject: Path = PYPROJECT) -> tuple[Wanted, ...]:
+    """Thresholds from all sources; notes all mistakes."""
+    entry, texts = check.layers.get("threshold"), check.take("threshold")
+    source = entry.source if entry else "--threshold"
     try:
-        found = reading.read(texts, check.take("threshold_file"), pyproject, source=source)
+        thresholds = reading.read(texts, check.take("threshold_file"), pyproject, source=source)
     except OptionsError as error:
         check.mistakes += error.mistakes
         check.failed.add("threshold")
         return ()
-    return tuple(Wanted(each.text, each.source) for each in found)
+    return tuple(Wanted(threshold.text, threshold.source) for threshold in thresholds)

@@ -20,7 +20,7 @@ from kiosk_locust.config import credential_hosts
 from kiosk_locust.config.env_file import DOTENV, lookalikes
 from kiosk_locust.config.resolve import draft, resolve
 from kiosk_locust.config.secret_files import SecretSources, read_secrets
-from kiosk_locust.config.sources import Given, Layer, Layers
+from kiosk_locust.config.sources import Entry, Layer, Layers
 from kiosk_locust.cost.credentials import Secrets, secrets
 from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.model import file_names
@@ -156,8 +156,8 @@ class RunSettings:
     def started_with(self, user_count: int, spawn_rate: float) -> None:
         """Add what a program calls ``runner.start()`` with."""
         calls = {
-            "num_users": Given(str(user_count), "runner.start()"),
-            "spawn_rate": Given(f"{spawn_rate:g}", "runner.start()"),
+            "num_users": Entry(str(user_count), "runner.start()"),
+            "spawn_rate": Entry(f"{spawn_rate:g}", "runner.start()"),
         }
         layers = [layer for layer in self.layers.layers if layer.place != "runner.start()"]
         started = Layer("runner.start()", calls)

@@ -40,7 +40,9 @@ def test_settings_are_read_and_come_back_from_a_ledger(
     resolved = resolve(env={name: text}).options
     assert resolved.cost == options
     ledger = json.loads(json.dumps(options_as_json(resolved)))
-    again = make_layers(form=planned.texts({"cost": ledger["cost"]}), cli={"--form-files": "."})
+    again = make_layers(
+        form=planned.setting_texts({"cost": ledger["cost"]}), cli={"--form-files": "."}
+    )
     assert resolve_layers(again).options.cost == options
 
 

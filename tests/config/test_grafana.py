@@ -48,7 +48,7 @@ def test_what_is_no_address_is_a_mistake(address: str) -> None:
 def test_a_run_that_is_resumed_asks_the_same() -> None:
     given = REAL | {"GRAFANA_HOST": "https://g/x", "PROMETHEUS_URL": "p:9090"}
     options = resolve(env=given | {"NO_GRAFANA_ANNOTATIONS": "true"}).options
-    texts = planned.texts(options_as_json(options))
+    texts = planned.setting_texts(options_as_json(options))
     again = {name: texts[name] for name in ("grafana_host", "prometheus_url")}
     assert again == {"grafana_host": "https://g/x", "prometheus_url": "http://p:9090"}
     assert texts["no_grafana_annotations"] == "true"

@@ -87,7 +87,9 @@ def test_a_ledger_s_options_make_the_same_settings_again() -> None:
     }
     first = resolve(env=given).options
     stored = json.loads(json.dumps(options_as_json(first)))["trust"]
-    again = {trust_env(name): text for name, text in planned.texts({"trust": stored}).items()}
+    again = {
+        trust_env(name): text for name, text in planned.setting_texts({"trust": stored}).items()
+    }
     assert resolve(env=again).options.trust == first.trust
     assert from_json(TrustOptions, stored) == first.trust
 

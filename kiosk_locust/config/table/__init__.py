@@ -1,9 +1,9 @@
-"""Every setting is declared here once: `Setting` says what of.
+"""Declarations of all settings; see `Setting` for their parts.
 
 The command line, the form, the options, their JSON, the settings of a ledger, the documentation
-and `.env.example` follow from the declarations; `kiosk_locust.config.resolve` reads what depends on
-several settings at once.
-Passwords and tokens are not settings: they stay in the environment and in ``.env``.
+and `.env.example` follow from the declarations; `kiosk_locust.config.resolve` handles values that
+depend on several settings. Passwords and tokens are not settings: they stay in the environment and
+in ``.env``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from kiosk_locust.config.table.setting import Setting
 
 __all__ = ["GROUPS", "SECRETS", "SETTINGS", "Secret", "Setting"]
 
-#: Title of each group and its settings, in the order that people read them.
+#: Title of each group and its settings, in reading order.
 GROUPS: tuple[tuple[str, tuple[Setting, ...]], ...] = (
     ("Locust's own", locusts.SETTINGS),
     ("The Kiosk and its jobs", kiosk.SETTINGS),

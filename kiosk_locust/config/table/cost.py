@@ -16,7 +16,7 @@ UNTIL_IDLE = "until-idle"
 
 
 def _tail(text: str) -> float | None:
-    """Seconds; None for as long as the GPU nodes of the run are there."""
+    """Seconds; None for ``until-idle``."""
     if text.strip().lower() == UNTIL_IDLE:
         return None
     try:

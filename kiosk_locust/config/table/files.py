@@ -1,4 +1,4 @@
-"""Settings of the bucket, and of files that go in and come out."""
+"""Settings of the bucket and of uploaded results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _bucket(text: str) -> str:
 
 
 def _interval(text: str) -> float:
-    """Seconds between two checkpoints; no bucket takes them more often than once a second."""
+    """Seconds between two checkpoints; buckets limit writes of an object to one per second."""
     seconds = parsers.seconds(text)
     if 0 < seconds < 1:
         raise ValueError("must be 0, which means never, or at least 1 s")
@@ -21,7 +21,7 @@ def _interval(text: str) -> float:
 
 
 def _folders(text: str) -> str:
-    """Folders with commas between."""
+    """Existing folders, with commas between."""
     for part in filter(None, map(str.strip, text.split(","))):
         if not parsers.path(part).is_dir():
             raise ValueError(f"must be folders that are there, with commas between; {part} is none")

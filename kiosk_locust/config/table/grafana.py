@@ -1,4 +1,4 @@
-"""Settings of where the cost is asked for."""
+"""Settings of the servers that are queried for the cost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kiosk_locust.config.table.setting import Setting
 
 
 def _base_url(prefix: str, example: str) -> Callable[[str], str]:
-    """A parser of a base URL; may be empty. ``prefix`` is that of its login's settings."""
+    """Parser of a base URL, which may be empty; ``prefix`` is that of its login's settings."""
 
     def parse(text: str) -> str:
         if "@" in text:

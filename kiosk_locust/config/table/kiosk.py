@@ -1,4 +1,4 @@
-"""Settings of the Kiosk and of what each job asks of it."""
+"""Settings of the Kiosk and of each job."""
 
 from __future__ import annotations
 

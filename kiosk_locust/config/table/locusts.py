@@ -1,4 +1,4 @@
-"""Settings that are Locust's own, which mean something for jobs here."""
+"""Locust's own settings that affect jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of progress and files."""
+"""Settings of progress and output files."""
 
 from __future__ import annotations
 

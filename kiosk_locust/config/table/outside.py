@@ -1,4 +1,4 @@
-"""Settings of what others may look at while a run goes on."""
+"""Settings of metrics for other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of Locust's page and of ours below it."""
+"""Settings of Locust's web page and of the pages below it."""
 
 from __future__ import annotations
 

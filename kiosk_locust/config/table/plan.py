@@ -1,4 +1,4 @@
-"""Settings of how many jobs there are, and when they begin."""
+"""Settings of the number of jobs and their start times."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ SETTINGS = (
         derived="constant, or what --ramp or --arrival-trace says",
         hint="when jobs begin; empty: evenly, or as ramp or trace say",
         parse=Choice("", "constant", "poisson", "ramp", "trace"),
-        write=lambda kind: "" if kind == "trace" else kind,  # its file may have changed
+        write=lambda kind: "" if kind == "trace" else kind,  # a trace's file may have changed
         resume=Resume.PLAN_UNREAD,
     ),
     Setting(

@@ -1,4 +1,4 @@
-"""Passwords and tokens: no settings, since they have no flag, no field, and are never recorded."""
+"""Passwords and tokens: not settings, since they have no flag or field and are never recorded."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """One name that the environment or ``.env`` may have, and what it is."""
+    """Name and meaning of a secret in the environment or ``.env``."""
 
     env: str
     meaning: str
 
     @property
     def file_env(self) -> str:
-        """The name that says in which file the secret stands."""
+        """Name of the variable that names the secret's file."""
         return f"{self.env}_FILE"
 
 

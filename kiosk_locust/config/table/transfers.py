@@ -1,4 +1,4 @@
-"""Settings of what is uploaded before a job, and downloaded after it."""
+"""Settings of uploads and downloads."""
 
 from __future__ import annotations
 

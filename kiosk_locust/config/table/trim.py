@@ -1,4 +1,4 @@
-"""Settings of which jobs summaries are over."""
+"""Settings of warm-up and cool-down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of thresholds, and of when a run's numbers are not to be trusted."""
+"""Settings of thresholds and of validity limits."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)")
 
 
 def setting_of(rule: Rule) -> str:
-    """The name of the setting that holds a rule's limit."""
+    """Name of the setting that holds a rule's limit."""
     return rule.option.removeprefix("--").replace("-", "_")
 
 
 def _limit(rule: Rule, text: str) -> float | None:
-    """A rule's limit, with the units that fit it; None for none."""
+    """A rule's limit, with the units that fit it; None for ``none``."""
     if text.strip().lower() == parsers.NONE:
         return None
     if rule.unit != "s":
@@ -39,7 +39,7 @@ def _limit(rule: Rule, text: str) -> float | None:
 
 
 def _amount(text: str, rule: Rule) -> float:
-    """A number of at least 0; of a share, in % as well."""
+    """Number of at least 0; for a share, also in %."""
     match = _AMOUNT.fullmatch(text.strip())
     value = float(match[1]) if match else math.inf
     if match is None or not math.isfinite(value) or (match[2] and rule.unit != "share"):
@@ -50,12 +50,12 @@ def _amount(text: str, rule: Rule) -> float:
 
 
 def _texts(text: str) -> tuple[str, ...]:
-    """The text of each threshold."""
+    """Text of each threshold."""
     return tuple(filter(None, map(str.strip, re.split("[;,]", text))))
 
 
-def _wanted_text(wanted: Sequence[Mapping[str, str]]) -> str:
-    return ";".join(each["text"] for each in wanted)
+def _thresholds_text(thresholds: Sequence[Mapping[str, str]]) -> str:
+    return ";".join(threshold["text"] for threshold in thresholds)
 
 
 def _junit(text: str) -> str:
@@ -89,7 +89,7 @@ SETTINGS = (
         repeats=True,
         field="trust.wanted",
         parse=_texts,
-        write=_wanted_text,
+        write=_thresholds_text,
         for_workers=False,
     ),
     Setting(

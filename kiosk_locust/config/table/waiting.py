@@ -1,4 +1,4 @@
-"""Settings of polls, time-outs and retries."""
+"""Settings of polls, timeouts and retries."""
 
 from __future__ import annotations
 
