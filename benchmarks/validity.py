@@ -117,7 +117,7 @@ def silence(level: float, rng: np.random.Generator) -> dict[str, object]:
         answered_at = began_at + 0.01
         if frozen_at <= answered_at < frozen_at + pause_s:
             answered_at = frozen_at + pause_s + rng.uniform(0, 0.01)
-        found.ended(float(began_at), float(answered_at), answered=True)
+        found.ended(float(began_at), float(answered_at), has_response=True)
     return {"silence_s": found.longest_s}
 
 

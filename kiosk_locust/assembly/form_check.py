@@ -7,7 +7,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields
 
-from kiosk_locust.consumer.forms import AUTO, Form, FormFailure, failure, faults, filled, unseen
+from kiosk_locust.consumer.forms import (
+    AUTO,
+    Form,
+    FormFailure,
+    auto_order_warning,
+    failure,
+    faults,
+    filled,
+)
 from kiosk_locust.formatting.excerpt import excerpt
 from kiosk_locust.model.input_file import InputFile, Kind
 from kiosk_locust.model.options import Options
@@ -47,7 +55,7 @@ def form_troubles(request: JobRequest, options: Options, name: str) -> list[str]
 
 def tell_unseen(form: Form, image_name: str) -> None:
     """Log what ``auto`` leaves open where nobody could look at the file."""
-    if note := unseen(form, image_name):
+    if note := auto_order_warning(form, image_name):
         logger.warning("%s", note)
 
 

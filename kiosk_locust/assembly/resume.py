@@ -27,7 +27,7 @@ from kiosk_locust.measurement import transfer_stats
 from kiosk_locust.model import file_names
 from kiosk_locust.model.options import Options, options_as_json
 from kiosk_locust.model.record import Outcome
-from kiosk_locust.storage.inputs.recheck import Planned
+from kiosk_locust.storage.inputs.recheck import PlannedFiles
 from kiosk_locust.verdict import stored_facts
 
 LATEST = "latest"
@@ -47,7 +47,7 @@ class Resumption:
 
     path: Path
     run: RunFacts
-    planned: Planned  # the files of its plan, where it uploads some
+    planned: PlannedFiles  # the files of its plan, where it uploads some
     generation: int = 0  # of its checkpoint in the bucket; 0: there is none
 
     @property
@@ -216,7 +216,7 @@ def _judge(
         tickets = queries.tickets_by_outcome(db)
         with foreign(path):
             files = inputs(db)
-            uploads = Planned(place_of(path), files, inputs_left(db, len(files), run.options))
+            uploads = PlannedFiles(place_of(path), files, inputs_left(db, len(files), run.options))
         results = transfer_stats.count(db, {"cycle": None}, is_downloading=run.is_downloading)
     outcomes = Counter({Outcome(outcome): number for outcome, number in tickets.items() if outcome})
     has_open = any(not outcome for outcome in tickets)

@@ -26,8 +26,8 @@ from kiosk_locust.model.record import Record, Upload
 from kiosk_locust.native_thread import in_thread
 from kiosk_locust.storage.bucket.address import Address
 from kiosk_locust.storage.inputs import recheck
-from kiosk_locust.storage.inputs.finding import Looking, Rules
-from kiosk_locust.storage.inputs.look_cache import Looks
+from kiosk_locust.storage.inputs.finding import FileInspector, Rules
+from kiosk_locust.storage.inputs.look_cache import InspectionCache
 from kiosk_locust.storage.transfers.movers import INPUTS, from_facts
 from kiosk_locust.storage.upload_stage import Uploader
 
@@ -170,7 +170,7 @@ class _LookingUploader:
         self._moved = moved
         self._rules = rules
         self._root = Path(moved.root)
-        self._look = Looking(self._root, rules, Looks().begin(), is_named=is_named)
+        self._look = FileInspector(self._root, rules, InspectionCache().begin(), is_named=is_named)
         self._seen: dict[str, tuple[int, ...]] = {}  # what the system says of files that are fit
 
     def upload(self, record: Record, wanted: Callable[[], bool]) -> Upload:

@@ -1,4 +1,4 @@
-"""``python -m kiosk_locust check``: asks everybody that a run would ask, and submits nothing."""
+"""``python -m kiosk_locust check``: queries every server of a run, and submits nothing."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ from kiosk_locust.storage.inputs.scanning import scan
 
 USAGE = "usage: python -m kiosk_locust check [SETTINGS, as locust takes them]\n"
 
-#: What somebody says when asked; empty where there is nobody to ask.
+#: Result of one check, as shown.
 Answer = str
 
 
 def main(arguments: list[str]) -> int:
-    """Check the settings, then ask the Kiosk, the bucket and Grafana; the exit code, 0 or 2.
+    """Check the settings, then the Kiosk, the bucket and Grafana; returns exit code 0 or 2.
 
-    All troubles are told, not the first alone. What a locustfile's user classes change of the
-    settings is not known here.
+    All failures are reported, not the first alone. Changes to settings by a locustfile's user
+    classes are not covered.
     """
     if {"-h", "--help"} & set(arguments):
         sys.stderr.write(USAGE)
@@ -72,17 +72,17 @@ def main(arguments: list[str]) -> int:
         return 2
     for notice in resolved.notices:
         tell(f"settings: {notice}")
-    exposed = security_warnings.warnings(os.environ, dotenv, Path(DOTENV), bound, sources.files)
-    for line in (*lookalikes(dotenv, os.environ), *exposed):
+    warnings = security_warnings.warnings(os.environ, dotenv, Path(DOTENV), bound, sources.files)
+    for line in (*lookalikes(dotenv, os.environ), *warnings):
         tell(f"settings: {line}")
     remarks: dict[str, tuple[Remark, ...]] = {
         "skipped": resolved.skipped, "taken in doubt": resolved.doubts
     }  # fmt: skip
-    for what, files in remarks.items():
+    for remark_kind, files in remarks.items():
         if files:
-            tell(f"files: {len(files):,} {what} ({in_words(reasons(files))})")
+            tell(f"files: {len(files):,} {remark_kind} ({in_words(reasons(files))})")
     tell("settings: no mistakes")
-    return 0 if _ask_all(resolved.options, bound, tell) else 2
+    return 0 if _run_checks(resolved.options, bound, tell) else 2
 
 
 def _tell(console: Console, text: str) -> None:
@@ -94,23 +94,23 @@ def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
     commandline.add_options(parser)
 
 
-def _ask_all(options: Options, known: Secrets, tell: Callable[[str], None]) -> bool:
-    """Ask each, and say what it said; whether none was in trouble."""
-    questions: dict[str, Callable[[], Answer]] = {
+def _run_checks(options: Options, logins: Secrets, tell: Callable[[str], None]) -> bool:
+    """Run each check and print its result; True if all succeeded."""
+    checks: dict[str, Callable[[], Answer]] = {
         "the jobs' form": lambda: _form(options),
         "the Kiosk": lambda: _kiosk(options),
-        "the Kiosk's queues": lambda: _queues(options, known),
+        "the Kiosk's queues": lambda: _queues(options, logins),
         "the bucket": lambda: _bucket(options),
-        "the cost": lambda: _cost(options, known),
+        "the cost": lambda: _cost(options, logins),
     }
-    is_well = True
-    for who, ask in questions.items():
+    succeeded = True
+    for subject, check in checks.items():
         try:
-            tell(f"{who}: {ask()}")
+            tell(f"{subject}: {check()}")
         except KioskLocustError as error:
-            is_well = False
-            tell(f"{who}: {error}")
-    return is_well
+            succeeded = False
+            tell(f"{subject}: {error}")
+    return succeeded
 
 
 def _kiosk(options: Options) -> Answer:
@@ -122,19 +122,19 @@ def _kiosk(options: Options) -> Answer:
 
 
 def _form(options: Options) -> Answer:
-    asked = request_from(options, Ticket(0, 1, 0, None, options.file))
-    if troubles := form_troubles(asked, options, "the settings"):
+    job_request = request_from(options, Ticket(0, 1, 0, None, options.file))
+    if troubles := form_troubles(job_request, options, "the settings"):
         raise PreflightError("\n".join(troubles))
     return f"nothing in it that {options.job_type} jobs cannot use"
 
 
-def _queues(options: Options, known: Secrets) -> Answer:
+def _queues(options: Options, logins: Secrets) -> Answer:
     if options.host is None:
         return "a simulated Kiosk is idle at its start"
-    found = IdleCheck(options, known, SystemClock(), os.environ).queues()
-    if options.require_idle == "refuse" and (found.unknown or found.jobs):
-        raise PreflightError(f"{found}, and REQUIRE_IDLE is refuse: a run would not start")
-    return str(found)
+    queues = IdleCheck(options, logins, SystemClock(), os.environ).queues()
+    if options.require_idle == "refuse" and (queues.unknown or queues.jobs):
+        raise PreflightError(f"{queues}, and REQUIRE_IDLE is refuse: a run would not start")
+    return str(queues)
 
 
 def _bucket(options: Options) -> Answer:
@@ -145,29 +145,29 @@ def _bucket(options: Options) -> Answer:
     return f"{bucket.url} can be used"
 
 
-def _cost(options: Options, known: Secrets) -> Answer:
+def _cost(options: Options, logins: Secrets) -> Answer:
     source = Source(options.grafana.host, options.grafana.prometheus_url)
     source = source or default_source(os.environ)
     if options.host is None or not source:
         return "nobody is asked for it (GRAFANA_HOST and PROMETHEUS_URL are not set)"
-    asked = CostServers(source, known, SystemClock())
-    asking = gevent.spawn(_found, asked)
+    servers = CostServers(source, logins, SystemClock())
+    greenlet = gevent.spawn(_connection_error, servers)
     try:
-        with reminding(f"asking {asked}, for {FIRST_ANSWER_S:g} s at most"):
-            asking.join(FIRST_ANSWER_S)
-        if not asking.dead:
-            raise PreflightError(unanswered(asked, FIRST_ANSWER_S))
-        if error := asking.value:
+        with reminding(f"asking {servers}, for {FIRST_ANSWER_S:g} s at most"):
+            greenlet.join(FIRST_ANSWER_S)
+        if not greenlet.dead:
+            raise PreflightError(unanswered(servers, FIRST_ANSWER_S))
+        if error := greenlet.value:
             raise error
-        return f"{asked} answers"
+        return f"{servers} answers"
     finally:
-        asking.kill(block=False)
-        asked.close()
+        greenlet.kill(block=False)
+        servers.close()
 
 
-def _found(asked: CostServers) -> CostError | None:
+def _connection_error(servers: CostServers) -> CostError | None:
     try:
-        asked.prometheus()
+        servers.prometheus()
     except CostError as error:
         return error
     return None

@@ -1,4 +1,4 @@
-"""Tells the Kiosk to forget, in EXPIRE_TIME, what a run left behind there."""
+"""``python -m kiosk_locust expire``: sets EXPIRE_TIME on the hashes that a run left."""
 
 from __future__ import annotations
 
@@ -21,29 +21,35 @@ USAGE = "usage: python -m kiosk_locust expire LEDGER\n"
 
 
 def main(arguments: list[str]) -> int:
-    """Set the expiry on each hash; returns the exit code: 2 if there was one that could not be."""
+    """Set the expiry on each hash; returns the exit code, 2 if one failed."""
     if len(arguments) != 1:
         sys.stderr.write(USAGE)
         return 2
     try:
-        told, unknown = expire(Path(arguments[0]))
+        expired, unknown = expire(Path(arguments[0]))
     except KioskLocustError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    sys.stderr.write(f"{told} hashes were told to expire, {unknown} were gone already\n")
+    sys.stderr.write(f"{expired} hashes were told to expire, {unknown} were gone already\n")
     return 0
 
 
 def expire(path: Path) -> tuple[int, int]:
-    """Set the expiry on what ``path`` left; how many hashes got it, and how many were unknown.
+    """Set the expiry on the hashes that the run of ``path`` left; they cannot be resumed then.
 
-    Afterwards those jobs cannot be taken up again. Raises LedgerError and KioskError.
+    Returns:
+        Number of hashes that expire, and number of unknown hashes.
+
+    Raises:
+        LedgerError: The ledger cannot be used, or has nothing to expire.
+        KioskError: The Kiosk cannot be reached.
+
     """
     try:
         lock = Lock(path)
     except OSError as error:
-        why = why_absent(path) or error.strerror
-        raise LedgerError(f"the ledger {path} cannot be opened: {why}") from error
+        reason = why_absent(path) or error.strerror
+        raise LedgerError(f"the ledger {path} cannot be opened: {reason}") from error
     try:
         look_over(path, stored_facts.check)
         with opened(path) as db:
@@ -55,22 +61,22 @@ def expire(path: Path) -> tuple[int, int]:
 def _expire_all(run: RunFacts, job_ids: Iterator[str]) -> tuple[int, int]:
     seconds = int(run.options["expire_s"])
     if run.embedded or not seconds:
-        why = "EXPIRE_TIME is 0" if run.options["host"] else "its simulated Kiosk is gone"
-        raise LedgerError(f"there is nothing to expire for {run.run_name}: {why}")
+        reason = "EXPIRE_TIME is 0" if run.options["host"] else "its simulated Kiosk is gone"
+        raise LedgerError(f"there is nothing to expire for {run.run_name}: {reason}")
     transport = Transport(
         run.host,
         pool_size=1,
         request_timeout_s=float(run.options["request_timeout_s"]),
         clock=SystemClock(),
     )
-    told = unknown = 0
+    expired = unknown = 0
     try:
         for job_id in job_ids:
-            known = Kiosk(transport).expire(job_id, seconds)
-            told += known
-            unknown += not known
+            is_set = Kiosk(transport).expire(job_id, seconds)
+            expired += is_set
+            unknown += not is_set
     except KioskError as error:
-        raise LedgerError(f"{told} hashes were told to expire, and then: {error}") from error
+        raise LedgerError(f"{expired} hashes were told to expire, and then: {error}") from error
     finally:
         transport.close()
-    return told, unknown
+    return expired, unknown

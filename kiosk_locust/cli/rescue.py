@@ -1,4 +1,4 @@
-"""``python -m kiosk_locust rescue``: writes into a ledger what a full disk kept out of it."""
+"""``python -m kiosk_locust rescue``: writes into a ledger what a full disk prevented."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python -m kiosk_locust view PATH``: the page of any ledger or results file, in a browser."""
+"""``python -m kiosk_locust view PATH``: the page of a ledger or results file, in a browser."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HOST = "127.0.0.1"
 
 
 class _OneLedger:
-    """A folder of past runs, none of which is on."""
+    """Page source with a folder of past runs and no present run."""
 
     refusal = ""
 
@@ -37,12 +37,17 @@ class _OneLedger:
 
     @property
     def current(self) -> CurrentRun | None:
-        """None: nothing runs here."""
+        """None: no run in this process."""
         return None
 
 
 def make(ledger: Path, port: int) -> tuple[BaseWSGIServer, str]:
-    """A server on loopback alone, and the address of the ledger's page; raises OSError."""
+    """Loopback server, and the address of the ledger's page.
+
+    Raises:
+        OSError: The port cannot be used.
+
+    """
     app = Flask("kiosk_locust.reporting.web")
     app.wsgi_app = SiteGuard(  # type: ignore[method-assign]  # Flask's own way
         app.wsgi_app, OwnHosts()
@@ -59,25 +64,25 @@ def make(ledger: Path, port: int) -> tuple[BaseWSGIServer, str]:
     return server, f"http://{HOST}:{server.port}{first}"
 
 
-def _tell(asked: argparse.Namespace, url: str) -> None:
-    sys.stdout.write(f"{asked.path} is shown at {url} (Ctrl-C ends it)\n")
+def _tell(options: argparse.Namespace, url: str) -> None:
+    sys.stdout.write(f"{options.path} is shown at {url} (Ctrl-C ends it)\n")
     sys.stdout.flush()
-    if not asked.no_browser:
+    if not options.no_browser:
         webbrowser.open(url)
 
 
 def _serve(server: BaseWSGIServer, ready: Callable[[], None]) -> None:
-    """Serve until SIGINT, which would otherwise break off whatever answer is being sent."""
+    """Serve until SIGINT, which by default would interrupt a response that is being sent."""
 
     def end(_number: int, _frame: object) -> None:
-        _thread.start_new_thread(server.shutdown, ())  # it waits for the loop that is interrupted
+        _thread.start_new_thread(server.shutdown, ())  # blocks until the loop ends
 
-    before = signal.signal(signal.SIGINT, end)
+    previous_handler = signal.signal(signal.SIGINT, end)
     try:
         ready()
         server.serve_forever()
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous_handler)
         server.server_close()
 
 
@@ -96,15 +101,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("path", type=Path, help="<run>.db, or a results file (.json)")
     parser.add_argument("--port", type=_port, default=0, help="0, the default: a free one")
     parser.add_argument("--no-browser", action="store_true", help="open no browser")
-    asked = parser.parse_args(arguments)
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # not a line for each request
+    options = parser.parse_args(arguments)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # no line per request
     try:
-        with imported.as_ledger(asked.path) as ledger:
+        with imported.as_ledger(options.path) as ledger:
             with opened(ledger) as db:
-                facts(db)  # whether it is one
-            server, url = make(ledger, asked.port)
-            _serve(server, partial(_tell, asked, url))
+                facts(db)  # raises if it is no ledger
+            server, url = make(ledger, options.port)
+            _serve(server, partial(_tell, options, url))
     except (KioskLocustError, OSError) as error:
-        sys.stderr.write(f"{asked.path} cannot be shown: {error}\n")
+        sys.stderr.write(f"{options.path} cannot be shown: {error}\n")
         return 2
     return 0

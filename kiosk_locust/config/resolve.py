@@ -21,7 +21,7 @@ from kiosk_locust.measurement import warmup
 from kiosk_locust.model.file_remarks import Doubt, Skipped
 from kiosk_locust.model.input_file import InputFile, Kind
 from kiosk_locust.model.options import Options, from_json
-from kiosk_locust.storage.inputs.recheck import Planned
+from kiosk_locust.storage.inputs.recheck import PlannedFiles
 from kiosk_locust.storage.inputs.scanning import Find, scan
 from kiosk_locust.verdict.advice import SHORT_INTERVAL_S
 
@@ -57,7 +57,7 @@ def resolve(
     class_host: str | None = None,
     headless: bool,
     rng: random.Random,
-    planned: Planned | None = None,
+    planned: PlannedFiles | None = None,
     find: Find = scan,
 ) -> Resolved:
     """Resolve options from the settings in ``layers``.
@@ -88,7 +88,7 @@ def draft(
     class_host: str | None = None,
     headless: bool,
     rng: random.Random,
-    planned: Planned | None = None,
+    planned: PlannedFiles | None = None,
     find: Find = scan,
 ) -> Draft:
     """Like `resolve`, but return mistakes: the start form may still correct them."""

@@ -16,8 +16,8 @@ from kiosk_locust.config.validation import Checker
 from kiosk_locust.model.file_remarks import Doubt, Skipped, in_words, reasons
 from kiosk_locust.model.input_file import Checks, InputFile
 from kiosk_locust.model.options import Mode
-from kiosk_locust.storage.inputs.finding import Found, Rules, fit_for
-from kiosk_locust.storage.inputs.recheck import Planned
+from kiosk_locust.storage.inputs.finding import InputFiles, Rules, fit_for
+from kiosk_locust.storage.inputs.recheck import PlannedFiles
 from kiosk_locust.storage.inputs.scanning import Find
 
 #: Skipped files listed in a mistake; the log has all.
@@ -42,7 +42,7 @@ def is_uploading(check: Checker) -> bool:
 
 
 def transfers(
-    check: Checker, kiosk: Target, find: Find, planned: Planned | None = None
+    check: Checker, kiosk: Target, find: Find, planned: PlannedFiles | None = None
 ) -> Transfers:
     """Options of transfers to and from ``kiosk``; notes mistakes.
 
@@ -59,7 +59,7 @@ def transfers(
     if upload and route == "bucket" and not check.layers.get("storage_bucket"):
         check.refuse(check.layers.get("upload_via"), "needs a bucket: set STORAGE_BUCKET")
     rules = Rules(Checks(check.take("input_checks")), check.take("follow_symlinks"))
-    inputs = Found("")
+    inputs = InputFiles("")
     if upload and (route == "bucket" or _may_go_there(check, kiosk)):
         if planned is None:
             inputs = _find(check, file, mode, lambda path: find(path, rules))
@@ -95,7 +95,7 @@ def _download(check: Checker, mode: Mode) -> bool:
     return mode == "upload" if download is None else download
 
 
-def _find(check: Checker, file: str, mode: Mode, find: Callable[[Path], Found]) -> Found:
+def _find(check: Checker, file: str, mode: Mode, find: Callable[[Path], InputFiles]) -> InputFiles:
     """Files of a new plan; notes a mistake if there are none."""
     entry = check.layers.get("file")
     if not file or entry is None:
@@ -103,7 +103,7 @@ def _find(check: Checker, file: str, mode: Mode, find: Callable[[Path], Found]) 
             kind = "file or folder" if mode == "upload" else "file"
             advice = f"is required here: name the local {kind} to upload"
             check.refuse_missing("file", advice)
-        return Found("")
+        return InputFiles("")
     path = _path(file)
     if not confined.is_allowed(entry, check.layers):
         check.failed.add("file")
@@ -117,10 +117,10 @@ def _find(check: Checker, file: str, mode: Mode, find: Callable[[Path], Found]) 
         if not inputs.files and "file" not in check.failed:
             check.refuse(entry, f"has nothing to upload: {_reasons(inputs.skipped)}")
         return inputs
-    return Found("")
+    return InputFiles("")
 
 
-def _find_again(check: Checker, file: str, planned: Planned) -> Found:
+def _find_again(check: Checker, file: str, planned: PlannedFiles) -> InputFiles:
     """Files of a ledger's plan in FILE; notes a mistake if they must not be uploaded.
 
     Settings of the user who resumes the run precede the ledger's. FILE from the ledger alone counts
@@ -129,7 +129,7 @@ def _find_again(check: Checker, file: str, planned: Planned) -> Found:
     entry, ledger_entry = check.layers.get("file"), check.layers.only("file", planned.place)
     if entry is None or not file:
         check.refuse_missing("file", f"is required: {planned.place} does not say what it uploads")
-        return Found("")
+        return InputFiles("")
     path = _path(file)
     if not planned.files:
         check.refuse(entry, f"is to be uploaded, but {planned.place} has no file in its plan")
@@ -180,8 +180,8 @@ def _path(file: str) -> Path:
 
 
 def _fitting_files(
-    check: Checker, entry: Entry, path: Path, find: Callable[[Path], Found]
-) -> Found:
+    check: Checker, entry: Entry, path: Path, find: Callable[[Path], InputFiles]
+) -> InputFiles:
     """Files below ``path`` that fit the job type."""
     job_type = check.layers.text("job_type").strip() or SETTINGS["job_type"].default
     try:
@@ -189,7 +189,7 @@ def _fitting_files(
     except OSError as error:
         check.failed.add("file")
         check.refuse(entry, f"cannot be read: {error.strerror}")
-        return Found("")
+        return InputFiles("")
 
 
 def _reasons(skipped: Sequence[Skipped]) -> str:

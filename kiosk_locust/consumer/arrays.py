@@ -1,9 +1,9 @@
-"""The array that a consumer gets from a file, predicted from the file's skeleton.
+"""Prediction of the array that a consumer reads from a file, from the file's structure.
 
 ``get_image`` in ``utils.py`` of kiosk-redis-consumer 0.17.2 reads a name that ends in ``.tif`` or
 ``.tiff`` with ``tifffile.TiffFile(…).asarray()``, and any other with Pillow and Keras's
-``img_to_array``, whatever the content is. Nothing here needs either library; the tests compare
-the prediction with theirs.
+``img_to_array``, whatever the content is. This module needs neither library; tests compare its
+predictions with theirs.
 """
 
 from __future__ import annotations
@@ -43,25 +43,25 @@ from kiosk_locust.consumer.verdict import WHOLE, FileVerdict
 
 PNG, JPEG = png.MAGIC, b"\xff\xd8\xff"
 TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-#: Names that ``get_image`` gives to tifffile, in lower case.
+#: Extensions that ``get_image`` reads with tifffile, in lower case.
 TIFFFILE_SUFFIXES = (".tif", ".tiff")
 
 PHOTOMETRIC, DESCRIPTION, SOFTWARE, EXTRA = 262, 270, 305, 338
-#: Two pages that agree in these are in one series of tifffile's, as ``TiffPage.hash`` has it.
-_ALIKE = (
+#: Tags by which tifffile groups pages in a series, as in ``TiffPage.hash``.
+_SERIES_TAGS = (
     WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, ROWS, PLANAR, PREDICTOR, EXTRA, FORMAT,
     DEPTH, TILE_WIDTH, TILE_LENGTH,
 )  # fmt: skip
-#: Fields of formats that tifffile reads by rules of their own: MD Gel, Olympus, MetaMorph,
-#: Fluoview, LSM, NIH Image, Micro-Manager, NDPI.
+#: Tags of formats with special rules in tifffile: MD Gel, Olympus, MetaMorph, Fluoview, LSM, NIH
+#: Image, Micro-Manager, NDPI.
 _VENDORS = (33445, 33471, 33560, 33628, 33629, 33630, 33631, 34361, 34412, 43314, 51123, 65420)
 _VENDOR_WORDS = re.compile(
     r"^(Aperio |state\.|DP |PerkinElmer-QPI|<\?xml[^>]*><PerkinElmer)"
     r"|scanimage\.SI|/scn>|</scn:scn>"
 )
-#: What begins the description of ImageJ's files.
+#: Prefixes of descriptions in ImageJ's files.
 _IMAGEJ = ("ImageJ=", "SCIFIO=")
-#: (photometric, sample formats, bits) that Pillow opens whatever the byte order is.
+#: (photometric, sample formats, bits) that Pillow opens in either byte order.
 _PILLOW_TIFFS = {
     (0, (1,), (1,)), (1, (1,), (1,)), (0, (1,), (8,)), (1, (1,), (8,)), (1, (1,), (16,)),
     (1, (3,), (32,)), (2, (1,), (8, 8, 8)), (2, (1,), (8, 8, 8, 8)), (3, (1,), (8,)),
@@ -71,7 +71,7 @@ _PILLOW_COMPRESSIONS = (1, 5, 8, 32773, 32946)
 
 
 class ArrayReader(StrEnum):
-    """The library that a consumer reads a file with."""
+    """Library with which a consumer reads a file."""
 
     TIFFFILE = "tifffile"
     PILLOW = "Pillow"
@@ -79,7 +79,7 @@ class ArrayReader(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """The array of a file: ``axes`` has tifffile's letter of each of ``shape``'s numbers."""
+    """Array of a file; ``axes`` has tifffile's letter for each number of ``shape``."""
 
     reader: ArrayReader
     axes: str
@@ -90,7 +90,7 @@ class Array:
 
     @classmethod
     def parse(cls, text: str) -> Array | None:
-        """The array that ``str`` made a text of; None for any other text."""
+        """Array from the text of ``str``; None for any other text."""
         if not (
             parts := re.fullmatch(r"(tifffile|Pillow) ([A-Z]+) (\d{1,12}(?:,\d{1,12})*)", text)
         ):
@@ -100,35 +100,35 @@ class Array:
 
 
 def is_for_tifffile(name: str) -> bool:
-    """Whether ``get_image`` gives a file of this name to tifffile."""
+    """Tell if ``get_image`` reads a file of this name with tifffile."""
     return PurePosixPath(name).suffix.lower() in TIFFFILE_SUFFIXES
 
 
 def array_of(file: BinaryIO, size: int, name: str) -> Array | None:
-    """The array that a consumer gets from a file of ``size`` bytes that is called ``name``.
+    """Array that a consumer reads from a file of ``size`` bytes named ``name``.
 
-    None where the reader fails, and where what it would return is not known.
+    None if the reader fails, or if its result cannot be predicted.
     """
     file.seek(0)
-    begin = file.read(8)
+    magic = file.read(8)
     try:
-        if begin.startswith(TIFFS):
+        if magic.startswith(TIFFS):
             return _Pages(file, size, by_tifffile=is_for_tifffile(name)).array()
         if is_for_tifffile(name):
             return None
-        if begin == PNG:
+        if magic == PNG:
             head = png.header(file)
             return _pillow(head.width, head.height, head.samples) if head else None
-        frame = first_frame(file) if begin.startswith(JPEG) else None
+        frame = first_frame(file) if magic.startswith(JPEG) else None
         if frame is None or frame.samples not in JPEG_SAMPLES:
             return None
-        return _pillow(frame.width, frame.height or 1, frame.samples)  # 0: told after a scan
+        return _pillow(frame.width, frame.height or 1, frame.samples)  # 0: set after a scan
     except (struct.error, ValueError, OverflowError):
         return None
 
 
-def look_at_tiff(file: BinaryIO, size: int, name: str) -> tuple[Array | None, FileVerdict]:
-    """The array as `array_of` has it, and what speaks against the file for the same reader."""
+def inspect_tiff(file: BinaryIO, size: int, name: str) -> tuple[Array | None, FileVerdict]:
+    """Array as in `array_of`, and the verdict on the file for the same reader."""
     pages = _Pages(file, size, by_tifffile=is_for_tifffile(name))
     try:
         array = pages.array()
@@ -144,7 +144,7 @@ def _pillow(width: int, height: int, samples: int) -> Array | None:
 
 
 class _Pages:
-    """A TIFF's first page, how many there are, and what speaks against those that are read."""
+    """A TIFF's first page, its number of pages, and the verdict on those that are read."""
 
     def __init__(self, file: BinaryIO, size: int, *, by_tifffile: bool) -> None:
         self._size = size
@@ -152,18 +152,18 @@ class _Pages:
         self._chain = Chain(file, size)
         self.number = self.alike = 0
         self._page_verdict = WHOLE
-        look = page_verdict if by_tifffile else pillow_verdict
+        verdict_of = page_verdict if by_tifffile else pillow_verdict
         first: Directory | None = None
         alike: tuple[tuple[int, ...], ...] = ()
         for page in self._chain:
             self.number += 1
             if first is None:
-                first, alike = page, _alikeness(page)
-            elif not by_tifffile or _alikeness(page) != alike:
-                continue  # read by nobody
+                first, alike = page, _series_key(page)
+            elif not by_tifffile or _series_key(page) != alike:
+                continue  # not read by the consumer
             self.alike += 1
             if not self._page_verdict.fault:
-                verdict = look(file, page, size)
+                verdict = verdict_of(file, page, size)
                 self._page_verdict = verdict if any(verdict) else self._page_verdict
         self._first = first
         self.shape, self.axes = _page_shape(first) if first else ((), "")
@@ -175,24 +175,29 @@ class _Pages:
 
     @property
     def first(self) -> Directory:
-        """The first page; raises ValueError where there is none."""
+        """The first page.
+
+        Raises:
+            ValueError: The file has no page.
+
+        """
         if self._first is None:
             raise ValueError("it has no page")
         return self._first
 
     @cached_property
     def _page(self) -> TiffPage:
-        """The extent of the first page."""
+        """Extent of the first page."""
         return TiffPage(self.first)
 
     def array(self) -> Array | None:
-        """The array that the reader makes; None where it fails, or that is not known."""
+        """Array that the reader returns; None if it fails, or if this is unknown."""
         if self._end.fault or self._first is None or min(self.shape) < 1:
             return None
         return self.by_tifffile() if self._by_tifffile else self.by_pillow()
 
     def verdict(self) -> FileVerdict:
-        """What speaks against the file."""
+        """Verdict on the file."""
         if self._first is None or self._end.fault:
             return self._end
         verdict = self._page_verdict
@@ -204,14 +209,14 @@ class _Pages:
         return FileVerdict(verdict.fault, verdict.doubt or self._end.doubt)
 
     def _has_whole_stack(self) -> bool:
-        """Whether all planes that the first page tells of follow it, so tifffile needs no other."""
+        """True if all planes of the description follow the first page."""
         if self._first is None or min(self.shape) < 1 or (planes := self._planes()) <= 1:
             return False
         page = self._page
         return page.is_final and page.offsets[0] + planes * page.bytes <= self._size
 
     def _planes(self) -> int:
-        """The planes that tifffile counts by the first page's description; 1: it tells of none."""
+        """Number of planes in the first page's description; 1 if it has none."""
         description, plane = self.first.text(DESCRIPTION), math.prod(self.shape)
         if shaped := _shaped_description(description):
             total = math.prod(_sizes(shaped) or (0,))
@@ -222,30 +227,32 @@ class _Pages:
         return 1
 
     def _stack_verdict(self) -> FileVerdict | None:
-        """What speaks against a stack of which the first page tells the planes."""
+        """Verdict on a stack whose planes are declared by the first page."""
         planes, page = self._planes(), self._page
         if self.first.is_cut_off(DESCRIPTION):
             return FileVerdict(
                 doubt="is a TIFF whose description was cut off, which may name its axes"
             )
         if planes > self.number and self.number == 1 and page.is_contiguous and page.bytes:
-            here = (self._size - page.offsets[0]) // page.bytes
-            if here < planes:
-                return FileVerdict(f"{CUT.fault} (it tells of {planes:,} planes and has {here:,})")
+            present = (self._size - page.offsets[0]) // page.bytes
+            if present < planes:
+                return FileVerdict(
+                    f"{CUT.fault} (it tells of {planes:,} planes and has {present:,})"
+                )
             return None
-        told = planes
+        declared = planes
         if self.first.text(DESCRIPTION).startswith(_IMAGEJ):
             words = _imagej_words(self.first.text(DESCRIPTION))
-            told = max(planes, int(words.get("images", 1)))
-        if told <= self.number or told <= planes <= self.number:
+            declared = max(planes, int(words.get("images", 1)))
+        if declared <= self.number or declared <= planes <= self.number:
             return None
         return FileVerdict(
-            doubt=f"is a TIFF that tells of {told:,} planes, of which the Kiosk reads"
+            doubt=f"is a TIFF that tells of {declared:,} planes, of which the Kiosk reads"
             f" {max(planes if page.is_contiguous else 1, self.number):,}"
         )
 
     def _is_of_vendor(self, description: str) -> bool:
-        """Whether tifffile has rules of its own for the file."""
+        """Tell if tifffile has special rules for the file."""
         software = self.first.text(SOFTWARE)
         return (
             any(tag in self.first for tag in _VENDORS)
@@ -254,7 +261,7 @@ class _Pages:
         )
 
     def by_tifffile(self) -> Array | None:
-        """The first series, as tifffile takes the pages together."""
+        """The first series, as tifffile groups pages."""
         description = self.first.text(DESCRIPTION)
         if self._is_of_vendor(description):
             return None
@@ -267,7 +274,7 @@ class _Pages:
         return self._series((self.alike, *self.shape), "I" + self.axes)
 
     def by_pillow(self) -> Array | None:
-        """The first page alone; None where Pillow does not open it, or another would be lost."""
+        """The first page alone; None if Pillow does not open it, or would drop other pages."""
         first = self.first
         bits = first.numbers(BITS) or (1,)
         formats = tuple(sorted(set(first.numbers(FORMAT) or (1,))))
@@ -284,17 +291,19 @@ class _Pages:
         return _pillow(first.number(WIDTH, 0), first.number(LENGTH, 0), samples)
 
     def _series(self, shape: Iterable[int], axes: str) -> Array:
-        """An array without dimensions of 1, of which the image's own stay."""
-        kept = [
+        """Array without dimensions of 1 other than X and Y."""
+        dimensions = [
             (size, axis) for size, axis in zip(shape, axes, strict=True) if size > 1 or axis in "XY"
         ]
         return Array(
-            ArrayReader.TIFFFILE, "".join(axis for _, axis in kept), tuple(size for size, _ in kept)
+            ArrayReader.TIFFFILE,
+            "".join(axis for _, axis in dimensions),
+            tuple(size for size, _ in dimensions),
         )
 
-    def _shaped(self, described: dict[str, object]) -> Array | None:
-        """What tifffile itself has written: the shape stands there, dimensions of 1 included."""
-        shape, axes = _sizes(described), described.get("axes")
+    def _shaped(self, metadata: dict[str, object]) -> Array | None:
+        """Array of a file written by tifffile: its description has the shape, including 1s."""
+        shape, axes = _sizes(metadata), metadata.get("axes")
         if shape is None or math.prod(shape) % math.prod(self.shape):
             return None
         if isinstance(axes, str) and len(axes) == len(shape) and axes.isupper():
@@ -305,7 +314,7 @@ class _Pages:
         return Array(ArrayReader.TIFFFILE, "Q" * len(shape), shape)
 
     def _imagej(self, description: str) -> Array | None:
-        """ImageJ's stacks: frames, slices and channels are told in words."""
+        """Array of an ImageJ stack: its description has frames, slices and channels."""
         words = _imagej_words(description)
         stack = self._imagej_stack(words)
         if stack is None or re.search("^order=(?!czt)", description, re.M):
@@ -319,7 +328,7 @@ class _Pages:
         return self._series((more, *shape, *self.shape), "ITZC" + self.axes)
 
     def _imagej_stack(self, words: dict[str, str]) -> tuple[int, int] | None:
-        """The planes that tifffile counts, and the channels among them; None: in no way."""
+        """Number of planes that tifffile counts, and of channels in them; None: invalid."""
         counts = ("frames", "slices", "channels", "images")
         frames, slices, channels, images = (int(words.get(name, 1)) for name in counts)
         if min(frames, slices, channels, images) < 1:
@@ -333,15 +342,18 @@ class _Pages:
         return planes * channels, channels
 
     def _ome(self, description: str) -> Array | None:
-        """The first image of OME-XML; None where it does not say its sizes."""
+        """First image of OME-XML; None if it does not state its sizes."""
         pixels = re.search(r"<(?:\w+:)?Pixels\b([^>]*)>", description)
         if pixels is None:
             return None
-        told = dict(re.findall(r"\b(\w+)\s*=\s*[\"']([^\"']*)[\"']", pixels[1]))
-        order = told.get("DimensionOrder", "")[::-1]
+        pixel_attributes = dict(re.findall(r"\b(\w+)\s*=\s*[\"']([^\"']*)[\"']", pixels[1]))
+        order = pixel_attributes.get("DimensionOrder", "")[::-1]
         if sorted(order) != sorted("XYZCT") or not order.endswith("YX"):
             return None
-        sizes = [int(told["Size" + axis]) if "Size" + axis in told else 0 for axis in order[:-2]]
+        sizes = [
+            int(pixel_attributes["Size" + axis]) if "Size" + axis in pixel_attributes else 0
+            for axis in order[:-2]
+        ]
         channel = re.search(r"<(?:\w+:)?Channel\b([^>]*)>", description[pixels.end() :])
         samples = re.search(
             r"SamplesPerPixel\s*=\s*[\"'](\d{1,4})[\"']", channel[1] if channel else ""
@@ -355,7 +367,7 @@ class _Pages:
 
 
 def _page_shape(page: Directory) -> tuple[tuple[int, ...], str]:
-    """One page's shape and axes, as tifffile has them."""
+    """Shape and axes of one page, as in tifffile."""
     shape, axes = [page.number(LENGTH, 0), page.number(WIDTH, 0)], "YX"
     if (depth := page.number(DEPTH, 1)) > 1:
         shape, axes = [depth, *shape], "Z" + axes
@@ -366,29 +378,29 @@ def _page_shape(page: Directory) -> tuple[tuple[int, ...], str]:
     return tuple(shape), axes
 
 
-def _alikeness(page: Directory) -> tuple[tuple[int, ...], ...]:
-    return tuple(page.numbers(tag) for tag in _ALIKE)
+def _series_key(page: Directory) -> tuple[tuple[int, ...], ...]:
+    return tuple(page.numbers(tag) for tag in _SERIES_TAGS)
 
 
 def _imagej_words(description: str) -> dict[str, str]:
-    """The numbers of ImageJ's description, such as ``images=3``."""
+    """Numbers in ImageJ's description, such as ``images=3``."""
     return dict(re.findall(r"^(\w+)=(\d{1,9})\s*$", description, re.MULTILINE))
 
 
-def _sizes(described: dict[str, object]) -> tuple[int, ...] | None:
-    """The shape that tifffile has written; None where it is none."""
-    sizes = described.get("shape")
+def _sizes(metadata: dict[str, object]) -> tuple[int, ...] | None:
+    """Shape in tifffile's metadata; None if it is invalid."""
+    sizes = metadata.get("shape")
     if not isinstance(sizes, list) or not all(isinstance(n, int) and n > 0 for n in sizes):
         return None
     return tuple(sizes)
 
 
 def _shaped_description(text: str) -> dict[str, object] | None:
-    """What tifffile has written of the shape; None where it has not."""
+    """Metadata that tifffile wrote into the description; None if there are none."""
     if not (text.startswith("{") and '"shape":' in text) or '"mibi.' in text:
         return None
     try:
-        told = json.loads(text)
+        metadata = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return told if isinstance(told, dict) else None
+    return metadata if isinstance(metadata, dict) else None

@@ -1,8 +1,8 @@
-"""A job's form: what each job type's consumer needs in it, and which files it can take with it.
+"""Forms of jobs: fields that each job type's consumer needs, and files that it accepts.
 
 After the consumers of kiosk-redis-consumer 0.17.2 and the web page of kiosk-frontend 0.11.3
-(``src/Predict/JobForm``). Job types that are not known here are sent nothing by default, and are
-not checked.
+(``src/Predict/JobForm``). Unknown job types get no default values and are not
+checked.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from typing import NamedTuple
 from kiosk_locust.consumer.arrays import Array, is_for_tifffile
 from kiosk_locust.consumer.tracks import TRACKS
 
-#: Stands for the value that the job type and the file need.
+#: Placeholder for the value that job type and file need.
 AUTO = "auto"
-#: What ``image_dimensions_to_bxyc`` turns into batch, X, Y, channel; the web page offers the same.
-#: Others are accepted where they are as long as the shape, and taken for axes that they are not.
+#: Orders that ``image_dimensions_to_bxyc`` converts to batch, X, Y, channel, and that the web page
+#: offers. Consumers accept others of the shape's length, but with wrong axes.
 ORDERS = ("XY", "BXY", "CXY", "XYB", "XYC", "BXYC", "CXYB")
-#: Where a file cannot be looked at.
+#: Order for a file that cannot be read here.
 UNSEEN_ORDER = "XYB"
 MOST_CHANNELS = 3  # nuclear, phase, cytoplasm: MODEL_CHOICES
 SEGMENTATION, MESMER, POLARIS, SPOT, CALIBAN = (
     "segmentation", "mesmer", "polaris", "spot", "caliban",
 )  # fmt: skip
 SEGMENTATION_TYPES = ("none", "tissue", "cell culture")
-#: Lower case alone: ``_load_data`` compares so, though ``is_valid_hash`` does not.
+#: Lower case only: ``_load_data`` compares so, though ``is_valid_hash`` does not.
 CALIBAN_SUFFIXES = (".tif", ".tiff", ".trk", ".trks")
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What of a submission the consumers' parsing hangs on."""
+    """Fields of a submission that affect the consumer's parsing."""
 
     job_type: str
     dimension_order: str = ""
@@ -42,7 +42,7 @@ class Form:
 
 
 class FormFault(NamedTuple):
-    """A field that the job type's consumer cannot use; ``advice`` says what it takes."""
+    """Field that the job type's consumer cannot use; ``advice`` names valid values."""
 
     field: str
     value: str
@@ -50,23 +50,25 @@ class FormFault(NamedTuple):
 
 
 class FormFailure(NamedTuple):
-    """The end of a job: the status in which its consumer fails, and the exception."""
+    """Failure of a job: the status in which its consumer fails, and the exception."""
 
     status: str
     error: str
 
 
 def filled(form: Form, array: Array | None, name: str) -> Form:
-    """The form with AUTO replaced; ``array`` is the file's (a ZIP's children's), where known."""
-    found = form
-    if found.segmentation_type == AUTO:
-        found = replace(found, segmentation_type="cell culture" if form.job_type == POLARIS else "")
-    if found.channels == AUTO:
-        found = replace(found, channels=_channels(found))
-    if found.dimension_order == AUTO:
+    """The form with AUTO replaced; ``array`` is the file's (or a ZIP's children's), if known."""
+    result = form
+    if result.segmentation_type == AUTO:
+        result = replace(
+            result, segmentation_type="cell culture" if form.job_type == POLARIS else ""
+        )
+    if result.channels == AUTO:
+        result = replace(result, channels=_channels(result))
+    if result.dimension_order == AUTO:
         order = _order(array, name) if form.job_type == SEGMENTATION else ""
-        found = replace(found, dimension_order=order)
-    return found
+        result = replace(result, dimension_order=order)
+    return result
 
 
 def _channels(form: Form) -> str:
@@ -78,14 +80,14 @@ def _channels(form: Form) -> str:
 def _order(array: Array | None, name: str) -> str:
     if array is not None:
         return order_of(array) or UNSEEN_ORDER
-    is_seen_by_name = not is_for_tifffile(name) and not name.lower().endswith(".zip")
-    return "XYC" if is_seen_by_name else UNSEEN_ORDER  # Pillow's arrays have three axes, always
+    is_read_by_pillow = not is_for_tifffile(name) and not name.lower().endswith(".zip")
+    return "XYC" if is_read_by_pillow else UNSEEN_ORDER  # Pillow's arrays always have three axes
 
 
 def order_of(array: Array) -> str:
-    """The dimension order that names an array's axes; empty: none of ORDERS does.
+    """Dimension order of an array's axes; empty if none of ORDERS fits.
 
-    Channels and samples of a pixel are C; time, depth, pages and all else are B.
+    Channels and samples of a pixel are C; time, depth, pages and all others are B.
     """
     letters = "".join(
         axis if axis in "XY" else "C" if axis in "CS" else "B" for axis in array.axes
@@ -94,7 +96,7 @@ def order_of(array: Array) -> str:
 
 
 def faults(form: Form) -> Iterator[FormFault]:
-    """Fields that no file can make good; AUTO is never one."""
+    """Fields that are invalid for every file; AUTO is always valid."""
     if form.job_type == SEGMENTATION and form.dimension_order not in (AUTO, *ORDERS):
         advice = f"segmentation jobs take {', '.join(ORDERS)}, or auto, which looks at the file"
         yield FormFault("dimension_order", form.dimension_order, advice)
@@ -106,7 +108,7 @@ def faults(form: Form) -> Iterator[FormFault]:
 
 
 def _channels_advice(form: Form) -> str:
-    """What would be right instead of a form's channels; empty: they are right."""
+    """Advice on invalid channels of a form; empty if they are valid."""
     parts = form.channels.split(",") if form.channels else []
     numbers = [bool(re.fullmatch("[0-9]+", part)) for part in parts]
     are_whole = all(numbers)
@@ -149,9 +151,9 @@ def _polaris_advice(form: Form, parts: list[str], numbers: list[bool]) -> str:
 
 
 def failure(form: Form, array: Array | None, name: str) -> FormFailure | None:
-    """How the consumer fails on a file that it can read; None: it goes on to its model.
+    """Failure of the consumer on a file that it can read; None if it proceeds to its model.
 
-    ``array`` is None where it is not known: then only the form is judged.
+    ``array`` is None if unknown: then only the form is checked.
     """
     match form.job_type:
         case "segmentation":
@@ -235,7 +237,7 @@ def _caliban_failure(array: Array | None, name: str) -> FormFailure | None:
 
 
 def squeezed(array: Array | None) -> tuple[int, ...] | None:
-    """The shape without dimensions of 1, as most consumers take it."""
+    """Shape without dimensions of 1, as most consumers use it."""
     return None if array is None else tuple(size for size in array.shape if size != 1)
 
 
@@ -248,7 +250,7 @@ def _out_of_bounds(part: str, size: int) -> str:
 
 
 def unusable(job_type: str, array: Array | None, name: str) -> str:
-    """Why a job type can take a file with no form at all, as in “a.tif …”; empty: it may."""
+    """Reason why a job type accepts a file with no form, as in “a.tif …”; empty if it may."""
     if name.lower().endswith(TRACKS):
         return (
             "" if job_type in (CALIBAN, "") else f"is a track file, which {job_type} takes none of"
@@ -258,31 +260,39 @@ def unusable(job_type: str, array: Array | None, name: str) -> str:
     if array is None:
         return ""
     size = " x ".join(map(str, array.shape))
-    what = f"{size}, axes {array.axes}"
+    description = f"{size}, axes {array.axes}"
     shape = squeezed(array) or ()
     match job_type:
         case "segmentation":
-            return "" if order_of(array) else f"has axes that no DIMENSION_ORDER names ({what})"
+            return (
+                "" if order_of(array) else f"has axes that no DIMENSION_ORDER names ({description})"
+            )
         case "mesmer":
             has_channels = len(shape) == 3
-            return "" if has_channels else f"has no two channels, which mesmer needs ({what})"
+            return (
+                "" if has_channels else f"has no two channels, which mesmer needs ({description})"
+            )
         case "spot":
-            return "" if len(shape) in (2, 3) else f"has too many axes for spot ({what})"
+            return "" if len(shape) in (2, 3) else f"has too many axes for spot ({description})"
         case "polaris":
             is_last = len(shape) > 2 and array.axes[-1] in "CS"
-            return "" if is_last else f"has no channels as its last axis, as polaris needs ({what})"
+            return (
+                ""
+                if is_last
+                else f"has no channels as its last axis, as polaris needs ({description})"
+            )
         case "caliban":
-            return "" if len(array.shape) == 3 else f"is no stack of three axes ({what})"
+            return "" if len(array.shape) == 3 else f"is no stack of three axes ({description})"
     return ""
 
 
-def unseen(form: Form, name: str) -> str:
-    """What to say of AUTO where nobody looked at the file; empty: nothing."""
+def auto_order_warning(form: Form, name: str) -> str:
+    """Warning about AUTO for a file that was not read; empty if there is none."""
     if form.job_type != SEGMENTATION or form.dimension_order != AUTO or _order(None, name) == "XYC":
         return ""
-    what = "the images in it are" if name.lower().endswith(".zip") else "it is"
+    subject = "the images in it are" if name.lower().endswith(".zip") else "it is"
     return (
         f"DIMENSION_ORDER is auto and {name} cannot be looked at from here, so {UNSEEN_ORDER} is"
-        f" sent: the segmentation consumer fails where {what} not of three axes, such as a"
+        f" sent: the segmentation consumer fails where {subject} not of three axes, such as a"
         " plain 2-D TIFF; then set DIMENSION_ORDER to XY"
     )

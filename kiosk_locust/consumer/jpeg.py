@@ -1,7 +1,7 @@
 """JPEGs as Pillow, with libjpeg, reads them: segments by ITU-T T.81, annex B.
 
-libjpeg wants the end mark (EOI) behind the last scan. It is looked for segment by segment, since
-thumbnails bring end marks of their own, and cameras write more behind it.
+libjpeg needs the end marker (EOI) after the last scan. It is searched segment by segment, since
+thumbnails have end markers of their own, and cameras append data after it.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ from kiosk_locust.consumer.verdict import WHOLE, FileVerdict
 END = b"\xff\xd9"
 _END, _SCAN, _RESTART_INTERVAL, _ALONE = 0xD9, 0xDA, 0xDD, 0x01
 _RESTARTS = range(0xD0, 0xD8)
-#: SOF0 to SOF15, of which three codes are something else.
+#: SOF0 to SOF15, except three codes with other meanings.
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BASELINE = (0xC0, 0xC1)
 #: Frames that libjpeg decodes: baseline, extended, progressive; and these with arithmetic coding.
-#: Lossless coding is decoded since libjpeg-turbo 3.0, which Pillow's wheels have had since 2023.
+#: Lossless coding is decoded since libjpeg-turbo 3.0, part of Pillow's wheels since 2023.
 _ARITHMETIC, _LOSSLESS = (0xC9, 0xCA), 0xC3
 _DECODED = {0xC0, 0xC1, 0xC2, *_ARITHMETIC, _LOSSLESS}
 #: Lossless in stages, or with arithmetic coding.
 _UNREAD_LOSSLESS = (0xC7, 0xCB, 0xCF)
-#: Components that Pillow opens: grey, colour, four inks.
+#: Numbers of components that Pillow opens: grey, colour, four inks.
 SAMPLES = (1, 3, 4)
 _PIECE_BYTES = 1024 * 1024
-#: A mark within a scan's data: neither a stuffed FF nor a filling one.
+#: Marker within a scan's data: neither a stuffed FF nor a fill byte.
 _MARK = re.compile(rb"\xff[^\x00\xff]")
 
 
 class Frame(NamedTuple):
-    """The first frame header of a JPEG."""
+    """First frame header of a JPEG."""
 
     code: int
     bits: int
     width: int
     height: int
     samples: int
-    units: int  # in one scan of all components: MCUs; 0: not known
+    units: int  # in one scan of all components: MCUs; 0: unknown
 
 
 class _Head(NamedTuple):
-    """What stands before the first scan's data."""
+    """Content before the first scan's data."""
 
     frame: Frame | None
     restart_interval: int  # MCUs; 0: none
@@ -52,22 +52,24 @@ class _Head(NamedTuple):
 
 
 def first_frame(file: BinaryIO) -> Frame | None:
-    """The frame header; None where there is none before the first scan or the end.
+    """Frame header; None if there is none before the first scan or the end.
 
-    Raises struct.error where the file ends before.
+    Raises:
+        struct.error: The file ends before.
+
     """
     return _head(file).frame
 
 
 def jpeg_verdict(file: BinaryIO, size: int) -> FileVerdict:
-    """What speaks against a file of ``size`` bytes that begins as JPEGs do."""
+    """Verdict on a file of ``size`` bytes that starts like a JPEG."""
     try:
         head = _head(file)
     except struct.error:
         return FileVerdict("is a JPEG that was cut off")
     if head.frame is None:
         return FileVerdict("begins like a JPEG and is none")
-    if fault := _unread(head.frame):
+    if fault := _unsupported(head.frame):
         return FileVerdict(fault)
     if not head.has_scan:
         return FileVerdict("is a JPEG that was cut off")
@@ -90,8 +92,8 @@ def jpeg_verdict(file: BinaryIO, size: int) -> FileVerdict:
     return WHOLE
 
 
-def _unread(frame: Frame) -> str:
-    """Why Pillow does not read a JPEG, though it is whole; empty: it does."""
+def _unsupported(frame: Frame) -> str:
+    """Reason why Pillow does not read an intact JPEG; empty if it does."""
     if frame.code in _UNREAD_LOSSLESS:
         return "is a lossless JPEG, which the Kiosk cannot read (save it as PNG or TIFF)"
     if frame.code not in _DECODED:
@@ -104,9 +106,9 @@ def _unread(frame: Frame) -> str:
 
 
 def _without_end(head: _Head, restarts: int) -> FileVerdict:
-    """The verdict on a JPEG without an end mark.
+    """Verdict on a JPEG without an end marker.
 
-    libjpeg can do without it where the last part of a scan has begun with a restart mark.
+    libjpeg decodes it if the last part of a scan has started with a restart marker.
     """
     frame, interval = head.frame, head.restart_interval
     if frame and interval and frame.units and frame.code in _BASELINE:
@@ -119,7 +121,12 @@ def _without_end(head: _Head, restarts: int) -> FileVerdict:
 
 
 def _head(file: BinaryIO) -> _Head:
-    """All before the first scan's data, where ``file`` stands afterwards; struct.error: cut off."""
+    """Content before the first scan's data; ``file`` is positioned there afterwards.
+
+    Raises:
+        struct.error: The file is cut off.
+
+    """
     file.seek(2)
     frame, interval = None, 0
     while True:
@@ -140,7 +147,7 @@ def _head(file: BinaryIO) -> _Head:
 
 
 def _next_code(file: BinaryIO) -> int:
-    """The next mark's second byte; as Pillow, it passes over what stands between segments."""
+    """Second byte of the next marker; like Pillow, it skips bytes between segments."""
     while True:
         (mark,) = struct.unpack("B", file.read(1))
         while mark == 0xFF:
@@ -164,7 +171,12 @@ def _frame(code: int, data: bytes) -> Frame:
 
 
 def _find_end(file: BinaryIO) -> tuple[bool, int]:
-    """Whether an end mark comes, from within a scan's data on; and the restart marks before it."""
+    """Search for an end marker from within a scan's data.
+
+    Returns:
+        True if there is one, and the number of restart markers before it.
+
+    """
     restarts = 0
     while True:
         at = file.tell()

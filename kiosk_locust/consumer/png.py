@@ -1,6 +1,6 @@
 """PNGs as Pillow reads them: chunks by the PNG specification.
 
-Pillow is content once every row is decoded: the last checksum and the end chunk may be missing.
+Pillow needs every row decoded, but neither the last checksum nor the end chunk.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from kiosk_locust.consumer.verdict import WHOLE, FileVerdict
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 _END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
-#: Samples of a pixel by colour type; a palette's indices are one.
+#: Samples per pixel by colour type; a palette index is one.
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-#: Adam7: first column and row of each pass, and the steps between them.
+#: Adam7: first column and row of each pass, and its steps.
 _PASSES = (
     (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)
 )  # fmt: skip
@@ -25,7 +25,7 @@ _PIECE_BYTES = 1024 * 1024
 
 
 class Header(NamedTuple):
-    """The chunk that comes first."""
+    """The first chunk, IHDR."""
 
     width: int
     height: int
@@ -35,12 +35,12 @@ class Header(NamedTuple):
 
     @property
     def samples(self) -> int:
-        """Samples of a pixel."""
+        """Samples per pixel."""
         return _SAMPLES[self.colour]
 
     @property
     def raw_bytes(self) -> int:
-        """The length of the image before it was compressed: rows, each with its filter's byte."""
+        """Bytes of the uncompressed image: rows, each with its filter byte."""
         passes = _PASSES if self.interlace else ((0, 0, 1, 1),)
         total = 0
         for column, row, across, down in passes:
@@ -52,19 +52,24 @@ class Header(NamedTuple):
 
 
 def header(file: BinaryIO) -> Header | None:
-    """The header; None where it is none that Pillow knows. Raises struct.error: cut off."""
+    """The header; None if Pillow does not support it.
+
+    Raises:
+        struct.error: The file is cut off.
+
+    """
     file.seek(len(MAGIC))
     length, name, width, height, depth, colour, _, _, interlace = struct.unpack(
         ">I4sIIBBBBB", file.read(21)
     )
-    is_known = depth in _DEPTHS.get(colour, ()) and width and height
-    if (length, name) != (13, b"IHDR") or not is_known:
+    is_supported = depth in _DEPTHS.get(colour, ()) and width and height
+    if (length, name) != (13, b"IHDR") or not is_supported:
         return None
     return Header(width, height, depth, colour, interlace)
 
 
 def png_verdict(file: BinaryIO, size: int) -> FileVerdict:
-    """What speaks against a file of ``size`` bytes that begins as PNGs do."""
+    """Verdict on a file of ``size`` bytes that starts like a PNG."""
     try:
         head = header(file)
     except struct.error:
@@ -75,7 +80,7 @@ def png_verdict(file: BinaryIO, size: int) -> FileVerdict:
     if file.read() == _END:
         return WHOLE
     has_end = False
-    lengths: list[tuple[int, int]] = []  # of the image's pieces: where they begin, their bytes
+    lengths: list[tuple[int, int]] = []  # of image data chunks: offset and length in bytes
     for name, at, length in _chunks(file, size):
         if name == b"IDAT":
             lengths.append((at, length))
@@ -87,7 +92,7 @@ def png_verdict(file: BinaryIO, size: int) -> FileVerdict:
 
 
 def _chunks(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
-    """Each chunk's name, where its data begin, and their bytes; up to the end, or the last one."""
+    """Name, data offset and length of each chunk, up to the last one or the file's end."""
     at = len(MAGIC)
     while at + 8 <= size:
         file.seek(at)
@@ -102,15 +107,15 @@ def _chunks(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _unpacked(file: BinaryIO, pieces: list[tuple[int, int]], enough: int) -> int:
-    """How many bytes the image's pieces unpack to, counted up to ``enough``."""
+    """Bytes that the image data decompress to, counted up to ``enough``."""
     unpacker = zlib.decompressobj()
     total = 0
     try:
         for at, length in pieces:
             file.seek(at)
-            left = length
-            while left > 0 and total < enough and (packed := file.read(min(left, 65536))):
-                left -= len(packed)
+            remaining = length
+            while remaining > 0 and total < enough and (packed := file.read(min(remaining, 65536))):
+                remaining -= len(packed)
                 while packed and total < enough:
                     total += len(unpacker.decompress(packed, _PIECE_BYTES))
                     packed = unpacker.unconsumed_tail

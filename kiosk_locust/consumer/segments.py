@@ -1,7 +1,7 @@
-"""Whether the pixels of a TIFF's page are all in the file, as tifffile and Pillow look for them.
+"""Completeness of a TIFF page's pixels, by the rules of tifffile and Pillow.
 
-Readers go by the image's extent rather than by the byte counts that a writer noted: a last strip
-may be counted as a full one, and lie at the end of the file.
+Readers use the image's extent rather than the byte counts in the file: a last strip at the end of
+the file may be counted as a full one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NEEDED = (
 )  # fmt: skip
 _NONE, _LZW, _PACKBITS, _DEFLATES = 1, 5, 32773, (8, 32946)
 _COMPLEX = 5  # a sample format
-#: Numbers of bits of which tifffile reads whole pages at once.
+#: Bits per sample for which tifffile reads whole pages at once.
 _WHOLE_BITS = (8, 16, 32, 64)
 CUT = FileVerdict("is a TIFF that was cut off")
 _UNPACKED_MOST = 64 * 1024 * 1024
@@ -38,7 +38,7 @@ _UNSURE = FileVerdict(doubt="is a compressed TIFF whose last data are shorter th
 
 
 class TiffPage:
-    """A page's extent, and where its strips or tiles are."""
+    """Extent of a page, and locations of its strips or tiles."""
 
     def __init__(self, directory: Directory) -> None:
         self.directory = directory
@@ -54,7 +54,7 @@ class TiffPage:
 
     @property
     def planes(self) -> int:
-        """Separate planes of samples."""
+        """Number of separate planes of samples."""
         return self.samples if self.is_planar else 1
 
     @property
@@ -69,7 +69,7 @@ class TiffPage:
 
     @property
     def is_contiguous(self) -> bool:
-        """Whether tifffile reads the page in one piece from its first offset on.
+        """True if tifffile reads the page in one piece from its first offset.
 
         The rule of ``TiffPage.is_contiguous``, tifffile 2026.3.3.
         """
@@ -86,12 +86,12 @@ class TiffPage:
 
     @property
     def is_final(self) -> bool:
-        """The same, where nothing is to be done with the bytes."""
+        """True if it is contiguous and its bytes need no decoding."""
         number = self.directory.number
         return self.is_contiguous and number(FILL_ORDER, 1) == number(PREDICTOR, 1) == 1
 
     def segments(self) -> Iterator[tuple[int, int, tuple[int, ...]]]:
-        """Where each strip or tile is, its noted bytes, and the numbers of bytes that will do."""
+        """Offset of each strip or tile, its recorded bytes, and sufficient numbers of bytes."""
         counts = self.counts or (self.bytes,)
         enough = self._tile_bytes if self.is_tiled else self._strip_bytes
         for number, (at, count) in enumerate(zip(self.offsets, counts, strict=False)):
@@ -99,7 +99,7 @@ class TiffPage:
 
     @property
     def segment_number(self) -> int:
-        """Strips or tiles that make the page."""
+        """Number of strips or tiles of the page."""
         if self.is_tiled:
             across = math.ceil(self.width / max(1, self.directory.number(TILE_WIDTH, 1)))
             down = math.ceil(self.length / max(1, self.directory.number(TILE_LENGTH, 1)))
@@ -109,7 +109,7 @@ class TiffPage:
 
     @property
     def rows(self) -> int:
-        """Rows of a strip."""
+        """Rows per strip."""
         rows = self.directory.number(ROWS, self.length)
         return min(max(1, rows), max(1, self.length))
 
@@ -124,13 +124,13 @@ class TiffPage:
     def _strip_bytes(self, number: int) -> tuple[int, ...]:
         return (self.rows_of(number) * self.row_bytes,)
 
-    def seen_tile_bytes(self, number: int) -> int:
+    def visible_tile_bytes(self, number: int) -> int:
         """Bytes of tile ``number`` up to its last pixel within the image."""
         width, _, here_width, here_length = self._tile(number)
         return max(0, here_length - 1) * self._packed(width) + self._packed(here_width)
 
     def _tile(self, number: int) -> tuple[int, int, int, int]:
-        """Width and length of tile ``number``, and those of its part within the image."""
+        """Width and length of tile ``number``, and of its part within the image."""
         tile = self.directory.number
         width, length = tile(TILE_WIDTH, 0), tile(TILE_LENGTH, 0)
         across = max(1, math.ceil(self.width / max(1, width)))
@@ -141,7 +141,7 @@ class TiffPage:
         return width, length, here_width, here_length
 
     def _tile_bytes(self, number: int) -> tuple[int, ...]:
-        """A tile is whole, or ends where the image does (below, or to its right as well)."""
+        """Sufficient sizes of a tile: whole, or cut at the lower, or lower and right edge."""
         width, length, here_width, here_length = self._tile(number)
         deep = max(1, self.directory.number(TILE_DEPTH, 1))
         return (
@@ -161,7 +161,7 @@ class TiffPage:
 
 
 def page_verdict(file: BinaryIO, directory: Directory, size: int) -> FileVerdict:
-    """What speaks against a page that tifffile reads from a file of ``size`` bytes."""
+    """Verdict on a page that tifffile reads from a file of ``size`` bytes."""
     if any(map(directory.is_cut_off, _NEEDED)):
         return CUT
     page = TiffPage(directory)
@@ -181,7 +181,7 @@ def page_verdict(file: BinaryIO, directory: Directory, size: int) -> FileVerdict
 
 
 def pillow_verdict(file: BinaryIO, directory: Directory, size: int) -> FileVerdict:
-    """What speaks against the first page of a TIFF that Pillow reads: it trusts no byte counts."""
+    """Verdict on the first page of a TIFF that Pillow reads, which ignores byte counts."""
     if any(map(directory.is_cut_off, _NEEDED)):
         return CUT
     page = TiffPage(directory)
@@ -191,7 +191,7 @@ def pillow_verdict(file: BinaryIO, directory: Directory, size: int) -> FileVerdi
         return _compressed(file, page, size)
     if page.is_tiled:
         tiles = enumerate(page.offsets[: page.segment_number])
-        is_cut = any(at + page.seen_tile_bytes(number) > size for number, at in tiles)
+        is_cut = any(at + page.visible_tile_bytes(number) > size for number, at in tiles)
         return CUT if is_cut else _complete(page)
     row_bytes = (page.width * sum(directory.numbers(BITS) or (1,)) + 7) // 8
     for number, at in enumerate(page.offsets[: page.segment_number]):
@@ -201,7 +201,7 @@ def pillow_verdict(file: BinaryIO, directory: Directory, size: int) -> FileVerdi
 
 
 def _complete(page: TiffPage) -> FileVerdict:
-    """Missing strips are read as nothing (zeros)."""
+    """Verdict on the number of strips; missing ones are read as zeros."""
     if len(page.offsets) >= page.segment_number:
         return WHOLE
     return FileVerdict(
@@ -211,7 +211,7 @@ def _complete(page: TiffPage) -> FileVerdict:
 
 
 def _compressed(file: BinaryIO, page: TiffPage, size: int) -> FileVerdict:
-    """Data may be shorter than noted where what is there unpacks to all that is needed."""
+    """Verdict on compressed strips: cut data may still decompress to all needed bytes."""
     verdict = _complete(page)
     for at, count, enough in page.segments():
         if not (at and count) or at + count <= size:
@@ -230,7 +230,7 @@ def _compressed(file: BinaryIO, page: TiffPage, size: int) -> FileVerdict:
 
 
 def _inflated(data: bytes, enough: int) -> int:
-    """The bytes that Deflate data unpack to; -1 where their end is missing, as zlib says."""
+    """Bytes that Deflate data decompress to; -1 if their end is missing, as for zlib."""
     unpacker = zlib.decompressobj()
     try:
         length = len(unpacker.decompress(data, max(1, enough) + 1))
@@ -240,7 +240,7 @@ def _inflated(data: bytes, enough: int) -> int:
 
 
 def _packbits(data: bytes, enough: int) -> int:
-    """The bytes that PackBits data unpack to."""
+    """Bytes that PackBits data decompress to."""
     length = at = 0
     while at < len(data) and length < enough:
         code = data[at]
@@ -254,16 +254,16 @@ def _packbits(data: bytes, enough: int) -> int:
 
 
 def _lzw(data: bytes, enough: int) -> int:
-    """The bytes that TIFF's LZW data unpack to: codes of 9 to 12 bits, the highest first."""
+    """Bytes that TIFF's LZW data decompress to: codes of 9 to 12 bits, highest bit first."""
     lengths = [1] * 256 + [0, 0]
-    total = bits = held = before = 0
+    total = bits = buffer = before = 0
     for byte in data:
-        held, bits = (held << 8 | byte) & 0xFFFFF, bits + 8
+        buffer, bits = (buffer << 8 | byte) & 0xFFFFF, bits + 8
         width = min(12, max(9, (len(lengths) + 1).bit_length()))
         if bits < width:
             continue
         bits -= width
-        code = held >> bits & (1 << width) - 1
+        code = buffer >> bits & (1 << width) - 1
         if code == 257 or total >= enough:
             break
         if code == 256:

@@ -1,4 +1,4 @@
-"""The skeleton of a TIFF of any variant: both byte orders, classic and BigTIFF.
+"""Structure of a TIFF of any variant: both byte orders, classic and BigTIFF.
 
 By the TIFF 6.0 specification and the BigTIFF design: a header that points to a chain of
 directories, each a list of tagged fields. OME-TIFF, ImageJ's and other microscopes' files are
@@ -20,29 +20,34 @@ _ASCII = 2
 _INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 WIDTH, LENGTH = 256, 257
 STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES = 273, 279, 324, 325
-#: Directories beyond these are not looked at.
+#: Limits of the parser; further directories, fields and strips are ignored.
 MOST_PAGES = 100_000
 MOST_FIELDS = 4096
 MOST_STRIPS = 1_000_000
 #: OME-XML of a large plate has some megabytes.
 MOST_TEXT = 16 * 1024 * 1024
-_CLASSIC_BYTES = 2**32  # what a classic TIFF's offsets reach
+_CLASSIC_BYTES = 2**32  # range of a classic TIFF's offsets
 
 
 class _Layout(NamedTuple):
-    """How numbers are written: byte order, and the sizes that BigTIFF changed."""
+    """Number formats: byte order, and the sizes that differ in BigTIFF."""
 
     order: str
-    fields: str  # a directory's number of them
+    fields: str  # number of fields in a directory
     offset: str
-    entry: str  # a field: tag, type, number of values, and these or where they are
+    entry: str  # a field: tag, type, number of values, and these or their offset
 
     @property
     def offset_bytes(self) -> int:
         return struct.calcsize("=" + self.offset)
 
     def read(self, file: BinaryIO, form: str) -> int:
-        """One number; struct.error where the file ends before."""
+        """Read one number.
+
+        Raises:
+            struct.error: The file ends before.
+
+        """
         data = file.read(struct.calcsize("=" + form))
         value: int = struct.unpack(self.order + form, data)[0]
         return value
@@ -51,11 +56,11 @@ class _Layout(NamedTuple):
 class _Field(NamedTuple):
     type: int
     values: int
-    inline: bytes  # the values, or where in the file they are
+    inline: bytes  # the values, or their offset in the file
 
 
 class Directory:
-    """The fields of one page; unreadable ones count as absent."""
+    """Fields of one page; unreadable fields count as absent."""
 
     def __init__(
         self, file: BinaryIO, layout: _Layout, fields: dict[int, _Field], size: int
@@ -72,12 +77,12 @@ class Directory:
         return tag in self._fields
 
     def is_cut_off(self, tag: int) -> bool:
-        """Whether there is such a field, and the file ends before its values do."""
+        """Tell if the field exists, and the file ends before its values do."""
         field = self._fields.get(tag)
         return field is not None and self._data(field) is None
 
     def numbers(self, tag: int) -> tuple[int, ...]:
-        """The whole numbers of a field, MOST_STRIPS at most; none where it is absent."""
+        """Integers of a field, at most MOST_STRIPS; empty if it is absent."""
         numbers = self._numbers.get(tag)
         if numbers is None:
             field = self._fields.get(tag)
@@ -85,11 +90,11 @@ class Directory:
         return numbers
 
     def number(self, tag: int, default: int) -> int:
-        """The first of them."""
+        """First integer of a field."""
         return next(iter(self.numbers(tag)), default)
 
     def text(self, tag: int) -> str:
-        """A field of characters, at most MOST_TEXT bytes of it; empty where it is absent."""
+        """Text field, at most MOST_TEXT bytes; empty if it is absent."""
         text = self._texts.get(tag)
         if text is None:
             field = self._fields.get(tag)
@@ -107,7 +112,7 @@ class Directory:
         return struct.unpack_from(f"{self._layout.order}{count}{form}", data)
 
     def _data(self, field: _Field, most: int = 0) -> bytes | None:
-        """The first bytes of a field's values; None where the file ends before they all do."""
+        """First bytes of a field's values; None if the file ends before all of them."""
         length = field.values * _SIZES.get(field.type, 1)
         if length <= len(field.inline):
             return field.inline[:length]
@@ -119,9 +124,9 @@ class Directory:
 
 
 class Chain:
-    """The pages of a TIFF of ``size`` bytes, in their order, and how the chain of them ended.
+    """Pages of a TIFF of ``size`` bytes in order, and how their chain ended.
 
-    ``fault`` and ``doubt`` count once all were iterated over, as in “a.tif is a TIFF …”.
+    ``fault`` and ``doubt`` are complete after an iteration, as in “a.tif is a TIFF …”.
     """
 
     def __init__(self, file: BinaryIO, size: int) -> None:
@@ -130,7 +135,7 @@ class Chain:
         self.fault = self.doubt = ""
 
     def __iter__(self) -> Iterator[Directory]:
-        """Yield each page that can be read; raises nothing but OSError."""
+        """Yield each readable page; raises nothing but OSError."""
         try:
             layout, at = _header(self._file)
         except struct.error:
@@ -139,29 +144,29 @@ class Chain:
         if layout is None:
             self.fault = "begins like a TIFF and is none"
             return
-        seen: set[int] = set()
-        while at and len(seen) < MOST_PAGES and not self.fault:
-            if at in seen:
+        visited: set[int] = set()
+        while at and len(visited) < MOST_PAGES and not self.fault:
+            if at in visited:
                 self.fault = "is a TIFF whose pages lead in a circle"
                 return
             if at >= self._size:
-                self._is_cut(layout)
+                self._note_cut(layout)
                 return
-            seen.add(at)
+            visited.add(at)
             try:
                 fields, following = _directory(self._file, layout, at)
             except struct.error:
-                self._is_cut(layout)
+                self._note_cut(layout)
                 return
             if following is None:
                 self.doubt = "is a TIFF that ends within its last directory"
             yield Directory(self._file, layout, fields, self._size)
             at = following or 0
-        if not seen:
+        if not visited:
             self.fault = "is a TIFF without an image"
 
-    def _is_cut(self, layout: _Layout) -> None:
-        """A page lies beyond the end of the file."""
+    def _note_cut(self, layout: _Layout) -> None:
+        """Note that a page lies beyond the end of the file."""
         if layout.offset == "I" and self._size > _CLASSIC_BYTES:
             self.doubt = "is a TIFF that is larger than its page addresses can tell (4 GiB)"
         else:
@@ -181,9 +186,13 @@ def _header(file: BinaryIO) -> tuple[_Layout | None, int]:
 
 
 def _directory(file: BinaryIO, layout: _Layout, at: int) -> tuple[dict[int, _Field], int | None]:
-    """The fields of the directory at ``at``, and where the next one is; 0: nowhere.
+    """Fields of the directory at ``at``, and the offset of the next one (0: none).
 
-    None: the file ends before it says so. Raises struct.error where it ends within the fields.
+    The offset is None if the file ends before it.
+
+    Raises:
+        struct.error: The file ends within the fields.
+
     """
     file.seek(at)
     count = layout.read(file, layout.fields)

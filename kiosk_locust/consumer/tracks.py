@@ -1,4 +1,4 @@
-"""Track files of caliban jobs, as ``load_track_file`` of kiosk-redis-consumer 0.17.2 reads them."""
+"""Track files of caliban jobs, by the rules of ``load_track_file``, kiosk-redis-consumer 0.17.2."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import BinaryIO
 
 from kiosk_locust.consumer.verdict import WHOLE, FileVerdict
 
-#: Ends of names, in lower case.
+#: Extensions, in lower case.
 TRACKS = (".trk", ".trks")
 _NEEDED = ("raw.npy", "tracked.npy")
-#: A tar's magic stands so far from its begin; the consumer opens compressed ones as well.
+#: Offset of a tar's magic; the consumer opens compressed tars as well.
 _TAR, _TAR_AT = b"ustar", 257
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")
 
 
 def is_track_file(file: BinaryIO) -> bool:
-    """Whether a file's beginning is that of a tar, compressed or not."""
+    """Tell if a file starts like a tar, compressed or not."""
     file.seek(0)
-    begin = file.read(_TAR_AT + len(_TAR))
-    return begin.startswith(_COMPRESSED) or begin[_TAR_AT:] == _TAR
+    head = file.read(_TAR_AT + len(_TAR))
+    return head.startswith(_COMPRESSED) or head[_TAR_AT:] == _TAR
 
 
 def track_verdict(file: BinaryIO, size: int) -> FileVerdict:
-    """What speaks against a track file of ``size`` bytes; compressed ones are taken as they are."""
+    """Verdict on a track file of ``size`` bytes; compressed ones are not checked."""
     file.seek(0)
     if file.read(8).startswith(_COMPRESSED):
         return WHOLE

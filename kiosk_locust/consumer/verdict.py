@@ -1,4 +1,4 @@
-"""The verdict on a file's wholeness."""
+"""Verdict on a file's completeness."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 
 class FileVerdict(NamedTuple):
-    """What speaks against a file, as in “a.tif is a TIFF that was cut off”; empty: nothing does.
+    """Problem of a file, as in “a.tif is a TIFF that was cut off”; empty: none.
 
-    A ``fault`` surely makes its consumer fail, or read less than the file was made with; a
+    A ``fault`` certainly makes its consumer fail, or read less than the file should have; a
     ``doubt`` may, and only the consumer can tell.
     """
 

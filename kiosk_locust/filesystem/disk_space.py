@@ -2,7 +2,7 @@
 
 Writers of a run stop in this order, so that files that cannot be made again are the last to lack
 space: downloaded results of jobs, copies of the ledger for the bucket, lines of the log file,
-further jobs, the report. The ledger of running jobs and the results file have no reserve to keep.
+further jobs, the report. The ledger of running jobs and the results file come last.
 """
 
 from __future__ import annotations

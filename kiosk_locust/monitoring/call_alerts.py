@@ -1,4 +1,4 @@
-"""Tells people which calls fail, while they do: in the log, on the progress line, on the page."""
+"""Alerts about failing calls, while they fail: in the log, on the progress line, on the page."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from kiosk_locust.formatting import units
 
 logger = logging.getLogger(__name__)
 
-#: How often it looks, and how often it logs the same again.
-LOOK_S = 1.0
-AGAIN_S = 600.0
-#: The name of the process that looks, for calls which no other process makes.
+#: Intervals of checks, and of repeated log lines, in seconds.
+CHECK_S = 1.0
+REPEAT_S = 600.0
+#: Process name of this process, for calls that no other process makes.
 HERE = ""
-#: What comes and goes is logged so often within AGAIN_S; the progress line always has it.
+#: Log lines about recurring trouble within REPEAT_S; the progress line always shows it.
 MOST_LOGGED = 5
 
 
 @dataclass(slots=True)
-class _Said:
-    """What was logged of one kind."""
+class _LogState:
+    """Log state of one kind of trouble."""
 
-    state: State | None = None  # of the trouble that goes on; None: nothing was logged of it
+    state: State | None = None  # of the present trouble; None: not logged
     everywhere: bool = False  # at all processes
     last_at: float = 0.0
-    trouble: Trouble | None = None  # as it was seen last
-    parts: dict[str, Trouble] = field(default_factory=dict)  # of each process, as seen last
-    begun: deque[float] = field(default_factory=deque)  # troubles that were logged, lately
+    trouble: Trouble | None = None  # latest state
+    parts: dict[str, Trouble] = field(default_factory=dict)  # latest state by process
+    begun: deque[float] = field(default_factory=deque)  # start times of recently logged troubles
 
 
 class Alerts:
-    """Gathers the troubles of a run's processes and says each once, then seldom.
+    """Collector of troubles of a run's processes; logs each at its start, then rarely.
 
-    ``troubles`` gives them by process: those of all workers, also of workers without any, and of
-    this process (HERE). ``lines`` are short, for the progress; ``texts`` whole, for the page. Both
-    are of what goes on now.
+    ``troubles`` returns them by process: those of all workers, including workers without any, and
+    of this process (HERE). ``lines`` are short texts for the progress line, ``texts`` long ones for
+    the page; both describe present troubles.
     """
 
     def __init__(
@@ -54,40 +54,44 @@ class Alerts:
         self.texts: tuple[str, ...] = ()
         self._troubles = troubles
         self._clock = clock
-        self._said: dict[TroubleKind, _Said] = defaultdict(_Said)
+        self._log_states: dict[TroubleKind, _LogState] = defaultdict(_LogState)
         self._greenlet: gevent.Greenlet | None = None
 
     def start(self) -> None:
-        """Look from now on, in a greenlet of its own."""
+        """Start checking in a greenlet."""
         self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:
-        """Look no more, and let what stood there go."""
+        """Stop checking, and clear the texts."""
         if self._greenlet is not None:
             self._greenlet.kill()
         self.lines = self.texts = ()
 
     def _run(self) -> None:
         while True:
-            self._clock.sleep(LOOK_S)
+            self._clock.sleep(CHECK_S)
             self.look()
 
     def look(self) -> None:
-        """Take in what the processes say now, and log what is new."""
+        """Evaluate the present troubles, and log new ones."""
         now, by_process = self._clock.now(), self._troubles()
         by_kind: dict[TroubleKind, dict[str, Trouble]] = defaultdict(dict)
         for process, troubles in by_process.items():
-            for one in troubles:
-                by_kind[one.kind][process] = one
+            for trouble_here in troubles:
+                by_kind[trouble_here.kind][process] = trouble_here
         lines, texts = [], []
         for kind in TroubleKind:
-            found = by_kind.get(kind, {})
-            going_on = {name: one for name, one in found.items() if one.ended_at is None}
-            trouble = merged(going_on.values()) if going_on else None
-            if self._said[kind].trouble:
-                self._said[kind].parts.update(found)
-            if trouble and (now - trouble.since >= PATIENCE_S or self._said[kind].trouble):
-                where = _where(going_on, by_process)
+            of_kind = by_kind.get(kind, {})
+            active = {
+                name: trouble_here
+                for name, trouble_here in of_kind.items()
+                if trouble_here.ended_at is None
+            }
+            trouble = merged(active.values()) if active else None
+            if self._log_states[kind].trouble:
+                self._log_states[kind].parts.update(of_kind)
+            if trouble and (now - trouble.since >= PATIENCE_S or self._log_states[kind].trouble):
+                where = _where(active, by_process)
                 lines.append(line(trouble, now) + where)
                 texts.append(text(trouble, now, where))
                 self._log(trouble, texts[-1], now, everywhere=not where)
@@ -95,50 +99,52 @@ class Alerts:
                 self._log_end(kind)
         self.lines, self.texts = tuple(lines), tuple(texts)
 
-    def _log(self, trouble: Trouble, said: str, now: float, *, everywhere: bool) -> None:
-        about = self._said[trouble.kind]
-        is_new = about.trouble is None
-        about.trouble = trouble
-        while about.begun and now - about.begun[0] >= AGAIN_S:
-            about.begun.popleft()
-        if is_new and len(about.begun) >= MOST_LOGGED:
+    def _log(self, trouble: Trouble, message: str, now: float, *, everywhere: bool) -> None:
+        log_state = self._log_states[trouble.kind]
+        is_new = log_state.trouble is None
+        log_state.trouble = trouble
+        while log_state.begun and now - log_state.begun[0] >= REPEAT_S:
+            log_state.begun.popleft()
+        if is_new and len(log_state.begun) >= MOST_LOGGED:
             return
-        if not is_new and about.state is None:  # it was left out when it began
+        if not is_new and log_state.state is None:  # omitted at its start
             return
-        # A silence that has become an error can be explained better; and it may spread.
-        is_known = about.state == trouble.state or about.state is State.FAILING
-        if is_known and about.everywhere >= everywhere and now - about.last_at < AGAIN_S:
+        # A silence that became an error can be explained better; and it may spread.
+        is_logged = log_state.state == trouble.state or log_state.state is State.FAILING
+        if is_logged and log_state.everywhere >= everywhere and now - log_state.last_at < REPEAT_S:
             return
         if is_new:
-            about.begun.append(now)
-        about.state, about.last_at, about.everywhere = trouble.state, now, everywhere
-        logger.warning("%s", said)
+            log_state.begun.append(now)
+        log_state.state, log_state.last_at, log_state.everywhere = trouble.state, now, everywhere
+        logger.warning("%s", message)
 
     def _log_end(self, kind: TroubleKind) -> None:
-        about = self._said[kind]
-        ended = [part for part in about.parts.values() if part.ended_at is not None]
-        if about.state is not None and ended:
+        log_state = self._log_states[kind]
+        ended = [part for part in log_state.parts.values() if part.ended_at is not None]
+        if log_state.state is not None and ended:
             logger.info("%s", healed(merged(ended)))
-        self._said[kind] = _Said(begun=about.begun)
+        self._log_states[kind] = _LogState(begun=log_state.begun)
 
 
 def merged(troubles: Iterable[Trouble]) -> Trouble:
-    """One trouble for those of several processes: the worst state, the earliest beginning."""
-    those = sorted(troubles, key=lambda one: (list(State).index(one.state), one.since))
-    worst = those[0]
-    ends = [one.ended_at for one in those if one.ended_at is not None]
+    """One trouble for those of several processes: worst state, earliest start."""
+    ordered = sorted(
+        troubles, key=lambda trouble: (list(State).index(trouble.state), trouble.since)
+    )
+    worst = ordered[0]
+    ends = [trouble.ended_at for trouble in ordered if trouble.ended_at is not None]
     return replace(
         worst,
-        since=min(one.since for one in those),
-        tries=sum(one.tries for one in those),
-        succeeded=sum(one.succeeded for one in those),
-        waiting=sum(one.waiting for one in those),
-        ended_at=max(ends) if len(ends) == len(those) else None,
+        since=min(trouble.since for trouble in ordered),
+        tries=sum(trouble.tries for trouble in ordered),
+        succeeded=sum(trouble.succeeded for trouble in ordered),
+        waiting=sum(trouble.waiting for trouble in ordered),
+        ended_at=max(ends) if len(ends) == len(ordered) else None,
     )
 
 
 def _where(affected: Collection[str], processes: Collection[str]) -> str:
-    """The affected workers in words; empty where all are."""
+    """Affected workers as text; empty if all are."""
     workers = [name for name in processes if name != HERE]
     if HERE in affected or len(affected) == len(workers):
         return ""
@@ -147,32 +153,36 @@ def _where(affected: Collection[str], processes: Collection[str]) -> str:
 
 
 def line(trouble: Trouble, now: float) -> str:
-    """A trouble in a few words."""
+    """Short text about a trouble."""
     for_s = units.seconds(now - trouble.since)
     plural = trouble.kind.plural
     if trouble.state is State.SILENT:
         return f"NO ANSWER to {plural} for {for_s} ({trouble.waiting:,} waiting)"
     if trouble.state is State.PARTLY:
-        of = trouble.tries + trouble.succeeded
-        return f"{trouble.tries:,} of {of:,} {plural} in the last 60 s FAILED ({trouble.short})"
+        total = trouble.tries + trouble.succeeded
+        return f"{trouble.tries:,} of {total:,} {plural} in the last 60 s FAILED ({trouble.short})"
     return f"{plural} FAIL for {for_s}: {_tries(trouble)}, last {trouble.short}"
 
 
 def text(trouble: Trouble, now: float, where: str = "") -> str:
-    """A trouble in whole sentences: what fails, how often, since when, why, and what to do."""
+    """Full text about a trouble: kind, frequency, start, cause and advice."""
     kind, for_s = trouble.kind, units.seconds(now - trouble.since)
-    when = f"(since {time.strftime('%H:%M:%S', time.localtime(trouble.since))})"
+    since_text = f"(since {time.strftime('%H:%M:%S', time.localtime(trouble.since))})"
     noun = f"{kind.value} (POST {PATHS[kind]})" if kind in PATHS else kind.value
     waiting = f"{trouble.waiting:,} {'is' if trouble.waiting == 1 else 'are'} waiting"
     if trouble.state is State.SILENT:
-        facts = f"no {noun} has been answered{where} for {for_s} {when}; {waiting}"
+        facts = f"no {noun} has been answered{where} for {for_s} {since_text}; {waiting}"
     elif trouble.state is State.PARTLY:
-        of = trouble.tries + trouble.succeeded
-        facts = f"{trouble.tries:,} of {of:,} calls of the last 60 s failed{where} {when}: {noun}"
+        total = trouble.tries + trouble.succeeded
+        facts = (
+            f"{trouble.tries:,} of {total:,} calls of the last 60 s failed{where} {since_text}:"
+            f" {noun}"
+        )
     else:
         have = "has" if trouble.tries == 1 else "have"
         facts = (
-            f"no {noun} has succeeded{where} for {for_s} {when}: {_tries(trouble)} {have} failed"
+            f"no {noun} has succeeded{where} for {for_s} {since_text}: {_tries(trouble)} {have}"
+            " failed"
         )
         facts += f", {waiting}" if trouble.waiting else ""
     last = f"; the last error: {trouble.error}" if trouble.error else ""
@@ -180,7 +190,7 @@ def text(trouble: Trouble, now: float, where: str = "") -> str:
 
 
 def healed(trouble: Trouble) -> str:
-    """A trouble that is over."""
+    """Text about a trouble that ended."""
     after_s = units.seconds((trouble.ended_at or trouble.since) - trouble.since)
     if trouble.state is State.SILENT and not trouble.tries:
         return f"{trouble.kind.plural} are answered again after {after_s}"

@@ -1,4 +1,4 @@
-"""A process watches itself: how late its event loop is, its CPU time and its memory."""
+"""Measurement of this process: event loop delay, CPU time and memory."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pathlib import Path
 from kiosk_locust.clock import Clock
 from kiosk_locust.measurement.histogram import DurationHistogram
 
-#: Stalls of this length are seen for certain, shorter ones by chance, as often as they are long.
+#: Stalls of this length (s) are always seen, shorter ones with a chance of their length.
 INTERVAL_S = 0.05
 _LONGEST_S = 3600.0
-#: Stalls of this length are kept with their moments; the last so many of them.
+#: Stalls of at least this length (s) are recorded; the latest of them.
 LEAST_STALL_S = 1.0
-_STALLS_KEPT = 100
+_MOST_STALLS = 100
 _STATM = Path("/proc/self/statm")
 
 
 @dataclass(frozen=True, slots=True)
 class LoopFigures:
-    """What one process saw of itself since it began to watch.
+    """Figures of one process since its watch started.
 
-    Delays are from when a greenlet was to run until it did; None before the first. Each
-    moment of a stall counts, not each greenlet: a stall of 2 s weighs as much as 2 s without.
+    Delays are from a greenlet's due time to its run; None before the first. They are weighted by
+    time, not by greenlets: a stall of 2 s weighs as much as 2 s without.
     """
 
     watched_s: float
@@ -34,13 +34,13 @@ class LoopFigures:
     delay_p99_s: float | None
     delay_max_s: float | None
     cpu_share: float | None  # of one processor
-    memory_bytes: int | None  # resident; None where the system does not say
+    memory_bytes: int | None  # resident; None where the system does not tell
 
 
 class LoopWatch:
-    """Measures while ``run`` goes on in a greenlet; ``figures`` may be asked at any time.
+    """Event loop measurement while ``run`` is active in a greenlet; ``figures`` works at any time.
 
-    Memory does not grow. ``cpu_s`` is the process's own CPU time and ``memory`` its resident
+    Memory is bounded. ``cpu_s`` returns the process's CPU time in seconds, ``memory`` its resident
     bytes.
     """
 
@@ -58,8 +58,8 @@ class LoopWatch:
         self._started_at = clock.now()
         self._cpu_at_start_s = cpu_s()
         self._histogram = DurationHistogram(_LONGEST_S)
-        #: When this process stood still (epoch seconds): whatever waited then, waited for it.
-        self.stalls: deque[tuple[float, float]] = deque(maxlen=_STALLS_KEPT)
+        #: Times (epoch seconds) in which this process stood still, and so did everything in it.
+        self.stalls: deque[tuple[float, float]] = deque(maxlen=_MOST_STALLS)
 
     def run(self) -> None:
         """Measure until the greenlet is killed."""
@@ -67,18 +67,18 @@ class LoopWatch:
             self.tick()
 
     def tick(self) -> None:
-        """One sleep, and how much longer it took than it was to."""
-        began_at = self._clock.now()
+        """Sleep once, and record the delay."""
+        start_at = self._clock.now()
         self._clock.sleep(self._interval_s)
-        ended_at = self._clock.now()
-        late_s = ended_at - began_at - self._interval_s
+        end_at = self._clock.now()
+        late_s = end_at - start_at - self._interval_s
         if late_s >= LEAST_STALL_S:
-            self.stalls.append((began_at, ended_at))
-        # Counts the ticks that a stall swallowed, each with what was left of it then.
+            self.stalls.append((start_at, end_at))
+        # Also count the ticks missed during a stall, each with the rest of it.
         self._histogram.add(late_s, self._interval_s)
 
     def figures(self) -> LoopFigures:
-        """Since the watch was made."""
+        """Figures since the watch was created."""
         watched_s = self._clock.now() - self._started_at
         used_s = self._cpu_s() - self._cpu_at_start_s
         return LoopFigures(
@@ -91,21 +91,25 @@ class LoopWatch:
         )
 
     def delay_over_s(self, least_s: float) -> float | None:
-        """The delay's p99 as if there had been ``least_s`` of watching, the rest of it in time."""
+        """The delay's p99 over at least ``least_s``, the missing time being without delay."""
         count = self._histogram.total
         if not count:
             return None
-        late = 0.01 * max(count, least_s / self._interval_s)  # so many may be later
-        return self._histogram.percentile_s(100 * (1 - late / count)) if late < count else 0.0
+        late_ticks = 0.01 * max(count, least_s / self._interval_s)  # ticks above the percentile
+        return (
+            self._histogram.percentile_s(100 * (1 - late_ticks / count))
+            if late_ticks < count
+            else 0.0
+        )
 
     def cpu_over(self, least_s: float) -> float:
-        """The share of a processor that was used, over no less than ``least_s``."""
+        """CPU share of one processor over at least ``least_s``."""
         watched_s = self._clock.now() - self._started_at
         return (self._cpu_s() - self._cpu_at_start_s) / max(watched_s, least_s)
 
 
 def resident_bytes(statm: Path = _STATM) -> int | None:
-    """The memory that this process holds, from Linux's /proc; None elsewhere."""
+    """Resident memory of this process from Linux's /proc; None elsewhere."""
     try:
         pages = int(statm.read_text(encoding="ascii").split()[1])
     except (OSError, ValueError, IndexError):

@@ -1,4 +1,4 @@
-"""Where a Prometheus finds the figures: in Locust's web server, or in one of our own."""
+"""Serving of metrics to a Prometheus: in Locust's web server, or in a separate one."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from kiosk_locust.monitoring.prometheus import encoded
 logger = logging.getLogger(__name__)
 
 PATH = "/metrics"
-#: Before the first run there is nothing to tell.
+#: Metrics before the first run: none.
 NOTHING = CollectorRegistry(auto_describe=False)
-#: So often each scraper is answered after a run's end before the server may go.
+#: Scrapes that each scraper gets after a run's end before the server may stop.
 LAST_SCRAPES = 2
 
 
 class Figures(Protocol):
-    """What a run tells."""
+    """Metrics of a run."""
 
     def text(self, accept: str = "") -> tuple[bytes, str]:
-        """The figures and their content type, by the header ``Accept``."""
+        """Metrics and their content type, by the header ``Accept``."""
 
 
-class Scraped:
-    """Serves ``current``, which is set as runs come and go."""
+class MetricsServer:
+    """Server of ``current``, which is set as runs come and go."""
 
     def __init__(self) -> None:
         self.current: Figures | None = None
         self._server: WSGIServer | None = None
-        self._scrapers: dict[str, int] = {}  # answers left to give, by address
-        self._is_enough = Event()
+        self._scrapers: dict[str, int] = {}  # remaining scrapes, by address
+        self._is_done = Event()
         self._is_lingering = False
 
     def body(self, accept: str) -> tuple[bytes, str]:
-        """What is served now, and its content type."""
+        """Present metrics, and their content type."""
         return self.current.text(accept) if self.current else encoded(NOTHING, accept)
 
     def add_to(self, web_ui: WebUI) -> None:
-        """Serve it below the web UI's base path, behind its login where it has one."""
+        """Serve metrics below the web UI's base path, behind its login if it has one."""
         app = web_ui.app
         if app is None:
             return
@@ -63,7 +63,12 @@ class Scraped:
         )
 
     def listen(self, options: OutsideOptions) -> None:
-        """Serve it on an address of its own; raises OptionsError where that is not to be had."""
+        """Serve metrics on a separate address.
+
+        Raises:
+            OptionsError: The address cannot be used.
+
+        """
         server = WSGIServer((options.address, options.port), self._answer, log=None)
         try:
             server.start()
@@ -75,17 +80,17 @@ class Scraped:
         logger.info("metrics: http://%s:%d%s", options.address, options.port, PATH)
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Stop listening."""
         if self._server is not None:
             self._server.stop()
             self._server = None
 
     def linger(self, limit_s: float) -> None:
-        """Wait until each scraper has been answered LAST_SCRAPES times more, or ``hurry``.
+        """Wait until each scraper was answered `LAST_SCRAPES` more times, or until ``hurry``.
 
-        At most ``limit_s`` seconds: so long where nobody has scraped yet.
+        Waits ``limit_s`` seconds at most, and also that long if nobody has scraped yet.
         """
-        if self._server is None or limit_s <= 0 or self._is_enough.is_set():
+        if self._server is None or limit_s <= 0 or self._is_done.is_set():
             return
         logger.info(
             "the run is over; its figures are served for %g s more at most (--metrics-linger)",
@@ -93,12 +98,12 @@ class Scraped:
         )
         self._scrapers = dict.fromkeys(self._scrapers, LAST_SCRAPES)
         self._is_lingering = True
-        self._is_enough.wait(limit_s)
+        self._is_done.wait(limit_s)
         self._is_lingering = False
 
     def hurry(self) -> bool:
-        """Linger no longer, now and later; whether that was going on."""
-        self._is_enough.set()
+        """End any lingering, now and later; True if it was in progress."""
+        self._is_done.set()
         return self._is_lingering
 
     def _answer(
@@ -119,7 +124,7 @@ class Scraped:
 
     def _sent(self, body: bytes, scraper: str) -> Iterator[bytes]:
         yield body
-        otherwise = LAST_SCRAPES if self._is_lingering else 0
-        self._scrapers[scraper] = self._scrapers.get(scraper, otherwise) - 1  # it has been sent
+        initial = LAST_SCRAPES if self._is_lingering else 0
+        self._scrapers[scraper] = self._scrapers.get(scraper, initial) - 1  # after it was sent
         if self._is_lingering and max(self._scrapers.values()) <= 0:
-            self._is_enough.set()
+            self._is_done.set()

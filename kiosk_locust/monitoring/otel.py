@@ -1,8 +1,8 @@
-"""OpenTelemetry where Locust runs with ``--otel``: whether a collector is there, and a brief end.
+"""OpenTelemetry with Locust's ``--otel``: a check of collectors, and a bounded shutdown.
 
-Locust 2.47 sets up providers of spans, metrics and logs. Without a collector each of them tries
-again for 10 s and more when it is flushed, and once more when the process exits: 30 s after a run
-of 5 s. Here all of them together get a few seconds, and what did not arrive is counted.
+Locust 2.47 sets up providers of spans, metrics and logs. Without a collector each of them retries
+for 10 s and more when it is flushed, and once more when the process exits: 30 s after a run of 5 s.
+Here all of them together get a few seconds, and lost spans are counted.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from requests.utils import get_environ_proxies
 
 logger = logging.getLogger(__name__)
 
-#: Seconds for all spans of a run to be sent at its end; then for everything at the process's end.
+#: Seconds for sending a run's spans at its end; then for everything at the process's end.
 FLUSH_S, END_S = 2.0, 2.0
-#: How long a collector may take to accept a connection at the start, in seconds.
-LOOK_S = 2.0
+#: Connection timeout for collectors at the start, in seconds.
+CONNECT_TIMEOUT_S = 2.0
 SCOPE = "kiosk_locust"
 _SIGNALS = ("TRACES", "METRICS", "LOGS")
 _PORTS = {"grpc": 4317, "http/protobuf": 4318, "http": 4318}
@@ -33,7 +33,7 @@ _EXPORTERS = ("grpc", "http")
 
 
 class ExportCounter:
-    """Counts the spans of this process that were made for jobs, and those that were delivered."""
+    """Counter of this process's job spans, made and delivered."""
 
     def __init__(self) -> None:
         self.made = 0
@@ -42,11 +42,11 @@ class ExportCounter:
 
     @property
     def missing(self) -> int:
-        """Spans that have not reached a collector by now; 0 where none is known to be asked."""
+        """Spans that have not reached a collector; 0 if no exporter is counted."""
         return max(0, self.made - self.delivered) if self._is_counting else 0
 
     def count(self) -> None:
-        """Count what the exporters over OTLP deliver from now on; once a process."""
+        """Count deliveries of the OTLP exporters from now on; idempotent."""
         if self._is_counting:
             return
         for protocol in _EXPORTERS:
@@ -74,41 +74,41 @@ _ended: list[bool] = []
 
 
 def is_on(parsed_options: Any) -> bool:
-    """Whether Locust was told to use it, and its libraries are there; Locust says if not."""
+    """Tell if Locust runs with ``--otel`` and its libraries are installed."""
     return bool(getattr(parsed_options, "otel", False)) and bool(
         importlib.util.find_spec("opentelemetry.sdk")
     )
 
 
 def begin(parsed_options: Any) -> None:
-    """Bound the end of the process, however it comes; before anything else is done."""
+    """Register a bounded shutdown for the end of the process; call it first."""
     if is_on(parsed_options):
-        atexit.register(end)  # the last to be registered is the first to be called
+        atexit.register(end)  # atexit calls the last registered function first
 
 
 def warn_if_away(parsed_options: Any) -> None:
-    """Warn of each collector that accepts no connection; looked for in a few seconds."""
+    """Warn of each collector that accepts no connection within a few seconds."""
     if not is_on(parsed_options):
         return
-    looks = {url: gevent.spawn(_trouble, *place) for url, place in _collectors().items()}
-    gevent.joinall(list(looks.values()))
-    for url, look in looks.items():
-        if look.value:
+    checks = {url: gevent.spawn(_trouble, *address) for url, address in _collectors().items()}
+    gevent.joinall(list(checks.values()))
+    for url, check in checks.items():
+        if check.value:
             logger.warning(
                 "--otel: no collector at %s (%s): spans, metrics and logs are lost until there is"
                 " one; start it, correct OTEL_EXPORTER_OTLP_ENDPOINT, or leave --otel out. The run"
                 " goes on",
-                *(url, look.value),
+                *(url, check.value),
             )
 
 
 def flush() -> None:
-    """Have the spans sent, for a few seconds; what has not arrived by then is a warning."""
+    """Send spans for at most a few seconds; warn of those that did not arrive."""
     from opentelemetry import trace  # noqa: PLC0415  an extra
 
     send = getattr(trace.get_tracer_provider(), "force_flush", None)
     if send is not None:
-        gevent.spawn(send, int(FLUSH_S * 1000)).join(FLUSH_S)  # it does not keep to its time
+        gevent.spawn(send, int(FLUSH_S * 1000)).join(FLUSH_S)  # force_flush exceeds its own timeout
     if missing := DELIVERY.missing:
         logger.warning(
             "--otel: %s of %s spans have not reached the collector by now; jobs, ledger and results"
@@ -118,13 +118,13 @@ def flush() -> None:
 
 
 def end() -> None:
-    """Let the providers send what they have, all at once and briefly, and be called no more."""
+    """Shut down all providers concurrently and briefly, and unregister their own shutdown."""
     if _ended:
         return
     _ended.append(True)
     from opentelemetry import _logs, metrics, trace  # noqa: PLC0415  an extra
 
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # each would tell of each try
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # each would report every retry
     makers = (trace.get_tracer_provider, metrics.get_meter_provider, _logs.get_logger_provider)
     shutdowns = [stop for make in makers if (stop := getattr(make(), "shutdown", None))]
     stopping = [gevent.spawn(stop) for stop in shutdowns]
@@ -134,8 +134,8 @@ def end() -> None:
 
 
 def _collectors() -> dict[str, tuple[str, int]]:
-    """By their URL: host and port of the collectors, but those that a proxy stands before."""
-    found = {}
+    """Host and port of collectors, by URL; those behind a proxy are left out."""
+    by_url = {}
     for signal in _SIGNALS:
         names = os.environ.get(f"OTEL_{signal}_EXPORTER", "otlp").split(",")
         if "otlp" not in (name.strip().lower() for name in names):
@@ -146,26 +146,26 @@ def _collectors() -> dict[str, tuple[str, int]]:
         parts = urlsplit(url if "://" in url else f"//{url}")
         try:
             standard = 443 if parts.scheme == "https" else 80
-            place = (parts.hostname or "localhost", parts.port or standard)
+            address = (parts.hostname or "localhost", parts.port or standard)
         except ValueError:
-            continue  # the exporter has told
+            continue  # the exporter reports it
         if not get_environ_proxies(url):
-            host = f"[{place[0]}]" if ":" in place[0] else place[0]
-            found[f"{parts.scheme or 'http'}://{host}:{place[1]}"] = place
-    return found
+            host = f"[{address[0]}]" if ":" in address[0] else address[0]
+            by_url[f"{parts.scheme or 'http'}://{host}:{address[1]}"] = address
+    return by_url
 
 
-def _values(signal: str, what: str) -> Iterator[str]:
-    """What the environment says for a signal, and for all of them."""
-    for name in (f"OTEL_EXPORTER_OTLP_{signal}_{what}", f"OTEL_EXPORTER_OTLP_{what}"):
+def _values(signal: str, suffix: str) -> Iterator[str]:
+    """Values in the environment for a signal, and for all signals."""
+    for name in (f"OTEL_EXPORTER_OTLP_{signal}_{suffix}", f"OTEL_EXPORTER_OTLP_{suffix}"):
         if text := os.environ.get(name, "").strip():
             yield text
 
 
 def _trouble(host: str, port: int) -> str:
-    """Why nobody can be connected to; empty if somebody can."""
+    """Reason why no connection is possible; empty if one is."""
     try:
-        socket.create_connection((host, port), LOOK_S).close()
+        socket.create_connection((host, port), CONNECT_TIMEOUT_S).close()
     except OSError as error:
         return (error.strerror or str(error) or "no answer").lower()
     return ""

@@ -1,4 +1,4 @@
-"""A process of a run watches itself: its event loop, CPU, memory, sockets, and who answers it."""
+"""Measurement of this process in a run: event loop, CPU, memory, sockets, and server silence."""
 
 from __future__ import annotations
 
@@ -14,55 +14,55 @@ from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.process_figures import ProcessFigures
 from kiosk_locust.monitoring.event_loop import LoopWatch
 
-#: A run that is shorter is judged as if the rest of this time had been without a delay.
+#: Shorter runs are judged as if the rest of this time (s) had been without delay.
 LOOP_LEAST_S = 30.0
 CPU_LEAST_S = 10.0
-#: Shorter pauses between answers are no silence.
+#: Shorter pauses between responses (s) are no silence.
 LEAST_SILENCE_S = 1.0
-#: So many silences are kept, the longest ones: a part of each may be this process's own.
-_SILENCES_KEPT = 50
-#: Shorter waits for a socket say nothing of who held it.
+#: Longest silences kept: parts of them may be this process's own stalls.
+_MOST_SILENCES = 50
+#: Shorter waits for a socket (s) tell nothing about its holder.
 LEAST_WAIT_S = 0.05
 UPLOAD = "/api/upload"
-#: What jobs ask the Kiosk for. Preflight's calls and those that let a hash expire are not theirs.
+#: Paths of jobs' calls; preflight and expiry calls are excluded.
 JOBS_CALLS = frozenset({"/api/predict", "/api/redis", UPLOAD})
 
 
 class Silence:
-    """The longest time without any answer while a request was awaited."""
+    """The longest time without any response while a request was open."""
 
     def __init__(self) -> None:
         self._answered_at: float | None = None
         self._has_answer = False
         self._pauses: deque[tuple[float, float]] = deque(maxlen=20)
-        self._noted: list[tuple[float, float]] = []  # the longest silences: from and to
+        self._noted: list[tuple[float, float]] = []  # the longest silences, from and to
 
     @property
     def longest_s(self) -> float | None:
-        """Seconds; None where nothing was asked, or no answer ever came and nothing was long."""
+        """Seconds; None without requests, or if no response came and no silence was long."""
         return self.longest_without(())
 
     def longest_without(self, stalls: Iterable[tuple[float, float]]) -> float | None:
-        """The same, less the times (from, to) in which this process itself stood still."""
+        """Like `longest_s`, less the times (from, to) in which this process itself stood still."""
         stalls = tuple(stalls)
         lengths = [to - from_ - _overlap(from_, to, stalls) for from_, to in self._noted]
         return max(lengths, default=0.0 if self._has_answer else None)
 
     def answered(self, at: float) -> None:
-        """An answer came to a request whose own duration says nothing, as an upload's."""
+        """Note a response to a request whose duration is not informative, such as an upload."""
         if self._answered_at is not None:
             self._answered_at = max(at, self._answered_at)
 
-    def ended(self, began_at: float, ended_at: float, *, answered: bool) -> None:
-        """A request that was awaited between two moments has an answer, or never got one."""
+    def ended(self, start_at: float, ended_at: float, *, has_response: bool) -> None:
+        """Note the end of a request, with or without a response."""
         if self._answered_at is None:
-            self._answered_at = began_at
+            self._answered_at = start_at
         since_s = ended_at - self._answered_at
         if since_s >= LEAST_SILENCE_S:
-            self._note(max(began_at, self._answered_at), ended_at)
-        for from_, to in self._pauses:  # who waited longest may be answered last
-            self._note(max(began_at, from_), min(ended_at, to))
-        if answered:
+            self._note(max(start_at, self._answered_at), ended_at)
+        for from_, to in self._pauses:  # the request that waited longest may be answered last
+            self._note(max(start_at, from_), min(ended_at, to))
+        if has_response:
             if since_s >= LEAST_SILENCE_S:
                 self._pauses.append((self._answered_at, ended_at))
             self._answered_at = max(ended_at, self._answered_at)
@@ -72,9 +72,9 @@ class Silence:
         if to <= from_:
             return
         self._noted.append((from_, to))
-        if len(self._noted) > 2 * _SILENCES_KEPT:
+        if len(self._noted) > 2 * _MOST_SILENCES:
             self._noted.sort(key=lambda silence: silence[0] - silence[1])
-            del self._noted[_SILENCES_KEPT:]
+            del self._noted[_MOST_SILENCES:]
 
 
 def _overlap(from_: float, to: float, stalls: Iterable[tuple[float, float]]) -> float:
@@ -82,15 +82,15 @@ def _overlap(from_: float, to: float, stalls: Iterable[tuple[float, float]]) -> 
 
 
 class Outage:
-    """The jobs' calls that got no usable answer, and the longest time with none but these."""
+    """Failed calls of jobs, and the longest time with failures only."""
 
     def __init__(self) -> None:
         self.failed = 0
         self.longest_s = 0.0
-        self._since: float | None = None  # when the first call began that failed
+        self._since: float | None = None  # start of the first failed call
 
     def on_request(self, sample: RequestSample) -> None:
-        """A call has ended."""
+        """Note the end of a call."""
         ended_at = sample.started_at + sample.response_time_s
         if self._since is not None:
             self.longest_s = max(self.longest_s, ended_at - self._since)
@@ -103,24 +103,24 @@ class Outage:
 
 
 def _has_failed(error: Exception | None) -> bool:
-    """Whether the Kiosk, or the way to it, was away or busy; a plain no (4xx) is an answer."""
+    """Tell if the Kiosk, or the way to it, was down or busy; a refusal (4xx) is a response."""
     if not isinstance(error, Answered):
         return error is not None
     return error.status < 300 or error.status >= 500 or error.status in (408, 429)
 
 
 class Watch:
-    """Watches from ``start`` to ``stop``; ``figures`` may be asked at any time.
+    """Measurement from ``start`` to ``stop``; ``figures`` works at any time.
 
-    What is outside of that does not count: neither the calls before the first job is due nor
-    what the end of a run does. Of requests, those of jobs count: submissions, polls and uploads.
+    Anything outside does not count: neither calls before the first due time nor the end of a run.
+    Of requests, those of jobs count: submissions, polls and uploads.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._loop = LoopWatch(clock)
         self._sockets = DurationHistogram()
-        self._held_s = 0.0  # by requests that had waited for a socket, in sum
+        self._held_s = 0.0  # total time of requests that had waited for a socket
         self._waited = 0
         self._silence = Silence()
         self._outage = Outage()
@@ -130,7 +130,7 @@ class Watch:
         self._final: ProcessFigures | None = None
 
     def start(self, at: float | None = None) -> None:
-        """Begin at a moment of the clock, by default now; what was before does not count."""
+        """Start at a moment of the clock, by default now."""
         self._greenlet = gevent.spawn(self._run, at)
 
     def begin(self) -> None:
@@ -139,7 +139,7 @@ class Watch:
         self._is_on = True
 
     def stop(self) -> None:
-        """Count no more; the figures stay what they are."""
+        """Stop counting; the figures stay unchanged."""
         if self._greenlet is not None:
             self._greenlet.kill()
         if self._final is None:
@@ -153,7 +153,7 @@ class Watch:
         self._loop.run()
 
     def on_request(self, sample: RequestSample) -> None:
-        """A request to the Kiosk has ended."""
+        """Note the end of a request to the Kiosk."""
         if not self._is_on or sample.name not in JOBS_CALLS:
             return
         self._sockets.add(sample.socket_wait_s)
@@ -161,20 +161,20 @@ class Watch:
             self._waited += 1
             self._held_s += sample.response_time_s
         self._outage.on_request(sample)
-        answered = sample.error is None or isinstance(sample.error, Answered)
+        has_response = sample.error is None or isinstance(sample.error, Answered)
         ended_at = sample.started_at + sample.response_time_s
         if sample.name != UPLOAD:
-            self._silence.ended(sample.started_at, ended_at, answered=answered)
-        elif answered:  # most of its time is ours: the file is being sent
+            self._silence.ended(sample.started_at, ended_at, has_response=has_response)
+        elif has_response:  # an upload's duration is mostly our own sending
             self._silence.answered(ended_at)
 
     def on_reply(self, after_s: float, beat_s: float) -> None:
-        """The master has answered a report, of which there is one each ``beat_s`` at least."""
+        """Note the master's reply to a report, of which there is one each ``beat_s`` at least."""
         if self._is_on:
             self._replies.add(after_s, beat_s)
 
     def figures(self) -> ProcessFigures:
-        """What there is by now, or was when it was stopped."""
+        """Present figures, or those at the stop."""
         if self._final is not None:
             return self._final
         loop = self._loop.figures()

@@ -1,11 +1,11 @@
-"""Jobs as OpenTelemetry's spans, where Locust runs with ``--otel``.
+"""OpenTelemetry spans of jobs, if Locust runs with ``--otel``.
 
 A span is made when its job is closed, with the times of its record, so that nothing is done for it
-while times are measured. It ends with the job, not with the poll that saw that. Below it is a span
-for each submission and for each status that was seen, by our clock; what the Kiosk tells of its
-stages stands in the attributes.
+while times are measured. It ends with the job, not with the poll that saw the end. Its children are
+a span for each submission and for each polled status, by the client's clock; the Kiosk's stage
+times are attributes.
 
-A worker tells of its own jobs; so ``--otel`` must be given to workers, and a master tells of none.
+A worker exports its own jobs, so ``--otel`` must be set for workers; a master exports none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LONGEST = 200  # characters of a reason
 
 
 class Part(NamedTuple):
-    """A child of a job's span; times in epoch seconds."""
+    """Child of a job's span; times in epoch seconds."""
 
     name: str
     began_at: float
@@ -37,65 +37,65 @@ class Part(NamedTuple):
 
 
 def parts(record: Record) -> Iterator[Part]:
-    """The children of a closed job's span, in order."""
+    """Children of a closed job's span, in order."""
     if record.upload is not None:
-        size: Mapping[str, int] = {"kiosk.bytes": record.upload.size}
-        yield Part("upload", record.upload.began_at, record.upload.ended_at, size)
+        upload_size: Mapping[str, int] = {"kiosk.bytes": record.upload.size}
+        yield Part("upload", record.upload.began_at, record.upload.ended_at, upload_size)
     for attempt in record.attempts:
         ended_at = attempt.received_at or attempt.sent_at or attempt.asked_at
-        told: dict[str, str | int | float] = {"kiosk.attempt": attempt.result.value}
+        submission: dict[str, str | int | float] = {"kiosk.attempt": attempt.result.value}
         if attempt.http_status is not None:
-            told["http.response.status_code"] = attempt.http_status
-        yield Part("submit", attempt.asked_at, ended_at, told)
-    limit_at = _end(record, -math.inf)  # a poll saw the final status later
+            submission["http.response.status_code"] = attempt.http_status
+        yield Part("submit", attempt.asked_at, ended_at, submission)
+    limit_at = _end(record, -math.inf)  # the poll of the final status came later
     for change, following in itertools.zip_longest(record.changes, record.changes[1:]):
-        began_at = min(change.observed_at, limit_at)
+        start_at = min(change.observed_at, limit_at)
         ended_at = limit_at if following is None else min(following.observed_at, limit_at)
-        yield Part(f"status {change.status}", began_at, ended_at, {})
+        yield Part(f"status {change.status}", start_at, ended_at, {})
 
 
 def attributes(record: Record) -> dict[str, str | int | float | bool]:
-    """What a job's span says of it; nothing of the Kiosk's but what is bounded."""
-    found = measure(record)
-    told: dict[str, str | int | float | bool] = {
+    """Attributes of a job's span; only bounded values from the Kiosk."""
+    metrics = measure(record)
+    values: dict[str, str | int | float | bool] = {
         "kiosk.job_type": record.request.job_type,
         "kiosk.job_id": record.job_id or "",
         "kiosk.ticket": record.ticket.number,
         "kiosk.cycle": record.ticket.cycle,
         "kiosk.outcome": (record.outcome or Outcome.ERROR).value,
         "kiosk.ambiguous": record.ambiguous,
-        "kiosk.images_done": found.images_done,
-        "kiosk.images_failed": found.images_failed,
+        "kiosk.images_done": metrics.images_done,
+        "kiosk.images_failed": metrics.images_failed,
         "kiosk.polls": record.polls,
     }
-    if found.duration_s is not None:
-        told["kiosk.duration_s"] = found.duration_s
+    if metrics.duration_s is not None:
+        values["kiosk.duration_s"] = metrics.duration_s
     if (due_s := since_due_s(record)) is not None:
-        told["kiosk.duration_from_due_s"] = due_s
+        values["kiosk.duration_from_due_s"] = due_s
     if (delay_s := _polling_delay_s(record)) is not None:
-        told["kiosk.polling_delay_s"] = delay_s
-    for stage, times in stages(record, found).items():
-        told[f"kiosk.stage.{stage}_s"] = sum(times)
-    return told
+        values["kiosk.polling_delay_s"] = delay_s
+    for stage, times in stages(record, metrics).items():
+        values[f"kiosk.stage.{stage}_s"] = sum(times)
+    return values
 
 
 class Spans(JobObserver):
-    """Gives ``tracer`` the spans of jobs that are closed."""
+    """Observer that exports spans of closed jobs to ``tracer``."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
 
     def start(self) -> None:
-        """Count what is exported from now on."""
+        """Count exports from now on."""
         otel.DELIVERY.count()
 
     def stop(self) -> None:
-        """Export what is left."""
+        """Export remaining spans."""
         otel.flush()
 
     def on_closed(self, record: Record) -> None:
-        """A ticket is closed; one that nothing was sent for has no span."""
-        from opentelemetry import trace  # noqa: PLC0415  an extra, which is there by now
+        """Export a closed ticket; a ticket without a submission has no span."""
+        from opentelemetry import trace  # noqa: PLC0415  an extra, installed here
         from opentelemetry.context import Context  # noqa: PLC0415
 
         if not record.attempts:
@@ -111,41 +111,41 @@ class Spans(JobObserver):
         if record.outcome is not Outcome.DONE:
             span.set_status(trace.StatusCode.ERROR, record.reason[:_LONGEST])
         otel.DELIVERY.made += 1 + len(children)
-        within = trace.set_span_in_context(span)
+        parent_context = trace.set_span_in_context(span)
         for part in children:
             child: Span = self._tracer.start_span(
-                part.name, within, attributes=part.attributes, start_time=_ns(part.began_at)
+                part.name, parent_context, attributes=part.attributes, start_time=_ns(part.began_at)
             )
             child.end(_ns(part.ended_at))
         span.end(_ns(max(_end(record, began_at), *(part.ended_at for part in children))))
 
 
 def spans_if_on(parsed_options: Any) -> Spans | None:
-    """What makes spans where Locust was told to; None where not, or where the extra is missing."""
+    """Exporter of spans; None without ``--otel``, or without the extra."""
     if not getattr(parsed_options, "otel", False):
         return None
     try:
         from opentelemetry import trace  # noqa: PLC0415  an extra: kiosk-locust[otel]
     except ImportError:
-        return None  # Locust has said so
+        return None  # Locust reports it
     return Spans(trace.get_tracer(otel.SCOPE))
 
 
 def _polling_delay_s(record: Record) -> float | None:
-    """From a job's end to the answer of the poll that saw it; None where polls alone tell."""
+    """Seconds from a job's end to the response of the poll that saw it; None if only polls tell."""
     ended = end_of(record)
     if ended is None or ended.source == "observed" or record.observed_at is None:
         return None
     return record.observed_at - ended.moment.at
 
 
-def _end(record: Record, otherwise: float) -> float:
-    """When a job ended; of one that did not, when it was closed."""
+def _end(record: Record, earliest: float) -> float:
+    """End of a job; if it did not end, its closing."""
     ended = end_of(record) if record.outcome in ENDED else None
     if ended is not None:
-        return max(otherwise, ended.moment.at)
+        return max(earliest, ended.moment.at)
     ends = (record.observed_at, record.closed_at)
-    return max([otherwise, *(at for at in ends if at is not None)])
+    return max([earliest, *(at for at in ends if at is not None)])
 
 
 def _ns(at: float) -> int:

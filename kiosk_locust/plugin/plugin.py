@@ -26,7 +26,7 @@ from kiosk_locust.errors import KioskLocustError
 from kiosk_locust.formatting.console import plain_console, say
 from kiosk_locust.model.options import Options
 from kiosk_locust.monitoring import otel
-from kiosk_locust.monitoring.metrics_server import Scraped
+from kiosk_locust.monitoring.metrics_server import MetricsServer
 from kiosk_locust.plugin import locust_patches, web_login
 from kiosk_locust.plugin.circuit_breaker import BREAKER
 from kiosk_locust.plugin.dispatcher import AtOnceDispatcher
@@ -70,7 +70,7 @@ class Plugin:
         self._active: ActiveRun | None = None
         self._ending: gevent.Greenlet | None = None
         self._earlier: list[tuple[ActiveRun, gevent.Greenlet]] = []  # runs that still end
-        self._scraped = Scraped()
+        self._scraped = MetricsServer()
         self._log: logging.Handler | None = None
         self._console = plain_console(stderr=True)
         self._signals = Signals(self._on_first_signal, self._on_second_signal)

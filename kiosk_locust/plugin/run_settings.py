@@ -29,7 +29,7 @@ from kiosk_locust.model.options import Options
 from kiosk_locust.model.record import JobRequest
 from kiosk_locust.plugin import arguments, library
 from kiosk_locust.plugin.user import KioskUser, first_requests
-from kiosk_locust.storage.inputs.look_cache import Looks
+from kiosk_locust.storage.inputs.look_cache import InspectionCache
 from kiosk_locust.storage.inputs.scanning import Scans
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class RunSettings:
         self.form_defaults: dict[str, str] = {}
         self.tally = Tally()
         self._rng = random.Random()
-        self._scans = Scans(None if headless else Looks())
+        self._scans = Scans(None if headless else InspectionCache())
 
     @property
     def classes(self) -> list[type[KioskUser]]:

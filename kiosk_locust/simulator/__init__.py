@@ -1,5 +1,5 @@
-"""A simulated Kiosk to run against: a pure model of the cluster, and its HTTP face.
+"""Simulated Kiosk: a pure model of the cluster, and its HTTP interface.
 
-It runs as a process of its own (``python -m kiosk_locust.simulator``) and imports neither
-Locust nor gevent.
+It runs as a separate process (``python -m kiosk_locust.simulator``) and imports neither Locust nor
+gevent.
 """

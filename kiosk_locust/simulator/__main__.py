@@ -17,7 +17,7 @@ logger = logging.getLogger("kiosk_locust.simulator")
 
 
 def main(words: list[str]) -> int:
-    """Run until it is told to end; returns the exit code: 2 where it could not start."""
+    """Run until it is stopped; returns the exit code, 2 if it could not start."""
     arguments = parse_arguments(words)
     logging.basicConfig(
         stream=sys.stderr,

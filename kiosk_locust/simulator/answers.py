@@ -1,4 +1,4 @@
-"""HTTP answers as the frontend (Express on Node) gives them."""
+"""HTTP responses in the form of the frontend (Express on Node)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Send = Callable[[Message], Awaitable[None]]
 JSON = b"application/json; charset=utf-8"
 TEXT = b"text/plain; charset=utf-8"
 HTML = b"text/html; charset=utf-8"
-_ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps would make one for each call
-#: A header of every answer, by which the simulator says that it is no real Kiosk.
+_ENCODER = json.JSONEncoder(separators=(",", ":"))  # json.dumps would create one per call
+#: Header of every response that identifies the simulator.
 IDENTITY = ("X-Kiosk", "simulated")
-KEEP_ALIVE_S = 5  # as Node: an idle connection is closed after so many seconds
+KEEP_ALIVE_S = 5  # as Node: an idle connection is closed after this time
 
 
 class SimulatedAnswer(NamedTuple):
-    """A whole answer, with headers beyond the usual ones in ``extra``."""
+    """A whole response, with headers beyond the usual ones in ``extra``."""
 
     status: int
     body: bytes
@@ -30,7 +30,7 @@ class SimulatedAnswer(NamedTuple):
 
 
 def json_answer(value: object, status: int = 200) -> SimulatedAnswer:
-    """An answer in JSON, as compact as Node writes it."""
+    """Response in JSON, as compact as Node writes it."""
     return SimulatedAnswer(status, _ENCODER.encode(value).encode())
 
 
@@ -53,8 +53,8 @@ _KEEP = (
 )
 
 
-async def give(answer: SimulatedAnswer, scope: Scope, send: Send) -> None:
-    """Send an answer; a client that asked for it, or speaks HTTP/1.0, gets it closed."""
+async def send_answer(answer: SimulatedAnswer, scope: Scope, send: Send) -> None:
+    """Send a response; close the connection if the client asks for it or speaks HTTP/1.0."""
     closing = scope["http_version"] == "1.0" or _CLOSE in scope["headers"]
     headers = [
         (b"content-type", answer.content_type),

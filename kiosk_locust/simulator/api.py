@@ -1,4 +1,4 @@
-"""The frontend's calls on the model: what each JSON body is answered with."""
+"""The frontend's API calls on the model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Call = Callable[[dict[str, object], float], SimulatedAnswer]
 
 
 class Api:
-    """Answers to each call; ``now`` is in epoch seconds."""
+    """Responses to each call; ``now`` is in epoch seconds."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -26,7 +26,7 @@ class Api:
             if settings.model_prefix.endswith("/"):
                 versions.append(version)
             elif not versions:
-                versions.append("")  # as the real one splits the names of its bucket's objects
+                versions.append("")  # as the real frontend splits object names of its bucket
         self._job_types = json_answer({"jobTypes": list(settings.job_types)})
         self._models = json_answer({"models": models})
         self._health = json_answer({"message": "OK"})
@@ -41,7 +41,7 @@ class Api:
         }
 
     def predict(self, body: dict[str, object], now: float) -> tuple[SimulatedAnswer, str | None]:
-        """The answer, and the key of the job that was made, if one was."""
+        """Response, and the key of the new job, if any."""
         try:
             form = parse_submission(body, self.cluster.settings.job_types)
         except InvalidSubmission as invalid:
@@ -50,9 +50,9 @@ class Api:
         return json_answer({"hash": key}), key
 
     def without_redis(self, command: str, body: dict[str, object], now: float) -> SimulatedAnswer:
-        """The answer where Redis refuses ``command``, or is away: an error of ioredis as JSON.
+        """Response if Redis refuses ``command`` or is down: an error of ioredis as JSON.
 
-        Nothing is done; but where lpush is refused, hmset has made the hash before, and it stays.
+        Nothing is done; but if lpush is refused, the hash that hmset made stays.
         """
         if command == AWAY:
             return json_answer({"message": {}}, 500)
@@ -70,28 +70,28 @@ class Api:
         return json_answer({"message": {"command": {"name": command, "args": args}}}, 500)
 
     def status(self, body: dict[str, object], now: float) -> SimulatedAnswer:
-        """The status of one hash."""
+        """Status of one hash."""
         return json_answer({"status": self.cluster.status(_key(body), now)})
 
     def redis(self, body: dict[str, object], now: float) -> SimulatedAnswer:
-        """One field of a hash, or the fields of a list in its order."""
-        wanted = body.get("key")
-        found = self.cluster.read(_key(body), now)
-        if isinstance(wanted, list):
-            if not wanted:
+        """One field of a hash, or a list of fields in its order."""
+        key = body.get("key")
+        fields = self.cluster.read(_key(body), now)
+        if isinstance(key, list):
+            if not key:
                 return SERVER_ERROR  # Redis: wrong number of arguments
-            return json_answer({"value": [found.get(str(name)) for name in wanted]})
-        return json_answer({"value": found.get(str(wanted))})
+            return json_answer({"value": [fields.get(str(name)) for name in key]})
+        return json_answer({"value": fields.get(str(key))})
 
     def expire(self, body: dict[str, object], now: float) -> SimulatedAnswer:
         """Set a hash's expiry; Redis takes whole seconds only."""
         seconds = body.get("expireIn") or DEFAULT_EXPIRE_S
         try:
-            whole = int(str(seconds))
+            expire_s = int(str(seconds))
         except ValueError:
             return SERVER_ERROR
-        known = self.cluster.expire(_key(body), whole, now)
-        return json_answer({"value": int(known)}, 200 if known else 404)
+        exists = self.cluster.expire(_key(body), expire_s, now)
+        return json_answer({"value": int(exists)}, 200 if exists else 404)
 
 
 def _key(body: dict[str, object]) -> str:

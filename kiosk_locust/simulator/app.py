@@ -1,6 +1,6 @@
-"""The HTTP face: reads a request, lets faults strike, asks the model, answers.
+"""HTTP interface: reads a request, applies faults, calls the model, responds.
 
-A bare ASGI function serves the calls that come by the thousand; Starlette serves the rest.
+A bare ASGI function serves the frequent calls; Starlette serves the rest.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kiosk_locust.simulator.answers import (
     Scope,
     Send,
     SimulatedAnswer,
-    give,
+    send_answer,
 )
 from kiosk_locust.simulator.api import Api
 from kiosk_locust.simulator.cluster import Cluster
@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 
 class KioskApp:
-    """An ASGI application; ``clock`` gives epoch seconds that never go back."""
+    """ASGI application; ``clock`` returns epoch seconds that never decrease."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class KioskApp:
             await self._serve(scope, receive, send, predict)
         except Exception:
             logger.exception("the simulator itself failed at %s %s", method, path)
-            await give(SERVER_ERROR, scope, send)
+            await send_answer(SERVER_ERROR, scope, send)
 
     async def _serve(
         self, scope: Scope, receive: Receive, send: Send, predict: Predict | None
@@ -99,16 +99,16 @@ class KioskApp:
             answer = answer_or_none
         if predict:
             predict.status = answer.status
-        await give(answer, scope, send)
+        await send_answer(answer, scope, send)
 
     async def _faulty(
         self, fault: SimulatedFault, scope: Scope, receive: Receive, predict: Predict | None
     ) -> SimulatedAnswer | None:
-        """The answer of a request that a fault has struck; None: there will be none."""
+        """Response to a request with a fault; None: there will be none."""
         rule = fault.rule
         if fault.latency_s:
-            if scope["path"] != UPLOAD[1]:  # which may be large
-                receive = await received(receive)
+            if scope["path"] != UPLOAD[1]:  # an upload may be large
+                receive = await buffered(receive)
             await asyncio.sleep(fault.latency_s)
         if rule is None:
             return await self._answer(scope, receive, predict)
@@ -134,7 +134,7 @@ class KioskApp:
     async def _without_redis(
         self, rule: FaultRule, scope: Scope, receive: Receive, predict: Predict | None
     ) -> SimulatedAnswer:
-        """What the frontend answers where Redis refuses a command, or is away."""
+        """Response if Redis refuses a command or is down."""
         raw = await read_body(receive)
         if predict:
             predict.body = raw
@@ -144,7 +144,7 @@ class KioskApp:
     async def _answer(
         self, scope: Scope, receive: Receive, predict: Predict | None
     ) -> SimulatedAnswer:
-        """What a Kiosk without faults answers."""
+        """Response of a Kiosk without faults."""
         target = (scope["method"], scope["path"])
         if target == UPLOAD:
             return await self._upload(scope, receive)
@@ -153,10 +153,10 @@ class KioskApp:
             return self.storage.answer(scope)
         if raw is not None and self.grafana.serves(scope["path"]):
             return self.grafana.answer(*target, scope["query_string"], raw, self.clock())
-        return self._called(target, scope["headers"], raw, predict)
+        return self._api_answer(target, scope["headers"], raw, predict)
 
     async def _upload(self, scope: Scope, receive: Receive) -> SimulatedAnswer:
-        """Keep a file; the answer comes once the bucket has it, or, with uniform access, never."""
+        """Store a file; respond once the bucket has it, or never with uniform access."""
         settings = self.cluster.settings
         answer = await receive_upload(
             scope, receive, self.storage, self.clock, settings.upload_clock_s
@@ -173,10 +173,15 @@ class KioskApp:
     def at_once(
         self, method: str, path: str, headers: Headers, raw: bytes | None, at: float
     ) -> SimulatedAnswer:
-        """The answer to a whole API request that no fault may strike, logged as any other.
+        """Response to a whole API request that no fault affects, logged like others.
 
-        ``raw`` is its body, None if that was larger than BODY_LIMIT; ``at`` is when its first byte
-        was read, in epoch seconds.
+        Args:
+            method: The HTTP method.
+            path: The request's path.
+            headers: Its headers.
+            raw: Its body; None if that was larger than BODY_LIMIT.
+            at: Time of its first byte, epoch seconds.
+
         """
         target = (method, path)
         self.traffic.count(method, path)
@@ -185,7 +190,7 @@ class KioskApp:
             predict = Predict(at)
             self.traffic.predicts.append(predict)
         try:
-            answer = self._called(target, headers, raw, predict)
+            answer = self._api_answer(target, headers, raw, predict)
         except Exception:
             logger.exception("the simulator itself failed at %s %s", method, path)
             return SERVER_ERROR
@@ -193,10 +198,10 @@ class KioskApp:
             predict.status = answer.status
         return answer
 
-    def _called(
+    def _api_answer(
         self, target: tuple[str, str], headers: Headers, raw: bytes | None, predict: Predict | None
     ) -> SimulatedAnswer:
-        """What the API answers to a body."""
+        """The API's response to a body."""
         if predict:
             predict.body = raw
         if raw is None:
@@ -217,8 +222,8 @@ class KioskApp:
         return HOME if is_page else NOT_FOUND
 
 
-async def received(receive: Receive) -> Receive:
-    """The whole request, to be handed out later: it is carried out though its client has gone."""
+async def buffered(receive: Receive) -> Receive:
+    """The whole request, replayed later: it is carried out even if its client has gone."""
     messages = [await receive()]
     while messages[-1].get("more_body"):
         messages.append(await receive())
@@ -231,7 +236,7 @@ async def received(receive: Receive) -> Receive:
 
 
 async def read_body(receive: Receive) -> bytes | None:
-    """The whole body; None if it is larger than BODY_LIMIT (it is read all the same)."""
+    """The whole body; None if it is larger than BODY_LIMIT (but read to its end)."""
     message = await receive()
     body: bytes = message.get("body", b"")
     while message.get("more_body"):
@@ -242,7 +247,7 @@ async def read_body(receive: Receive) -> bytes | None:
 
 
 def parse_body(headers: Headers, raw: bytes) -> dict[str, object] | None:
-    """A JSON body as Express reads it; None: it is none.
+    """JSON body in Express's interpretation; None if it is invalid.
 
     Without a JSON content type it counts as empty, and so does a list, which has no keys.
     """

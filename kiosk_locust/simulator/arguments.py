@@ -1,4 +1,4 @@
-"""The command line: one option for each setting of the model, made from the settings."""
+"""Command line: one option for each setting of the model, derived from the settings."""
 
 from __future__ import annotations
 
@@ -23,36 +23,41 @@ EPILOG = (
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What the process was told."""
+    """Parsed command line."""
 
     host: str
     port: int
     until_stdin_closes: bool
-    folder: Path | None  # that stands for the bucket; None: one of its own, for its time only
+    folder: Path | None  # folder of the bucket; None: a temporary one
     settings: ClusterSettings
     faults: list[FaultRule]
 
 
 def parse_arguments(words: list[str]) -> Arguments:
-    """Read the command line; leaves with code 2 and a message where it cannot be used."""
+    """Parse the command line; exits with code 2 and a message if it is invalid."""
     parser = make_parser()
-    given = vars(parser.parse_args(words))
-    if given["seed"] is None:
-        given["seed"] = secrets.randbits(31)
+    options = vars(parser.parse_args(words))
+    if options["seed"] is None:
+        options["seed"] = secrets.randbits(31)
     try:
         settings = ClusterSettings(
-            **{each.name: given[each.name] for each in fields(ClusterSettings)}
+            **{setting.name: options[setting.name] for setting in fields(ClusterSettings)}
         )
-        faults = [parse_fault(text) for text in given["fault"]]
+        faults = [parse_fault(text) for text in options["fault"]]
     except OptionsError as error:
         parser.error(str(error))
     return Arguments(
-        given["host"], given["port"], given["until_stdin_closes"], given["folder"], settings, faults
+        options["host"],
+        options["port"],
+        options["until_stdin_closes"],
+        options["folder"],
+        settings,
+        faults,
     )
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser, with all options and their help."""
+    """Parser with all options and their help."""
     parser = argparse.ArgumentParser(
         prog="python -m kiosk_locust.simulator", description=DESCRIPTION, epilog=EPILOG
     )
@@ -78,50 +83,50 @@ def make_parser() -> argparse.ArgumentParser:
         help="'METHOD PATH key=value …': what goes wrong; may be given several times",
     )
     groups: dict[str, Any] = {}
-    for each in fields(ClusterSettings):
-        title = each.metadata["group"]
+    for setting in fields(ClusterSettings):
+        title = setting.metadata["group"]
         group = groups.get(title) or groups.setdefault(title, parser.add_argument_group(title))
-        _add(group, each)
+        _add(group, setting)
     return parser
 
 
-def _add(group: Any, each: Field[Any]) -> None:  # argparse names no type for a group
-    default, text = each.default, each.metadata["help"]
-    if each.name == "seed":
+def _add(group: Any, setting: Field[Any]) -> None:  # argparse names no type for a group
+    default, text = setting.default, setting.metadata["help"]
+    if setting.name == "seed":
         group.add_argument("--seed", type=int, metavar="N", help=f"{text} (a new one each time)")
     elif isinstance(default, bool):
         action = argparse.BooleanOptionalAction
-        group.add_argument(flag(each.name), action=action, default=default, help=text)
+        group.add_argument(flag(setting.name), action=action, default=default, help=text)
     elif isinstance(default, tuple):
         shown = ",".join(default) or "none"
         group.add_argument(
-            flag(each.name), type=_listed, default=default, metavar="LIST",
+            flag(setting.name), type=_listed, default=default, metavar="LIST",
             help=f"{text} ({shown})",
         )  # fmt: skip
     else:
         group.add_argument(
-            flag(each.name), type=_type(each), default=default, metavar=_metavar(each),
+            flag(setting.name), type=_type(setting), default=default, metavar=_metavar(setting),
             help=f"{text} ({default})",
         )  # fmt: skip
 
 
-def _metavar(each: Field[Any]) -> str:
-    """The unit of a setting, from its name."""
-    if each.name.endswith("_s"):
+def _metavar(setting: Field[Any]) -> str:
+    """Unit of a setting, from its name."""
+    if setting.name.endswith("_s"):
         return "SECONDS"
-    if each.name.endswith("_rate"):
+    if setting.name.endswith("_rate"):
         return "SHARE"
-    return {"int": "N", "float": "X"}.get(type(each.default).__name__, "NAME")
+    return {"int": "N", "float": "X"}.get(type(setting.default).__name__, "NAME")
 
 
-def _type(each: Field[Any]) -> Callable[[str], Any]:
-    return _seconds if _metavar(each) == "SECONDS" else type(each.default)
+def _type(setting: Field[Any]) -> Callable[[str], Any]:
+    return _seconds if _metavar(setting) == "SECONDS" else type(setting.default)
 
 
 def _seconds(text: str) -> float:
-    """Seconds, or a duration with units; below 0 only where it is a number, as clocks may be."""
+    """Seconds, or a duration with units; negative only as a number, for clock skews."""
     try:
-        return float(text)  # what cannot be, the settings say themselves
+        return float(text)  # other invalid values are reported by the settings
     except ValueError:
         pass
     try:

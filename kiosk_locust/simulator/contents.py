@@ -1,4 +1,4 @@
-"""The files in the simulated bucket as the Kiosk's consumers read them."""
+"""Content of files in the simulated bucket, as consumers read it."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from kiosk_locust.consumer.archive import child_name, children
 from kiosk_locust.consumer.arrays import Array, is_for_tifffile
 from kiosk_locust.consumer.reading import NO_IMAGE, NO_TIFF, read
 
-#: So many files are remembered: a benchmark names one again and again.
-REMEMBERED = 256
-#: Larger members of a ZIP are taken for readable.
+#: Cached files: a benchmark names one again and again.
+MOST_CACHED = 256
+#: Larger members of a ZIP are assumed to be readable.
 MOST_UNPACKED_BYTES = 64 * 1024 * 1024
 BAD_IMAGE = "ValueError: cannot identify image file, tried tifffile, PIL, imageio"
 
 
 class Image(NamedTuple):
-    """A file that a consumer reads as an image, or fails to."""
+    """File that a consumer reads as an image, or fails to."""
 
     name: str
-    error: str = ""  # the exception of its reader; empty: it is readable
-    array: Array | None = None  # None: not known
+    error: str = ""  # the reader's exception; empty: it is readable
+    array: Array | None = None  # None: unknown
 
 
 class Contents(NamedTuple):
-    """An object in the bucket: an image, and where it is a ZIP its children."""
+    """Object in the bucket: an image, and a ZIP's children."""
 
     image: Image
-    children: tuple[Image, ...] | None  # None: it is no ZIP
+    children: tuple[Image, ...] | None  # None: not a ZIP
 
 
 class ContentsReader:
-    """Reads objects in ``folder``; what is not there is not known."""
+    """Reader of objects in ``folder``; missing objects are unknown."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
-        self._look = lru_cache(maxsize=REMEMBERED)(self._read)
+        self._read_cached = lru_cache(maxsize=MOST_CACHED)(self._read)
 
     def look(self, name: str) -> Contents | None:
-        """What the object ``name`` holds; None where the folder has no such file."""
+        """Content of the object ``name``; None if the folder has no such file."""
         path = self._folder / name
         try:
             if not path.resolve().is_relative_to(self._folder.resolve()):
@@ -50,7 +50,7 @@ class ContentsReader:
             status = path.stat()
         except (OSError, ValueError):
             return None
-        return self._look(name, status.st_size, status.st_mtime_ns)
+        return self._read_cached(name, status.st_size, status.st_mtime_ns)
 
     def _read(self, name: str, size: int, _changed_at: int) -> Contents | None:
         path = self._folder / name
@@ -60,21 +60,21 @@ class ContentsReader:
                 is_zip = zipfile.is_zipfile(file)
             return Contents(image, _children(path) if is_zip else None)
         except (RuntimeError, NotImplementedError, zipfile.BadZipFile):
-            return Contents(image, None)  # zipfile cannot unpack it: a password, a method
+            return Contents(image, None)  # zipfile cannot decompress it: a password, a method
         except OSError:
             return None
 
 
 def _children(path: Path) -> tuple[Image, ...]:
-    found = []
+    images = []
     with zipfile.ZipFile(path) as archive:
         for member in children(archive):
             name = child_name(member)
             if member.file_size > MOST_UNPACKED_BYTES:
-                found.append(Image(name))
+                images.append(Image(name))
                 continue
-            found.append(_image(io.BytesIO(archive.read(member)), member.file_size, name))
-    return tuple(found)
+            images.append(_image(io.BytesIO(archive.read(member)), member.file_size, name))
+    return tuple(images)
 
 
 def _image(file: BinaryIO, size: int, name: str) -> Image:
@@ -83,7 +83,7 @@ def _image(file: BinaryIO, size: int, name: str) -> Image:
 
 
 def _error(fault: str, name: str) -> str:
-    """The exception of the library that fails on a file; empty: it reads it."""
+    """Exception of the library that fails on a file; empty if it reads it."""
     if not fault:
         return ""
     if fault in (NO_IMAGE.fault, NO_TIFF.fault):

@@ -1,7 +1,7 @@
-"""The control face under ``/simulator/``: what was received, what is, and what to break.
+"""Control interface under ``/simulator/``: received requests, state, faults.
 
-What changes something asks for a JSON content type, which no page of another site can send without
-asking first, and that is never granted here.
+Changes need a JSON content type, which pages of other sites can send only after a preflight
+request, and that is never granted here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from kiosk_locust.simulator.storage import Storage
 
 
 class Parts(NamedTuple):
-    """The parts of a simulated Kiosk that can be looked at or changed from outside."""
+    """Parts of a simulated Kiosk that the control interface reads or changes."""
 
     cluster: Cluster
     clock: Callable[[], float]  # epoch seconds
@@ -36,7 +36,7 @@ class Parts(NamedTuple):
 
 
 def control_app(kiosk: Parts) -> Starlette:
-    """The control face of one simulated Kiosk."""
+    """Control interface of one simulated Kiosk."""
 
     async def log(_request: Request) -> JSONResponse:
         return JSONResponse(kiosk.traffic.report())
@@ -90,7 +90,7 @@ def control_app(kiosk: Parts) -> Starlette:
 def _json_only(
     view: Callable[[Request], Awaitable[Response]],
 ) -> Callable[..., Awaitable[Response]]:
-    """``view`` for requests whose content type is JSON's, and a refusal for all others."""
+    """``view`` for requests with JSON's content type, and a refusal of others."""
 
     async def guarded(request: Request) -> Response:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -103,15 +103,20 @@ def _json_only(
 
 
 def parse_rules(body: object) -> list[FaultRule]:
-    """Rules from a JSON list of texts or objects; raises OptionsError."""
+    """Rules from a JSON list of texts or objects.
+
+    Raises:
+        OptionsError: A rule is invalid.
+
+    """
     rules = body if isinstance(body, list) else [body]
     return [parse_fault(rule_text(rule), "faults") for rule in rules]
 
 
 def jobs_of(kiosk: Parts) -> dict[str, dict[str, object]]:
-    """What ``GET /simulator/jobs`` shows: each job's true life, and the content it worked on.
+    """Content of ``GET /simulator/jobs``: each job's true life, and the MD5 of its file.
 
-    That is what its object held when a consumer took the job, or holds now.
+    The file is the object's content when a consumer took the job, else its present content.
     """
     now = kiosk.clock()
     lives, names = kiosk.cluster.lives(now), kiosk.cluster.uploaded_names()
@@ -126,7 +131,7 @@ def jobs_of(kiosk: Parts) -> dict[str, dict[str, object]]:
 
 
 def state_of(kiosk: Parts) -> dict[str, object]:
-    """What ``GET /simulator/state`` shows; times in epoch seconds."""
+    """Content of ``GET /simulator/state``; times in epoch seconds."""
     cluster = kiosk.cluster
     now = kiosk.clock()
     return {

@@ -1,4 +1,4 @@
-"""What will happen, in order of time; ties in the order in which they were planned."""
+"""Future events in order of time; ties in order of planning."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import count
 
 
 class Agenda:
-    """A heap of moments (epoch seconds) and what happens at each."""
+    """Heap of moments (epoch seconds) and their events."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Callable[[float], None]]] = []
@@ -19,7 +19,7 @@ class Agenda:
         heapq.heappush(self._heap, (when, next(self._order), happen))
 
     def run_until(self, now: float) -> None:
-        """Let everything happen that is due by ``now``, also what is planned on the way."""
+        """Run all events due by ``now``, including those planned meanwhile."""
         heap = self._heap
         while heap and heap[0][0] <= now:
             when, _, happen = heapq.heappop(heap)

@@ -1,4 +1,4 @@
-"""How a fault strikes: answers that replace the true one, silence, and cut connections."""
+"""Effects of faults: replaced responses, silence, and aborted connections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _PAGE = b"<html><head><title>%d</title></head><body><center><h1>%d</h1></center>
 
 
 def replacement(rule: FaultRule) -> SimulatedAnswer:
-    """The answer that a rule gives instead of the true one."""
+    """Response of a rule instead of the true one."""
     status, body, content_type = _content(rule)
     if rule.body is not None:
         body = rule.body.encode()
@@ -36,12 +36,12 @@ def _content(rule: FaultRule) -> tuple[int, bytes, bytes]:
 
 
 async def hang(receive: Receive) -> None:
-    """Say nothing until the client goes."""
+    """Send nothing until the client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def abort(scope: Scope, receive: Receive) -> None:
-    """Close the connection without an answer."""
+    """Close the connection without a response."""
     scope["kiosk.transport"].abort()
     await hang(receive)

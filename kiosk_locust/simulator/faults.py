@@ -1,7 +1,7 @@
-"""Faults on demand: rules that say which requests go wrong, how, how often and when.
+"""Injected faults: rules for affected requests, effect, frequency and time.
 
-A rule is written as ``METHOD PATH key=value …``, for example
-``POST /api/predict status=500 rate=0.1 from=5 to=20``.
+A rule is written as ``METHOD PATH key=value …``, for example ``POST /api/predict status=500
+rate=0.1 from=5 to=20``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Kind = Literal["status", "redirect", "html", "malformed", "huge", "hang", "drop"
 KINDS: tuple[Kind, ...] = (
     "status", "redirect", "html", "malformed", "huge", "hang", "drop", "redis",
 )  # fmt: skip
-#: What Redis refuses, or that it is away: the frontend then gives up after so many seconds.
+#: Commands that Redis refuses; AWAY: it is down, and the frontend gives up after this time.
 COMMANDS = ("hmset", "lpush", "hmget", "expire")
 AWAY, AWAY_S = "away", 10.55
 BARE = {"html", "malformed", "hang", "drop"}
@@ -29,14 +29,14 @@ BARE = {"html", "malformed", "hang", "drop"}
 
 @dataclass(frozen=True, slots=True)
 class FaultRule:
-    """What happens to requests that match; times in seconds since the simulator's start.
+    """Effect on matching requests; times in seconds since the simulator's start.
 
-    ``kind`` None only delays. ``when`` says whether the request is carried out first.
+    ``kind`` None only delays. ``when`` tells if the request is carried out before the fault.
     """
 
     text: str
     method: str  # "*": any
-    path: str  # with * and ? as in file names
+    path: str  # a pattern with * and ?, as for file names
     kind: Kind | None = None
     status: int | None = None
     body: str | None = None
@@ -44,7 +44,7 @@ class FaultRule:
     retry_after: str | None = None
     location: str = ""
     size: int = 0  # bytes of a huge body
-    command: str = ""  # that Redis refuses, or AWAY
+    command: str = ""  # the refused command, or AWAY
     latency_s: float = 0.0
     when: Literal["before", "after"] = "before"
     rate: float = 1.0
@@ -53,7 +53,7 @@ class FaultRule:
     max_count: float = math.inf
 
     def matches(self, method: str, path: str, age_s: float) -> bool:
-        """Whether a request at ``age_s`` is one that this rule is for."""
+        """Tell if the rule applies to a request at ``age_s``."""
         return (
             self.method in ("*", method)
             and self.from_s <= age_s < self.to_s
@@ -61,23 +61,23 @@ class FaultRule:
         )
 
 
-def _number(low: float, high: float, what: str) -> Callable[[str], float]:
+def _number(low: float, high: float, advice: str) -> Callable[[str], float]:
     def read(value: str) -> float:
         try:
             number = float(value)
         except ValueError:
             number = math.nan
         if not low <= number <= high:
-            raise ValueError(what)
+            raise ValueError(advice)
         return number
 
     return read
 
 
-def _whole(low: int, high: int, what: str) -> Callable[[str], int]:
+def _integer(low: int, high: int, advice: str) -> Callable[[str], int]:
     def read(value: str) -> int:
         if not value.isdecimal() or not low <= int(value) <= high:
-            raise ValueError(what)
+            raise ValueError(advice)
         return int(value)
 
     return read
@@ -104,13 +104,13 @@ def _seconds(value: str) -> float:
         ) from None
 
 
-#: key in a rule → field of FaultRule, and what reads its value (raises ValueError: advice)
+#: key in a rule → field of FaultRule, and parser of its value (raises ValueError with advice)
 _KEYS: Mapping[str, tuple[str, Callable[[str], object]]] = {
-    "status": ("status", _whole(200, 599, "give an HTTP status from 200 to 599")),
+    "status": ("status", _integer(200, 599, "give an HTTP status from 200 to 599")),
     "redirect": ("location", str),
     "html": ("kind", lambda _: "html"),
     "malformed": ("kind", lambda _: "malformed"),
-    "huge": ("size", _whole(1, 2**32, "give a number of bytes of at least 1")),
+    "huge": ("size", _integer(1, 2**32, "give a number of bytes of at least 1")),
     "hang": ("kind", lambda _: "hang"),
     "drop": ("kind", lambda _: "drop"),
     "redis": ("command", _command),
@@ -122,13 +122,18 @@ _KEYS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "rate": ("rate", _number(0, 1, "give a share from 0 to 1")),
     "from": ("from_s", _seconds),
     "to": ("to_s", _seconds),
-    "count": ("max_count", _whole(1, 2**31, "give a whole number of at least 1")),
+    "count": ("max_count", _integer(1, 2**31, "give a whole number of at least 1")),
 }
 _METHODS = ("*", "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")
 
 
 def parse_fault(text: str, source: str = "--fault") -> FaultRule:
-    """Read one rule; raises OptionsError that names ``source`` and the part that is wrong."""
+    """Parse one rule.
+
+    Raises:
+        OptionsError: The rule is invalid; the message names ``source`` and the wrong part.
+
+    """
     try:
         method, path, *parts = shlex.split(text)
     except ValueError:
@@ -147,7 +152,7 @@ def parse_fault(text: str, source: str = "--fault") -> FaultRule:
 
 
 def rule_text(rule: object) -> str:
-    """A rule given as JSON, a text or an object of the same keys, as text."""
+    """Text of a rule given as JSON, a text or an object with the same keys."""
     if isinstance(rule, str):
         return rule
     if not isinstance(rule, dict):
@@ -162,8 +167,8 @@ def rule_text(rule: object) -> str:
 def _read_part(source: str, text: str, part: str) -> tuple[str, object]:
     key, equals, value = part.partition("=")
     if key not in _KEYS:
-        known = ", ".join(_KEYS)
-        raise _mistake(source, text, f"{key!r} is no key of a fault rule; known are {known}")
+        keys = ", ".join(_KEYS)
+        raise _mistake(source, text, f"{key!r} is no key of a fault rule; known are {keys}")
     if bool(equals) is (key in BARE):
         form = key if key in BARE else f"{key}=…"
         raise _mistake(source, text, f"write {form}")
@@ -176,7 +181,7 @@ def _read_part(source: str, text: str, part: str) -> tuple[str, object]:
 def _kind(source: str, text: str, values: Mapping[str, object]) -> Kind | None:
     named: list[Kind] = [kind for kind in KINDS if kind in values]
     if len(named) > 1 and "status" in named:
-        named.remove("status")  # it is then the status of that answer
+        named.remove("status")  # it is then that response's status
     if len(named) > 1:
         raise _mistake(source, text, f"{' and '.join(named)} exclude each other")
     if not named and "latency" not in values:
@@ -190,30 +195,30 @@ def _mistake(source: str, text: str, advice: str) -> OptionsError:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedFault:
-    """What befalls one request: a delay, and the rule whose answer replaces the true one."""
+    """Fault of one request: a delay, and the rule that replaces the response."""
 
     latency_s: float
     rule: FaultRule | None
 
 
 class FaultPlan:
-    """The rules in force, in order; each has its own seeded draws and counts its hits."""
+    """Active rules in order; each has its own seeded draws and counts its hits."""
 
     def __init__(self, rules: list[FaultRule], seed: int) -> None:
         self._seed = seed
         self.replace(rules)
 
     def replace(self, rules: list[FaultRule]) -> None:
-        """Put other rules in force; counts and draws begin anew."""
+        """Activate other rules; counts and draws start anew."""
         self.rules = rules
         self.hits = [0] * len(rules)
         self._draws = [stream(self._seed, Purpose.FAULT, index) for index in range(len(rules))]
 
     def choose(self, method: str, path: str, age_s: float) -> SimulatedFault | None:
-        """The fault of one request: delays add up until a rule replaces the answer."""
+        """Fault of one request: delays add up until a rule replaces the response."""
         latency_s, hit = 0.0, False
         for index, rule in enumerate(self.rules):
-            if not self._strikes(index, rule, method, path, age_s):
+            if not self._applies(index, rule, method, path, age_s):
                 continue
             hit = True
             self.hits[index] += 1
@@ -222,7 +227,7 @@ class FaultPlan:
                 return SimulatedFault(latency_s, rule)
         return SimulatedFault(latency_s, None) if hit else None
 
-    def _strikes(self, index: int, rule: FaultRule, method: str, path: str, age_s: float) -> bool:
+    def _applies(self, index: int, rule: FaultRule, method: str, path: str, age_s: float) -> bool:
         return (
             rule.matches(method, path, age_s)
             and self.hits[index] < rule.max_count

@@ -24,7 +24,7 @@ PATHS = ("/api/datasources", "/api/annotations", "/api/health", PROXY)
 
 
 class Grafana:
-    """Answers of a Grafana that wants no login; ``annotations`` holds what it was given."""
+    """Responses of a Grafana without login; ``annotations`` holds the received ones."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -32,13 +32,13 @@ class Grafana:
 
     @staticmethod
     def serves(path: str) -> bool:
-        """Whether a path is Grafana's, not the Kiosk's."""
+        """Tell if a path belongs to Grafana, not to the Kiosk."""
         return path in PATHS[:3] or path.startswith("/api/datasources/")
 
     def answer(
         self, method: str, path: str, query: bytes, body: bytes, now: float
     ) -> SimulatedAnswer:
-        """The answer to one request; ``query`` is what stands after the question mark."""
+        """Response to one request; ``query`` is the part after the question mark."""
         if (method, path) == ("POST", "/api/annotations"):
             return self._annotate(body)
         if method != "GET":
@@ -53,24 +53,24 @@ class Grafana:
 
     def _annotate(self, body: bytes) -> SimulatedAnswer:
         try:
-            found = json.loads(body)
+            annotation = json.loads(body)
         except ValueError:
             return json_answer({"message": "bad request data"}, 400)
-        self.annotations.append(found)
+        self.annotations.append(annotation)
         number = len(self.annotations)
         return json_answer({"message": "Annotation added", "id": number})
 
     def _proxied(self, call: str, query: bytes, now: float) -> SimulatedAnswer:
         self._cluster.advance(now)
-        asked = {name: texts[-1] for name, texts in parse_qs(query.decode("latin-1")).items()}
+        parameters = {name: texts[-1] for name, texts in parse_qs(query.decode("latin-1")).items()}
         try:
             if call == "/api/v1/query":
-                at = float(asked.get("time", now))
-                data = instant(self._cluster, asked["query"], at, now)
+                at = float(parameters.get("time", now))
+                data = instant(self._cluster, parameters["query"], at, now)
             elif call == "/api/v1/query_range":
-                start, end, step = (float(asked[name]) for name in ("start", "end", "step"))
+                start, end, step = (float(parameters[name]) for name in ("start", "end", "step"))
                 data = over_time(
-                    self._cluster, asked["query"], now, start=start, end=end, step=step
+                    self._cluster, parameters["query"], now, start=start, end=end, step=step
                 )
             else:
                 return NOT_FOUND

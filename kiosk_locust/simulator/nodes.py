@@ -1,4 +1,4 @@
-"""The cluster's nodes, and the autoscaler that starts and removes those with GPUs."""
+"""The cluster's nodes, and the autoscaler of GPU nodes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from kiosk_locust.simulator.rng import Purpose, duration, stream
 from kiosk_locust.simulator.settings import ClusterSettings
 
-#: A cluster is there for a while before anybody submits a job.
+#: Age of the CPU nodes at the start: a cluster exists before its first job.
 CPU_NODES_AGE_S = 3600.0
 
 
@@ -22,17 +22,17 @@ class SimulatedNode:
     accelerator: str
     created_at: float
     ready_at: float
-    free: list[int] = field(default_factory=list)  # numbers of the consumers without work
-    deaths: Counter[int] = field(default_factory=Counter)  # of consumers, by their numbers
+    free: list[int] = field(default_factory=list)  # indices of idle consumers
+    deaths: Counter[int] = field(default_factory=Counter)  # of consumers, by index
     running: int = 0
     idle_since: float = 0.0
     deleted_at: float | None = None
 
 
 class Fleet:
-    """The GPU nodes of a cluster: ``alive`` now, and ``history`` of all there ever were.
+    """GPU nodes of a cluster: ``alive`` now, and the ``history`` of all.
 
-    ``cpu_nodes`` are the others, which run what is no prediction, and stay.
+    ``cpu_nodes`` are permanent nodes for all other work.
     """
 
     def __init__(self, settings: ClusterSettings, now: float) -> None:
@@ -50,18 +50,18 @@ class Fleet:
             self._add(now - settings.node_startup_s, now)
 
     def desired(self, backlog: int) -> int:
-        """How many nodes the autoscaler wants for so many images queued or in work."""
-        wanted = math.ceil(backlog / self._settings.jobs_per_node)
-        return min(max(wanted, self._settings.min_nodes), self._settings.max_nodes)
+        """Number of nodes that the autoscaler wants for a backlog of images."""
+        needed_nodes = math.ceil(backlog / self._settings.jobs_per_node)
+        return min(max(needed_nodes, self._settings.min_nodes), self._settings.max_nodes)
 
     def scale(self, backlog: int, now: float) -> list[SimulatedNode]:
-        """Start missing nodes and remove one that is idle too long; returns the new ones."""
+        """Start missing nodes and remove idle ones; returns the new ones."""
         desired = self.desired(backlog)
         self._remove_idle(desired, now)
         return [self._start(now) for _ in range(desired - len(self.alive))]
 
     def free_node(self, now: float) -> SimulatedNode | None:
-        """The ready node with the most room, if any has room."""
+        """The ready node with the most free consumers, if any."""
         best, room = None, 0
         for node in self.alive:
             if len(node.free) > room and node.ready_at <= now:
@@ -70,11 +70,11 @@ class Fleet:
 
     @property
     def is_settled(self) -> bool:
-        """Whether there is nothing left to remove."""
+        """True if no node is left to remove."""
         return len(self.alive) <= self._settings.min_nodes
 
     def _remove_idle(self, desired: int, now: float) -> None:
-        for node in self.alive[::-1]:  # the newest first: those that run from the start stay
+        for node in self.alive[::-1]:  # newest first: nodes of the start stay
             if len(self.alive) <= desired:
                 return
             idle_s = now - max(node.idle_since, node.ready_at)

@@ -1,9 +1,9 @@
-"""HTTP on one connection: uvicorn's protocol, and a short way for calls that come by the thousand.
+"""HTTP on one connection: uvicorn's protocol, with a fast path for frequent calls.
 
-Most requests are small JSON calls whose answer is known at once. Those are answered where their
-last byte is read, without a task, an event and messages for each; that halves what they cost. All
-others go uvicorn's way: uploads, pages, the control face, whatever a fault may strike, and
-whatever comes while an answer before it on the same connection is still being made.
+Most requests are small JSON calls with an immediate response. They are answered when their last
+byte is read, without a task, an event and messages for each, which halves their cost. All others
+use uvicorn's normal path: uploads, pages, the control interface, requests that a fault may affect,
+and requests on a connection whose previous response is pending.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from kiosk_locust.simulator.answers import KEEP_ALIVE_S, SimulatedAnswer
 from kiosk_locust.simulator.app import BODY_LIMIT, KioskApp
 
-#: Method and target of the calls that may go the short way.
+#: Method and target of the calls on the fast path.
 SHORT = {
     (b"POST", b"/api/predict"),
     (b"POST", b"/api/status"),
@@ -31,24 +31,24 @@ _HEAD = (
 
 
 class KioskProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, which also notes when a request began and counts connections."""
+    """uvicorn's protocol, which also notes the start of requests and counts connections."""
 
     kiosk: KioskApp
     _counted = False
-    _body: bytearray | None = None  # of the request that goes the short way, while it is read
+    _body: bytearray | None = None  # body of the fast path's request, while it is read
     _received_at = 0.0  # epoch s
 
     def on_message_begin(self) -> None:
-        """Note the time before anything else is done, and hand on the transport."""
+        """Note the time first, and add time and transport to the scope."""
         self._received_at = self.kiosk.clock()
         self._body = None
         super().on_message_begin()
-        scope: Any = self.scope  # a TypedDict that knows no keys of ours
+        scope: Any = self.scope  # a TypedDict without our keys
         scope["kiosk.received_at"] = self._received_at
         scope["kiosk.transport"] = self.transport
 
     def on_headers_complete(self) -> None:
-        """Count the connection with its first request to the Kiosk itself; choose the way."""
+        """Count the connection at its first request to the Kiosk itself; choose the path."""
         if not self._counted and not self.url.startswith(b"/simulator/"):
             self._counted = True
             self.kiosk.traffic.opened()
@@ -58,14 +58,14 @@ class KioskProtocol(HttpToolsProtocol):
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Keep what may still be of use: a byte more than is allowed says that it is too large."""
+        """Collect the body; one byte above the limit marks it as too large."""
         if self._body is None:
             super().on_body(body)
         elif len(self._body) <= BODY_LIMIT:
             self._body += body
 
     def on_message_complete(self) -> None:
-        """Answer at once what goes the short way."""
+        """Respond at once on the fast path."""
         if self._body is None:
             super().on_message_complete()
             return
@@ -78,13 +78,13 @@ class KioskProtocol(HttpToolsProtocol):
         self.on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Count the connection as gone."""
+        """Count the connection as closed."""
         if self._counted:
             self.kiosk.traffic.closed()
         super().connection_lost(exc)
 
     def _may_go_short(self) -> bool:
-        """Whether nothing about this request needs more than its body."""
+        """Tell if the request's body is all that its response needs."""
         return (
             (self.parser.get_method(), self.url) in SHORT
             and not self.kiosk.faults.rules

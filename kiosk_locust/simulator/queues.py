@@ -1,4 +1,4 @@
-"""The Redis lists of keys that wait for a consumer: one a job type, one for its ZIPs."""
+"""Redis lists of keys that wait for a consumer: one per job type, one for its ZIPs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Job = TypeVar("Job")
 
 
 class SimulatedQueues(Generic[Job]):
-    """Several first-in-first-out queues that are emptied as if they were one."""
+    """First-in-first-out queues that are emptied as one."""
 
     def __init__(self, names: list[str]) -> None:
         self._queues: dict[str, deque[tuple[int, Job]]] = {name: deque() for name in names}
@@ -18,12 +18,12 @@ class SimulatedQueues(Generic[Job]):
         self._waiting = 0
 
     def push(self, name: str, job: Job) -> None:
-        """Put ``job`` at the end of queue ``name``."""
+        """Append ``job`` to queue ``name``."""
         self._queues[name].append((next(self._order), job))
         self._waiting += 1
 
     def pop(self) -> Job | None:
-        """Take the job that waits longest, of all queues."""
+        """Take the job that waits longest in any queue."""
         waiting = [queue for queue in self._queues.values() if queue]
         if not waiting:
             return None
@@ -33,13 +33,13 @@ class SimulatedQueues(Generic[Job]):
         return min(waiting, key=lambda queue: queue[0][0]).popleft()[1]
 
     def clear(self) -> None:
-        """Forget all that wait."""
+        """Remove all jobs."""
         for queue in self._queues.values():
             queue.clear()
         self._waiting = 0
 
     def lengths(self) -> dict[str, int]:
-        """How many keys each queue holds, also those whose hash is gone."""
+        """Number of keys in each queue, including keys of vanished hashes."""
         return {name: len(queue) for name, queue in self._queues.items()}
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""What the simulator has received: the independent witness of what a client really sent."""
+"""Log of received requests: the independent witness of a client's requests."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ KEPT_HASHES = 1_000_000
 
 @dataclass(slots=True)
 class Predict:
-    """One POST /api/predict; ``at`` is when its first byte was read, in epoch seconds."""
+    """One POST /api/predict; ``at`` is the time of its first byte, epoch seconds."""
 
     at: float
     body: bytes | None = None  # None: not read
-    hash: str | None = None  # the job that was made
-    status: int | None = None  # the HTTP status answered; None: no answer was given
-    fault: str | None = None  # the rule that struck
+    hash: str | None = None  # key of the new job
+    status: int | None = None  # HTTP status of the response; None: no response
+    fault: str | None = None  # the rule that applied
 
 
 @dataclass(slots=True)
 class Polls:
-    """The readings of one hash that were carried out; times in epoch seconds."""
+    """Executed reads of one hash; times in epoch seconds."""
 
     first_at: float
     last_at: float
@@ -33,10 +33,10 @@ class Polls:
 
 
 class Traffic:
-    """Counts of requests and connections, every submission, and how each hash was polled.
+    """Counts of requests and connections, all submissions, and polls by hash.
 
-    A connection counts from its first request that is not for ``/simulator/``, so that
-    whoever looks does not change what is seen.
+    A connection counts from its first request outside ``/simulator/``, so that observers do not
+    change the counts.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Traffic:
         self.requests[name] += 1
 
     def polled(self, key: str, at: float) -> None:
-        """Count one reading of a hash, whether it is there or not."""
+        """Count one read of a hash, existing or not."""
         polls = self.polls.get(key)
         if polls:
             polls.count += 1
@@ -64,21 +64,21 @@ class Traffic:
             self.polls[key] = Polls(at, at)
 
     def opened(self) -> None:
-        """A connection has sent its first request."""
+        """Count a connection's first request."""
         self.connections_accepted += 1
         self.connections_open += 1
         self.connections_most_open = max(self.connections_most_open, self.connections_open)
 
     def closed(self) -> None:
-        """Such a connection is gone."""
+        """Count the end of such a connection."""
         self.connections_open -= 1
 
     def made(self) -> Iterator[str]:
-        """The keys of all jobs that were made, in order of their submissions."""
+        """Keys of all created jobs, in order of submission."""
         return (predict.hash for predict in self.predicts if predict.hash)
 
     def counts(self) -> dict[str, object]:
-        """What is counted, without the submissions: cheap enough to ask for many times a run."""
+        """Counts without the submissions; cheap enough for frequent queries."""
         return {
             "requests": dict(self.requests),
             "connections": {
@@ -89,7 +89,7 @@ class Traffic:
         }
 
     def report(self) -> dict[str, object]:
-        """All of it, as JSON has it."""
+        """Counts and submissions for JSON."""
         return {
             "predicts": [
                 {
@@ -105,12 +105,12 @@ class Traffic:
         }
 
     def polls_report(self) -> dict[str, object]:
-        """The polls of each hash, as JSON has it."""
+        """Polls of each hash for JSON."""
         return {key: asdict(polls) for key, polls in self.polls.items()}
 
 
 def _readable(body: bytes | None) -> object:
-    """A body as the JSON it holds, else as text."""
+    """Body as parsed JSON, else as text."""
     if body is None:
         return None
     try:

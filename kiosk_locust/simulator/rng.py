@@ -1,4 +1,4 @@
-"""Seeded draws: each job has streams of its own, so what befalls it depends on no other job."""
+"""Seeded draws: each job has its own streams, so its course is independent of other jobs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import exp
 
 
 class Purpose(IntEnum):
-    """What a stream of random numbers is for."""
+    """Purpose of a stream of random numbers."""
 
     IDENTITY = 0
     WORK = 1
@@ -17,16 +17,16 @@ class Purpose(IntEnum):
 
 
 def stream(seed: int, purpose: Purpose, number: int, part: int = 0) -> random.Random:
-    """The random numbers of one thing: job ``number``, its ``part`` (a child, an attempt)."""
+    """Random numbers of job (or node) ``number`` and its ``part`` (a child, an attempt)."""
     return random.Random(_state(seed, purpose, number, part))
 
 
 def restart(
     rng: random.Random, seed: int, purpose: Purpose, number: int, part: int = 0
 ) -> random.Random:
-    """Make ``rng`` the stream of another thing, and return it.
+    """Make ``rng`` another stream, and return it.
 
-    The same numbers as of `stream`, in half the time: for streams that are drawn from at once.
+    The same numbers as of `stream`, in half the time, for streams that are used at once.
     """
     rng.seed(_state(seed, purpose, number, part))
     return rng
@@ -38,4 +38,4 @@ def _state(seed: int, purpose: Purpose, number: int, part: int) -> int:
 
 def duration(rng: random.Random, median_s: float, spread: float) -> float:
     """Seconds from a log-normal distribution around ``median_s``."""
-    return median_s * exp(rng.gauss(0.0, spread))  # rng.lognormvariate takes three times as long
+    return median_s * exp(rng.gauss(0.0, spread))  # three times as fast as rng.lognormvariate

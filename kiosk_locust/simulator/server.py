@@ -1,4 +1,4 @@
-"""The process: a socket, uvicorn, the line that says ready, and a quick end."""
+"""Server process: socket, uvicorn, ready line, and a quick shutdown."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from kiosk_locust.simulator.answers import IDENTITY, KEEP_ALIVE_S
 from kiosk_locust.simulator.app import KioskApp
 from kiosk_locust.simulator.protocol import KioskProtocol
 
-BACKLOG = 2048  # connections that may wait to be accepted
-ADVANCE_INTERVAL_S = 0.5  # the model moves on so often even if nobody asks
+BACKLOG = 2048  # connections that wait to be accepted
+ADVANCE_INTERVAL_S = 0.5  # interval in which the model advances without requests
 
 
 def monotonic_epoch() -> Callable[[], float]:
-    """A clock in epoch seconds that a step of the wall clock does not move."""
+    """Clock in epoch seconds that a step of the wall clock does not affect."""
     anchor = time.time() - time.monotonic()
     return lambda: anchor + time.monotonic()
 
 
 class KioskServer(uvicorn.Server):
-    """uvicorn's server, which ends at the first signal without waiting for anybody."""
+    """uvicorn's server, which ends at the first signal without waiting."""
 
     def stop(self) -> None:
         """End now; hanging requests are cut."""
@@ -38,21 +38,26 @@ class KioskServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take SIGINT and SIGTERM as a wish to stop, which is no failure."""
+        """Handle SIGINT and SIGTERM as a regular stop."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.stop)
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Cut every connection, then do as uvicorn does."""
+        """Cut every connection, then shut down uvicorn."""
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         await super().shutdown(sockets)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket; port 0 picks a free one. Raises OSError."""
+    """Bound socket; port 0 picks a free one.
+
+    Raises:
+        OSError: The address cannot be used.
+
+    """
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
     )[0]
@@ -61,7 +66,7 @@ def listen(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind(address)
-        bound.listen(BACKLOG)  # before the ready line: whoever reads it may connect
+        bound.listen(BACKLOG)  # before the ready line, whose reader may connect at once
     except OSError:
         bound.close()
         raise
@@ -69,7 +74,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(bound: socket.socket) -> str:
-    """The base URL of a bound socket."""
+    """Base URL of a bound socket."""
     host, port = bound.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -80,7 +85,7 @@ def serve(
     *,
     until_stdin_closes: bool = False,
 ) -> None:
-    """Serve until a signal comes, or the standard input ends; prints the ready line."""
+    """Serve until a signal, or the end of standard input; prints the ready line."""
     app = make_app(monotonic_epoch())
     protocol = type("BoundProtocol", (KioskProtocol,), {"kiosk": app})
     config = uvicorn.Config(
@@ -121,14 +126,14 @@ async def _announce(server: KioskServer, url: str) -> None:
 
 
 async def _tick(app: KioskApp) -> None:
-    """Spread the model's work over time, also while nobody asks."""
+    """Advance the model regularly, also without requests."""
     while True:
         await asyncio.sleep(ADVANCE_INTERVAL_S)
         app.cluster.advance(app.clock())
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
-    """Stop when the standard input ends: whoever held its other end is dead."""
+    """Stop when standard input ends: the process at its other end is dead."""
 
     def watch() -> None:
         with contextlib.suppress(OSError):
@@ -141,7 +146,7 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> N
 
 
 def _quiet_garbage_collector() -> None:
-    """Make pauses rare: what is here now stays, and a million hashes are no garbage."""
+    """Make collections rare: present objects stay, and a million hashes are no garbage."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

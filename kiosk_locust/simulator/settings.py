@@ -1,4 +1,4 @@
-"""What the simulated cluster is made of: one frozen value, each field with its own help."""
+"""Settings of the simulated cluster: one frozen value, each field with its own help."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ def _setting(default: Any, text: str, group: str) -> Any:  # as dataclasses.fiel
 
 @dataclass(frozen=True, slots=True)
 class ClusterSettings:
-    """Every setting of the model; durations in seconds, rates as shares from 0 to 1.
+    """Settings of the model; durations in seconds, rates as shares from 0 to 1.
 
-    Raises OptionsError, with every mistake, where a value cannot be used.
+    Raises:
+        OptionsError: A value is invalid; the error lists every mistake.
+
     """
 
     seed: int = _setting(0, "seed of every draw of the model", "Jobs")
@@ -129,7 +131,7 @@ class ClusterSettings:
 
     @property
     def stages_s(self) -> tuple[float, ...]:
-        """The medians of an image's stages, in their order."""
+        """Medians of an image's stages in seconds, in order."""
         return (
             self.download_s,
             self.preprocess_s,
@@ -144,11 +146,11 @@ class ClusterSettings:
             raise OptionsError(mistakes)
 
     def _mistakes(self) -> Iterator[Mistake]:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            advice = _complaint(each.name, value)
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            advice = _complaint(setting.name, value)
             if advice:
-                yield Mistake(flag(each.name), str(value), advice)
+                yield Mistake(flag(setting.name), str(value), advice)
         if self.max_nodes < max(1, self.min_nodes):
             advice = f"give at least 1 and at least --min-nodes ({self.min_nodes})"
             yield Mistake("--max-nodes", str(self.max_nodes), advice)
@@ -163,12 +165,12 @@ _AT_LEAST_ONE = {"images_per_zip", "zip_consumers", "jobs_per_gpu", "jobs_per_no
 
 
 def flag(name: str) -> str:
-    """The command line's name of a field."""
+    """Command line flag of a field."""
     return "--" + name.replace("_", "-")
 
 
 def _complaint(name: str, value: object) -> str:
-    """What is wrong with a number, or nothing."""
+    """Advice on an invalid number; empty if it is valid."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
     if name.endswith("_skew_s") and math.isfinite(value):

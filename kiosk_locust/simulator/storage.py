@@ -1,4 +1,4 @@
-"""The simulated Kiosk's bucket, a folder: uploads are kept, results made when asked for."""
+"""The simulated Kiosk's bucket, a folder: uploads are stored, results made on demand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from kiosk_locust.simulator.answers import NOT_FOUND, Scope, SimulatedAnswer
 
-#: Where it is served, below the Kiosk's address.
+#: Path below the Kiosk's address.
 PATH = "/storage/"
 _OUTPUT = re.compile(r"output/([0-9a-f-]{36})\.zip")
 _RANGE = re.compile(rb"bytes=(\d+)-(\d*)")
@@ -27,7 +27,7 @@ KEPT_UPLOADS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One upload: ``at`` (epoch s) it became the object ``name``, over what that held before."""
+    """One upload: at ``at`` (epoch s) it became the object ``name``, replacing its content."""
 
     at: float
     name: str
@@ -37,9 +37,9 @@ class Stored:
 
 
 class Storage:
-    """Files in ``folder``; each result has an image of ``output_bytes`` pixels in it.
+    """Files in ``folder``; each result contains an image of ``output_bytes`` pixels.
 
-    ``uploads`` has the last ones, in their order: the witness of which content was where when.
+    ``uploads`` has the latest ones in order: the witness of each object's content over time.
     """
 
     def __init__(self, folder: Path, output_bytes: int) -> None:
@@ -48,47 +48,49 @@ class Storage:
         self.uploads: deque[Stored] = deque(maxlen=KEPT_UPLOADS)
 
     def begin_upload(self) -> tuple[BinaryIO, Path]:
-        """A file to write an upload to, before its name is known; and where it is."""
+        """File for an upload whose name is not known yet, and its path."""
         folder = self._folder / "uploads"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f".{secrets.token_hex(8)}.part"
         return path.open("wb"), path
 
     def end_upload(self, part: Path, stored: Stored) -> None:
-        """Keep an upload under its name in the bucket, in the place of what has that name."""
+        """Store an upload under its name, replacing an object of that name."""
         part.replace(self._folder / stored.name)
         self.uploads.append(stored)
 
-    def contents(self, wanted: Iterable[tuple[str, float]]) -> list[str | None]:
-        """The MD5 of what each object held at a moment (epoch s); None: it was not there."""
+    def contents(self, names_and_times: Iterable[tuple[str, float]]) -> list[str | None]:
+        """MD5 of each object's content at a moment (epoch s); None: it did not exist."""
         history: dict[str, list[Stored]] = {}
         for stored in self.uploads:
             history.setdefault(stored.name, []).append(stored)
         return [
             next((s.md5 for s in reversed(history.get(name, ())) if s.at <= at), None)
-            for name, at in wanted
+            for name, at in names_and_times
         ]
 
     def answer(self, scope: Scope) -> SimulatedAnswer:
-        """What GET of an object answers, whole or, if asked for a range, the rest of it."""
-        found = _OUTPUT.fullmatch(scope["path"].removeprefix(PATH))
-        if scope["method"] != "GET" or not found:
+        """Response to GET of an object, whole or for a range."""
+        match = _OUTPUT.fullmatch(scope["path"].removeprefix(PATH))
+        if scope["method"] != "GET" or not match:
             return NOT_FOUND
-        body = self._output(found[1])
-        etag = f'"{found[1]}"'.encode()
+        body = self._output(match[1])
+        etag = f'"{match[1]}"'.encode()
         headers = dict(scope["headers"])
         extra = ((b"etag", etag), (b"accept-ranges", b"bytes"))
-        asked = _RANGE.fullmatch(headers.get(b"range", b""))
-        if asked is None or headers.get(b"if-range", etag) != etag:
+        range_match = _RANGE.fullmatch(headers.get(b"range", b""))
+        if range_match is None or headers.get(b"if-range", etag) != etag:
             return SimulatedAnswer(200, body, ZIP, extra)
-        begin, end = int(asked[1]), min(int(asked[2] or len(body)), len(body) - 1)
+        begin, end = int(range_match[1]), min(int(range_match[2] or len(body)), len(body) - 1)
         if begin > end:
             return SimulatedAnswer(416, b"", ZIP, ((b"content-range", b"bytes */%d" % len(body)),))
-        told = b"bytes %d-%d/%d" % (begin, end, len(body))
-        return SimulatedAnswer(206, body[begin : end + 1], ZIP, (*extra, (b"content-range", told)))
+        content_range = b"bytes %d-%d/%d" % (begin, end, len(body))
+        return SimulatedAnswer(
+            206, body[begin : end + 1], ZIP, (*extra, (b"content-range", content_range))
+        )
 
     def _output(self, job: str) -> bytes:
-        """What a job has made, kept from the first time it is asked for."""
+        """Result of a job, stored at the first request."""
         path = self._folder / "output" / f"{job}.zip"
         try:
             return path.read_bytes()
@@ -100,7 +102,7 @@ class Storage:
 
 
 def result(job: str, pixels: int) -> bytes:
-    """A ZIP with one labelled image, as the segmentation consumer makes it; always the same."""
+    """ZIP with one labelled image, like the segmentation consumer's; always the same."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr(zipfile.ZipInfo(f"{job}_feature_0.tif", _LONG_AGO), tiff(max(1, pixels)))
@@ -108,7 +110,7 @@ def result(job: str, pixels: int) -> bytes:
 
 
 def tiff(pixels: int) -> bytes:
-    """A grey 8-bit TIFF of one line."""
+    """Grey 8-bit TIFF of one line."""
     entries = [
         (256, 4, pixels), (257, 4, 1), (258, 3, 8), (259, 3, 1), (262, 3, 1),
         (273, 4, 8), (277, 3, 1), (278, 4, 1), (279, 4, pixels),
@@ -120,6 +122,6 @@ def tiff(pixels: int) -> bytes:
 
 
 def suffix_of(name: str) -> str:
-    """The ending of an uploaded file's name, with nothing that could lead elsewhere."""
+    """Extension of an uploaded file's name, without path separators."""
     suffix = os.path.splitext(name)[1]
     return suffix if "/" not in suffix and "\0" not in suffix else ""

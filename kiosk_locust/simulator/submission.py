@@ -1,4 +1,4 @@
-"""What a client asked for with POST /api/predict, read as the frontend reads it."""
+"""Submissions by POST /api/predict, parsed as the frontend does."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 
 class InvalidSubmission(Exception):
-    """The frontend answers 400 with this message; nothing was made."""
+    """The frontend responds 400 with this message; no job was made."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedSubmission:
-    """One accepted request; ``fields`` are those that a ZIP hands on to its children."""
+    """One accepted request; ``fields`` are those that a ZIP passes to its children."""
 
     job_type: str
     image_name: str
@@ -21,17 +21,22 @@ class SimulatedSubmission:
 
     @property
     def is_zip(self) -> bool:
-        """Whether it goes to the queue of ZIPs."""
+        """True if it goes to the queue of ZIPs."""
         return self.image_name.lower().endswith(".zip")
 
     @property
     def queue(self) -> str:
-        """The queue that its key is pushed to; also the first part of the key."""
+        """Queue of its key; also the first part of the key."""
         return self.job_type + ("-zip" if self.is_zip else "")
 
 
 def parse_submission(body: object, job_types: tuple[str, ...]) -> SimulatedSubmission:
-    """Read a JSON body; raises InvalidSubmission with the frontend's own words."""
+    """Parse a JSON body.
+
+    Raises:
+        InvalidSubmission: The body is invalid; the message is the frontend's own.
+
+    """
     image_name = body.get("imageName") if isinstance(body, dict) else None
     if not isinstance(body, dict) or not isinstance(image_name, str):
         raise InvalidSubmission("Invalid prediction request body.")
@@ -61,7 +66,7 @@ def parse_submission(body: object, job_types: tuple[str, ...]) -> SimulatedSubmi
 
 
 def text_of(value: object) -> str:
-    """What JavaScript's ``value || ''`` leaves in Redis: 0, false and null become empty."""
+    """Redis text of JavaScript's ``value || ''``: 0, false and null become empty."""
     if not value:
         return ""
     if value is True:

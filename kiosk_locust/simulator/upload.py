@@ -1,4 +1,4 @@
-"""POST /api/upload: a file is read to its end, hashed, and kept in the simulated bucket."""
+"""POST /api/upload: a file is read to its end, hashed, and stored in the simulated bucket."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _HEADERS_LIMIT = 65_536  # bytes of multipart headers before the file
 
 
 class FilePart:
-    """Finds the part ``file`` in a multipart body that is fed in pieces of any size."""
+    """Parser of the part ``file`` in a multipart body that arrives in pieces of any size."""
 
     def __init__(self, boundary: bytes, sink: BinaryIO | None = None) -> None:
         self._sink = sink
         self._end = b"\r\n--" + boundary
-        self._held = b"\r\n"  # so that the first boundary looks like all others
+        self._buffer = b"\r\n"  # so that the first boundary looks like all others
         self._in_file = False
         self._over = False
         self._md5 = hashlib.md5(usedforsecurity=False)
@@ -31,14 +31,14 @@ class FilePart:
 
     @property
     def md5(self) -> str:
-        """The MD5 of the file, in hex."""
+        """MD5 of the file, in hex."""
         return self._md5.hexdigest()
 
     def feed(self, piece: bytes) -> None:
-        """Take the next bytes of the body."""
+        """Process the next bytes of the body."""
         if self._over:
             return
-        self._held += piece
+        self._buffer += piece
         if not self._in_file:
             self._look_for_file()
         if self._in_file:
@@ -46,27 +46,27 @@ class FilePart:
 
     def _look_for_file(self) -> None:
         while not self._in_file:
-            start = self._held.find(self._end)
-            blank = self._held.find(b"\r\n\r\n", start + len(self._end))
+            start = self._buffer.find(self._end)
+            blank = self._buffer.find(b"\r\n\r\n", start + len(self._end))
             if start < 0 or blank < 0:
-                self._over = len(self._held) > _HEADERS_LIMIT
+                self._over = len(self._buffer) > _HEADERS_LIMIT
                 return
-            named = _FILE_NAME.search(self._held[start:blank])
-            self._held = self._held[blank + (4 if named else 2) :]
+            named = _FILE_NAME.search(self._buffer[start:blank])
+            self._buffer = self._buffer[blank + (4 if named else 2) :]
             if named:
                 self.name = named[1].decode("utf-8", "replace")
                 self._in_file = True
 
     def _hash(self) -> None:
-        end = self._held.find(self._end)
+        end = self._buffer.find(self._end)
         if end >= 0:
-            self._take(self._held[:end])
+            self._take(self._buffer[:end])
             self._over = True
-            self._held = b""
+            self._buffer = b""
             return
-        sure = max(0, len(self._held) - len(self._end))
-        self._take(self._held[:sure])
-        self._held = self._held[sure:]
+        safe_length = max(0, len(self._buffer) - len(self._end))
+        self._take(self._buffer[:safe_length])
+        self._buffer = self._buffer[safe_length:]
 
     def _take(self, content: bytes) -> None:
         self._md5.update(content)
@@ -76,15 +76,15 @@ class FilePart:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the file has come to its end."""
+        """True if the file is complete."""
         return self._in_file and self._over
 
 
 def object_name(file_name: str, now: float, step_s: float) -> str:
-    """The frontend's name of an upload: it goes by the form's file name and by the clock alone.
+    """The frontend's name of an upload, from the form's file name and the clock alone.
 
     Two files of one name within ``step_s`` become one object (upload.controller.js: the MD5 of
-    ``originalname_milliseconds``, and the ending).
+    ``originalname_milliseconds``, and the extension).
     """
     milliseconds = round(math.floor(now / step_s) * step_s * 1000)
     text = f"{file_name}_{milliseconds}".encode()
@@ -95,9 +95,9 @@ def object_name(file_name: str, now: float, step_s: float) -> str:
 async def receive_upload(
     scope: Scope, receive: Receive, storage: Storage, clock: Callable[[], float], step_s: float
 ) -> SimulatedAnswer:
-    """Read a multipart body, keep its file, and answer as the frontend does.
+    """Read a multipart body, store its file, and respond like the frontend.
 
-    ``clock`` gives epoch seconds; ``step_s`` is that of the clock by which uploads are named.
+    ``clock`` returns epoch seconds; ``step_s`` is the step of the clock that names uploads.
     """
     file, path = storage.begin_upload()
     try:
@@ -115,7 +115,7 @@ async def receive_upload(
 
 
 async def _read(scope: Scope, receive: Receive, file: BinaryIO) -> FilePart | None:
-    """Read a body to its end; None if it is no multipart form."""
+    """Read a body to its end; None if it is not a multipart form."""
     headers = dict(scope["headers"])
     boundary = _BOUNDARY.search(headers.get(b"content-type", b""))
     part = FilePart(boundary[1], file) if boundary else None

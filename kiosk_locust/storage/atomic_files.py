@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and what is left of them when their process dies."""
+"""Atomic file writing, and removal of the parts that dead processes left."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from kiosk_locust.model import file_names
 
 logger = logging.getLogger(__name__)
 
-#: The name of a file that is being written, with the process that does.
+#: Name of a file that is being written, with the writing process's id.
 _PART = re.compile(r"\.(?P<name>.+)\.\d+\.part")
-#: What comes after a ledger's name in that of a copy of it, with the process that makes it.
+#: Suffix of a ledger copy's name, with the id of the process that makes it.
 _COPY = re.compile(
     r"(\.gz)?\.(?P<pid>\d+)\.(part|checkpoint|found|fetched|restored)(\.part|(\.db){0,2})"
     r"(-journal|-wal|-shm)?"
@@ -27,10 +27,14 @@ _COPY = re.compile(
 
 @contextlib.contextmanager
 def whole_file(path: Path, buffering: int = -1) -> Iterator[BinaryIO]:
-    """A file to write in the place of ``path``, which it takes once it is on the disk.
+    """Temporary file that replaces ``path`` once it is complete and on the disk.
 
-    Its folder is made. Where the block raises, ``path`` stays as it was. A link at ``path`` is
-    replaced, and not followed. Raises OSError.
+    Its folder is created. If the block raises, ``path`` stays unchanged. A link at ``path`` is
+    replaced, not followed.
+
+    Raises:
+        OSError: The file cannot be written.
+
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = part_of(path)
@@ -45,38 +49,48 @@ def whole_file(path: Path, buffering: int = -1) -> Iterator[BinaryIO]:
 
 
 def part_of(path: Path) -> Path:
-    """The file in which this process writes what becomes ``path``."""
+    """File in which this process writes the new content of ``path``."""
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 
 
 def remove_parts(
     ledger: Path, run_name: str, run_id: str, folders: Iterable[Path], others: Iterable[Path] = ()
 ) -> None:
-    """Delete what dead processes of a run left half written in ``folders`` and beside ``others``.
+    """Delete partial files that dead processes of a run left.
 
-    To be called by the process that has the ledger's lock, while it writes none of them but
-    checkpoints. What cannot be deleted is a warning.
+    Call it in the process that holds the ledger's lock, before it writes any of them except
+    checkpoints. A failed deletion is logged as a warning.
+
+    Args:
+        ledger: The run's ledger.
+        run_name: The run's name.
+        run_id: The run's id.
+        folders: Folders of the run's results and reports.
+        others: Further files, whose parts are beside them.
+
     """
-    whole = {f"{ledger.stem}.html", f"{run_name}.html", f"{run_name}.json"}
+    report_names = {f"{ledger.stem}.html", f"{run_name}.html", f"{run_name}.json"}
     for folder in {folder.absolute() for folder in folders}:
         for path in _files(folder):
             part = _PART.fullmatch(path.name)
-            if part and (part["name"] in whole or file_names.is_result_of(part["name"], run_id)):
+            if part and (
+                part["name"] in report_names or file_names.is_result_of(part["name"], run_id)
+            ):
                 _remove(path)
     for path in _files(ledger.parent.absolute()):
         prefix, _, rest = path.name.partition(ledger.name)
         copy = _COPY.fullmatch(rest) if prefix == "." else None
-        if copy and copy["pid"] != str(os.getpid()):  # it may just be sending a checkpoint
+        if copy and copy["pid"] != str(os.getpid()):  # this process may be sending a checkpoint
             _remove(path)
-    for other in others:
-        for path in _files(other.absolute().parent):
+    for target in others:
+        for path in _files(target.absolute().parent):
             part = _PART.fullmatch(path.name)
-            if part and part["name"] == other.name:
+            if part and part["name"] == target.name:
                 _remove(path)
 
 
 def remove_downloads(folder: Path) -> None:
-    """Delete what dead processes left half downloaded in ``folder``, unless it leads elsewhere."""
+    """Delete partial downloads of dead processes in ``folder``, unless it is a link elsewhere."""
     if leads_out(folder):
         return
     for path in _files(folder):

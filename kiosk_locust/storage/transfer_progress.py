@@ -1,7 +1,7 @@
-"""Headway of a transfer, from the code that moves bytes to whoever watches the transfer.
+"""Progress of a transfer, reported from the code that moves bytes to a watcher.
 
-Bucket clients and downloads move bytes, and try again by themselves, deep inside a call. A watcher
-of the greenlet (or thread) hears of it without an argument in each signature between::
+Bucket clients and downloads move bytes, and retry, deep inside a call. A watcher of the greenlet
+(or thread) receives their reports without an argument in each signature between::
 
     with watched(pending):
         bucket.put(path, name)      # calls pending.moved() and pending.tried(error)
@@ -16,13 +16,13 @@ from typing import Protocol
 
 
 class Watcher(Protocol):
-    """Hears of one transfer."""
+    """Receiver of reports about one transfer."""
 
     def moved(self) -> None:
-        """Bytes have moved."""
+        """Note that bytes have moved."""
 
     def tried(self, error: BaseException) -> None:
-        """One of the tries that the transfer makes by itself has failed."""
+        """Note a failed try that the transfer itself repeats."""
 
 
 _WATCHER: ContextVar[Watcher | None] = ContextVar("kiosk_locust_headway", default=None)
@@ -30,7 +30,7 @@ _WATCHER: ContextVar[Watcher | None] = ContextVar("kiosk_locust_headway", defaul
 
 @contextlib.contextmanager
 def watched(watcher: Watcher) -> Iterator[None]:
-    """Have the transfers of this greenlet tell ``watcher``."""
+    """Send reports of this greenlet's transfers to ``watcher``."""
     token = _WATCHER.set(watcher)
     try:
         yield
@@ -39,12 +39,12 @@ def watched(watcher: Watcher) -> Iterator[None]:
 
 
 def moved() -> None:
-    """Tell that bytes have moved."""
+    """Report that bytes have moved."""
     if watcher := _WATCHER.get():
         watcher.moved()
 
 
 def tried(error: BaseException) -> None:
-    """Tell that a try has failed, and another will be made."""
+    """Report a failed try that will be repeated."""
     if watcher := _WATCHER.get():
         watcher.tried(error)

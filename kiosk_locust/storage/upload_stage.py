@@ -1,10 +1,9 @@
-"""A ticket's file on its way to the Kiosk, before its job is submitted.
+"""Upload of a ticket's file to the Kiosk, before its job is submitted.
 
-Uploading is idempotent up to the submission: whatever befalls it, the file is uploaded once more.
-So it is tried again after every fault that may pass, and a job is submitted only when it is
-durable that the upload is over; whoever takes a ticket up without that knows that it was not
-submitted. A file that was sent whole and not answered may have been stored, and each try may leave
-one more copy of it: such tries are few.
+Uploading is idempotent up to the submission: after any failure the file is uploaded again. So it is
+retried after every transient error, and a job is submitted only once the upload is durable in the
+ledger; a resumed ticket without that record was not submitted. A file that was sent completely but
+not answered may have been stored, and each retry may leave one more copy, so such retries are few.
 """
 
 from __future__ import annotations
@@ -32,28 +31,34 @@ from kiosk_locust.formatting.excerpt import excerpt
 from kiosk_locust.model.ports import JobLog
 from kiosk_locust.model.record import Outcome, Record, Upload
 
-#: Uploads of one file whose names the run has had already. Each is sent under a name of its own,
-#: so what names the second one as an earlier one does not go by names, and never will.
+#: Retries of a file whose object names the run already had. Each is sent under a unique name, so a
+#: server that repeats a name once ignores names, and will repeat it.
 MOST_REUSED = 5
-#: A file that was sent whole and not answered is sent so often at most.
+#: Most tries of a file that is sent completely but not answered.
 MOST_UNANSWERED = 3
 
 
 class Uploader(Protocol):
-    """What brings a file to the Kiosk."""
+    """Uploader of files to the Kiosk."""
 
     def upload(self, record: Record, wanted: Callable[[], bool]) -> Upload:
         """Upload the file of a record's ticket.
 
-        Raises KioskError, BucketError, InputError, and Withdrawn once ``wanted`` says no.
+        Raises:
+            KioskError: The frontend failed.
+            BucketError: The bucket failed.
+            InputError: The file cannot be read.
+            Withdrawn: ``wanted`` returned False.
+
         """
 
 
 class Delivery:
-    """One file's way; ``alarm`` ends a rest early, ``budget_s`` is how long it may take.
+    """Upload of one file with retries.
 
-    After a try that was not answered it rests by ``slow_backoff``, so that a frontend which
-    restarts is surely back before the last one. ``on_failure`` is told of each error.
+    ``alarm`` ends a pause early, ``budget_s`` limits the time of all tries. After a try without an
+    answer it pauses by ``slow_backoff``, so that a restarting frontend is back before the last try.
+    ``on_failure`` receives each error.
     """
 
     def __init__(
@@ -78,13 +83,13 @@ class Delivery:
         self._on_failure = on_failure
 
     def make(self, record: Record, wanted: Callable[[], bool]) -> tuple[Outcome, str] | None:
-        """Upload the record's file, and return once that is durable; else how its ticket ends."""
+        """Upload the record's file; returns None once that is durable, else the outcome."""
         budget = Budget(self._clock, self._budget_s)
         reused = unanswered = 0
         while wanted():
-            began_at = self._clock.now()
+            started_at = self._clock.now()
             try:
-                self._keep(record, self._uploader.upload(record, wanted))
+                self._record_upload(record, self._uploader.upload(record, wanted))
             except Withdrawn:
                 break
             except ReusedName as error:
@@ -93,7 +98,7 @@ class Delivery:
                     return Outcome.ERROR, f"not uploaded: {error}, {reused} times in a row"
                 self._clock.wait(self._alarm, self._backoff.delay(error))
             except (KioskError, BucketError, InputError) as error:
-                failed = Upload(began_at, self._clock.now(), 0, error=str(error))
+                failed = Upload(started_at, self._clock.now(), 0, error=str(error))
                 self._log.uploaded(record, failed)
                 self._on_failure(error)
                 no_answer = is_unanswered(error)
@@ -105,11 +110,16 @@ class Delivery:
             else:
                 self._backoff.reset()
                 return None
-        left = _copies(unanswered)
-        return Outcome.UNFINISHED, f"the run ended before its file was uploaded{left}"
+        copies = _copies(unanswered)
+        return Outcome.UNFINISHED, f"the run ended before its file was uploaded{copies}"
 
-    def _keep(self, record: Record, upload: Upload) -> None:
-        """Return once the upload is durable; raises ReusedName where its name is not new."""
+    def _record_upload(self, record: Record, upload: Upload) -> None:
+        """Return once the upload is durable.
+
+        Raises:
+            ReusedName: An earlier upload of the run has its name.
+
+        """
         self._log.uploaded(record, upload)
         self._log.settle()
         if self._log.is_reused(record, upload):
@@ -125,9 +135,9 @@ class Delivery:
 def _ending(
     error: KioskError | BucketError | InputError, budget: Budget, unanswered: int
 ) -> tuple[Outcome, str] | None:
-    """How a ticket ends whose upload failed; None: another try may do better.
+    """Outcome of a ticket whose upload failed; None: try again.
 
-    ``unanswered`` is how often its file was sent whole without an answer.
+    ``unanswered`` counts the tries in which the file was sent completely without an answer.
     """
     copies = _copies(unanswered)
     if isinstance(error, Refused):
@@ -137,16 +147,16 @@ def _ending(
             f"perhaps uploaded: its file was sent whole {unanswered} times and not answered"
             f"{copies}; likely cause: {UNIFORM_ACCESS}; the last error: {error}"
         )
-    lasts = isinstance(error, Redirected | InputError)
+    is_permanent = isinstance(error, Redirected | InputError)
     if isinstance(error, BucketError) and not isinstance(error, BucketUnreachable):
-        lasts = True
-    if lasts or budget.is_spent:
+        is_permanent = True
+    if is_permanent or budget.is_spent:
         return Outcome.ERROR, f"not uploaded: {error}{copies}"
     return None
 
 
 def _copies(unanswered: int) -> str:
-    """The copies that tries without an answer may have left, for a reason."""
+    """Text about copies that tries without an answer may have left."""
     if not unanswered:
         return ""
     copies = "1 copy" if unanswered == 1 else f"{unanswered:,} copies"

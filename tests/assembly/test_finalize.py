@@ -35,7 +35,7 @@ META = {"run_id": "0" * 32, "run_name": "a-run", "options": '{"job_type": "mesme
 
 
 class Asked:
-    """In place of `Costing`: answers, or raises, as told."""
+    """In place of `CostCollector`: answers, or raises, as told."""
 
     def __init__(self, answer: RunCost | Exception | None) -> None:
         self._answer = answer

@@ -14,7 +14,7 @@ import pytest
 from kiosk_locust.consumer.archive import child_name, children
 from kiosk_locust.model.input_file import Kind
 from kiosk_locust.storage.inputs.finding import find
-from kiosk_locust.storage.inputs.kinds import NoInput, images_in_zip, look_at
+from kiosk_locust.storage.inputs.kinds import NoInput, images_in_zip, inspect_file
 from tests.storage.inputs import pictures
 
 CASES: dict[str, tuple[list[str], list[str]]] = {
@@ -92,7 +92,7 @@ def test_a_zip_s_images_are_its_children(case: str, tmp_path: Path) -> None:
     image = pictures.png(tmp_path / "one.png").read_bytes()
     path = tmp_path / "set.zip"
     path.write_bytes(raw_zip(names, image))
-    assert look_at(path)[:2] == (Kind.ZIP, len(expected))
+    assert inspect_file(path)[:2] == (Kind.ZIP, len(expected))
     with path.open("rb") as file:
         assert images_in_zip(file) == len(expected)
 
@@ -102,7 +102,7 @@ def test_a_zip_in_which_the_kiosk_would_find_nothing_is_refused(tmp_path: Path) 
     path = tmp_path / "set.zip"
     path.write_bytes(raw_zip(["README", "scan1", "in/", "in/scan2", ".DS_Store"], image))
     with pytest.raises(NoInput, match=r"the Kiosk would find nothing .*such as \.png; name them"):
-        look_at(path)
+        inspect_file(path)
     (skipped,) = find(path).skipped
     assert "the Kiosk would find nothing" in str(skipped)
 
@@ -123,7 +123,7 @@ def test_names_that_the_kiosk_s_lists_cannot_carry_are_refused_with_the_cure(
     path = tmp_path / "set.zip"
     path.write_bytes(raw_zip(names, image))
     with pytest.raises(NoInput) as refused:
-        look_at(path)
+        inspect_file(path)
     assert "a comma in a name in it breaks the Kiosk's lists" in str(refused.value)
     assert str(refused.value).endswith(told)
 
@@ -132,4 +132,4 @@ def test_a_comma_in_what_is_no_child_or_in_the_zip_s_own_name_does_no_harm(tmp_p
     image = pictures.png(tmp_path / "one.png").read_bytes()
     path = tmp_path / "a, b.zip"
     path.write_bytes(raw_zip(["a.png", "read,me", "__MACOSX/,.png", "a,b/"], image))
-    assert look_at(path)[:2] == (Kind.ZIP, 1)
+    assert inspect_file(path)[:2] == (Kind.ZIP, 1)

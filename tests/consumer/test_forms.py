@@ -12,11 +12,11 @@ from kiosk_locust.consumer.forms import (
     AUTO,
     ORDERS,
     Form,
+    auto_order_warning,
     failure,
     faults,
     filled,
     order_of,
-    unseen,
     unusable,
 )
 
@@ -226,10 +226,10 @@ def test_caliban_takes_endings_in_lower_case_alone(name: str, fails: str) -> Non
 def test_a_file_that_nobody_can_look_at_is_spoken_of() -> None:
     form = Form("segmentation", AUTO, AUTO, AUTO)
     assert filled(form, None, "a.png").dimension_order == "XYC"  # Pillow's have three axes always
-    assert unseen(form, "a.png") == ""
+    assert auto_order_warning(form, "a.png") == ""
     assert filled(form, None, "a.tif").dimension_order == "XYB"
     for name in ("a.tif", "a.zip"):
-        assert "cannot be looked at from here, so XYB is sent" in unseen(form, name)
-        assert "set DIMENSION_ORDER to XY" in unseen(form, name)
-    assert unseen(Form("segmentation", "XY", AUTO), "a.tif") == ""
-    assert unseen(Form("mesmer", AUTO, AUTO), "a.tif") == ""
+        assert "cannot be looked at from here, so XYB is sent" in auto_order_warning(form, name)
+        assert "set DIMENSION_ORDER to XY" in auto_order_warning(form, name)
+    assert auto_order_warning(Form("segmentation", "XY", AUTO), "a.tif") == ""
+    assert auto_order_warning(Form("mesmer", AUTO, AUTO), "a.tif") == ""

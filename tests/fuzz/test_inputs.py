@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kiosk_locust.ledger.rescue import load
 from kiosk_locust.storage.inputs.finding import find
-from kiosk_locust.storage.inputs.kinds import NoInput, images_in_zip, look_at
+from kiosk_locust.storage.inputs.kinds import NoInput, images_in_zip, inspect_file
 from tests.fuzz.strange import HOSTILE, changed, fuzz, refused_by
 from tests.storage.inputs import pictures
 from tests.storage.inputs.corpus import zipped
@@ -45,7 +45,7 @@ def test_any_file_is_an_input_or_is_told_what_it_is(data: bytes) -> None:
         path = Path(folder, "a.bin")
         path.write_bytes(data)
         with refused_by(NoInput):
-            images = look_at(path).images
+            images = inspect_file(path).images
             assert images >= 1
         images_in_zip(io.BytesIO(data))
 
@@ -98,7 +98,7 @@ def test_names_in_a_zip_lead_nowhere(tmp_path: Path) -> None:
     (folder := tmp_path / "in").mkdir()
     path = folder / "a.zip"
     path.write_bytes(zipped({"../../evil.png": IMAGES["a.png"], "/etc/evil.png": IMAGES["a.png"]}))
-    assert look_at(path)[1] == 2
+    assert inspect_file(path)[1] == 2
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.zip", "in"]
 
 

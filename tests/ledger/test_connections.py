@@ -131,7 +131,7 @@ def shown(path: Path) -> None:
 
 
 def uploaded(path: Path) -> None:
-    upload_results.found(path)
+    upload_results.local_files_at(path)
 
 
 def rescued(path: Path) -> None:

@@ -47,7 +47,7 @@ def test_a_link_in_the_place_of_a_rollback_journal_is_not_followed(
 @pytest.mark.parametrize("name", ["credentials.json", "my_key_2.json", "my_key.html"])
 def test_a_file_is_no_result_because_a_ledger_calls_its_run_so(ledger: Path, name: str) -> None:
     (ledger.parent / name).write_text("{}")
-    (left,) = upload_results.found(ledger)
+    (left,) = upload_results.local_files_at(ledger)
     assert left.files == (ledger,)
     assert files.paths_of_run(ledger, "key") == [ledger]
 
@@ -56,7 +56,7 @@ def test_results_by_their_id_and_by_the_ledgers_name_are_the_runs(ledger: Path) 
     own = [ledger.parent / "3jobs_0.5delay_key.json", ledger.parent / "a-run.html"]
     for path in own:
         path.write_text("{}")
-    (left,) = upload_results.found(ledger)
+    (left,) = upload_results.local_files_at(ledger)
     assert set(left.files) == {ledger, *own}
     assert set(files.paths_of_run(ledger, "key")) == {ledger, *own}
 

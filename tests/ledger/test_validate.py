@@ -18,7 +18,7 @@ from kiosk_locust.ledger.lock import Lock
 from kiosk_locust.ledger.reader import facts, opened
 from kiosk_locust.ledger.rescue import load
 from kiosk_locust.ledger.validate import foreign, look_over
-from kiosk_locust.storage.inputs.recheck import Planned
+from kiosk_locust.storage.inputs.recheck import PlannedFiles
 from kiosk_locust.verdict import stored_facts
 from tests.helpers.layered import make_layers, mistakes, resolve_layers
 from tests.helpers.ledgers import T0, Row, make, never_leased
@@ -119,7 +119,7 @@ def test_an_option_of_another_type_is_a_mistake_of_the_ledger(tmp_path: Path) ->
         run = facts(db)
     given = make_layers(cli={"--resume": str(path)})
     with pytest.raises((LedgerError, OptionsError)):
-        resolve_layers(Resumption(path, run, Planned("it", (), ())).under(given))
+        resolve_layers(Resumption(path, run, PlannedFiles("it", (), ())).under(given))
 
 
 def test_a_strangers_ledger_gives_no_files_of_other_folders(ledger: Path) -> None:

@@ -23,7 +23,7 @@ from kiosk_locust.errors import (
     Unreachable,
 )
 from kiosk_locust.measurement.live_metrics import View
-from kiosk_locust.monitoring.call_alerts import AGAIN_S, HERE, MOST_LOGGED, Alerts, line
+from kiosk_locust.monitoring.call_alerts import HERE, MOST_LOGGED, REPEAT_S, Alerts, line
 from kiosk_locust.reporting.terminal import progress
 from tests.helpers.clocks import ManualClock
 
@@ -75,10 +75,10 @@ def test_a_silence_says_how_many_wait(screen: Screen) -> None:
 def test_it_is_logged_once_and_seldom_again_with_new_counts(
     screen: Screen, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for at in range(110, 110 + int(AGAIN_S)):
+    for at in range(110, 110 + int(REPEAT_S)):
         screen.look(float(at), run=[FAILING])
     assert len(caplog.messages) == 1
-    screen.look(110 + AGAIN_S, run=[replace(FAILING, tries=4711)])
+    screen.look(110 + REPEAT_S, run=[replace(FAILING, tries=4711)])
     assert "4,711 tries" in caplog.messages[1]
 
 

@@ -12,32 +12,32 @@ from tests.helpers.clocks import ManualClock
 
 def test_a_pause_counts_from_the_last_answer_while_a_request_is_awaited() -> None:
     silence = Silence()
-    silence.ended(0.0, 0.1, answered=True)
-    silence.ended(0.5, 12.5, answered=True)
+    silence.ended(0.0, 0.1, has_response=True)
+    silence.ended(0.5, 12.5, has_response=True)
     assert silence.longest_s == 12.0
 
 
 def test_a_pause_in_which_nothing_was_asked_is_no_silence() -> None:
     silence = Silence()
-    silence.ended(0.0, 0.1, answered=True)
-    silence.ended(60.0, 60.1, answered=True)
+    silence.ended(0.0, 0.1, has_response=True)
+    silence.ended(60.0, 60.1, has_response=True)
     assert silence.longest_s == pytest.approx(0.1)
 
 
 def test_who_waited_longest_counts_though_he_is_answered_last() -> None:
     silence = Silence()
-    silence.ended(0.0, 0.1, answered=True)
-    silence.ended(11.0, 12.0, answered=True)  # sent late in the pause, answered first
-    silence.ended(0.2, 12.1, answered=True)
+    silence.ended(0.0, 0.1, has_response=True)
+    silence.ended(11.0, 12.0, has_response=True)  # sent late in the pause, answered first
+    silence.ended(0.2, 12.1, has_response=True)
     assert silence.longest_s == pytest.approx(11.8)
 
 
 def test_requests_without_an_answer_do_not_end_a_silence() -> None:
     silence = Silence()
-    silence.ended(0.0, 0.1, answered=True)
+    silence.ended(0.0, 0.1, has_response=True)
     for number in range(3):
-        silence.ended(0.1 + 10 * number, 10.1 + 10 * number, answered=False)
-    silence.ended(30.1, 31.0, answered=True)
+        silence.ended(0.1 + 10 * number, 10.1 + 10 * number, has_response=False)
+    silence.ended(30.1, 31.0, has_response=True)
     assert silence.longest_s is not None
     assert silence.longest_s >= 10.0
 
@@ -118,9 +118,9 @@ def test_the_time_that_an_upload_takes_is_no_silence_but_its_answer_ends_one() -
 
 def test_a_silence_in_which_this_process_stood_still_is_its_own() -> None:
     silence = Silence()
-    silence.ended(0.0, 0.1, answered=True)
-    silence.ended(1.0, 21.0, answered=True)  # stopped from 1.5 to 20.5
-    silence.ended(22.0, 24.0, answered=True)
+    silence.ended(0.0, 0.1, has_response=True)
+    silence.ended(1.0, 21.0, has_response=True)  # stopped from 1.5 to 20.5
+    silence.ended(22.0, 24.0, has_response=True)
     assert silence.longest_s == 20.0
     assert silence.longest_without([(1.5, 20.5)]) == pytest.approx(2.0)
 

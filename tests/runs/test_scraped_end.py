@@ -20,7 +20,7 @@ from kiosk_locust.measurement.live_metrics import Metrics
 from kiosk_locust.model.options import OutsideOptions
 from kiosk_locust.model.record import Attempt, AttemptResult
 from kiosk_locust.monitoring.load_generator import GeneratorWatch
-from kiosk_locust.monitoring.metrics_server import Scraped
+from kiosk_locust.monitoring.metrics_server import MetricsServer
 from kiosk_locust.monitoring.prometheus import Exposition
 from tests.cost.servers import need_prometheus
 from tests.helpers.clocks import ManualClock
@@ -107,8 +107,8 @@ def test_the_verdict_is_unknown_then_what_speaks_against_the_run_by_now() -> Non
 
 
 @pytest.fixture
-def served() -> Iterator[tuple[Scraped, int]]:
-    scraped, port = Scraped(), free_port()
+def served() -> Iterator[tuple[MetricsServer, int]]:
+    scraped, port = MetricsServer(), free_port()
     scraped.current = exposition("VALID", is_over=True)
     scraped.listen(OutsideOptions(metrics=True, port=port))
     yield scraped, port
@@ -124,7 +124,7 @@ def scrape(port: int, source: str = "127.0.0.1") -> str:
 
 
 def test_it_goes_on_until_each_that_scraped_has_done_so_twice_more(
-    served: tuple[Scraped, int],
+    served: tuple[MetricsServer, int],
 ) -> None:
     scraped, port = served
     for source in ("127.0.0.1", "127.0.0.2", "127.0.0.1"):
@@ -140,7 +140,7 @@ def test_it_goes_on_until_each_that_scraped_has_done_so_twice_more(
     assert lingering.dead
 
 
-def test_it_goes_on_no_longer_than_it_may(served: tuple[Scraped, int]) -> None:
+def test_it_goes_on_no_longer_than_it_may(served: tuple[MetricsServer, int]) -> None:
     scraped, port = served
     scrape(port)
     begun = time.monotonic()
@@ -152,8 +152,8 @@ def test_it_goes_on_no_longer_than_it_may(served: tuple[Scraped, int]) -> None:
 
 
 def test_before_the_first_run_there_is_nothing_in_either_format() -> None:
-    assert Scraped().body("") == (b"", "text/plain; version=0.0.4; charset=utf-8")
-    assert Scraped().body(OPENMETRICS)[0] == b"# EOF\n"
+    assert MetricsServer().body("") == (b"", "text/plain; version=0.0.4; charset=utf-8")
+    assert MetricsServer().body(OPENMETRICS)[0] == b"# EOF\n"
 
 
 def test_a_real_prometheus_has_the_end_and_the_verdict_of_a_headless_run(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ class ClosedRun:
 
 
 class CostQuery(Protocol):
-    """Asks what a run cost; see `kiosk_locust.cost.query.Costing`."""
+    """Asks what a run cost; see `kiosk_locust.cost.query.CostCollector`."""
 
     def hurry(self, limit_s: float = ...) -> None:
         """Ask for so long at most."""

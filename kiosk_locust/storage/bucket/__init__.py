@@ -8,9 +8,9 @@
     bucket.put(Path("image.png"), "uploads/4711.png")
     bucket.get("output/4711.zip", Path("4711.zip"))
 
-Names of objects are from the bucket's root, as the Kiosk names them; the prefix of an address
-(``benchmarks`` above) is where results go, and nothing else. All that can go wrong is a
-BucketError of `kiosk_locust.errors`.
+Names of objects start at the bucket's root, as in the Kiosk; the prefix of an address
+(``benchmarks`` above) is for results only. All failures are a BucketError of
+`kiosk_locust.errors`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,16 @@ __all__ = ["Address", "Bucket", "open_bucket"]
 
 
 def open_bucket(address: Address | str) -> Bucket:
-    """The bucket at ``address``; nothing is asked of it yet.
+    """Bucket at ``address``; no request is sent yet.
 
-    Cheap for a folder. The first one of Google's imports google-cloud-storage, which keeps a
-    processor busy for about a second: open it before a run, not in its midst. A bucket may be
-    used by several greenlets at once. Raises ValueError for an address that is none, and
-    NoCredentials.
+    Cheap for a folder. The first Google bucket imports google-cloud-storage, which takes about a
+    second of CPU time: open it before a run, not during one. Several greenlets may use a bucket at
+    once.
+
+    Raises:
+        ValueError: The address is invalid.
+        NoCredentials: There are no credentials for Google Cloud.
+
     """
     if isinstance(address, str):
         address = Address.parse(address)

@@ -1,4 +1,4 @@
-"""Where a bucket is: STORAGE_BUCKET, and the addresses of objects; pure."""
+"""Addresses of buckets (STORAGE_BUCKET) and objects; pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-#: Names of buckets as Google allows them; those with dots may be longer.
+#: Google's rule for bucket names; those with dots may be longer.
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 #: Hosts that serve objects as https://HOST/BUCKET/NAME.
 _HOSTS = ("storage.googleapis.com", "storage.cloud.google.com")
@@ -19,9 +19,9 @@ _ADVICE = (
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A bucket of Google's (``name``), or a ``folder`` that stands in for one.
+    """A Google bucket (``name``), or a ``folder`` in place of one.
 
-    ``prefix`` is without slashes at its ends; results go below it.
+    ``prefix`` has no outer slashes; results go below it.
     """
 
     name: str = ""
@@ -30,10 +30,15 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """The address that ``text`` is; raises ValueError that says what would be right."""
+        """Address from ``text``.
+
+        Raises:
+            ValueError: It is invalid; the message names valid forms.
+
+        """
         text = text.strip()
-        scheme, found, rest = text.partition("://")
-        if not found:
+        scheme, separator, rest = text.partition("://")
+        if not separator:
             scheme, rest = "gs", text
         if scheme.lower() == "file":
             return cls(folder=_folder(text))
@@ -54,14 +59,14 @@ class Address:
         return f"{self.url}/{self.prefix}" if self.prefix else self.url
 
     def results(self, file_name: str) -> str:
-        """The name of an object that holds results: below ``output/``, as ever."""
+        """Name of a results object, below ``output/``."""
         return "/".join(part for part in (self.prefix, "output", file_name) if part)
 
 
 def split_object(url: str) -> tuple[Address, str] | None:
-    """Bucket and name of an object's address; None for an address of something else.
+    """Bucket and name of an object's address; None for other addresses.
 
-    Known are ``gs://bucket/name``, and what Google's servers call the same object over https:
+    Supported are ``gs://bucket/name``, and Google's https addresses of the same object,
     ``https://storage.googleapis.com/bucket/name`` and
     ``https://bucket.storage.googleapis.com/name``, with the name percent-encoded.
     """
@@ -95,6 +100,6 @@ def _folder(text: str) -> Path:
 
 
 def _is_plain(prefix: str) -> bool:
-    """Whether a prefix is made of parts that have a name and no control characters."""
+    """Tell if a prefix has only named parts and no control characters."""
     parts = prefix.split("/") if prefix else []
     return prefix.isprintable() and not any(part in ("", ".", "..") for part in parts)

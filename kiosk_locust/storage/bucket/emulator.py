@@ -1,4 +1,4 @@
-"""STORAGE_EMULATOR_HOST: an emulator of Google Cloud Storage, in the forms people write."""
+"""STORAGE_EMULATOR_HOST: address of a Google Cloud Storage emulator, in its usual forms."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ VARIABLE = "STORAGE_EMULATOR_HOST"
 
 
 def emulator_url() -> str:
-    """The emulator's base URL; empty where the variable is not set. Raises BucketError.
+    """The emulator's base URL; empty if the variable is not set.
 
-    google-cloud-storage 3.17 for Python takes a URL with its scheme and without a slash at its end
-    alone; those for Go and Node take ``HOST:PORT`` as well, and emulators' pages say so.
+    google-cloud-storage 3.17 for Python accepts only a URL with its scheme and without a trailing
+    slash; those for Go and Node accept ``HOST:PORT`` as well, as emulators document.
+
+    Raises:
+        BucketError: The variable's value is invalid.
+
     """
     text = os.environ.get(VARIABLE, "").strip()
     if not text:
@@ -24,7 +28,7 @@ def emulator_url() -> str:
     try:
         parts = urlsplit(url)
         is_usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-        _ = parts.port  # ValueError where it is none
+        _ = parts.port  # raises ValueError if it is invalid
     except ValueError:
         is_usable = False
     if not is_usable or parts.query or parts.fragment or not url.isprintable() or " " in url:

@@ -1,4 +1,4 @@
-"""A folder that stands in for a bucket: the simulated Kiosk's."""
+"""Folder in place of a bucket, used by the simulated Kiosk."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _LOCKED_S = 0.01
 
 
 class FolderBucket:
-    """Objects are files below ``folder``, which is made with the first of them.
+    """Bucket whose objects are files below ``folder``, which is created with the first one.
 
-    See `kiosk_locust.storage.bucket.protocol.Bucket` for what its methods promise.
+    See `kiosk_locust.storage.bucket.protocol.Bucket` for its methods.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,11 +34,17 @@ class FolderBucket:
         return self._folder.absolute().as_uri()
 
     def url_of(self, name: str) -> str:
-        """The address of an object."""
+        """Address of an object."""
         return f"{self.url}/{quote(name)}"
 
     def check(self, *, reading: str = "", writing: str = "", replacing: str = "") -> None:
-        """Raise BucketMissing or NotPermitted where files cannot be read or written there."""
+        """Check that files can be read or written there.
+
+        Raises:
+            BucketMissing: There is no such folder.
+            NotPermitted: This user may not read or write it.
+
+        """
         if not self._folder.is_dir():
             if reading or self._folder.exists():
                 raise BucketMissing(f"{self.url} is no folder: make it, or name another")
@@ -49,13 +55,13 @@ class FolderBucket:
             raise NotPermitted(f"{self.url} may not be written to by this user")
 
     def exists(self, name: str) -> bool:
-        """Whether there is such a file."""
+        """Tell if there is such a file."""
         return self._path(name).is_file()
 
     def put(self, path: Path, name: str, *, public: bool = False) -> str:  # noqa: ARG002  no ACLs
         """Copy ``path``; see the protocol."""
         target = self._path(name)
-        part = target.with_name(f".{secrets.token_hex(8)}.part")  # names may be as long as allowed
+        part = target.with_name(f".{secrets.token_hex(8)}.part")  # a full-length name has no room
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -69,12 +75,12 @@ class FolderBucket:
                 raise NameTaken(f"{self.url_of(name)} is there already, and another") from None
         except OSError as error:
             if error.filename == str(path):
-                raise  # it is the file here that cannot be read
+                raise  # the local file cannot be read
             raise self._error(name, error) from error
         return self.url_of(name)
 
     def generation(self, name: str) -> int:
-        """Which version is there: made of the file's number and time; 0 if none is."""
+        """Version of an object, from the file's inode and time; 0 if there is none."""
         status = self._stat(name)
         return 0 if status is None else status.st_mtime_ns << 64 | status.st_ino
 
@@ -99,7 +105,7 @@ class FolderBucket:
         *,
         public: bool = False,  # noqa: ARG002  no ACLs
     ) -> int:
-        """Copy ``path`` over that very generation; see the protocol."""
+        """Copy ``path`` over that generation; see the protocol."""
         target = self._path(name)
         part = target.with_name(f".{secrets.token_hex(8)}.part")
         try:
@@ -107,7 +113,7 @@ class FolderBucket:
             try:
                 with path.open("rb") as source, open_part(part) as file:
                     _copy(source, file)
-                with _locked(target.parent):  # nobody replaces it between the look and the rename
+                with _locked(target.parent):  # no other writer between check and rename
                     if self.generation(name) != generation:
                         raise NameTaken(f"{self.url_of(name)} is there already, and another")
                     part.replace(target)
@@ -120,7 +126,7 @@ class FolderBucket:
             raise self._error(name, error) from error
 
     def remove(self, name: str, generation: int) -> None:
-        """Delete that very generation; see the protocol."""
+        """Delete that generation; see the protocol."""
         target = self._path(name)
         try:
             with _locked(target.parent):
@@ -140,17 +146,27 @@ class FolderBucket:
         part.replace(path)
 
     def open(self, name: str) -> BinaryIO:
-        """Open a file to read; raises NoSuchObject."""
+        """Open a file for reading.
+
+        Raises:
+            NoSuchObject: There is none.
+
+        """
         try:
             return self._path(name).open("rb")
         except OSError as error:
             raise self._error(name, error) from error
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
     def _path(self, name: str) -> Path:
-        """Where an object is; raises BucketError for names that lead elsewhere."""
+        """Path of an object.
+
+        Raises:
+            BucketError: The name would lead out of the folder.
+
+        """
         parts = name.split("/")
         if any(part in ("", ".", "..") for part in parts) or "\0" in name:
             raise BucketError(f"{name!r} cannot be the name of an object in {self.url}")
@@ -167,7 +183,7 @@ class FolderBucket:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder alone, for a moment, among those who replace files in it."""
+    """Lock a folder briefly against other processes that replace files in it."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         while True:
@@ -175,29 +191,29 @@ def _locked(folder: Path) -> Iterator[None]:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                time.sleep(_LOCKED_S)  # others go on meanwhile
+                time.sleep(_LOCKED_S)  # other greenlets run meanwhile
         yield
     finally:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)  # gevent may close a descriptor a moment later
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # gevent may close a descriptor with a delay
         os.close(descriptor)
 
 
 def _copy(source: BinaryIO, target: BinaryIO) -> None:
-    """Copy it all, with turns for others: a disk never yields by itself."""
+    """Copy a stream, yielding to other greenlets: disk access never yields by itself."""
     turns = Turns()
-    while found := source.read(TURN):
-        target.write(found)
-        turns.count(len(found))
+    while block := source.read(TURN):
+        target.write(block)
+        turns.count(len(block))
 
 
 def _are_same(path: Path, other: Path) -> bool:
-    """Whether two files have the same content."""
+    """Tell if two files have the same content."""
     if path.stat().st_size != other.stat().st_size:
         return False
     turns = Turns()
-    with path.open("rb") as one, other.open("rb") as two:
-        while found := one.read(TURN):
-            if found != two.read(TURN):
+    with path.open("rb") as first_file, other.open("rb") as second_file:
+        while block := first_file.read(TURN):
+            if block != second_file.read(TURN):
                 return False
-            turns.count(len(found))
+            turns.count(len(block))
     return True

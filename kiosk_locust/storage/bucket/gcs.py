@@ -1,9 +1,9 @@
-"""A bucket of Google Cloud Storage.
+"""Google Cloud Storage bucket.
 
-The library blocks in ``requests`` and ``time.sleep``, which gevent makes cooperative, and what
-never blocks yields after each MiB (`storage.bucket.streams`); so uploads and downloads run
-in the greenlets that ask for them. Real threads would not do: there, patched sockets and locks
-belong to another hub.
+The library blocks in ``requests`` and ``time.sleep``, which gevent makes cooperative, and work that
+never blocks yields after each MiB (`storage.bucket.streams`), so uploads and downloads run in the
+calling greenlets. Real threads would not work: there, patched sockets and locks belong to another
+hub.
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ from kiosk_locust.storage.bucket.streams import Sink, crc32c_of
 
 logger = logging.getLogger(__name__)
 
-#: Files up to so many bytes go in one request; larger ones in pieces that can be taken up again.
+#: Files up to this size (bytes) are sent in one request; larger ones in resumable pieces.
 SMALL = 2 << 20
-#: How long to go on without any success: with an upload or download, and with a question.
+#: Seconds to continue without progress: of a transfer, and of a metadata request.
 PATIENCE_S, BRIEF_PATIENCE_S = 120.0, 10.0
 _TIMEOUT_S = (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
-#: The same of a question, which is no work for the bucket.
+#: The same for a metadata request, which is fast.
 _ASK_TIMEOUT_S = (CONNECT_TIMEOUT_S, 20.0)
 _READ, _WRITE = "storage.objects.get", "storage.objects.create"
-_DELETE = "storage.objects.delete"  # to write over an object is to delete what was there
+_DELETE = "storage.objects.delete"  # overwriting an object deletes its previous content
 _ROLES = {
     _READ: "Storage Object Viewer",
     _WRITE: "Storage Object Creator",
@@ -58,10 +58,13 @@ _PREVENTED = "public access prevention"
 
 
 class GoogleBucket:
-    """See `kiosk_locust.storage.bucket.protocol.Bucket` for what its methods promise.
+    """Google Cloud Storage bucket; see `kiosk_locust.storage.bucket.protocol.Bucket`.
 
-    Raises NoCredentials. ``patience_s`` is how long an upload or download goes on without any
-    byte getting through.
+    ``patience_s`` is how long a transfer continues without any byte getting through.
+
+    Raises:
+        NoCredentials: There are no credentials for Google Cloud.
+
     """
 
     def __init__(self, name: str, *, patience_s: float = PATIENCE_S) -> None:
@@ -77,13 +80,13 @@ class GoogleBucket:
         return f"gs://{self._name}"
 
     def url_of(self, name: str) -> str:
-        """The address of an object."""
+        """Address of an object."""
         return f"{self.url}/{name}"
 
     def check(self, *, reading: str = "", writing: str = "", replacing: str = "") -> None:
-        """Ask whether it is there and may be used; an emulator is only asked for the former."""
+        """Check existence and permissions; of an emulator, existence only."""
         uses = ((reading, _READ), (writing, _WRITE), (replacing, _DELETE))
-        wanted = [permission for name, permission in uses if name]
+        needed_permissions = [permission for name, permission in uses if name]
         options: dict[str, Any] = {
             "timeout": _ASK_TIMEOUT_S,
             "retry": retry_for(min(self._patience_s, BRIEF_PATIENCE_S)),
@@ -93,17 +96,19 @@ class GoogleBucket:
                 if has_emulator():
                     list(self._bucket.list_blobs(max_results=1, **options))
                     return
-                granted = self._bucket.test_iam_permissions(wanted or [_READ], **options)
+                granted = self._bucket.test_iam_permissions(
+                    needed_permissions or [_READ], **options
+                )
         except NoSuchObject as error:
             raise BucketMissing(
                 f"{self.url}: there is no such bucket: correct STORAGE_BUCKET"
             ) from error
         except BucketUnreachable as error:
-            cure = "start the emulator that STORAGE_EMULATOR_HOST names, or unset it"
+            advice = "start the emulator that STORAGE_EMULATOR_HOST names, or unset it"
             if not has_emulator():
-                cure = "look at the network (HTTPS_PROXY counts), or unset STORAGE_BUCKET"
-            raise BucketUnreachable(f"{error}: {cure}") from error
-        lacking = [permission for permission in wanted if permission not in granted]
+                advice = "look at the network (HTTPS_PROXY counts), or unset STORAGE_BUCKET"
+            raise BucketUnreachable(f"{error}: {advice}") from error
+        lacking = [permission for permission in needed_permissions if permission not in granted]
         if lacking:
             roles = " and ".join(_ROLES[permission] for permission in lacking)
             verb, noun = ("are", "roles") if len(lacking) > 1 else ("is", "role")
@@ -113,7 +118,7 @@ class GoogleBucket:
             )
 
     def exists(self, name: str) -> bool:
-        """Whether there is such an object."""
+        """Tell if there is such an object."""
         return self._look_up(name) is not None
 
     def put(self, path: Path, name: str, *, public: bool = False) -> str:
@@ -122,13 +127,13 @@ class GoogleBucket:
         try:
             self._put_perhaps_public(path, name, checksum, size, public=public)
         except NameTaken:
-            # Perhaps it is ours, and the answer that said so was lost.
+            # It may be ours, if the response to an earlier try was lost.
             if not self._has(name, checksum, size):
                 raise
         return self.url_of(name)
 
     def generation(self, name: str) -> int:
-        """Which version is there; 0 if none is."""
+        """Version of an object; 0 if there is none."""
         blob = self._look_up(name)
         return 0 if blob is None else int(blob.generation or 0)
 
@@ -138,7 +143,7 @@ class GoogleBucket:
         return 0 if blob is None else int(blob.size or 0)
 
     def replace(self, path: Path, name: str, generation: int, *, public: bool = False) -> int:
-        """Upload over that very generation; see the protocol."""
+        """Upload over that generation; see the protocol."""
         checksum, size = crc32c_of(path)
         try:
             return self._put_perhaps_public(
@@ -148,10 +153,10 @@ class GoogleBucket:
             blob = self._look_up(name)
             if blob is None or (blob.crc32c, blob.size) != (checksum, size):
                 raise
-            return int(blob.generation)  # it is ours: the answer to an earlier try was lost
+            return int(blob.generation)  # it is ours: the response to an earlier try was lost
 
     def remove(self, name: str, generation: int) -> None:
-        """Delete that very generation; see the protocol."""
+        """Delete that generation; see the protocol."""
         try:
             with self._explaining(self.url_of(name)):
                 self._bucket.blob(name).delete(
@@ -165,7 +170,7 @@ class GoogleBucket:
     def _put_perhaps_public(
         self, path: Path, name: str, checksum: str, size: int, *, public: bool, over: int = 0
     ) -> int:
-        """As `_put`; private where the bucket lets no object be public, which is told."""
+        """Like `_put`; private, with a warning, if the bucket allows no public objects."""
         try:
             return self._put(path, name, checksum, size, public=public, over=over)
         except BucketError as error:
@@ -228,8 +233,8 @@ class GoogleBucket:
                         shown=shown,
                         patience_s=self._patience_s,
                     )
-                    found = upload.run()
-                    return found.get("crc32c"), int(found.get("generation", 0))
+                    metadata = upload.run()
+                    return metadata.get("crc32c"), int(metadata.get("generation", 0))
             except NoSession as error:
                 if not tries_left:
                     raise BucketUnreachable(f"{shown}: the bucket forgot the upload") from error
@@ -237,8 +242,8 @@ class GoogleBucket:
 
     def _blob(self, name: str, checksum: str) -> Blob:
         blob = self._bucket.blob(name)
-        blob.crc32c = checksum  # the bucket refuses what does not match it
-        blob.content_type = mimetypes.guess_type(name)[0]  # so that browsers show a report
+        blob.crc32c = checksum  # the bucket rejects other content
+        blob.content_type = mimetypes.guess_type(name)[0]  # so that browsers display a report
         return blob
 
     def get(self, name: str, path: Path) -> None:
@@ -253,7 +258,7 @@ class GoogleBucket:
             if (checksum, size) == (blob.crc32c, blob.size):
                 part.replace(path)
                 return
-            part.unlink()  # what was there was of something else; once more from the start
+            part.unlink()  # the existing part was of another object; start anew
             if is_last:
                 raise DamagedObject(
                     f"{self.url_of(name)}: what arrived has the checksum {checksum}, the object"
@@ -261,7 +266,7 @@ class GoogleBucket:
                 )
 
     def _fetch(self, blob: Blob, part: Path) -> None:
-        """Append to ``part`` what it lacks; as long as bytes come, it goes on."""
+        """Append the missing bytes to ``part``; continue while bytes arrive."""
         with open_part(part, "ab") as file:
             if file.tell() > blob.size:
                 file.truncate(0)
@@ -274,7 +279,7 @@ class GoogleBucket:
                             raw_download=True,
                             if_generation_match=blob.generation,
                             timeout=_TIMEOUT_S,
-                            checksum=None,  # that of a part is not known
+                            checksum=None,  # unknown for a range
                             retry=retry_for(self._patience_s),
                         )
                 except BucketUnreachable:
@@ -298,11 +303,11 @@ class GoogleBucket:
         return reader
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close all connections."""
         self._client.close()
 
     def _look_up(self, name: str) -> Blob | None:
-        """What the bucket knows of an object; None if there is none."""
+        """Metadata of an object; None if there is none."""
         try:
             with self._explaining(self.url_of(name)):
                 return self._bucket.get_blob(
@@ -314,7 +319,7 @@ class GoogleBucket:
             return None
 
     def _has(self, name: str, checksum: str, size: int) -> bool:
-        """Whether an object of that name has this very content; False where one may not look."""
+        """Tell if an object has this content; False if it may not be read."""
         try:
             blob = self._look_up(name)
         except NotPermitted:
@@ -322,7 +327,7 @@ class GoogleBucket:
         return blob is not None and (blob.crc32c, blob.size) == (checksum, size)
 
     def _delete_damaged(self, name: str, stored: str | None) -> None:
-        """Delete what was just written and is not the file; leave it where that is not allowed."""
+        """Delete a damaged object just written, if that is permitted."""
         try:
             blob = self._look_up(name)
             if blob is not None and blob.crc32c == stored:
@@ -344,10 +349,10 @@ class GoogleBucket:
         try:
             yield
         except EXPLAINED as error:
-            raise explained(error, url) from None  # its own text holds addresses of requests
+            raise explained(error, url) from None  # its own message contains request addresses
 
 
 def _forbids_public(error: BucketError) -> bool:
-    """Whether an upload was refused for its ACL alone."""
+    """Tell if an upload was refused only because of its ACL."""
     text = str(error).lower()
     return _UNIFORM in text or _PREVENTED in text

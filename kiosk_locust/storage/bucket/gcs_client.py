@@ -1,7 +1,7 @@
-"""google-cloud-storage, imported and opened: credentials, sessions, the bounds of its retries.
+"""Import and setup of google-cloud-storage: credentials, sessions, limits of its retries.
 
-Its import takes about a second of processor time, so nothing but `kiosk_locust.storage.bucket.gcs`
-imports this module.
+Its import takes about a second of CPU time, so only `kiosk_locust.storage.bucket.gcs` imports this
+module.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from kiosk_locust.storage.bucket.emulator import emulator_url
 
 #: Sockets kept open to the bucket; more may be open at a time.
 SOCKETS = 64
-#: An answer that does not come for so long will not come.
+#: Time limits of connections and responses, in seconds.
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 60.0
-#: What says that a machine may be one of Google's, or that a pod may.
+#: Variables that indicate a pod, or a machine of Google's.
 _CLUSTER_SIGNS = ("KUBERNETES_SERVICE_HOST", "K_SERVICE", "GCE_METADATA_HOST", "GCE_METADATA_ROOT")
 _PRODUCT = Path("/sys/class/dmi/id/product_name")
 _CURE = (
@@ -32,7 +32,7 @@ _CURE = (
 
 
 def _may_be_googles() -> bool:
-    """Whether a metadata server may be there: in a pod, or on a machine whose maker is Google."""
+    """Tell if a metadata server may exist: in a pod, or on a machine made by Google."""
     try:
         product = _PRODUCT.read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -42,25 +42,27 @@ def _may_be_googles() -> bool:
 
 @contextlib.contextmanager
 def _brief_probing() -> Iterator[None]:
-    """Bound google-auth's search for a metadata server, which it reads when it is imported.
+    """Bound google-auth's search for a metadata server, which reads the limits at import.
 
-    Elsewhere than at Google, packets to that address may simply get lost, and three tries of 3 s
-    would hold up every start.
+    Outside Google, packets to that address may get lost, and three tries of 3 s would delay every
+    start.
     """
     bounds = {"GCE_METADATA_TIMEOUT": "1", "GCE_METADATA_DETECT_RETRIES": "1"}
-    added = {} if _may_be_googles() else {k: v for k, v in bounds.items() if k not in os.environ}
-    os.environ.update(added)
+    overrides = (
+        {} if _may_be_googles() else {k: v for k, v in bounds.items() if k not in os.environ}
+    )
+    os.environ.update(overrides)
     try:
         yield
     finally:
-        for name in added:
+        for name in overrides:
             os.environ.pop(name, None)
 
 
 with _brief_probing():
     from google.api_core.exceptions import GoogleAPICallError, RetryError
     from google.api_core.retry import Retry
-    from google.auth.compute_engine import _metadata  # noqa: F401  it is what reads the bounds
+    from google.auth.compute_engine import _metadata  # noqa: F401  its import reads the limits
     from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
     from google.auth.transport.requests import AuthorizedSession
     from google.cloud.storage import Blob, Client
@@ -85,20 +87,23 @@ __all__ = [
 
 
 def has_emulator() -> bool:
-    """Whether STORAGE_EMULATOR_HOST names something to use instead of Google's servers."""
+    """Tell if STORAGE_EMULATOR_HOST names a replacement for Google's servers."""
     return bool(emulator_url())
 
 
 def open_client() -> tuple[Client, AuthorizedSession]:
-    """A client, and the session that it sends its requests with; raises NoCredentials.
+    """Client, and the session of its requests.
 
-    BucketError where STORAGE_EMULATOR_HOST cannot be used.
+    Credentials are found in the way of all Google libraries; an emulator needs none.
 
-    Credentials are found as all of Google's libraries find them; an emulator needs none.
+    Raises:
+        NoCredentials: No credentials were found.
+        BucketError: STORAGE_EMULATOR_HOST is invalid.
+
     """
     try:
         client = _client()
-        session: AuthorizedSession = client._http  # the only way to its authorised session
+        session: AuthorizedSession = client._http  # its authorised session has no public attribute
     except (DefaultCredentialsError, OSError, ValueError) as error:
         reason = _without_links(str(error.args[0] if error.args else error))
         raise NoCredentials(
@@ -110,26 +115,26 @@ def open_client() -> tuple[Client, AuthorizedSession]:
 
 
 def _client() -> Client:
-    """A client of Google's servers, or of an emulator."""
+    """Client of Google's servers, or of an emulator."""
     if url := emulator_url():
         return Client(client_options={"api_endpoint": url})
     return Client(project=_project())
 
 
 def _project() -> str:
-    """A project's name, which objects do not need, and asking for one could fail."""
+    """Project name: objects do not need one, and its lookup could fail."""
     return os.environ.get("GOOGLE_CLOUD_PROJECT") or "none"
 
 
 def _without_links(text: str) -> str:
-    """The first sentence of what google-auth says; the rest advises what we say better."""
+    """First sentence of google-auth's message; our own advice replaces the rest."""
     return text.split(". ", maxsplit=1)[0].rstrip(". ")
 
 
 def retry_for(patience_s: float) -> Retry:
-    """Try again what may pass, as the library judges it, for so long at most."""
+    """Retry policy for transient errors, as the library classifies them, for ``patience_s``."""
     retry: Retry = DEFAULT_RETRY.with_delay(initial=0.5, multiplier=2.0, maximum=10.0).with_timeout(
         patience_s
     )
-    retry._on_error = transfer_progress.tried  # its ``with_`` methods keep it, and none sets it
+    retry._on_error = transfer_progress.tried  # its ``with_`` methods keep it, none sets it
     return retry

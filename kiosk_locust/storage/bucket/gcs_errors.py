@@ -1,6 +1,6 @@
-"""What went wrong with a bucket of Google's, in words for the user.
+"""Conversion of Google Cloud Storage errors to bucket errors with messages for users.
 
-Addresses of requests are left out of them: that of an upload in sessions lets anybody write.
+Messages omit request addresses: the one of an upload session permits writing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from kiosk_locust.storage.bucket.gcs_client import (
     TransportError,
 )
 
-#: What `explained` knows.
+#: Exceptions that `explained` converts.
 EXPLAINED = (
     GoogleAPICallError,
     GoogleAuthError,
@@ -38,17 +38,17 @@ EXPLAINED = (
     requests.RequestException,
     ConnectionError,
 )
-_PREVENTED = "public access prevention"  # it is answered as a precondition that failed
+_PREVENTED = "public access prevention"  # reported as a failed precondition
 _MAY_PASS = (408, 429)
-_SHOWN = 200  # characters of what a server says
+_SHOWN = 200  # characters of a server's message
 
 
 class NoSession(Exception):
-    """An upload's session is gone, or was not to be had; begin another."""
+    """An upload session is gone or unavailable; start another."""
 
 
 def explained(error: Exception, url: str) -> BucketError:
-    """The error that tells of ``error``, which hit the object or bucket at ``url``."""
+    """Bucket error for ``error`` of the object or bucket at ``url``."""
     if isinstance(error, RetryError):
         cause = error.cause
         if isinstance(cause, Exception):
@@ -73,16 +73,16 @@ def explained(error: Exception, url: str) -> BucketError:
 
 
 def of_status(status: int, text: str, url: str) -> BucketError:
-    """The error that an HTTP status means; ``text`` is what the server said."""
-    said = _reason(text)
+    """Bucket error for an HTTP status; ``text`` is the server's message."""
+    reason = _reason(text)
     if status == 401:
         return NoCredentials(
-            f"{url}: the credentials are not accepted (401{said}): look at "
+            f"{url}: the credentials are not accepted (401{reason}): look at "
             "GOOGLE_APPLICATION_CREDENTIALS, or run 'gcloud auth application-default login'"
         )
     if status == 403:
         return NotPermitted(
-            f"{url}: not permitted (403{said}): give the account that runs this the role Storage "
+            f"{url}: not permitted (403{reason}): give the account that runs this the role Storage "
             "Object User on the bucket"
         )
     if status == 404:
@@ -92,16 +92,16 @@ def of_status(status: int, text: str, url: str) -> BucketError:
     if status == 412 and _PREVENTED not in text.lower():
         return NameTaken(f"{url} is there already, and another")
     if status == 400 and re.search("crc32c|md5|checksum", text, re.IGNORECASE):
-        return DamagedObject(f"{url}: it was damaged on its way, and refused{said}")
+        return DamagedObject(f"{url}: it was damaged on its way, and refused{reason}")
     if status in _MAY_PASS or status >= 500:
-        return BucketUnreachable(f"{url}: the bucket's server had a fault ({status}{said})")
-    return BucketError(f"{url}: the bucket's server says {status}{said}")
+        return BucketUnreachable(f"{url}: the bucket's server had a fault ({status}{reason})")
+    return BucketError(f"{url}: the bucket's server says {status}{reason}")
 
 
 def _reason(text: str) -> str:
-    """What a server said, without addresses, on one line; nothing of a page in HTML."""
-    told = re.search(r'"message":\s*"([^"]+)"', text)
-    words = " ".join(re.sub(r"(\b[A-Z]+ )?\S*://\S*", "", told[1] if told else text).split())
+    """A server's message on one line, without addresses; empty for an HTML page."""
+    match = re.search(r'"message":\s*"([^"]+)"', text)
+    words = " ".join(re.sub(r"(\b[A-Z]+ )?\S*://\S*", "", match[1] if match else text).split())
     if not words or words[0] in "{<":
         return ""
     return f", {words[:_SHOWN]!r}"

@@ -1,4 +1,4 @@
-"""What a bucket can do."""
+"""Interface of buckets."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import BinaryIO, Protocol
 
 
 class Bucket(Protocol):
-    """Named files that are written once; several greenlets may use one at the same time.
+    """Named files that are written once; several greenlets may use a bucket at once.
 
-    ``name`` is always an object's whole name, such as ``uploads/image.png``. Every method may
-    raise BucketError: BucketMissing, NotPermitted, NoCredentials, BucketUnreachable.
+    ``name`` is always an object's whole name, such as ``uploads/image.png``. Every method may raise
+    BucketError: BucketMissing, NotPermitted, NoCredentials, BucketUnreachable.
     """
 
     @property
@@ -18,59 +18,80 @@ class Bucket(Protocol):
         """The bucket's root, such as ``gs://my-kiosk`` or ``file:///tmp/bucket``."""
 
     def url_of(self, name: str) -> str:
-        """The address of an object, such as ``gs://my-kiosk/uploads/image.png``."""
+        """Address of an object, such as ``gs://my-kiosk/uploads/image.png``."""
 
     def check(self, *, reading: str = "", writing: str = "", replacing: str = "") -> None:
-        """Ask whether the bucket is there and can be used, and change nothing.
+        """Check that the bucket exists and can be used; change nothing.
 
-        ``reading``, ``writing`` and ``replacing`` are names of objects, or beginnings of names,
-        that would be read, written, or written over; where one is empty, it is not asked whether
-        that is allowed.
+        Args:
+            reading: Name, or start of names, of objects to read; empty: not checked.
+            writing: The same of new objects.
+            replacing: The same of objects to overwrite.
+
         """
 
     def exists(self, name: str) -> bool:
-        """Whether there is such an object."""
+        """Tell if there is such an object."""
 
     def put(self, path: Path, name: str, *, public: bool = False) -> str:
-        """Upload a file under a name that is free, and return its address.
+        """Upload a file under a free name, and return its address.
 
-        It is streamed in pieces; what broke off goes on from where it was, and the bucket's
-        checksum of it all is compared. A name that is taken by the very same content counts as
-        done, so that repeating is safe; raises NameTaken where it is taken by anything else,
-        DamagedObject where the checksums differ, and OSError where ``path`` cannot be read.
-        ``public`` lets everybody read it, where the bucket allows that for single objects; a
-        warning is logged where it does not.
+        It is streamed in pieces, resumed after interruptions, and verified by the bucket's
+        checksum. A name with the same content already counts as done, so that repetition is safe.
+        ``public`` lets everybody read it, if the bucket allows that for single objects; else a
+        warning is logged.
+
+        Raises:
+            NameTaken: The name has other content.
+            DamagedObject: The checksums differ.
+            OSError: ``path`` cannot be read.
+
         """
 
     def generation(self, name: str) -> int:
-        """Which version of an object is there: a number that is never used twice; 0 if none is."""
+        """Version of an object, a number that is never reused; 0 if there is none."""
 
     def size(self, name: str) -> int:
         """Size of an object in bytes; 0 if there is none."""
 
     def replace(self, path: Path, name: str, generation: int, *, public: bool = False) -> int:
-        """Upload a file over that very ``generation`` of an object, and return the new one.
+        """Upload a file over that ``generation`` of an object, and return the new one.
 
-        0 stands for no object. Raises NameTaken where something else is there by now, and what
-        `put` raises besides. ``public`` is as for `put`.
+        0 stands for no object. ``public`` is as for `put`, and so are further exceptions.
+
+        Raises:
+            NameTaken: The object has another generation now.
+
         """
 
     def remove(self, name: str, generation: int) -> None:
-        """Delete that very ``generation`` of an object; one that is gone already is well.
+        """Delete that ``generation`` of an object, if it still exists.
 
-        Raises NameTaken where something else is there by now.
+        Raises:
+            NameTaken: The object has another generation now.
+
         """
 
     def get(self, name: str, path: Path) -> None:
-        """Download an object to ``path``, which appears whole or not at all.
+        """Download an object to ``path``, which is replaced atomically.
 
-        It is streamed into ``path`` + ``.part``, goes on with one that is there already, and its
-        checksum is compared. Raises NoSuchObject, DamagedObject, and OSError where it cannot
-        be written.
+        It is streamed into ``path`` + ``.part``, continues an existing part, and is verified by its
+        checksum.
+
+        Raises:
+            NoSuchObject: There is no such object.
+            DamagedObject: The checksums differ.
+            OSError: The file cannot be written.
+
         """
 
     def open(self, name: str) -> BinaryIO:
-        """Open an object to read parts of it; it can be sought in. Raises NoSuchObject."""
+        """Open an object for seeking and reading.
+
+        Raises:
+            NoSuchObject: There is no such object.
+
+        """
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close all connections."""

@@ -1,7 +1,7 @@
-"""Files read and written bit by bit, with a turn for other greenlets in between.
+"""Reading and writing of files in blocks, yielding to other greenlets in between.
 
-A socket that is always ready, a disk and a checksum never yield by themselves; over 100 MB that
-would keep every poll and every due submission waiting.
+A socket that is always ready, a disk and a checksum never yield by themselves; for 100 MB, that
+would delay every poll and every due submission.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ import requests
 
 from kiosk_locust.storage import transfer_progress
 
-#: Bytes between two turns: about a millisecond's work.
+#: Bytes between two yields: about a millisecond's work.
 TURN = 1 << 20
-#: A pause of 0 would not do: gevent looks at its timers only after 50 of those.
+#: A pause of 0 would not suffice: gevent checks its timers only after 50 of those.
 PAUSE_S = 1e-4
 
 
 class Turns:
-    """Counts bytes; where gevent has patched ``time``, others get a turn after so many.
+    """Counter of bytes that yields to other greenlets if gevent has patched ``time``.
 
-    Whoever watches the transfer hears of them.
+    It also reports the progress to the transfer's watcher.
     """
 
     def __init__(self) -> None:
         self._due = TURN
 
     def count(self, size: int) -> None:
-        """Note that ``size`` bytes were worked on."""
+        """Count ``size`` processed bytes."""
         transfer_progress.moved()
         self._due -= size
         if self._due <= 0:
@@ -46,7 +46,7 @@ class Piece:
     def __init__(self, stream: BinaryIO, start: int, size: int) -> None:
         stream.seek(start)
         self._stream = stream
-        self._size = self._left = size
+        self._size = self._remaining = size
         self._is_over = False
         self._turns = Turns()
 
@@ -54,40 +54,49 @@ class Piece:
         return self._size
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes; raises requests.ConnectionError where it was sent to its end before.
+        """Next bytes.
 
-        google-auth would send it again after a 401, from its end on; the piece has to be made
-        anew.
+        google-auth would repeat the request after a 401, from the stream's end; the caller must
+        create a new piece.
+
+        Raises:
+            requests.ConnectionError: The piece was already read to its end.
+
         """
         if self._is_over:
             raise requests.ConnectionError("the piece is to be sent again")
-        wanted = self._left if size < 0 else min(size, self._left)
-        found = self._stream.read(wanted)
-        self._left -= len(found)
-        self._is_over = not found
-        self._turns.count(len(found))
-        return found
+        length = self._remaining if size < 0 else min(size, self._remaining)
+        block = self._stream.read(length)
+        self._remaining -= len(block)
+        self._is_over = not block
+        self._turns.count(len(block))
+        return block
 
 
 class Sink:
-    """Writes to ``stream``."""
+    """Writer to ``stream``."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._turns = Turns()
 
     def write(self, data: bytes) -> int:
-        """Write it all."""
+        """Write all of ``data``."""
         self._turns.count(len(data))
         return self._stream.write(data)
 
 
 def crc32c_of(path: Path) -> tuple[str, int]:
-    """CRC32C (base64, as the bucket writes it) and size in bytes of a file; raises OSError."""
+    """CRC32C (base64, in the bucket's notation) and size in bytes of a file.
+
+    Raises:
+        OSError: The file cannot be read.
+
+    """
     checksum, size, turns = 0, 0, Turns()
     with path.open("rb") as file:
-        while found := file.read(TURN):
-            checksum = google_crc32c.extend(checksum, found)
-            size += len(found)
-            turns.count(len(found))
+        while block := file.read(TURN):
+            checksum = google_crc32c.extend(checksum, block)
+            size += len(block)
+            turns.count(len(block))
     return base64.b64encode(checksum.to_bytes(4, "big")).decode(), size

@@ -1,1 +1,1 @@
-"""The files that jobs are to work on: found on this machine, and told by their content."""
+"""Input files of jobs: discovery on this machine, and identification by content."""

@@ -1,4 +1,4 @@
-"""A cache of what searches saw in files: those that have not changed are not opened again."""
+"""Cache of file inspections: unchanged files are not opened again."""
 
 from __future__ import annotations
 
@@ -7,67 +7,80 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from kiosk_locust.storage.inputs.kinds import Look, NoInput, look_at
+from kiosk_locust.storage.inputs.kinds import Inspection, NoInput, inspect_file
 
-#: A file that was changed so short a time before may change again without another time stamp: some
-#: file systems count whole seconds, or two.
+#: A file changed within this time (s) may change again with the same time stamp: some file systems
+#: have a resolution of one or two seconds.
 _SETTLED_S = 3.0
 
 
-class Looks:
-    """The looks of the last search, by path and by what the file system says of each file.
+class InspectionCache:
+    """Inspections of the last search, by path and file state.
 
-    For one search at a time to be added to; several may read what the one before saw.
+    One search at a time may write to it; several may read the previous one's inspections.
     """
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
-        self._known: dict[str, tuple[int, Look | str]] = {}
+        self._inspections: dict[str, tuple[int, Inspection | str]] = {}
         self.now = now
 
     def begin(self) -> Search:
-        """Begin a search."""
-        return Search(self, self._known)
+        """Start a search."""
+        return Search(self, self._inspections)
 
-    def keep(self, looks: dict[str, tuple[int, Look | str]]) -> None:
-        """Keep what a search saw, and nothing of the one before."""
-        self._known = looks
+    def keep(self, looks: dict[str, tuple[int, Inspection | str]]) -> None:
+        """Store the inspections of a search in place of the previous ones."""
+        self._inspections = looks
 
 
 class Search:
-    """One search over ``known`` looks; ``end`` keeps it in ``looks``."""
+    """One search that reuses inspections of the previous one; ``end`` stores its own."""
 
-    def __init__(self, looks: Looks, known: dict[str, tuple[int, Look | str]]) -> None:
+    def __init__(
+        self, looks: InspectionCache, previous: dict[str, tuple[int, Inspection | str]]
+    ) -> None:
         self._looks = looks
-        self._known = known
-        self._found: dict[str, tuple[int, Look | str]] = {}
+        self._inspections = previous
+        self._current: dict[str, tuple[int, Inspection | str]] = {}
 
-    def look_at(self, path: Path, status: os.stat_result) -> Look:
-        """See `kinds.look_at`; ``status`` is the file's. Raises NoInput and OSError."""
+    def inspect_file(self, path: Path, status: os.stat_result) -> Inspection:
+        """Inspect a file with the given ``status``, or reuse its inspection.
+
+        Raises:
+            NoInput: No job could work on it.
+            OSError: It cannot be read.
+
+        """
         name, state = os.fspath(path), _state(status)
-        look = self._known.get(name)
-        if look is None or look[0] != state:
-            look = (state, _seen(path))
+        entry = self._inspections.get(name)
+        if entry is None or entry[0] != state:
+            entry = (state, _inspection_or_reason(path))
         if self._looks.now() - max(status.st_mtime, status.st_ctime) > _SETTLED_S:
-            self._found[name] = look
-        if isinstance(look[1], str):
-            raise NoInput(look[1])
-        return look[1]
+            self._current[name] = entry
+        if isinstance(entry[1], str):
+            raise NoInput(entry[1])
+        return entry[1]
 
     def end(self) -> None:
-        """Have the next search know what this one saw."""
-        self._looks.keep(self._found)
+        """Store this search's inspections for the next one."""
+        self._looks.keep(self._current)
 
 
-def _seen(path: Path) -> Look | str:
-    """Look at a file: its kind, or the reason why it is no input; raises OSError."""
+def _inspection_or_reason(path: Path) -> Inspection | str:
+    """Inspection of a file, or the reason why it is no input.
+
+    Raises:
+        OSError: It cannot be read.
+
+    """
     try:
-        return look_at(path)
+        return inspect_file(path)
     except NoInput as error:
         return str(error)
 
 
 def _state(status: os.stat_result) -> int:
-    """One number for what changes with a file's content."""
+    """Hash of everything that changes with a file's content."""
     return hash(
         (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     )

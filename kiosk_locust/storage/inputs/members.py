@@ -1,9 +1,8 @@
-"""A ZIP's images, as the Kiosk's consumers would read them: bounded looks at its members.
+"""Inspection of a ZIP's images as the Kiosk's consumers would read them, within limits.
 
-So much is unpacked of each ZIP, that folders of many are still looked through in a while: the first
-``MOST_ARRAYS`` images whatever their sizes (``MOST_UNPACKED_BYTES`` each), further ones up to
-``MOST_CHECKED`` and ``MOST_BYTES`` together; and of members that are not called like images, the
-first bytes of ``MOST_CHECKED``.
+The limits keep folders of many ZIPs fast: the first ``MOST_ARRAYS`` images are read
+(``MOST_UNPACKED_BYTES`` each at most), further ones up to ``MOST_CHECKED`` and ``MOST_BYTES``
+together; and of members without an image name, the first bytes of ``MOST_CHECKED``.
 """
 
 from __future__ import annotations
@@ -19,32 +18,32 @@ from kiosk_locust.consumer.arrays import Array
 from kiosk_locust.storage.inputs.packing import shown_name
 
 MOST_ARRAYS, MOST_CHECKED = 8, 100
-#: Of one member, and of those beyond the first MOST_ARRAYS together.
+#: Of one member, and of all beyond the first MOST_ARRAYS together.
 MOST_UNPACKED_BYTES, MOST_BYTES = 64 * 1024 * 1024, 64 * 1024 * 1024
 
 
 class Members(NamedTuple):
-    """What a look at a ZIP's members came to."""
+    """Result of inspecting a ZIP's members."""
 
-    array: Array | None = None  # the first image's; None: the axes differ, or nobody knows
-    doubts: tuple[str, ...] = ()  # as in “x.zip is a ZIP …”, without its beginning
+    array: Array | None = None  # the first image's; None: the axes differ, or are unknown
+    doubts: tuple[str, ...] = ()  # as in “x.zip is a ZIP …”, without “x.zip”
 
 
-def look_at_members(
+def inspect_members(
     archive: zipfile.ZipFile,
     images: Sequence[zipfile.ZipInfo],
-    others: Sequence[zipfile.ZipInfo],
+    other_members: Sequence[zipfile.ZipInfo],
 ) -> Members:
-    """Read ``images``, which are called so, and the beginnings of ``others``, up to the bounds.
+    """Read ``images`` (by name), and the first bytes of ``others``, within the limits.
 
-    Raises what zipfile raises for members that cannot be unpacked.
+    Raises what zipfile raises for members that cannot be extracted.
     """
     by_axes: dict[str, tuple[str, Array]] = {}
     failing: list[tuple[str, str]] = []
     doubtful: list[tuple[str, str]] = []
     for member in _affordable(images):
         name = child_name(member)
-        # A skeleton is read here and there, and packed data from their beginning only.
+        # The reader seeks, and compressed data can only be read from their start.
         content = io.BytesIO(archive.read(member))
         array, verdict = reading.read(content, member.file_size, name)
         if verdict.fault:
@@ -54,14 +53,14 @@ def look_at_members(
             doubtful.append((name, verdict.doubt))
         if array is not None:
             by_axes.setdefault(array.axes, (name, array))
-    failing += _no_images(archive, others[:MOST_CHECKED])
+    failing += _no_images(archive, other_members[:MOST_CHECKED])
     arrays = [array for _, array in by_axes.values()]
     doubts = [_differing(by_axes), _some(failing, "would fail"), _some(doubtful, "may fail")]
     return Members(arrays[0] if len(arrays) == 1 else None, tuple(filter(None, doubts)))
 
 
 def _affordable(images: Iterable[zipfile.ZipInfo]) -> Iterable[zipfile.ZipInfo]:
-    """Those that are read whole."""
+    """Images that are read completely."""
     budget = MOST_BYTES
     for number, member in enumerate(images):
         if number >= MOST_CHECKED:
@@ -76,16 +75,16 @@ def _affordable(images: Iterable[zipfile.ZipInfo]) -> Iterable[zipfile.ZipInfo]:
 
 
 def _no_images(
-    archive: zipfile.ZipFile, others: Iterable[zipfile.ZipInfo]
+    archive: zipfile.ZipFile, other_members: Iterable[zipfile.ZipInfo]
 ) -> Iterable[tuple[str, str]]:
-    for member in others:
+    for member in other_members:
         with archive.open(member) as content:
             if not reading.is_image(content.read(reading.BEGIN_BYTES)):
                 yield child_name(member), reading.NO_IMAGE.fault
 
 
 def _differing(by_axes: dict[str, tuple[str, Array]]) -> str:
-    """That its images have different axes; empty: as far as is known they have not."""
+    """Doubt about images with different axes; empty if none is known."""
     if len(by_axes) < 2:
         return ""
     kinds = ", ".join(f"{axes} of {shown_name(name)}" for axes, (name, _) in by_axes.items())
@@ -95,9 +94,9 @@ def _differing(by_axes: dict[str, tuple[str, Array]]) -> str:
     )
 
 
-def _some(members: Sequence[tuple[str, str]], what: str) -> str:
+def _some(members: Sequence[tuple[str, str]], predicate: str) -> str:
     if not members:
         return ""
-    name, why = members[0]
-    which = "1 of whose files" if len(members) == 1 else f"{len(members):,} of whose files"
-    return f"is a ZIP {which} {what} (such as {shown_name(name)}, which {why})"
+    name, reason = members[0]
+    count_text = "1 of whose files" if len(members) == 1 else f"{len(members):,} of whose files"
+    return f"is a ZIP {count_text} {predicate} (such as {shown_name(name)}, which {reason})"

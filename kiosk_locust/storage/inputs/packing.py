@@ -1,4 +1,4 @@
-"""ZIPs that the Kiosk can unpack: its consumer extracts every member with Python's zipfile."""
+"""ZIP compression that the Kiosk supports: its consumer extracts members with Python's zipfile."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from kiosk_locust.formatting.excerpt import escaped, shortened
 
-#: Methods that the zipfile of a consumer's Python (before 3.14) unpacks.
+#: Methods of zipfile in a consumer's Python (before 3.14).
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _NAMES = {
     1: "Shrink", 6: "Implode", 9: "Deflate64", 93: "Zstandard", 95: "XZ", 97: "WavPack",
@@ -15,14 +15,14 @@ _NAMES = {
 }  # fmt: skip
 _ENCRYPTED, _PATCHED, _STRONG = 0x1, 0x20, 0x40
 _AES = 99
-#: So much of a member's name is told.
+#: Characters of a member's name in a message.
 _NAME_CHARS = 60
 
 
 def unpack_fault(members: Iterable[zipfile.ZipInfo]) -> str:
-    """Why the consumer cannot extract some of a ZIP's members, and what to do; empty: it can.
+    """Reason why the consumer cannot extract some members, with advice; empty if it can.
 
-    One that it cannot extract ends the whole job as failed, be it an image or not.
+    One such member fails the whole job, whether it is an image or not.
     """
     locked: list[zipfile.ZipInfo] = []
     by_method: dict[str, list[zipfile.ZipInfo]] = {}
@@ -53,7 +53,9 @@ def shown_name(name: str) -> str:
     return repr(shortened(escaped(name), _NAME_CHARS))
 
 
-def _some(members: list[zipfile.ZipInfo], number: int, one: str = "has", more: str = "have") -> str:
-    verb = one if len(members) == 1 else more
+def _some(
+    members: list[zipfile.ZipInfo], number: int, singular: str = "has", plural: str = "have"
+) -> str:
+    verb = singular if len(members) == 1 else plural
     example = shown_name(members[0].filename)
     return f"{len(members):,} of {number:,} files in it, such as {example}, {verb}"

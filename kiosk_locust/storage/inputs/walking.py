@@ -1,6 +1,6 @@
-"""The files below a folder, by their names alone; links to folders are entered where it is asked.
+"""Listing of files below a folder by name; links to folders are entered on request.
 
-Each folder is entered once, whatever number of links leads to it, so a circle of links ends.
+Each folder is entered once, however many links lead to it, so circular links end.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _Identity = tuple[int, int]  # device and inode
 
 
 def walk(root: Path, *, follow_symlinks: bool) -> Iterator[str | Skipped]:
-    """Paths below ``root``, absolute, of all that is no folder; and folders that are not entered.
+    """Paths below ``root``, absolute, of everything but folders; and folders that are skipped.
 
-    Links are entered once all folders were that lie below ``root`` itself.
+    Links are entered after all folders below ``root`` itself.
     """
     entered: set[_Identity] = set()
     if follow_symlinks:
@@ -57,12 +57,12 @@ def walk(root: Path, *, follow_symlinks: bool) -> Iterator[str | Skipped]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads to itself
+    except OSError:  # a link to itself
         return False
 
 
 def _enter(link: str, entered: set[_Identity]) -> str:
-    """Note the folder that a link leads to; the reason if it is not to be entered."""
+    """Note the target folder of a link; returns the reason if it must not be entered."""
     try:
         identity = _identity(os.stat(link))
     except OSError as error:

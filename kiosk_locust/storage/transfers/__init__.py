@@ -1,1 +1,1 @@
-"""Files on their way: to the Kiosk before a job, and from it afterwards."""
+"""File transfers: uploads to the Kiosk before a job, and downloads after it."""

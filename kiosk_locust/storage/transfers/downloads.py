@@ -1,4 +1,4 @@
-"""What jobs made, fetched beside the jobs that still go on: a few at once, each for itself."""
+"""Downloads of results during a run: a few at once, each independent of the others."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ from kiosk_locust.storage.transfers.reach import Reach
 logger = logging.getLogger(__name__)
 
 TRIES = 5
-#: While nothing arrives at all, tries go on for so long, so that a short outage costs no result.
+#: While no download succeeds, tries continue for this time (s), so that a short outage costs no
+#: result.
 PATIENCE_S = 60.0
-#: Downloads that are cut off at the end of a run only say so; that takes no time.
+#: Time limit for interrupted downloads at the end of a run, which only report it.
 CUT_LIMIT_S = 5.0
 LEADS_OUT = (
     "a link that leads out of that folder: no result is written through it; delete it, or name"
@@ -44,16 +45,16 @@ LEADS_OUT = (
 )
 ENDED_FIRST = "the run ended before it was there"
 
-#: Hears of a download's end, well or not.
+#: Receives a download's end, successful or not.
 OnEnd = Callable[[Record, Download], None]
 
 
 class Downloads:
-    """Fetches into ``folder``, ``at_once`` at a time, from hosts within ``reach``.
+    """Downloader into ``folder``, ``at_once`` files at a time, from hosts within ``reach``.
 
-    With ``buckets``, gs:// addresses are of those alone, by their names: they are read with this
-    machine's login. None may stand still for ``timeout_s``. While none arrives they are tried for
-    ``patience_s``, and a few times in any case.
+    With ``buckets``, gs:// addresses are limited to those names: they are read with this machine's
+    login. A download may stall for ``timeout_s`` at most. While none succeeds, tries continue for
+    ``patience_s``, and are repeated a few times in any case.
     """
 
     def __init__(
@@ -81,41 +82,41 @@ class Downloads:
         self._buckets: dict[str, Bucket] = {}
         self._allowed = buckets
         self._pool = Group()
-        self._working = 0  # greenlets that fetch one after the other
-        self._failing_since: float | None = None  # the first failure since something arrived
+        self._workers = 0  # greenlets that download in sequence
+        self._failing_since: float | None = None  # first failure since the last success
         self._idle = Event()
         self._idle.set()
 
     def begin(self, record: Record, on_end: OnEnd) -> None:
-        """Fetch what a job that is closed has made, if it made something; returns at once.
+        """Start downloading the result of a closed job, if it has one; does not block.
 
-        ``on_end`` is called once that is over, well or not.
+        ``on_end`` is called at its end, successful or not.
         """
         if record.outcome not in (Outcome.DONE, Outcome.PARTIAL):
             return
         self._idle.clear()
         self._waiting.append((record, on_end))
-        if self._working < self._at_once:
-            self._working += 1
+        if self._workers < self._at_once:
+            self._workers += 1
             self._pool.spawn(self._work)
 
     def finish(self, within_s: float, hurry: Event) -> None:
-        """Wait for what was begun, at most so long and until ``hurry`` is set; cut off the rest."""
+        """Wait for downloads, up to ``within_s`` or until ``hurry`` is set; cut off the rest."""
         if not self._idle.is_set():
             logger.info("waiting for downloads, for at most %g s", within_s)
         waiting = gevent.spawn(self._idle.wait)
         gevent.wait([waiting, hurry], timeout=within_s, count=1)
         waiting.kill()
-        rest, self._waiting = self._waiting, deque()
+        unstarted, self._waiting = self._waiting, deque()
         self._pool.kill(timeout=CUT_LIMIT_S)
-        self._working = 0  # one that was cut off before its first step could not say so
-        for record, on_end in rest:
+        self._workers = 0  # a greenlet killed before its first step could not count down
+        for record, on_end in unstarted:
             now = self._clock.now()
             _end(record, Download(now, now, 0, 0, error=ENDED_FIRST), on_end)
         self._idle.set()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close all connections."""
         self._http.close()
         for bucket in self._buckets.values():
             bucket.close()
@@ -126,12 +127,12 @@ class Downloads:
                 record, on_end = self._waiting.popleft()
                 _end(record, self._download(record), on_end)
         finally:
-            self._working -= 1
-            if not self._working:
+            self._workers -= 1
+            if not self._workers:
                 self._idle.set()
 
     def _download(self, record: Record) -> Download:
-        """Fetch one; whatever goes wrong is on what is returned."""
+        """Download one result; a failure is part of the return value."""
         url = record.snapshot.fields.get("output_url", "") if record.snapshot else ""
         path = self._folder / result_name(record, url)
         began_at = self._clock.now()
@@ -161,13 +162,13 @@ class Downloads:
         except gevent.GreenletExit:
             error = f"{ENDED_FIRST}; the last error: {error}" if error else ENDED_FIRST
         if error:
-            with contextlib.suppress(OSError):  # nothing half is left behind
+            with contextlib.suppress(OSError):  # leave no partial file
                 path.with_name(f"{path.name}.part").unlink(missing_ok=True)
-        told = "" if error else str(path)
-        return Download(began_at, self._clock.now(), size, tries, told, error)
+        saved_path = "" if error else str(path)
+        return Download(began_at, self._clock.now(), size, tries, saved_path, error)
 
     def _watched(self, fetch: Callable[[], int]) -> int:
-        """Try once, and have it known how that ends."""
+        """Try once, and report the result to the call statistics."""
         with (
             self._calls.trying(TroubleKind.DOWNLOAD) as pending,
             transfer_progress.watched(pending),
@@ -175,10 +176,10 @@ class Downloads:
             return fetch()
 
     def _may_try_again(self, tries: int, failed_at: float) -> bool:
-        """A few times in any case, and for longer through an outage that befalls all.
+        """Allow a few tries in any case, and more during a general outage.
 
-        ``failed_at`` is when this one failed first. However many there are, an outage that does
-        not pass costs that patience once.
+        ``failed_at`` is the time of this download's first failure. A permanent outage costs the
+        patience only once for all downloads.
         """
         if self._failing_since is None:
             self._failing_since = failed_at
@@ -186,23 +187,25 @@ class Downloads:
         return tries < TRIES or waited_s < self._patience_s
 
     def _fetch(self, url: str, path: Path) -> Callable[[], int]:
-        """What tries once, and gives the file's bytes; DownloadError for unfit addresses.
+        """Function that tries once and returns the file's bytes.
 
-        Nor is anything written where the folder has become a link to elsewhere.
+        Raises:
+            DownloadError: The address is unusable, or the folder has become a link to elsewhere.
+
         """
         if leads_out(self._folder):
-            what = f"{self._folder} is {LEADS_OUT}"
-            raise DownloadError(what, may_pass=False)
+            problem = f"{self._folder} is {LEADS_OUT}"
+            raise DownloadError(problem, may_pass=False)
         try:
             scheme = urlsplit(url).scheme
         except ValueError:
             scheme = "?"
-        if scheme == "gs" and (found := split_object(url)):
-            return partial(_get, self._bucket(found[0]), found[1], path)
+        if scheme == "gs" and (object_parts := split_object(url)):
+            return partial(_get, self._bucket(object_parts[0]), object_parts[1], path)
         if scheme not in ("http", "https"):
             shown = excerpt(url.partition("?")[0])
-            what = f"{shown!r} as output_url, which is no address" if url else "no output_url"
-            raise DownloadError(f"the Kiosk gave {what}", may_pass=False)
+            problem = f"{shown!r} as output_url, which is no address" if url else "no output_url"
+            raise DownloadError(f"the Kiosk gave {problem}", may_pass=False)
         return Fetch(self._http, url, path, timeout_s=self._timeout_s)
 
     def _bucket(self, address: Address) -> Bucket:
@@ -225,7 +228,7 @@ def _end(record: Record, download: Download, on_end: OnEnd) -> None:
 
 
 def _get(bucket: Bucket, name: str, path: Path) -> int:
-    """A bucket's file, whose own client tries again and checks what came."""
+    """Download from a bucket, whose client retries and verifies by itself."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         bucket.get(name, path)

@@ -1,4 +1,4 @@
-"""One file over HTTP: into a ``.part``, resumed where it broke off, renamed when it is whole."""
+"""Download of one file over HTTP into a ``.part``, resumed after interruptions."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from kiosk_locust.storage.bucket.streams import Turns
 from kiosk_locust.storage.transfers.reach import NotAllowed, Reach, ReachAdapter
 
 CHUNK_BYTES = 256 * 1024
-#: What comes more slowly than this is no line to wait for; it would hold up the end of the run.
+#: Slower transfers (bytes/s) are aborted: they would delay the end of the run.
 SLOWEST_BYTES_S = 4 * 1024
 _PASSES = frozenset({408, 425, 429, 500, 502, 503, 504})
-#: No file has more digits, and Python refuses to read thousands of them.
+#: Real lengths have fewer digits, and Python refuses to parse thousands of them.
 _LENGTH = r"([0-9]{1,18})"
 _CONTENT_RANGE = re.compile(rf"bytes {_LENGTH}-{_LENGTH}/{_LENGTH}")
 
@@ -39,38 +39,38 @@ T = TypeVar("T")
 
 
 class NoAuth(AuthBase):
-    """Keeps requests from sending what stands in ~/.netrc to whatever host the Kiosk names."""
+    """Keeps requests from sending logins of ~/.netrc to hosts that the Kiosk names."""
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add nothing."""
+        """Add no header."""
         return request
 
 
 class _Session(requests.Session):
-    """A session that does not look into ~/.netrc for whatever host it is redirected to."""
+    """Session that does not look up ~/.netrc for hosts of redirects."""
 
     def rebuild_auth(
         self, prepared_request: requests.PreparedRequest, response: requests.Response
     ) -> None:
-        """Add nothing: there is nothing to send to anybody."""
+        """Add no header."""
 
 
 def session(connections: int, reach: Reach) -> requests.Session:
-    """What downloads share."""
-    made = _Session()
-    made.auth = NoAuth()
-    made.headers["Accept-Encoding"] = "identity"
+    """HTTP session that all downloads share."""
+    shared = _Session()
+    shared.auth = NoAuth()
+    shared.headers["Accept-Encoding"] = "identity"
     adapter = ReachAdapter(reach, connections=connections)
-    made.mount("http://", adapter)
-    made.mount("https://", adapter)
-    return made
+    shared.mount("http://", adapter)
+    shared.mount("https://", adapter)
+    return shared
 
 
 class Fetch:
-    """One file's way from ``url`` to ``path``; to be called until it succeeds.
+    """Download from ``url`` to ``path``; to be called until it succeeds.
 
-    ``timeout_s`` is how long the connection may stand still; what drips must come at
-    ``SLOWEST_BYTES_S`` at least.
+    ``timeout_s`` is how long the connection may stall; the whole must arrive at ``SLOWEST_BYTES_S``
+    at least.
     """
 
     def __init__(self, http: requests.Session, url: str, path: Path, *, timeout_s: float) -> None:
@@ -79,17 +79,22 @@ class Fetch:
         self._path = path
         self._part = path.with_name(f"{path.name}.part")
         self._timeout_s = timeout_s
-        self._validator = ""  # what tells that the rest is of the same file
+        self._validator = ""  # identifies the file's version for a range request
         self._total: int | None = None
 
     def __call__(self) -> int:
-        """Try once, going on from where the last try broke off; the file's bytes.
+        """Try once, continuing where the last try broke off.
 
-        Raises DownloadError. The file appears whole or not at all.
+        Returns:
+            The file's size in bytes; the file is replaced atomically.
+
+        Raises:
+            DownloadError: The try failed.
+
         """
         try:
             with self._within(2 * self._timeout_s):
-                answer = self._asked()
+                answer = self._request()
             with answer:
                 self._take(answer)
             self._check(answer)
@@ -101,26 +106,26 @@ class Fetch:
             raise DownloadError(message, may_pass=False) from error
         return self._path.stat().st_size
 
-    def _asked(self) -> requests.Response:
-        have = self._part.stat().st_size if self._validator and self._part.exists() else 0
-        headers = {"Range": f"bytes={have}-", "If-Range": self._validator} if have else {}
+    def _request(self) -> requests.Response:
+        offset = self._part.stat().st_size if self._validator and self._part.exists() else 0
+        headers = {"Range": f"bytes={offset}-", "If-Range": self._validator} if offset else {}
         timeout_s = (self._timeout_s, self._timeout_s)
         try:
             return self._http.get(self._url, headers=headers, stream=True, timeout=timeout_s)
         except NotAllowed as error:
             raise self._error(f"was not fetched: {error}", may_pass=False) from error
-        except (ValueError, requests.TooManyRedirects) as error:  # of requests, urllib3 and urllib
-            what = "is no address, or leads to none"
-            raise self._error(what, may_pass=False) from error
+        except (ValueError, requests.TooManyRedirects) as error:  # requests, urllib3, urllib
+            problem = "is no address, or leads to none"
+            raise self._error(problem, may_pass=False) from error
 
     def _take(self, answer: requests.Response) -> None:
-        """Add what comes to the part."""
-        at = self._beginning(answer)
+        """Append the response's body to the part."""
+        offset = self._beginning(answer)
         validator = answer.headers.get("ETag", "")
         self._validator = "" if validator.startswith("W/") else validator
         self._part.parent.mkdir(parents=True, exist_ok=True)
-        with open_part(self._part, "r+b" if at else "xb") as file:
-            file.seek(at)
+        with open_part(self._part, "r+b" if offset else "xb") as file:
+            file.seek(offset)
             file.truncate()
             turns = Turns()
             while piece := self._read(answer):
@@ -140,7 +145,7 @@ class Fetch:
 
     @contextlib.contextmanager
     def _within(self, seconds: float) -> Iterator[None]:
-        """Limit all of what the socket's own time limit allows as long as each byte comes."""
+        """Limit the total time, which the socket's own timeout does not if single bytes arrive."""
         limit = gevent.Timeout.start_new(seconds)
         try:
             yield
@@ -152,19 +157,23 @@ class Fetch:
             limit.close()
 
     def _beginning(self, answer: requests.Response) -> int:
-        """From which byte on the answer has the file; learns its whole length."""
+        """Offset at which the response starts; also learns the whole length."""
         if answer.status_code == 206:
-            found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-            have = self._part.stat().st_size if self._total is not None else None
-            if found and int(found[1]) == have and int(found[3]) == self._total:
-                return have
+            content_range = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+            offset = self._part.stat().st_size if self._total is not None else None
+            if (
+                content_range
+                and int(content_range[1]) == offset
+                and int(content_range[3]) == self._total
+            ):
+                return offset
             self._forget()
             raise self._error("answered with another part of the file than was asked for")
         if answer.status_code == 416:
             self._forget()
         if answer.status_code != 200:
-            passes = answer.status_code in _PASSES or answer.status_code == 416
-            raise self._error(f"answered {answer.status_code}", may_pass=passes)
+            is_transient = answer.status_code in _PASSES or answer.status_code == 416
+            raise self._error(f"answered {answer.status_code}", may_pass=is_transient)
         if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise self._error("answered in an encoding that was not asked for", may_pass=False)
         length = re.fullmatch(_LENGTH, answer.headers.get("Content-Length", ""))
@@ -175,12 +184,12 @@ class Fetch:
         return 0
 
     def _check(self, answer: requests.Response) -> None:
-        """Compare what came with what was promised."""
+        """Compare the received file with its announced length and checksum."""
         size = self._part.stat().st_size
         if self._total is not None and size != self._total:
             raise self._error(f"broke off after {size:,} of {self._total:,} bytes")
-        found = re.search(r"md5=([\w+/]+={0,2})", answer.headers.get("x-goog-hash", ""))
-        if found and _in_thread(lambda: _md5(self._part)) != found[1]:
+        checksum = re.search(r"md5=([\w+/]+={0,2})", answer.headers.get("x-goog-hash", ""))
+        if checksum and _in_thread(lambda: _md5(self._part)) != checksum[1]:
             self._forget()
             raise self._error("sent a file whose MD5 is not the one that it told")
         if self._path.suffix == ".zip" and not _in_thread(lambda: _is_whole_zip(self._part)):
@@ -188,12 +197,12 @@ class Fetch:
             raise self._error("sent a ZIP that is not whole")
 
     def _forget(self) -> None:
-        """Begin anew with the next try."""
+        """Restart from the beginning with the next try."""
         self._validator = ""
         self._total = None
 
-    def _error(self, what: str, *, may_pass: bool = True) -> DownloadError:
-        return DownloadError(f"{_shown(self._url)} {what}", may_pass=may_pass)
+    def _error(self, problem: str, *, may_pass: bool = True) -> DownloadError:
+        return DownloadError(f"{_shown(self._url)} {problem}", may_pass=may_pass)
 
 
 def _finish(part: Path, path: Path) -> None:
@@ -221,9 +230,14 @@ def _is_whole_zip(path: Path) -> bool:
 
 
 def _in_thread(work: Callable[[], T]) -> T:
-    """What ``work`` returns, done in a real thread, since it takes a while; raises OSError."""
+    """Result of ``work``, run in a real thread because it is slow.
 
-    def caught() -> T | OSError:  # what is raised there, gevent would print with a traceback
+    Raises:
+        OSError: ``work`` raised it.
+
+    """
+
+    def caught() -> T | OSError:  # gevent would print an exception of the thread with a traceback
         try:
             return work()
         except OSError as error:
@@ -236,7 +250,7 @@ def _in_thread(work: Callable[[], T]) -> T:
 
 
 def _shown(url: str) -> str:
-    """An address for a message: without what may be secret in it, a login or a signature."""
+    """Address for a message, without secret parts such as a login or a signature."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -246,15 +260,15 @@ def _shown(url: str) -> str:
 
 
 def _plain(error: Exception) -> str:
-    """The words of the innermost error; those around it repeat the address."""
+    """Message of the innermost error; outer ones repeat the address."""
     inner: BaseException = error
     while cause := _cause(inner):
         inner = cause
-    words = excerpt(re.sub(r"^\w+\([^)]*\): ", "", str(inner)))  # urllib3 begins with its object
+    words = excerpt(re.sub(r"^\w+\([^)]*\): ", "", str(inner)))  # urllib3 starts with its object
     return re.sub(r"\?\S+", "?…", words) or type(error).__name__
 
 
 def _cause(error: BaseException) -> BaseException | None:
-    """The error that one is about, as requests and urllib3 wrap them."""
-    found = getattr(error, "reason", None) or (error.args[-1] if error.args else None)
-    return found if isinstance(found, BaseException) else None
+    """Inner error, as requests and urllib3 wrap it."""
+    inner = getattr(error, "reason", None) or (error.args[-1] if error.args else None)
+    return inner if isinstance(inner, BaseException) else None

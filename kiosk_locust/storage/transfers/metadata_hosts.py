@@ -1,4 +1,4 @@
-"""Addresses of the clouds' metadata services, which hand out logins: no results come from there.
+"""Addresses of the clouds' metadata services, which issue logins and never serve results.
 
 Most clouds use link-local addresses, which are refused as such. The others look like those of a
 private network, and one like an address on the Internet. Sources are the pages of the clouds'
@@ -46,7 +46,7 @@ _SERVICES = {
 _NETWORKS: tuple[tuple[Network, str], ...] = tuple(
     (ipaddress.ip_network(address), name) for address, name in _SERVICES.items()
 )
-#: Names of the same, where only a proxy knows what a name means.
+#: Their names, for requests whose names only a proxy resolves.
 _NAMES = {
     "metadata.google.internal": "instance metadata (Google)",
     "metadata.goog": "instance metadata (Google)",
@@ -58,13 +58,13 @@ _NAMES = {
 
 
 def service_at(address: Ip) -> str:
-    """Name the cloud whose metadata service is at an address; empty of any other.
+    """Metadata service at an address, by cloud; empty for other addresses.
 
-    The address is one of IPv4 where one of IPv6 stands for such a one.
+    An IPv6 address that stands for an IPv4 address must be passed as that.
     """
     return next((name for network, name in _NETWORKS if address in network), "")
 
 
 def service_named(host: str) -> str:
-    """Name the cloud whose service has a host's name (in lower case); empty of any other."""
+    """Metadata service with a host name (lower case), by cloud; empty for others."""
     return _NAMES.get(host, "")

@@ -1,4 +1,4 @@
-"""What moves a run's files in one process, and what master and workers tell each other of them."""
+"""File transfers of one process, and the file lists that a master sends to workers."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from kiosk_locust.storage.upload_stage import Uploader
 
 logger = logging.getLogger(__name__)
 
-#: Keys of the facts that workers are told.
+#: Keys in the facts that a master sends to workers.
 INPUTS, NOT_NEEDED = "inputs", "inputs_not_needed"
 _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Movers:
-    """What uploads and downloads; None where nothing is to be."""
+    """Uploader and downloader of a process; None if not needed."""
 
     uploader: Uploader | None = None
     downloads: Downloads | None = None
     bucket: Bucket | None = None
 
     def close(self) -> None:
-        """Close their connections."""
+        """Close all connections."""
         if self.downloads:
             self.downloads.close()
         if self.bucket:
@@ -59,89 +59,99 @@ def movers(
     *,
     calls: CallFailures | None = None,
 ) -> Movers:
-    """What the options want moved; ``calls`` hears how it goes. Raises BucketError."""
-    moved = options.transfers
+    """Transfers that the options need; ``calls`` receives their results.
+
+    Raises:
+        BucketError: The bucket cannot be used.
+
+    """
+    transfer_options = options.transfers
     uploader: Uploader | None = None
     bucket = None
-    if moved.upload and moved.upload_via == "bucket":
+    if transfer_options.upload and transfer_options.upload_via == "bucket":
         bucket = open_bucket(options.files.storage_bucket)
         bucket.check(writing=f"{options.upload_prefix}/")
-        uploader = BucketUploader(bucket, moved, options.upload_prefix, clock, calls)
-    elif moved.upload:
-        uploader = FrontendUploader(kiosk, moved)
+        uploader = BucketUploader(bucket, transfer_options, options.upload_prefix, clock, calls)
+    elif transfer_options.upload:
+        uploader = FrontendUploader(kiosk, transfer_options)
     downloads = None
-    if moved.download:
+    if transfer_options.download:
         downloads = Downloads(
             results_folder(options.output_dir, run_name),
-            at_once=moved.concurrent_downloads,
+            at_once=transfer_options.concurrent_downloads,
             timeout_s=options.request_timeout_s,
-            reach=Reach(kiosk.transport.base_url, moved.download_hosts.split(",")),
+            reach=Reach(kiosk.transport.base_url, transfer_options.download_hosts.split(",")),
             clock=clock,
             rng=rng,
             calls=calls,
-            buckets=None if moved.any_bucket else [_name(options.files.storage_bucket)],
+            buckets=None if transfer_options.any_bucket else [_name(options.files.storage_bucket)],
         )
     return Movers(uploader, downloads, bucket)
 
 
 def _name(bucket: str) -> str:
-    """The name of STORAGE_BUCKET; empty where there is none, or a folder stands in for it."""
+    """Name of STORAGE_BUCKET; empty if it is not set, or is a folder."""
     return Address.parse(bucket).name if bucket else ""
 
 
 def results_folder(output_dir: Path, run_name: str) -> Path:
-    """Where a run's downloads go."""
+    """Folder of a run's downloads."""
     return output_dir / f"{run_name}_results"
 
 
 def check_results_folder(output_dir: Path, run_name: str) -> None:
-    """Raise OptionsError where downloads would go through a link that leads out of OUTPUT_DIR."""
+    """Check that downloads do not go through a link out of OUTPUT_DIR.
+
+    Raises:
+        OptionsError: They would.
+
+    """
     folder = results_folder(output_dir, run_name)
     if leads_out(folder):
         advice = f"has {folder.name}, {LEADS_OUT}"
         raise OptionsError([Mistake("OUTPUT_DIR", str(output_dir), advice)])
 
 
-def gone(options: TransferOptions, numbers: Iterable[int]) -> dict[int, str]:
-    """Files of the plan, by number, that are not here as they were planned, and what they are."""
-    found = {}
+def changed_inputs(options: TransferOptions, numbers: Iterable[int]) -> dict[int, str]:
+    """Planned files that are missing or changed here, by number, with descriptions."""
+    changes = {}
     for number in numbers:
         file = options.inputs[number]
         path = path_of(options, file)
         try:
             size = path.stat().st_size
         except OSError as error:
-            found[number] = f"{path} ({error.strerror})"
+            changes[number] = f"{path} ({error.strerror})"
             continue
         if size != file.size:
-            found[number] = f"{path} ({size:,} bytes; {file.size:,} in the plan)"
-    return found
+            changes[number] = f"{path} ({size:,} bytes; {file.size:,} in the plan)"
+    return changes
 
 
-def told(found: Mapping[int, str]) -> str:
-    """The first of them, for a message."""
-    more = len(found) - _SHOWN
-    shown = ", ".join(list(found.values())[:_SHOWN])
-    return f"{shown} and {more:,} more" if more > 0 else shown
+def changes_text(changes: Mapping[int, str]) -> str:
+    """The first changed files, for a message."""
+    more = len(changes) - _SHOWN
+    listed = ", ".join(list(changes.values())[:_SHOWN])
+    return f"{listed} and {more:,} more" if more > 0 else listed
 
 
 def not_needed_of(options: Options, remains: Remains) -> set[int]:
-    """Files that a resumed run's workers need not have: done with, or not as they were planned.
+    """Files that a resumed run's workers do not need: completed, missing or changed.
 
-    The latter are told; their jobs will end with an error.
+    Missing and changed files are logged; their jobs will end with an error.
     """
-    moved = options.transfers
-    left = remains.inputs_left() if moved.inputs else []
-    if found := in_thread(lambda: gone(moved, left)):
+    transfer_options = options.transfers
+    inputs_left = remains.inputs_left() if transfer_options.inputs else []
+    if changes := in_thread(lambda: changed_inputs(transfer_options, inputs_left)):
         logger.warning(
             "%s of the plan gone or changed, so that jobs on them will end with an error: %s",
-            *(units.count(len(found), "file"), told(found)),
+            *(units.count(len(changes), "file"), changes_text(changes)),
         )
-    return set(range(len(moved.inputs))) - set(left) | set(found)
+    return set(range(len(transfer_options.inputs))) - set(inputs_left) | set(changes)
 
 
 def facts(options: TransferOptions, not_needed: Iterable[int]) -> dict[str, str]:
-    """What workers are told of the files."""
+    """File lists for workers."""
     if not options.inputs:
         return {}
     return {
@@ -151,24 +161,32 @@ def facts(options: TransferOptions, not_needed: Iterable[int]) -> dict[str, str]
 
 
 def from_facts(
-    options: TransferOptions, given: Mapping[str, str], only: str = ""
+    options: TransferOptions, received: Mapping[str, str], only: str = ""
 ) -> TransferOptions:
-    """The options with the files, of which this worker must have all that its master has.
+    """The options with the master's file list, which this worker must have as well.
 
-    ``only`` is the one file that may be uploaded, where FILE is one. Raises InputError where this
-    worker has not all files, or where one is not below FILE.
+    ``only`` is the one file that may be uploaded, if FILE is one.
+
+    Raises:
+        InputError: Files are missing on this worker, or one is not below FILE.
+
     """
-    files = tuple(InputFile.from_json(tuple(one)) for one in json.loads(given.get(INPUTS, "[]")))
+    files = tuple(
+        InputFile.from_json(tuple(fields)) for fields in json.loads(received.get(INPUTS, "[]"))
+    )
     options = dataclasses.replace(options, inputs=files)
-    known = set(json.loads(given.get(NOT_NEEDED, "[]")))
-    needed = [number for number in range(len(files)) if number not in known]
+    not_needed = set(json.loads(received.get(NOT_NEEDED, "[]")))
+    needed = [number for number in range(len(files)) if number not in not_needed]
     for file in files:
-        if why := strange_path(file.path, only):
-            raise InputError(f"the master has {file.path!r} uploaded, which {why}: nothing is sent")
-    if missing := in_thread(lambda: gone(options, needed)):  # a network's disk may take a minute
+        if problem := strange_path(file.path, only):
+            raise InputError(
+                f"the master has {file.path!r} uploaded, which {problem}: nothing is sent"
+            )
+    # In a thread, since a network disk may take a minute.
+    if missing := in_thread(lambda: changed_inputs(options, needed)):
         raise InputError(
             f"{len(missing):,} of {len(files):,} files to upload are not on this worker's machine"
-            f" as they are on the master's: {told(missing)}; give all machines the same files"
-            " under the same path"
+            f" as they are on the master's: {changes_text(missing)}; give all machines the same"
+            " files under the same path"
         )
     return options

@@ -1,4 +1,4 @@
-"""Names for what is downloaded: they tell input and job, and are safe whatever the Kiosk says."""
+"""File names of downloads: they identify input and job, and are safe for any Kiosk response."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from urllib.parse import unquote, urlsplit
 
 from kiosk_locust.model.record import Record
 
-#: With the suffix of a file in the making, below the 255 bytes that file systems allow.
+#: With the suffix of a partial file, below the 255 bytes that file systems allow.
 MOST_BYTES = 200
 _MOST_OF_INPUT, _MOST_OF_JOB = 120, 48
 
 
 def result_name(record: Record, url: str) -> str:
-    """The name of a job's result: number of the ticket, input, end of the job's id.
+    """File name of a job's result: ticket number, input, end of the job id.
 
-    Letters of any language stay; whatever could mean something to a file system does not.
+    Letters of any language stay; characters with a meaning for file systems are replaced.
     """
     stem = _safe(PurePosixPath(record.request.image_name).stem, _MOST_OF_INPUT)
     job = _safe(record.job_id.rsplit(":", 1)[-1], _MOST_OF_JOB)
@@ -24,13 +24,13 @@ def result_name(record: Record, url: str) -> str:
 
 
 def _safe(text: str, most_bytes: int) -> str:
-    """``text`` without separators, dots at its ends and control characters, and not too long."""
-    plain = re.sub(r"[^\w.-]+", "_", text).strip("._")
-    return plain.encode("utf-8", "ignore")[:most_bytes].decode("utf-8", "ignore") or "_"
+    """``text`` without separators, outer dots and control characters, shortened."""
+    safe_text = re.sub(r"[^\w.-]+", "_", text).strip("._")
+    return safe_text.encode("utf-8", "ignore")[:most_bytes].decode("utf-8", "ignore") or "_"
 
 
 def _suffix(url: str) -> str:
-    """The ending of the name in an address, if it is a plain one."""
+    """Extension of the name in an address, if it is a plain one."""
     try:
         path = unquote(urlsplit(url).path)
     except ValueError:

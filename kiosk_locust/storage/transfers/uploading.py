@@ -1,6 +1,6 @@
-"""How a ticket's file gets to the Kiosk: through its frontend, or straight into its bucket.
+"""Uploads of tickets' files: through the Kiosk's frontend, or directly to its bucket.
 
-Either way each upload has a file name of its own. The frontend names the object by the MD5 of the
+Both give each upload a unique file name. The frontend names the object by the MD5 of the
 file's name and the millisecond, so two files of one name would otherwise become one object.
 """
 
@@ -24,14 +24,21 @@ from kiosk_locust.storage.bucket.protocol import Bucket
 
 
 class FrontendUploader:
-    """Uploads through the frontend, which makes the object's name of the file name it is sent."""
+    """Uploader through the frontend, which derives the object's name from the file name."""
 
     def __init__(self, kiosk: Kiosk, options: TransferOptions) -> None:
         self._kiosk = kiosk
         self._options = options
 
     def upload(self, record: Record, wanted: Callable[[], bool]) -> Upload:
-        """Upload a ticket's file; raises KioskError, InputError, and Withdrawn if not wanted."""
+        """Upload a ticket's file.
+
+        Raises:
+            KioskError: The frontend failed.
+            InputError: The file cannot be read.
+            Withdrawn: ``wanted`` returned False.
+
+        """
         file = self._options.input_of(record.ticket.number)
         name_sent = unique_name(record.request.image_name)
         form = FileForm(path_of(self._options, file), name_sent, file.size)
@@ -40,7 +47,7 @@ class FrontendUploader:
 
 
 class BucketUploader:
-    """Uploads into the bucket, under a name below ``prefix`` that nothing else has."""
+    """Uploader to the bucket, under a unique name below ``prefix``."""
 
     def __init__(
         self,
@@ -57,23 +64,29 @@ class BucketUploader:
         self._clock = clock
 
     def upload(self, record: Record, wanted: Callable[[], bool]) -> Upload:  # noqa: ARG002
-        """Upload a ticket's file; raises BucketError and InputError."""
+        """Upload a ticket's file.
+
+        Raises:
+            BucketError: The bucket failed.
+            InputError: The file is missing or changed.
+
+        """
         file = self._options.input_of(record.ticket.number)
         path = path_of(self._options, file)
-        os.close(open_input(path, file.size))  # it is there, and as it was planned
+        os.close(open_input(path, file.size))  # checks that it exists as planned
         name_sent = unique_name(record.request.image_name)
         name = "/".join(part for part in (self._prefix, name_sent) if part)
-        began_at = self._clock.now()
+        started_at = self._clock.now()
         with self._calls.trying(TroubleKind.BUCKET) as pending, transfer_progress.watched(pending):
             self._bucket.put(path, name)
-        return Upload(began_at, self._clock.now(), file.size, name)
+        return Upload(started_at, self._clock.now(), file.size, name)
 
 
 def unique_name(image_name: str) -> str:
-    """A file name that no other upload has, with the ending by which consumers read it."""
+    """Unique file name with the extension by which consumers read it."""
     return f"{uuid.uuid4().hex}{PurePosixPath(image_name).suffix}"
 
 
 def path_of(options: TransferOptions, file: InputFile) -> Path:
-    """Where a file of the plan is on this machine."""
+    """Path of a planned file on this machine."""
     return Path(options.root, file.path)

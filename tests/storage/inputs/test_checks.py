@@ -12,7 +12,7 @@ import pytest
 
 from kiosk_locust.model.input_file import Checks, Kind
 from kiosk_locust.storage.inputs.finding import Rules, find
-from kiosk_locust.storage.inputs.kinds import NoInput, look_at
+from kiosk_locust.storage.inputs.kinds import NoInput, inspect_file
 from tests.storage.inputs import corpus, pictures
 
 
@@ -126,7 +126,7 @@ def test_track_files_are_taken_as_tarfile_opens_them(tmp_path: Path, mode: str, 
     path.write_bytes(track(mode))
     with tarfile.open(path) as archive:  # as the consumer does
         assert archive.extractfile("raw.npy") is not None
-    look = look_at(path)
+    look = inspect_file(path)
     assert (look.kind, look.doubt) == (Kind.TRACK, "")
 
 
@@ -136,7 +136,7 @@ def test_a_track_file_that_was_cut_off_is_refused_and_a_strange_one_is_a_doubt(
     path = tmp_path / "a.trk"
     path.write_bytes(track()[: 512 + 9000 + 600])
     with pytest.raises(NoInput, match="cut off"):
-        look_at(path)
+        inspect_file(path)
     path.write_bytes(track(names=("raw.npy",)))
-    assert look_at(path).doubt == "is a track file without tracked.npy, which caliban reads"
+    assert inspect_file(path).doubt == "is a track file without tracked.npy, which caliban reads"
     assert os.path.getsize(path) > 0

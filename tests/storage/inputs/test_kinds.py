@@ -11,22 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk_locust.model.input_file import Kind
-from kiosk_locust.storage.inputs.kinds import NoInput, images_in_zip, look_at
+from kiosk_locust.storage.inputs.kinds import NoInput, images_in_zip, inspect_file
 from tests.storage.inputs import pictures
 
 
 @pytest.mark.parametrize("variant", pictures.TIFFS)
 def test_every_variant_of_tiff_is_one_job(tmp_path: Path, variant: str) -> None:
-    assert look_at(pictures.tiff(tmp_path / "a.xyz", variant))[:2] == (Kind.TIFF, 1)
+    assert inspect_file(pictures.tiff(tmp_path / "a.xyz", variant))[:2] == (Kind.TIFF, 1)
 
 
 def test_images_are_told_whatever_their_names(tmp_path: Path) -> None:
-    assert look_at(pictures.png(tmp_path / "a.tif"))[:2] == (Kind.PNG, 1)
-    assert look_at(pictures.jpeg(tmp_path / "a.zip"))[:2] == (Kind.JPEG, 1)
+    assert inspect_file(pictures.png(tmp_path / "a.tif"))[:2] == (Kind.PNG, 1)
+    assert inspect_file(pictures.jpeg(tmp_path / "a.zip"))[:2] == (Kind.JPEG, 1)
 
 
 def test_a_zip_has_as_many_images_as_files_that_archivers_did_not_add(tmp_path: Path) -> None:
-    assert look_at(pictures.zipped(tmp_path / "a.bin", images=7))[:2] == (Kind.ZIP, 7)
+    assert inspect_file(pictures.zipped(tmp_path / "a.bin", images=7))[:2] == (Kind.ZIP, 7)
     with (tmp_path / "a.bin").open("rb") as archive:
         assert images_in_zip(archive) == 7
     assert images_in_zip(io.BytesIO(b"no ZIP")) is None
@@ -39,7 +39,7 @@ def test_a_tiff_that_was_cut_off_anywhere_is_none(tmp_path: Path, variant: str) 
     for length in (8, len(whole) // 3):
         cut.write_bytes(whole[:length])
         with pytest.raises(NoInput):
-            look_at(cut)
+            inspect_file(cut)
 
 
 def test_other_images_that_were_cut_off_are_none(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_other_images_that_were_cut_off_are_none(tmp_path: Path) -> None:
         whole = write(tmp_path / "whole").read_bytes()
         cut.write_bytes(whole[: len(whole) * 3 // 4])
         with pytest.raises(NoInput, match="cut off"):
-            look_at(cut)
+            inspect_file(cut)
 
 
 def test_a_zip_without_images_is_no_job(tmp_path: Path) -> None:
@@ -56,16 +56,16 @@ def test_a_zip_without_images_is_no_job(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "no images here")
     with pytest.raises(NoInput, match="is a ZIP without images"):
-        look_at(path)
+        inspect_file(path)
     with zipfile.ZipFile(path, "w"):
         pass
     with pytest.raises(NoInput, match="no files"):
-        look_at(path)
+        inspect_file(path)
 
 
 def kind_or_reason(path: Path) -> Kind | str:
     try:
-        return look_at(path)[0]
+        return inspect_file(path)[0]
     except NoInput as reason:
         return str(reason)
 

@@ -13,7 +13,7 @@ import pytest
 
 from kiosk_locust.model.input_file import Checks
 from kiosk_locust.storage.inputs.finding import Rules, find
-from kiosk_locust.storage.inputs.look_cache import Looks
+from kiosk_locust.storage.inputs.look_cache import InspectionCache
 from kiosk_locust.storage.inputs.scanning import Scans
 from tests.storage.inputs import pictures
 
@@ -56,7 +56,7 @@ def in_an_hour() -> float:
 
 
 def test_a_start_form_that_is_checked_does_not_open_what_the_page_has_seen(folder: Path) -> None:
-    scans = Scans(Looks(in_an_hour))
+    scans = Scans(InspectionCache(in_an_hour))
     with opened_in(folder) as opened:
         shown = scans.anew(folder, Rules())  # the page is made
         assert sorted(opened) == ["a.png", "b.png", "notes.png"]
@@ -71,7 +71,7 @@ def test_a_start_form_that_is_checked_does_not_open_what_the_page_has_seen(folde
 
 @pytest.mark.parametrize("change", ["content", "other file", "content at the same time"])
 def test_a_file_that_has_changed_is_opened_again(folder: Path, change: str) -> None:
-    looks = Looks(in_an_hour)
+    looks = InspectionCache(in_an_hour)
     find(folder, looks=looks)
     file, status = folder / "a.png", (folder / "a.png").stat()
     data = b"x" * status.st_size
@@ -90,20 +90,24 @@ def test_a_file_that_has_changed_is_opened_again(folder: Path, change: str) -> N
 
 
 def test_new_files_are_found_and_old_ones_forgotten(folder: Path) -> None:
-    looks = Looks(in_an_hour)
+    looks = InspectionCache(in_an_hour)
     find(folder, looks=looks)
     (folder / "a.png").unlink()
     pictures.png(folder / "c.png")
     found = find(folder, looks=looks)
     assert [one.path for one in found.files] == ["b.png", "c.png"]
-    assert {os.path.basename(name) for name in looks._known} == {"b.png", "c.png", "notes.png"}
+    assert {os.path.basename(name) for name in looks._inspections} == {
+        "b.png",
+        "c.png",
+        "notes.png",
+    }
 
 
 def test_what_was_changed_a_moment_ago_is_looked_at_again(
     folder: Path,
 ) -> None:
     """It may change once more within what the file system's times can tell."""
-    looks = Looks(lambda: (folder / "a.png").stat().st_mtime)
+    looks = InspectionCache(lambda: (folder / "a.png").stat().st_mtime)
     find(folder, looks=looks)
     with opened_in(folder) as opened:
         find(folder, looks=looks)
@@ -111,7 +115,7 @@ def test_what_was_changed_a_moment_ago_is_looked_at_again(
 
 
 def test_other_rules_count_for_files_that_are_known(folder: Path) -> None:
-    looks = Looks(in_an_hour)
+    looks = InspectionCache(in_an_hour)
     find(folder, looks=looks)
     by_name = find(folder, Rules(Checks.NONE), looks=looks)
     assert [one.path for one in by_name.files] == ["a.png", "b.png", "notes.png"]

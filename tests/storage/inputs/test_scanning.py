@@ -10,8 +10,8 @@ import pytest
 
 from kiosk_locust.model.input_file import Checks
 from kiosk_locust.storage.inputs import scanning
-from kiosk_locust.storage.inputs.finding import Found, Rules, SearchProgress, find
-from kiosk_locust.storage.inputs.look_cache import Looks
+from kiosk_locust.storage.inputs.finding import InputFiles, Rules, SearchProgress, find
+from kiosk_locust.storage.inputs.look_cache import InspectionCache
 from kiosk_locust.storage.inputs.scanning import Scans, in_words, scan
 from tests.storage.inputs import pictures
 
@@ -20,7 +20,9 @@ from tests.storage.inputs import pictures
 def searches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Rules]]:
     made: list[tuple[Path, Rules]] = []
 
-    def counted(path: Path, rules: Rules, progress: SearchProgress, looks: Looks | None) -> Found:
+    def counted(
+        path: Path, rules: Rules, progress: SearchProgress, looks: InspectionCache | None
+    ) -> InputFiles:
         made.append((path, rules))
         return find(path, rules, progress, looks)
 
@@ -58,11 +60,13 @@ def test_a_long_search_says_how_far_it_is_and_what_it_took(
     monkeypatch.setattr(scanning, "FIRST_WORD_S", 0.05)
     monkeypatch.setattr(scanning, "NEXT_WORD_S", 0.05)
 
-    def slow(_path: Path, _rules: Rules, progress: SearchProgress, _looks: Looks | None) -> Found:
+    def slow(
+        _path: Path, _rules: Rules, progress: SearchProgress, _looks: InspectionCache | None
+    ) -> InputFiles:
         progress.listed, progress.is_listed, progress.looked_at = 40, True, 10
         time.sleep(0.3)
         progress.looked_at = 40
-        return Found("")
+        return InputFiles("")
 
     monkeypatch.setattr(scanning, "find", slow)
     said: list[str] = []

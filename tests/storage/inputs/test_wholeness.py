@@ -18,7 +18,7 @@ import tifffile
 from PIL import Image
 
 from kiosk_locust.consumer.arrays import array_of
-from kiosk_locust.storage.inputs.kinds import NoInput, look_at
+from kiosk_locust.storage.inputs.kinds import NoInput, inspect_file
 from tests.storage.inputs import corpus
 from tests.storage.inputs.rare_jpegs import RARE_JPEGS
 
@@ -48,7 +48,7 @@ def read_by_pillow(data: bytes) -> Any:
 
 def verdict(path: Path) -> str:
     try:
-        return "doubt" if look_at(path).doubt else "whole"
+        return "doubt" if inspect_file(path).doubt else "whole"
     except NoInput:
         return "fault"
 
@@ -113,7 +113,7 @@ def test_a_stack_of_imagej_that_was_cut_says_how_many_of_its_planes_are_there(
     path.write_bytes(data[: len(data) * 2 // 5])
     assert read_by_tifffile(path.read_bytes()).shape == (20, 30)  # one plane of 2,500
     with pytest.raises(NoInput, match=r"cut off \(it tells of 2,500 planes and has \d+\)"):
-        look_at(path)
+        inspect_file(path)
 
 
 def test_planes_that_imagej_s_words_have_and_tifffile_does_not_count_are_a_doubt(
@@ -123,7 +123,7 @@ def test_planes_that_imagej_s_words_have_and_tifffile_does_not_count_are_a_doubt
     assert read_by_tifffile(data).shape == (20, 30)
     path = tmp_path / "stack.tif"
     path.write_bytes(data)
-    assert "tells of 9 planes, of which the Kiosk reads 1" in look_at(path).doubt
+    assert "tells of 9 planes, of which the Kiosk reads 1" in inspect_file(path).doubt
 
 
 def test_a_stack_with_one_directory_is_not_left_to_pillow_which_would_read_one_plane(
@@ -133,7 +133,7 @@ def test_a_stack_with_one_directory_is_not_left_to_pillow_which_would_read_one_p
     assert read_by_pillow(data).shape == (20, 30)
     path = tmp_path / "stack.png"
     path.write_bytes(data)
-    array = look_at(path).array
+    array = inspect_file(path).array
     assert array is not None
     assert (array.reader, array.shape) == ("tifffile", read_by_tifffile(data).shape)
 
@@ -142,7 +142,7 @@ def test_a_stack_whose_later_directories_are_cut_off_keeps_its_array(tmp_path: P
     data = corpus.TIFFS["ImageJ"]()[:-30]
     path = tmp_path / "stack.tif"
     path.write_bytes(data)
-    look = look_at(path)
+    look = inspect_file(path)
     assert look.doubt
     assert look.array is not None
     assert look.array.shape == read_by_tifffile(data).shape == (3, 20, 30)
@@ -168,7 +168,7 @@ def test_a_jpeg_of_more_bits_is_refused_with_what_to_do(
     path.write_bytes(RARE_JPEGS[name])
     why = rf"JPEG of {bits} bits, of which the Kiosk reads 8 \(save it as"
     with pytest.raises(NoInput, match=why):
-        look_at(path)
+        inspect_file(path)
 
 
 @pytest.mark.parametrize("name", [name for name in RARE_JPEGS if "bits" not in name])
@@ -177,7 +177,7 @@ def test_a_jpeg_that_this_pillow_reads_and_an_older_one_may_not_is_a_doubt(
 ) -> None:
     path = tmp_path / "a.jpg"
     path.write_bytes(RARE_JPEGS[name])
-    look = look_at(path)
+    look = inspect_file(path)
     assert "which not every Pillow reads" in look.doubt
     assert name.split(",", maxsplit=1)[0] in look.doubt
     assert look.array is not None
@@ -197,7 +197,7 @@ def test_a_jpeg_that_libjpeg_does_not_decode_is_refused(
     path = tmp_path / "a.jpg"
     path.write_bytes(data)
     with pytest.raises(NoInput, match=reason):
-        look_at(path)
+        inspect_file(path)
 
 
 def test_a_jpeg_with_much_behind_its_end_is_whole(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_a_jpeg_with_much_behind_its_end_is_whole(tmp_path: Path) -> None:
     assert read_by_pillow(data) is not None
     path = tmp_path / "a.jpg"
     path.write_bytes(data)
-    assert not look_at(path).doubt
+    assert not inspect_file(path).doubt
 
 
 def test_a_mark_across_two_pieces_of_a_jpeg_is_seen(
@@ -216,7 +216,7 @@ def test_a_mark_across_two_pieces_of_a_jpeg_is_seen(
     path.write_bytes(data)
     for piece in range(2, 120):
         monkeypatch.setattr("kiosk_locust.consumer.jpeg._PIECE_BYTES", piece)
-        assert not look_at(path).doubt
+        assert not inspect_file(path).doubt
 
 
 @pytest.mark.parametrize("form", ["GIF", "BMP", "WEBP", "JPEG2000", "PPM"])
@@ -227,7 +227,7 @@ def test_whatever_else_pillow_opens_is_taken_and_never_left_to_tifffile(
 
     path = tmp_path / "a.tif"
     path.write_bytes(corpus.by_pillow(corpus.noise(20, 30), form))
-    kind = look_at(path).kind
+    kind = inspect_file(path).kind
     name = InputFile("a.tif", 1, kind, 1).image_name
     assert not name.endswith((".tif", ".tiff"))
     assert read_by_pillow(path.read_bytes()) is not None

@@ -14,7 +14,7 @@ from PIL import Image
 from kiosk_locust.model.input_file import Checks
 from kiosk_locust.simulator.contents import ContentsReader
 from kiosk_locust.storage.inputs import members
-from kiosk_locust.storage.inputs.finding import Found, Rules, find
+from kiosk_locust.storage.inputs.finding import InputFiles, Rules, find
 from tests.storage.inputs import corpus
 
 TIFF = corpus.by_tifffile(corpus.noise(256, 256))
@@ -31,7 +31,7 @@ MEMBERS = {
 }
 
 
-def found(root: Path, checks: Checks = Checks.LENIENT, **contents: bytes) -> Found:
+def found(root: Path, checks: Checks = Checks.LENIENT, **contents: bytes) -> InputFiles:
     """What a search makes of a ZIP with these members (``__`` in a name is a dot)."""
     named = {name.replace("__", "."): data for name, data in contents.items()}
     (root / "a.zip").write_bytes(corpus.zipped(named))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kiosk_locust.model.input_file import Kind
-from kiosk_locust.storage.inputs.kinds import NoInput, look_at
+from kiosk_locust.storage.inputs.kinds import NoInput, inspect_file
 from tests.storage.inputs import corpus
 
 IMAGE = corpus.by_pillow(corpus.noise(8, 9), "PNG")
@@ -45,7 +45,7 @@ def reason(tmp_path: Path, data: bytes) -> str:
     path = tmp_path / "a.zip"
     path.write_bytes(data)
     with pytest.raises(NoInput) as refused:
-        look_at(path)
+        inspect_file(path)
     return str(refused.value)
 
 
@@ -53,7 +53,7 @@ def test_images_behind_many_annotations_are_found(tmp_path: Path) -> None:
     members = {f"notes/{number}.json": b"{}" for number in range(300)}
     path = tmp_path / "a.zip"
     path.write_bytes(corpus.zipped({**members, "last.png": IMAGE}))
-    look = look_at(path)
+    look = inspect_file(path)
     assert (look.kind, look.images) == (Kind.ZIP, 301)
     assert look.array is not None
 
@@ -62,7 +62,7 @@ def test_an_image_with_an_unusual_ending_behind_many_annotations_is_found(tmp_pa
     members = {f"notes/{number}.json": b"{}" for number in range(300)}
     path = tmp_path / "a.zip"
     path.write_bytes(corpus.zipped({**members, "last.scan": IMAGE}))
-    assert look_at(path).images == 301
+    assert inspect_file(path).images == 301
 
 
 def test_a_zip_of_very_many_files_is_taken_in_doubt_where_no_image_was_found(
@@ -71,7 +71,7 @@ def test_a_zip_of_very_many_files_is_taken_in_doubt_where_no_image_was_found(
     monkeypatch.setattr("kiosk_locust.storage.inputs.kinds.MOST_LOOKED_INTO", 50)
     path = tmp_path / "a.zip"
     path.write_bytes(corpus.zipped({f"{number}.json": b"{}" for number in range(60)}))
-    assert "50 of the 60 files in it were looked into" in look_at(path).doubt
+    assert "50 of the 60 files in it were looked into" in inspect_file(path).doubt
 
 
 def test_a_password_on_any_file_is_told_with_what_to_do(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_methods_that_zipfile_has_are_taken(tmp_path: Path, method: int) -> None
     path = tmp_path / "a.zip"
     path.write_bytes(corpus.zipped({"a.png": IMAGE}, method))
     assert is_unpacked(path.read_bytes())
-    assert look_at(path).images == 1
+    assert inspect_file(path).images == 1
 
 
 @pytest.mark.parametrize("prefix", [b"#!/bin/sh\nexit 0\n", b"MZ" + bytes(5000)])
@@ -120,4 +120,4 @@ def test_a_program_before_the_archive_is_legal(tmp_path: Path, prefix: bytes) ->
     assert is_unpacked(data)
     path = tmp_path / "a.exe"
     path.write_bytes(data)
-    assert look_at(path)[:2] == (Kind.ZIP, 2)
+    assert inspect_file(path)[:2] == (Kind.ZIP, 2)
