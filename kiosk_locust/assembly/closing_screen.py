@@ -7,7 +7,7 @@ import sqlite3
 from rich.console import Console
 
 from kiosk_locust.assembly.finalize_steps.state import Finalization
-from kiosk_locust.cost.work import counted_a_job
+from kiosk_locust.cost.work import images_counted_per_job
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger.reader import facts, opened
 from kiosk_locust.ledger.resume_state import left_in_the_kiosk
@@ -68,7 +68,7 @@ def _counted_a_job(state: Finalization) -> int | None:
     """Number of images that the Kiosk counted in each ZIP; None: it counted none yet."""
     try:
         with opened(state.path) as db:
-            return counted_a_job(db)
+            return images_counted_per_job(db)
     except (LedgerError, sqlite3.Error):
         return None
 

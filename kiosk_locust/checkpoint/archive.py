@@ -28,7 +28,7 @@ from kiosk_locust.ledger.lock import Lock
 from kiosk_locust.model import file_names as names
 from kiosk_locust.native_thread import in_thread
 from kiosk_locust.storage import transfer_progress
-from kiosk_locust.storage.atomic_files import part_of
+from kiosk_locust.storage.atomic_files import part_path
 from kiosk_locust.storage.bucket import Address, Bucket
 
 logger = logging.getLogger(__name__)
@@ -185,7 +185,7 @@ def _compressed(ledger: Path, *, is_locked: bool) -> Iterator[Path]:
     thread: that is work for seconds or minutes, and others go on. Raises LedgerError where it is
     in use, OSError and sqlite3.Error.
     """
-    packed = part_of(ledger.with_name(ledger.name + _COMPRESSED))
+    packed = part_path(ledger.with_name(ledger.name + _COMPRESSED))
     copy = packed.with_name(f"{packed.name}.db")
     try:
         in_thread(lambda: _pack(ledger, packed, copy, is_locked=is_locked))

@@ -21,7 +21,7 @@ from kiosk_locust.assembly.form_check import form_troubles
 from kiosk_locust.assembly.preflight import check_host
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.config import credential_hosts
-from kiosk_locust.config.env_file import DOTENV, lookalikes, parse_dotenv
+from kiosk_locust.config.env_file import DOTENV, misspelt_names, parse_dotenv
 from kiosk_locust.config.resolve import resolve
 from kiosk_locust.config.secret_files import read_secrets
 from kiosk_locust.config.sources import locusts_own
@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         sys.stderr.write(USAGE)
         return 0
-    tell = partial(_tell, plain_console(stderr=True))
+    tell = partial(_print_lines, plain_console(stderr=True))
     locust.events.init_command_line_parser.add_listener(_on_parser)
     try:
         dotenv, mistakes = parse_dotenv()
@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> int:
         layers = commandline.read(arguments, os.environ, dotenv, mistakes)
         find = partial(scan, say=tell)
         resolved = resolve(layers, headless=True, rng=random.Random(), find=find)
-        bound = credential_hosts.bound(
+        bound = credential_hosts.bind_logins(
             secrets(sources.environment, sources.dotenv), layers, os.environ
         )
     except OptionsError as error:
@@ -73,7 +73,7 @@ def main(arguments: list[str]) -> int:
     for notice in resolved.notices:
         tell(f"settings: {notice}")
     warnings = security_warnings.warnings(os.environ, dotenv, Path(DOTENV), bound, sources.files)
-    for line in (*lookalikes(dotenv, os.environ), *warnings):
+    for line in (*misspelt_names(dotenv, os.environ), *warnings):
         tell(f"settings: {line}")
     remarks: dict[str, tuple[Remark, ...]] = {
         "skipped": resolved.skipped, "taken in doubt": resolved.doubts
@@ -85,7 +85,7 @@ def main(arguments: list[str]) -> int:
     return 0 if _run_checks(resolved.options, bound, tell) else 2
 
 
-def _tell(console: Console, text: str) -> None:
+def _print_lines(console: Console, text: str) -> None:
     for line in text.splitlines():
         say(console, line)
 

@@ -64,7 +64,7 @@ def make(ledger: Path, port: int) -> tuple[BaseWSGIServer, str]:
     return server, f"http://{HOST}:{server.port}{first}"
 
 
-def _tell(options: argparse.Namespace, url: str) -> None:
+def _announce(options: argparse.Namespace, url: str) -> None:
     sys.stdout.write(f"{options.path} is shown at {url} (Ctrl-C ends it)\n")
     sys.stdout.flush()
     if not options.no_browser:
@@ -108,7 +108,7 @@ def main(arguments: list[str]) -> int:
             with opened(ledger) as db:
                 facts(db)  # raises if it is no ledger
             server, url = make(ledger, options.port)
-            _serve(server, partial(_tell, options, url))
+            _serve(server, partial(_announce, options, url))
     except (KioskLocustError, OSError) as error:
         sys.stderr.write(f"{options.path} cannot be shown: {error}\n")
         return 2

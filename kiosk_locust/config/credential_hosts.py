@@ -11,7 +11,7 @@ from kiosk_locust.cost.endpoints import DEFAULT_HOSTS, in_cluster
 from kiosk_locust.model.options import GrafanaOptions
 
 
-def bound(secrets: Secrets, layers: Layers, environ: Mapping[str, str]) -> Secrets:
+def bind_logins(secrets: Secrets, layers: Layers, environ: Mapping[str, str]) -> Secrets:
     """The logins, each bound to the servers that flags, environment or configuration files name.
 
     In a cluster, the built-in names of its Grafana count if no other is set. Entries of a form or a
@@ -26,7 +26,7 @@ def bound(secrets: Secrets, layers: Layers, environ: Mapping[str, str]) -> Secre
     )
 
 
-def withheld(secrets: Secrets, grafana_options: GrafanaOptions) -> Iterator[str]:
+def withheld_logins(secrets: Secrets, grafana_options: GrafanaOptions) -> Iterator[str]:
     """One line for each login that is not sent to the server queried by the run."""
     servers = (
         ("GRAFANA", "GRAFANA_HOST", secrets.grafana, grafana_options.host),

@@ -82,7 +82,7 @@ def _problems(binding: Binding, line: int) -> Iterator[str]:
     elif binding.value is None:
         yield f"{_shown(binding.key) or 'the name'} has no value: write NAME=value, or leave it out"
     else:
-        yield from _swallowed(binding.value, line)
+        yield from _settings_in_quotes(binding.value, line)
 
 
 def _not_understood(text: str) -> str:
@@ -93,7 +93,7 @@ def _not_understood(text: str) -> str:
     return f"the line is not understood: write {name or 'NAME'}=value, with quotes closed"
 
 
-def _swallowed(value: str, line: int) -> Iterator[str]:
+def _settings_in_quotes(value: str, line: int) -> Iterator[str]:
     """Problems of quoted values that contain further settings."""
     for number, text in enumerate(value.split("\n")):
         match = _LINE_IN_QUOTES.match(text) if number else None
@@ -113,7 +113,7 @@ def _intended_setting(name: str) -> str:
     return "" if setting == name else setting
 
 
-def lookalikes(dotenv: Mapping[str, str], environ: Mapping[str, str]) -> list[str]:
+def misspelt_names(dotenv: Mapping[str, str], environ: Mapping[str, str]) -> list[str]:
     """One line for each name in ``.env`` that is no setting, but similar to one.
 
     Also for names in the environment that differ only in case, if they have an underscore: plain

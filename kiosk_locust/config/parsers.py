@@ -114,7 +114,7 @@ def spawn_rate(text: str) -> float:
         ) from None
 
 
-def whole(at_least: int) -> Callable[[str], int]:
+def whole_number(at_least: int) -> Callable[[str], int]:
     """Parser of whole numbers from ``at_least`` to a thousand million."""
 
     def parse(text: str) -> int:

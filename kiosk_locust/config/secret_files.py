@@ -58,7 +58,7 @@ def read_secrets(environ: Mapping[str, str], dotenv: Mapping[str, str]) -> Secre
         if not by_file:
             continue
         if by_value := list(_places(secret.env, places)):
-            mistakes.append(_twice(secret, by_value[0], by_file[0]))
+            mistakes.append(_set_twice(secret, by_value[0], by_file[0]))
             continue
         path = Path(os.path.expanduser(places[by_file[0]][secret.file_env]))
         try:
@@ -81,7 +81,7 @@ def _places(name: str, places: Mapping[str, Mapping[str, str]]) -> Iterator[str]
     return (place for place, source in places.items() if source.get(name))
 
 
-def _twice(secret: Secret, value_in: str, file_in: str) -> Mistake:
+def _set_twice(secret: Secret, value_in: str, file_in: str) -> Mistake:
     advice = f"{secret.env} is set, too, in {value_in}: keep one of them"
     return Mistake(f"{secret.file_env} in {file_in}", "", advice)
 

@@ -15,7 +15,7 @@ MAX_COUNTS = 200  # of node counts over time; with more changes, evenly spaced m
 HOUR_S = 3600.0
 
 
-def added(nodes: Sequence[Node], run: Window) -> list[Node]:
+def nodes_added(nodes: Sequence[Node], run: Window) -> list[Node]:
     """Nodes created after the run's start: GPU nodes, or all where no node has a known GPU."""
     any_gpu = any(node.is_gpu for node in nodes)
     return [
@@ -30,7 +30,9 @@ def scaled_down_at(nodes: Sequence[Node], run: Window, seen_to: float) -> float 
 
     None if one of them was still up at ``seen_to``, or if none was added.
     """
-    ends = [node.life.ended_at for node in added(nodes, run) if node.life.created_at <= seen_to]
+    ends = [
+        node.life.ended_at for node in nodes_added(nodes, run) if node.life.created_at <= seen_to
+    ]
     removals = [end for end in ends if end is not None and end <= seen_to]
     return max(removals) if removals and len(removals) == len(ends) else None
 

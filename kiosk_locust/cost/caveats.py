@@ -39,7 +39,7 @@ NO_READS = (
 _SHOWN = 5  # node names listed in one line
 
 
-def left_out(network: NetworkCost | None) -> tuple[str, ...]:
+def exclusions(network: NetworkCost | None) -> tuple[str, ...]:
     """Cost items that no figure includes."""
     if network is None:
         return (*LEFT_OUT, NO_NETWORK)
@@ -73,7 +73,7 @@ def sources(costed: Sequence[PricedNode]) -> tuple[str, ...]:
     return tuple(sorted(labels))
 
 
-def reasons(
+def lower_bound_reasons(
     costed: Sequence[PricedNode], window: Window, unwatched_s: float, still_up: Sequence[Node]
 ) -> tuple[str, ...]:
     """Reasons why figures are lower bounds, each with its fix.
@@ -85,10 +85,10 @@ def reasons(
         still_up: Nodes of the run that were up when counting ended.
 
     """
-    return tuple(_reasons(costed, window, unwatched_s, still_up))
+    return tuple(_lower_bound_reasons(costed, window, unwatched_s, still_up))
 
 
-def _reasons(
+def _lower_bound_reasons(
     costed: Sequence[PricedNode], window: Window, unwatched_s: float, still_up: Sequence[Node]
 ) -> Iterator[str]:
     if not costed:
@@ -111,7 +111,7 @@ def _reasons(
         yield f"{_stayed_up(still_up)} when counting ended: --cost-tail until-idle waits for all"
 
 
-def notes(
+def assumption_notes(
     costed: Sequence[PricedNode], node_types: Sequence[NodeType], still_up: Sequence[Node]
 ) -> tuple[str, ...]:
     """Assumptions behind the estimate, and inputs that had no effect."""

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kiosk_locust.cost.autoscaler import added, autoscaler, scaled_down_at
-from kiosk_locust.cost.caveats import image_notes, left_out, notes, reasons, sources
+from kiosk_locust.cost.autoscaler import autoscaler, nodes_added, scaled_down_at
+from kiosk_locust.cost.caveats import (
+    assumption_notes,
+    exclusions,
+    image_notes,
+    lower_bound_reasons,
+    sources,
+)
 from kiosk_locust.cost.network import network_cost
 from kiosk_locust.cost.nodes import Node, nodes
 from kiosk_locust.cost.priced_nodes import PricedNode, figure, node_cost
@@ -84,9 +90,12 @@ def estimate(
         network=net,
         autoscaler=autoscaler(series, cluster_nodes, run, widest, work),
         work=work,
-        reasons=reasons(priced_nodes, widest, unwatched_s, still_up if full else []),
-        notes=(*notes(priced_nodes, node_types, [] if full else still_up), *image_notes(work)),
-        left_out=left_out(net),
+        reasons=lower_bound_reasons(priced_nodes, widest, unwatched_s, still_up if full else []),
+        notes=(
+            *assumption_notes(priced_nodes, node_types, [] if full else still_up),
+            *image_notes(work),
+        ),
+        left_out=exclusions(net),
         sources=sources(priced_nodes),
     )
 
@@ -104,7 +113,7 @@ def is_idle(series: ClusterSeries, run: Window, node_types: Sequence[NodeType] =
 def _still_up(cluster_nodes: Sequence[Node], run: Window, seen_to: float) -> list[Node]:
     return [
         node
-        for node in added(cluster_nodes, run)
+        for node in nodes_added(cluster_nodes, run)
         if node.life.created_at <= seen_to
         and (node.life.ended_at is None or node.life.ended_at > seen_to)
     ]

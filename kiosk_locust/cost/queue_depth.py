@@ -104,13 +104,13 @@ class IdleCheck:
             )
             return
 
-        def look() -> Queues:
+        def query_queues() -> Queues:
             with reminding(
                 f"asking for the Kiosk's queues, for {LIMIT_S:g} s at most", LOG_INTERVAL_S
             ):
                 return self.queues(LIMIT_S)
 
-        enforce_idle(look, require, self._clock, resumes=resumes, is_ended=is_ended)
+        enforce_idle(query_queues, require, self._clock, resumes=resumes, is_ended=is_ended)
 
     def close(self) -> None:
         """Cancel a check in the background."""

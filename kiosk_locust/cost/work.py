@@ -8,7 +8,7 @@ from kiosk_locust.cost.types import WorkDone
 from kiosk_locust.ledger import queries
 
 
-def counted_a_job(db: sqlite3.Connection) -> int | None:
+def images_counted_per_job(db: sqlite3.Connection) -> int | None:
     """Most images that the Kiosk counted in one successful job; None: it counted none."""
     return queries.most_images_of_a_job(db) or None
 

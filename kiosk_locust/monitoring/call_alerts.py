@@ -87,7 +87,7 @@ class Alerts:
                 for name, trouble_here in of_kind.items()
                 if trouble_here.ended_at is None
             }
-            trouble = merged(active.values()) if active else None
+            trouble = merge_troubles(active.values()) if active else None
             if self._log_states[kind].trouble:
                 self._log_states[kind].parts.update(of_kind)
             if trouble and (now - trouble.since >= PATIENCE_S or self._log_states[kind].trouble):
@@ -122,11 +122,11 @@ class Alerts:
         log_state = self._log_states[kind]
         ended = [part for part in log_state.parts.values() if part.ended_at is not None]
         if log_state.state is not None and ended:
-            logger.info("%s", healed(merged(ended)))
+            logger.info("%s", recovery_text(merge_troubles(ended)))
         self._log_states[kind] = _LogState(begun=log_state.begun)
 
 
-def merged(troubles: Iterable[Trouble]) -> Trouble:
+def merge_troubles(troubles: Iterable[Trouble]) -> Trouble:
     """One trouble for those of several processes: worst state, earliest start."""
     ordered = sorted(
         troubles, key=lambda trouble: (list(State).index(trouble.state), trouble.since)
@@ -189,7 +189,7 @@ def text(trouble: Trouble, now: float, where: str = "") -> str:
     return f"{facts}{last}. Likely cause: {trouble.cause}. Meanwhile: {meanwhile(kind)}"
 
 
-def healed(trouble: Trouble) -> str:
+def recovery_text(trouble: Trouble) -> str:
     """Text about a trouble that ended."""
     after_s = units.seconds((trouble.ended_at or trouble.since) - trouble.since)
     if trouble.state is State.SILENT and not trouble.tries:

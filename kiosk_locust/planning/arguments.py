@@ -64,7 +64,7 @@ class _Option:
         return flag(self.name)
 
 
-_at_least_1 = parsers.whole(1)
+_at_least_1 = parsers.whole_number(1)
 _OWN = (
     _Option("gpus", "8", "N", "GPU nodes at most, one GPU each; may be several", _at_least_1,
             several=True),
@@ -80,7 +80,7 @@ _OWN = (
     _Option("prices", "", "FILE", "a price file, which wins over the package's tables", Path,
             group="Cost"),
     _Option("consumer_nodes", "8", "N", "CPU nodes beside each GPU node, for its time: consumers "
-            "run there", parsers.whole(0), group="Cost"),
+            "run there", parsers.whole_number(0), group="Cost"),
     _Option("consumer_machine_type", "n1-standard-8", "NAME", "their machine type", parsers.name,
             group="Cost"),
     _Option("consumer_spot", "yes", "yes|no", "whether they are spot nodes", parsers.boolean,
@@ -123,7 +123,7 @@ def _of_model(name: str, default: Any, metadata: Any) -> _Option:
         parse, unit = parsers.boolean, "yes|no"
         default = "yes" if default else "no"
     elif isinstance(default, int):
-        parse, unit = parsers.whole(0), "N"
+        parse, unit = parsers.whole_number(0), "N"
     elif name.endswith("_rate"):
         parse, unit = parsers.share, "SHARE"
     elif isinstance(default, float):

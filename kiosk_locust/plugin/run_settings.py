@@ -17,7 +17,7 @@ from kiosk_locust.assembly import resume, security_warnings
 from kiosk_locust.assembly.preflight import check_host
 from kiosk_locust.assembly.resume import Finished, Resumption, Unfinished
 from kiosk_locust.config import credential_hosts
-from kiosk_locust.config.env_file import DOTENV, lookalikes
+from kiosk_locust.config.env_file import DOTENV, misspelt_names
 from kiosk_locust.config.resolve import draft, resolve
 from kiosk_locust.config.secret_files import SecretSources, read_secrets
 from kiosk_locust.config.sources import Entry, Layer, Layers
@@ -130,7 +130,7 @@ class RunSettings:
                 class_host=self.class_host,
                 headless=False,
                 rng=self._rng,
-                find=self._scans.anew,
+                find=self._scans.scan_for_start,
             ).options
         self.form_defaults = arguments.prefill(parsed, self._in_force(self.layers), options)
         if not (self.headless and self.is_library):
@@ -143,7 +143,7 @@ class RunSettings:
 
         ``password`` names the secret that opens the page, where it ``has_login``.
         """
-        yield from lookalikes(self._dotenv, os.environ)
+        yield from misspelt_names(self._dotenv, os.environ)
         files = self.secret_sources.files
         yield from security_warnings.warnings(
             os.environ, self._dotenv, Path(DOTENV), self._secrets, files
@@ -184,7 +184,7 @@ class RunSettings:
             headless=self.headless,
             rng=self._rng,
             planned=self.resumption.planned if self.resumption else None,
-            find=self._scans.kept if tell else self._scans.anew,
+            find=self._scans.take_stored if tell else self._scans.scan_for_start,
         )
         if tell:
             tell_skipped(resolved.skipped)
@@ -211,9 +211,11 @@ class RunSettings:
 
     def logins_for(self, options: Options, layers: Layers) -> Secrets:
         """The logins, each for its server; logs which are withheld, and a bucket that is left."""
-        bound = credential_hosts.bound(self._secrets, layers, os.environ)
+        bound = credential_hosts.bind_logins(self._secrets, layers, os.environ)
         bucket = self.resumption.left_bucket(options) if self.resumption else ""
-        for line in filter(None, (*credential_hosts.withheld(bound, options.grafana), bucket)):
+        for line in filter(
+            None, (*credential_hosts.withheld_logins(bound, options.grafana), bucket)
+        ):
             logger.warning("%s", line)
         return bound
 

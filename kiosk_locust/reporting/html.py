@@ -17,7 +17,7 @@ from kiosk_locust.errors import KioskLocustError
 from kiosk_locust.filesystem import disk_space
 from kiosk_locust.reporting.web import assets, from_ledger, imported
 from kiosk_locust.reporting.web.view_model import Picture
-from kiosk_locust.storage.atomic_files import whole_file
+from kiosk_locust.storage.atomic_files import atomic_file
 
 USAGE = "usage: python -m kiosk_locust report LEDGER_OR_RESULTS [FILE.html]\n"
 
@@ -62,7 +62,7 @@ def write(picture: Picture, path: Path) -> Path:
     data = render(picture).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     disk_space.require(path.parent, disk_space.REPORT, len(data))
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(data)
     return path
 

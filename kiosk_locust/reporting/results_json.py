@@ -27,7 +27,7 @@ from kiosk_locust.measurement.process_figures import Generator
 from kiosk_locust.measurement.summary import Summary
 from kiosk_locust.model import definitions, file_names
 from kiosk_locust.reporting.job_rows import jobs
-from kiosk_locust.storage.atomic_files import whole_file
+from kiosk_locust.storage.atomic_files import atomic_file
 from kiosk_locust.verdict.judgement import Judgement
 
 logger = logging.getLogger(__name__)
@@ -151,7 +151,7 @@ def _write(reckoning: Reckoning, out_dir: Path, cycle: int | None) -> Path:
     head = _head(db, run, summary, delay_s, cycle)
     head["clocks"] = reckoning.times.clocks.as_json()
     path = out_dir / _name(run, summary.tickets, delay_s, cycle)
-    with whole_file(path, _BUFFER) as file:
+    with atomic_file(path, _BUFFER) as file:
         _stream(file, head, jobs(db, run, cycle))
     return path
 

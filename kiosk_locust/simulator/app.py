@@ -170,7 +170,7 @@ class KioskApp:
             await hang(receive)
         return answer
 
-    def at_once(
+    def answer_now(
         self, method: str, path: str, headers: Headers, raw: bytes | None, at: float
     ) -> SimulatedAnswer:
         """Response to a whole API request that no fault affects, logged like others.

@@ -45,7 +45,7 @@ def control_app(kiosk: Parts) -> Starlette:
         return JSONResponse(kiosk.traffic.counts() | {"now": kiosk.clock()})
 
     async def hashes(_request: Request) -> PlainTextResponse:
-        return PlainTextResponse("".join(f"{key}\n" for key in kiosk.traffic.made()))
+        return PlainTextResponse("".join(f"{key}\n" for key in kiosk.traffic.created_hashes()))
 
     async def polls(_request: Request) -> JSONResponse:
         return JSONResponse(kiosk.traffic.polls_report())

@@ -72,7 +72,7 @@ class KioskProtocol(HttpToolsProtocol):
         raw = bytes(self._body) if len(self._body) <= BODY_LIMIT else None
         self._body = None
         method, path = self.parser.get_method().decode("ascii"), self.url.decode("ascii")
-        answer = self.kiosk.at_once(method, path, self.headers, raw, self._received_at)
+        answer = self.kiosk.answer_now(method, path, self.headers, raw, self._received_at)
         if not self.transport.is_closing():
             self.transport.write(self._on_the_wire(answer))
         self.on_response_complete()

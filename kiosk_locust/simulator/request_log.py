@@ -73,7 +73,7 @@ class Traffic:
         """Count the end of such a connection."""
         self.connections_open -= 1
 
-    def made(self) -> Iterator[str]:
+    def created_hashes(self) -> Iterator[str]:
         """Keys of all created jobs, in order of submission."""
         return (predict.hash for predict in self.predicts if predict.hash)
 

@@ -40,11 +40,11 @@ class FilePart:
             return
         self._buffer += piece
         if not self._in_file:
-            self._look_for_file()
+            self._find_file()
         if self._in_file:
             self._hash()
 
-    def _look_for_file(self) -> None:
+    def _find_file(self) -> None:
         while not self._in_file:
             start = self._buffer.find(self._end)
             blank = self._buffer.find(b"\r\n\r\n", start + len(self._end))

@@ -26,7 +26,7 @@ _COPY = re.compile(
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, buffering: int = -1) -> Iterator[BinaryIO]:
+def atomic_file(path: Path, buffering: int = -1) -> Iterator[BinaryIO]:
     """Temporary file that replaces ``path`` once it is complete and on the disk.
 
     Its folder is created. If the block raises, ``path`` stays unchanged. A link at ``path`` is
@@ -37,7 +37,7 @@ def whole_file(path: Path, buffering: int = -1) -> Iterator[BinaryIO]:
 
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = part_of(path)
+    part = part_path(path)
     try:
         with open_part(part, "xb", buffering) as file:
             yield file
@@ -48,7 +48,7 @@ def whole_file(path: Path, buffering: int = -1) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
 
 
-def part_of(path: Path) -> Path:
+def part_path(path: Path) -> Path:
     """File in which this process writes the new content of ``path``."""
     return path.with_name(f".{path.name}.{os.getpid()}.part")
 

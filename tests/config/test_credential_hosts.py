@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kiosk_locust.config import planned
-from kiosk_locust.config.credential_hosts import bound, withheld
+from kiosk_locust.config.credential_hosts import bind_logins, withheld_logins
 from kiosk_locust.cost.credentials import Credentials, Secrets
 from kiosk_locust.cost.endpoints import CLUSTER_VARIABLE
 from kiosk_locust.model.options import GrafanaOptions, options_as_json
@@ -41,7 +41,7 @@ def ledgers(**settings: str) -> dict[str, Any]:
 def test_a_login_is_for_the_server_that_the_operator_names_and_no_other(
     given: dict[str, dict[str, str]],
 ) -> None:
-    login = bound(SECRETS, make_layers(**given), IN_CLUSTER).grafana
+    login = bind_logins(SECRETS, make_layers(**given), IN_CLUSTER).grafana
     assert login.header_for(f"{OURS}/api/datasources") == "Bearer t-1"
     for url in (THEIRS, "http://prometheus-operator-grafana/api", "http://grafana.example:8080"):
         assert login.header_for(url) == ""
@@ -49,7 +49,7 @@ def test_a_login_is_for_the_server_that_the_operator_names_and_no_other(
 
 def test_each_login_is_for_its_own_server() -> None:
     both = {"GRAFANA_HOST": OURS, "PROMETHEUS_URL": THEIRS}
-    secrets = bound(SECRETS, make_layers(env=both), {})
+    secrets = bind_logins(SECRETS, make_layers(env=both), {})
     assert not secrets.grafana.may_go_to(THEIRS)
     assert not secrets.prometheus.may_go_to(OURS)
     assert secrets.prometheus.header_for(THEIRS).startswith("Basic ")
@@ -62,7 +62,7 @@ def test_what_a_form_or_a_ledger_names_gets_none() -> None:
         make_layers(form={"grafana_host": THEIRS, "prometheus_url": THEIRS}),
         make_layers().over(ledger),
     ):
-        secrets = bound(SECRETS, layers, {})
+        secrets = bind_logins(SECRETS, layers, {})
         assert secrets.grafana.header_for(THEIRS) == ""
         assert secrets.prometheus.header_for(THEIRS) == ""
 
@@ -70,14 +70,14 @@ def test_what_a_form_or_a_ledger_names_gets_none() -> None:
 def test_the_clusters_own_grafana_gets_it_within_the_cluster_alone() -> None:
     for name in ("prometheus-operator-grafana", "kube-prometheus-stack-grafana"):
         url = f"http://{name}/api/datasources"
-        assert bound(SECRETS, make_layers(), IN_CLUSTER).grafana.may_go_to(url)
-        assert not bound(SECRETS, make_layers(), {}).grafana.may_go_to(url)
-        assert not bound(SECRETS, make_layers(), IN_CLUSTER).prometheus.may_go_to(url)
+        assert bind_logins(SECRETS, make_layers(), IN_CLUSTER).grafana.may_go_to(url)
+        assert not bind_logins(SECRETS, make_layers(), {}).grafana.may_go_to(url)
+        assert not bind_logins(SECRETS, make_layers(), IN_CLUSTER).prometheus.may_go_to(url)
 
 
 def test_a_login_that_is_withheld_is_told_with_the_setting_to_set_and_without_itself() -> None:
-    secrets = bound(SECRETS, make_layers(), {})
-    lines = list(withheld(secrets, GrafanaOptions(THEIRS, THEIRS)))
+    secrets = bind_logins(SECRETS, make_layers(), {})
+    lines = list(withheld_logins(secrets, GrafanaOptions(THEIRS, THEIRS)))
     assert len(lines) == 2
     assert lines[0].startswith(f"GRAFANA_TOKEN is not sent to {THEIRS}")
     assert f"set GRAFANA_HOST={THEIRS}" in lines[0]
@@ -87,9 +87,9 @@ def test_a_login_that_is_withheld_is_told_with_the_setting_to_set_and_without_it
 
 
 def test_nothing_is_told_where_there_is_no_login_or_it_is_sent() -> None:
-    named = bound(SECRETS, make_layers(env={"GRAFANA_HOST": OURS}), {})
-    assert list(withheld(named, GrafanaOptions(OURS))) == []
-    assert list(withheld(Secrets(), GrafanaOptions(THEIRS, THEIRS))) == []
+    named = bind_logins(SECRETS, make_layers(env={"GRAFANA_HOST": OURS}), {})
+    assert list(withheld_logins(named, GrafanaOptions(OURS))) == []
+    assert list(withheld_logins(Secrets(), GrafanaOptions(THEIRS, THEIRS))) == []
 
 
 def test_a_ledgers_bucket_is_no_setting_of_the_run_that_goes_on() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk_locust.config.env_file import lookalikes, parse_dotenv, read_dotenv
+from kiosk_locust.config.env_file import misspelt_names, parse_dotenv, read_dotenv
 from kiosk_locust.config.resolve import resolve
 from kiosk_locust.config.sources import Layers, environment_layers
 from kiosk_locust.errors import OptionsError
@@ -95,14 +95,14 @@ def test_what_is_good_is_read_as_a_shell_reads_it() -> None:
 def test_a_name_that_is_merely_near_is_a_question() -> None:
     Path(".env").write_text("UPDATE_INTERVALL=3\n", encoding="utf-8")
     environ = {"update_interval": "3", "file": "x", "SOME_name": "y", "num_gpus": "1"}
-    assert lookalikes(read_dotenv(), environ | {"NUM_GPUS": "2"}) == [
+    assert misspelt_names(read_dotenv(), environ | {"NUM_GPUS": "2"}) == [
         "update_interval in the environment is no setting: did you mean UPDATE_INTERVAL?",
         "UPDATE_INTERVALL in .env is no setting: did you mean UPDATE_INTERVAL?",
     ]
 
 
 def test_the_name_of_one_of_locusts_own_settings_is_a_question() -> None:
-    assert lookalikes({"USERS": "3"}, {}) == [
+    assert misspelt_names({"USERS": "3"}, {}) == [
         "USERS in .env is no setting: did you mean LOCUST_USERS?"
     ]
 

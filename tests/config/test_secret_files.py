@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kiosk_locust.assembly.security_warnings import warnings
-from kiosk_locust.config.env_file import lookalikes, read_dotenv
+from kiosk_locust.config.env_file import misspelt_names, read_dotenv
 from kiosk_locust.config.secret_files import MAX_BYTES, SecretSources, read_secrets
 from kiosk_locust.config.table import SECRETS, Secret
 from kiosk_locust.cost.credentials import Secrets, secrets
@@ -173,7 +173,7 @@ def test_sources_do_not_show_what_they_are() -> None:
 
 def test_names_of_files_are_names_that_dotenv_may_have() -> None:
     Path(".env").write_text("GRAFANA_TOKEN_FILE=/secrets/token\nGRAFANA_TOKN_FILE=/x\n")
-    assert lookalikes(read_dotenv(), {}) == [
+    assert misspelt_names(read_dotenv(), {}) == [
         "GRAFANA_TOKN_FILE in .env is no setting: did you mean GRAFANA_TOKEN_FILE?"
     ]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from kiosk_locust.cost.caveats import image_notes
 from kiosk_locust.cost.types import WorkDone
-from kiosk_locust.cost.work import counted_a_job, work_done
+from kiosk_locust.cost.work import images_counted_per_job, work_done
 from kiosk_locust.ledger.reader import opened
 from tests.helpers.ledgers import T0, Row, make, never_leased
 
@@ -59,9 +59,9 @@ def test_what_was_planned_and_what_nobody_knows_is_said_beside_the_cost() -> Non
 
 def test_images_in_a_job_are_as_many_as_the_kiosk_counted(tmp_path: Path) -> None:
     with opened(make(tmp_path / "run.db", UNCOUNTED)) as db:
-        assert counted_a_job(db) == 4
+        assert images_counted_per_job(db) == 4
     with opened(make(tmp_path / "none.db", UNCOUNTED[1:])) as db:
-        assert counted_a_job(db) is None
+        assert images_counted_per_job(db) is None
 
 
 def test_a_run_without_a_job_has_no_work(tmp_path: Path) -> None:

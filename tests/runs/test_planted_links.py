@@ -65,7 +65,7 @@ def folders(tmp_path: Path) -> Folders:
 @pytest.mark.parametrize("name", [".a.html.{pid}.part", "a.html"])
 def test_a_report_goes_through_no_link(folders: Folders, name: str) -> None:
     folders.plant(name.format(pid=os.getpid()))
-    with atomic_files.whole_file(folders.inside / "a.html") as file:
+    with atomic_files.atomic_file(folders.inside / "a.html") as file:
         file.write(b"whole")
     assert (folders.inside / "a.html").read_bytes() == b"whole"
     assert not (folders.inside / "a.html").is_symlink()

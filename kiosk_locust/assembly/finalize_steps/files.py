@@ -13,7 +13,7 @@ from kiosk_locust.reporting import html, junit, results_json
 from kiosk_locust.reporting.web import from_ledger
 from kiosk_locust.reporting.web.view_model import Picture
 from kiosk_locust.storage import atomic_files
-from kiosk_locust.storage.atomic_files import whole_file
+from kiosk_locust.storage.atomic_files import atomic_file
 from kiosk_locust.storage.transfers.movers import results_folder
 from kiosk_locust.verdict.judgement import rows
 from kiosk_locust.verdict.threshold_parser import parse_all
@@ -97,7 +97,7 @@ def write_junit(state: Finalization) -> StepResult:
         junit.check_replaceable(path)  # it may have come since the run began
     except ValueError as error:
         raise OptionsError([Mistake("JUNIT_XML", str(path), str(error))]) from error
-    with whole_file(path) as file:
+    with atomic_file(path) as file:
         file.write(text.encode())
     return StepResult(replace(state, junit=path))
 

@@ -62,7 +62,7 @@ SETTINGS = (
         unit="images",
         derived="the jobs that the Kiosk makes of the ZIP where it can be read",
         field="cost.images_per_job",
-        parse=optional(parsers.whole(1)),
+        parse=optional(parsers.whole_number(1)),
         for_workers=False,
     ),
     Setting(

@@ -132,7 +132,7 @@ SETTINGS = (
         "GPUs that the Kiosk has, for the name of the results file; 0 leaves it out.",
         unit="GPUs",
         hint="of the Kiosk, for the name of the results file; 0: left out",
-        parse=parsers.whole(0),
+        parse=parsers.whole_number(0),
     ),
     Setting(
         "require_idle",

@@ -30,7 +30,7 @@ SETTINGS = (
         is_locusts=True,
         form_name="Number of users",
         field="users",
-        parse=optional(parsers.whole(1)),
+        parse=optional(parsers.whole_number(1)),
     ),
     Setting(
         "spawn_rate",

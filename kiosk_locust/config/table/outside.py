@@ -18,7 +18,7 @@ def _address(text: str) -> str:
 
 
 def _port(text: str) -> int:
-    port = parsers.whole(1)(text)
+    port = parsers.whole_number(1)(text)
     if port > _HIGHEST_PORT:
         raise ValueError(f"must be a port, from 1 to {_HIGHEST_PORT:,}")
     return port

@@ -26,7 +26,7 @@ SETTINGS = (
         unit="jobs",
         derived="as many as users (-u)",
         hint="in each cycle; empty: as many as users; 0: as many as begin in the run time",
-        parse=optional(parsers.whole(0)),
+        parse=optional(parsers.whole_number(0)),
         resume=Resume.PLAN,
     ),
     Setting(
@@ -34,7 +34,7 @@ SETTINGS = (
         "1",
         "How often the whole plan is repeated.",
         unit="cycles",
-        parse=parsers.whole(1),
+        parse=parsers.whole_number(1),
         resume=Resume.PLAN,
     ),
     Setting(

@@ -78,7 +78,7 @@ SETTINGS = (
         unit="downloads",
         in_form=False,
         field="transfers.concurrent_downloads",
-        parse=parsers.whole(1),
+        parse=parsers.whole_number(1),
     ),
     Setting(
         "download_hosts",

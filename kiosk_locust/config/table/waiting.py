@@ -89,7 +89,7 @@ SETTINGS = (
         unit="sockets",
         in_form=False,
         field="pool_size",
-        parse=parsers.whole(1),
+        parse=parsers.whole_number(1),
     ),
     Setting(
         "on_ambiguous",

@@ -102,7 +102,12 @@ class Progress:
 
 def line(view: View, note: str = "", alerts: Sequence[str] = ()) -> str:
     """Progress in one line; alerts and awaited jobs are at its end."""
-    facts = [_closed(view), *_counts(view), units.rate(view.rate_per_s, "jobs"), *_left(view)]
+    facts = [
+        _closed_text(view),
+        *_counts(view),
+        units.rate(view.rate_per_s, "jobs"),
+        *_remaining_text(view),
+    ]
     text = ", ".join([*facts, printable(note)] if note else facts)
     for alert in alerts:
         text += f"; {printable(alert)}"
@@ -119,10 +124,10 @@ def picture(
     top.add_column(no_wrap=True)
     top.add_column(ratio=1)
     top.add_column(no_wrap=True, justify="right")
-    pace = ", ".join([units.rate(view.rate_per_s, "jobs"), *_left(view)])
+    pace = ", ".join([units.rate(view.rate_per_s, "jobs"), *_remaining_text(view)])
     # A run without a planned end has no bar to fill; it shows the time instead.
     bar = "" if view.total is None else ProgressBar(total=max(1, view.total), completed=view.closed)
-    top.add_row(_closed(view), bar, pace)
+    top.add_row(_closed_text(view), bar, pace)
     parts: list[RenderableType] = [top, Text("  " + (", ".join(_counts(view)) or "no job yet"))]
     parts += [Text("  " + printable(alert, encoding), style="bold red") for alert in alerts]
     if note:
@@ -136,7 +141,7 @@ def picture(
     return Group(*parts)
 
 
-def _closed(view: View) -> str:
+def _closed_text(view: View) -> str:
     if view.total is None:
         return f"{units.count(view.closed, 'job')} closed in {units.seconds(view.elapsed_s)}"
     not_started = f", {view.never_begun:,} never begun" if view.never_begun else ""
@@ -156,7 +161,7 @@ def _counts(view: View) -> list[str]:
     return parts
 
 
-def _left(view: View) -> list[str]:
+def _remaining_text(view: View) -> list[str]:
     if view.is_over:
         return [f"took {units.seconds(view.elapsed_s)}"]
     if view.left_s is None:

@@ -92,7 +92,7 @@ def _counts(summary: Summary, run_name: str, encoding: str) -> PlainTable:
         table.add_row("failed", text)
     table.add_row("in short", summary.headline)
     table.add_row("submitted", submitted)
-    for name, text in _pace(summary):
+    for name, text in _rate_rows(summary):
         table.add_row(name, text)
     if summary.workload == "open" and summary.tickets > 1:
         wanted_rate = units.rate(summary.rate_wanted_per_s, "jobs")
@@ -102,7 +102,7 @@ def _counts(summary: Summary, run_name: str, encoding: str) -> PlainTable:
         if summary.rate_achieved_per_s is not None:
             achieved_text = f", achieved: {units.rate(summary.rate_achieved_per_s, 'jobs')}"
         table.add_row("arrivals", f"wanted: {wanted_rate}{achieved_text}")
-    for name, text in _beginning(summary):
+    for name, text in _warmup_rows(summary):
         table.add_row(name, text)
     if summary.waited_for_user:
         waiting_jobs = units.count(summary.waited_for_user, "job")
@@ -116,7 +116,7 @@ def _counts(summary: Summary, run_name: str, encoding: str) -> PlainTable:
         )
     if summary.polling.note:
         table.add_row("poll interval", summary.polling.note)
-    for name, text in _moved(summary.moved).items():
+    for name, text in _transfer_rows(summary.moved).items():
         table.add_row(name, text)
     if summary.expire_errors:
         hashes = units.count(summary.expire_errors, "hash").replace("hashs", "hashes")
@@ -139,7 +139,7 @@ def _outcomes(summary: Summary) -> Iterator[tuple[str, int]]:
     yield "never begun", summary.never_begun
 
 
-def _pace(summary: Summary) -> Iterator[tuple[str, str]]:
+def _rate_rows(summary: Summary) -> Iterator[tuple[str, str]]:
     """Makespan and throughput, with and without pauses."""
     pauses = summary.pauses
     start = "first due time" if summary.workload == "open" else "first job taken"
@@ -173,7 +173,7 @@ def _rates(jobs_per_s: float | None, images_per_s: float | None) -> str:
     return ", ".join(units.rate(rate, noun) for rate, noun in rates if rate is not None)
 
 
-def _beginning(summary: Summary) -> Iterator[tuple[str, str]]:
+def _warmup_rows(summary: Summary) -> Iterator[tuple[str, str]]:
     """Rows about excluded or suggested warm-up jobs, and about a cold start."""
     trimmed = summary.trimmed
     if trimmed.jobs:
@@ -201,7 +201,7 @@ def _cold_start(summary: Summary) -> str:
     )
 
 
-def _moved(moved: Moved) -> dict[str, str]:
+def _transfer_rows(moved: Moved) -> dict[str, str]:
     rows = {}
     if moved.uploads or moved.upload_errors:
         rows["uploaded"] = f"{units.count(moved.uploads, 'file')}, {moved.uploaded_bytes:,} bytes"

@@ -55,7 +55,11 @@ def inspect_members(
             by_axes.setdefault(array.axes, (name, array))
     failing += _no_images(archive, other_members[:MOST_CHECKED])
     arrays = [array for _, array in by_axes.values()]
-    doubts = [_differing(by_axes), _some(failing, "would fail"), _some(doubtful, "may fail")]
+    doubts = [
+        _differing(by_axes),
+        _count_text(failing, "would fail"),
+        _count_text(doubtful, "may fail"),
+    ]
     return Members(arrays[0] if len(arrays) == 1 else None, tuple(filter(None, doubts)))
 
 
@@ -94,7 +98,7 @@ def _differing(by_axes: dict[str, tuple[str, Array]]) -> str:
     )
 
 
-def _some(members: Sequence[tuple[str, str]], predicate: str) -> str:
+def _count_text(members: Sequence[tuple[str, str]], predicate: str) -> str:
     if not members:
         return ""
     name, reason = members[0]

@@ -39,11 +39,11 @@ def unpack_fault(members: Iterable[zipfile.ZipInfo]) -> str:
             by_method.setdefault(f"{name} (method {method})".strip(), []).append(member)
     reasons = []
     if locked:
-        reasons.append(f"{_some(locked, number)} a password: pack it again without one")
+        reasons.append(f"{_count_text(locked, number)} a password: pack it again without one")
     for packing, packed in by_method.items():
         reasons.append(
-            f"{_some(packed, number, 'is', 'are')} packed by {packing}: pack it again with Deflate,"
-            " or without compression"
+            f"{_count_text(packed, number, 'is', 'are')} packed by {packing}: pack it again with"
+            " Deflate, or without compression"
         )
     return f"is a ZIP that the Kiosk cannot unpack ({'; '.join(reasons)})" if reasons else ""
 
@@ -53,7 +53,7 @@ def shown_name(name: str) -> str:
     return repr(shortened(escaped(name), _NAME_CHARS))
 
 
-def _some(
+def _count_text(
     members: list[zipfile.ZipInfo], number: int, singular: str = "has", plural: str = "have"
 ) -> str:
     verb = singular if len(members) == 1 else plural

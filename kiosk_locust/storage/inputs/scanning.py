@@ -55,13 +55,13 @@ class Scans:
         self._last: tuple[Path, Rules, InputFiles] | None = None
         self._looks = looks
 
-    def anew(self, path: Path, rules: Rules) -> InputFiles:
+    def scan_for_start(self, path: Path, rules: Rules) -> InputFiles:
         """Search, and store the result for the start that follows."""
         inputs = scan(path, rules, looks=self._looks)
         self._last = (path, rules, inputs)
         return inputs
 
-    def kept(self, path: Path, rules: Rules) -> InputFiles:
+    def take_stored(self, path: Path, rules: Rules) -> InputFiles:
         """Stored result of the same search, once; else a new search."""
         last, self._last = self._last, None
         if last is not None and last[:2] == (path, rules):

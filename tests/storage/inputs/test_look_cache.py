@@ -58,11 +58,11 @@ def in_an_hour() -> float:
 def test_a_start_form_that_is_checked_does_not_open_what_the_page_has_seen(folder: Path) -> None:
     scans = Scans(InspectionCache(in_an_hour))
     with opened_in(folder) as opened:
-        shown = scans.anew(folder, Rules())  # the page is made
+        shown = scans.scan_for_start(folder, Rules())  # the page is made
         assert sorted(opened) == ["a.png", "b.png", "notes.png"]
         opened.clear()
-        checked = scans.anew(folder, Rules())  # its form is checked
-        started = scans.kept(folder, Rules())
+        checked = scans.scan_for_start(folder, Rules())  # its form is checked
+        started = scans.take_stored(folder, Rules())
         assert opened == []
     assert shown == checked == started
     assert [file.path for file in started.files] == ["a.png", "b.png"]

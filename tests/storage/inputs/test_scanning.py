@@ -35,10 +35,10 @@ def test_a_start_takes_what_the_check_before_it_found(
 ) -> None:
     pictures.png(tmp_path / "a.png")
     scans = Scans()
-    checked = scans.anew(tmp_path, Rules())
-    assert scans.kept(tmp_path, Rules()) is checked
+    checked = scans.scan_for_start(tmp_path, Rules())
+    assert scans.take_stored(tmp_path, Rules()) is checked
     assert len(searches) == 1
-    assert scans.kept(tmp_path, Rules()) == checked  # another start
+    assert scans.take_stored(tmp_path, Rules()) == checked  # another start
     assert len(searches) == 2
 
 
@@ -47,10 +47,10 @@ def test_another_folder_or_other_rules_are_looked_for_anew(
 ) -> None:
     pictures.png(tmp_path / "a.png")
     scans = Scans()
-    scans.anew(tmp_path, Rules())
-    scans.kept(tmp_path, Rules(Checks.NONE))
-    scans.anew(tmp_path, Rules())
-    scans.kept(tmp_path / "a.png", Rules())
+    scans.scan_for_start(tmp_path, Rules())
+    scans.take_stored(tmp_path, Rules(Checks.NONE))
+    scans.scan_for_start(tmp_path, Rules())
+    scans.take_stored(tmp_path / "a.png", Rules())
     assert len(searches) == 4
 
 
