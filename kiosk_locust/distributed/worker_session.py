@@ -152,7 +152,7 @@ class Link:
         if self.share is None:
             return
         if drain.grace_s == 0:
-            self.share.give_up()
+            self.share.state.give_up()
         gevent.spawn(self.share.drain, drain.ended_by, drain.grace_s)
 
     def _serve(self) -> None:

@@ -243,10 +243,10 @@ class WorkerPlugin:
             transport.close,
         ]
         if fault is not None:
-            share.fail(fault)
+            share.state.fail(fault)
         elif self._failed_early:
-            share.fail(WorkerError(self._failed_early))
-        UserWatch(self._environment, share).start()
+            share.state.fail(WorkerError(self._failed_early))
+        UserWatch(self._environment, share.state).start()
         logger.info(
             "this worker takes part; its clock is %.3f s off, give or take %.3f s",
             end.skew.seconds,
@@ -284,9 +284,9 @@ class WorkerPlugin:
         if link.share is None:  # its users run, and it has not been welcomed yet
             self._failed_early = self._failed_early or why
             return True
-        was_on = link.share.is_on
+        was_on = link.share.state.is_on
         if was_on:
-            link.share.fail(WorkerError(why))
+            link.share.state.fail(WorkerError(why))
         return was_on
 
     def _on_fault(self) -> None:
@@ -313,7 +313,7 @@ class WorkerPlugin:
         locust_patches.REPEATS.tell_rest()
         if link.share is not None:
             if not grace_s:
-                link.share.give_up()  # an end that goes on waits for answers that will not come
+                link.share.state.give_up()  # answers that an end waits for will not come
             link.share.drain("its worker's end", grace_s)
             # Locust's listener may be the one that calls: then no answer can come any more.
             link.close(LAST_WORDS_S if grace_s else 0.0)
