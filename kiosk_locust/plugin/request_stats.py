@@ -8,7 +8,7 @@ entries of workers to its master like any others.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from locust.stats import RequestStats, StatsError
 
@@ -89,6 +89,21 @@ class LocustStatistics(JobObserver):
             return OTHER_TEXT
         self._texts.add(text)
         return text
+
+
+class WorkerStatistics(LocustStatistics):
+    """Leaves out jobs that end here but not in the run: ``is_returned`` tells which."""
+
+    def __init__(
+        self, stats: RequestStats, tallies: Tallies, is_returned: Callable[[Record], bool]
+    ) -> None:
+        super().__init__(stats, tallies)
+        self._is_returned = is_returned
+
+    def on_closed(self, record: Record) -> None:
+        """Log one job, unless another worker will."""
+        if not self._is_returned(record):
+            super().on_closed(record)
 
 
 def describe(outcome: Outcome, reason: str) -> str:

@@ -17,6 +17,7 @@ from kiosk_locust.client.transport import Transport
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.codec import decode, encode
 from kiosk_locust.distributed import versions
+from kiosk_locust.distributed.clock_skew import measure
 from kiosk_locust.distributed.coordinator_run import MasterRun
 from kiosk_locust.distributed.leases import Fate, Lost
 from kiosk_locust.distributed.messages import (
@@ -32,7 +33,7 @@ from kiosk_locust.distributed.messages import (
     Welcome,
 )
 from kiosk_locust.distributed.unreadable_messages import UNREAD
-from kiosk_locust.distributed.worker import WorkerEnd
+from kiosk_locust.distributed.worker_protocol import WorkerProtocol
 from kiosk_locust.errors import RelayError
 from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.run_state import RunState
@@ -212,9 +213,7 @@ def test_a_worker_hears_of_such_a_name_with_whatever_reply_acknowledges_it(
     lease: Renewed | Fenced,
 ) -> None:
     welcome = Welcome("r", 1, 0.0, 0.0, 0.0, 0.0, Terms(), {})
-    end = WorkerEnd(
-        welcome, 0.0, on_adopt=lambda _: None, on_drain=lambda _: None, on_fenced=lambda: None
-    )
+    end = WorkerProtocol(welcome, measure(welcome, 0.0))
     end.receive(Reply("r", 2, 1.0, 7, lease, (ReusedUpload(4, "x"),)), 1.0)
     assert (4, "x") in end.reused
     assert (5, "x") not in end.reused
