@@ -33,7 +33,7 @@ from kiosk_locust.assembly.finalize import STEPS, carry_out
 from kiosk_locust.assembly.finalize_steps.inputs import ClosedRun, FinalizeInputs
 from kiosk_locust.assembly.finalize_steps.state import Finalization
 from kiosk_locust.clock import SystemClock
-from kiosk_locust.execution.run import ALL_CLOSED
+from kiosk_locust.execution.run_state import ALL_CLOSED
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.model.job_hash import Snapshot
 from kiosk_locust.model.options import Options, TrustOptions, Wanted

@@ -22,7 +22,7 @@ from kiosk_locust.assembly.made_up_services import cost_query_of, open_services
 from kiosk_locust.assembly.resume import Finished, Unfinished
 from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.cost.credentials import Secrets
-from kiosk_locust.execution.run import ALL_CLOSED
+from kiosk_locust.execution.run_state import ALL_CLOSED
 from kiosk_locust.formatting.console import say
 from kiosk_locust.ledger import queries, send_account
 from kiosk_locust.ledger.finish_steps import STEPS_WITH_LEDGER

@@ -145,7 +145,7 @@ class MasterConnection:
                     self.share.drop()
                 case Drain(ended_by, grace_s):
                     if grace_s == 0:
-                        self.share.give_up()
+                        self.share.state.give_up()
                     gevent.spawn(self.share.drain, ended_by, grace_s)
 
     def close(self, timeout_s: float) -> None:

@@ -17,6 +17,7 @@ from kiosk_locust.distributed.worker_protocol import URGENT, WorkerProtocol
 from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.executor import INTERRUPT_LIMIT_S, Share
 from kiosk_locust.execution.job import Interrupted
+from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.execution.ticket_queue import Hand
 from kiosk_locust.formatting.json_text import dumps
 from kiosk_locust.ledger.send_account import SendAccount
@@ -294,24 +295,25 @@ class RemoteShare(Share):
         self.protocol = end
         self.tickets = RemoteTickets(end)
         self.ledger = RemoteJobLog(end, own_clock, account)
-        stopping = Event()
+        state = RunState()
         super().__init__(
             options,
+            state,
             log=self.ledger,
             bus=bus,
             queue=self.tickets,
-            gate=LeaseGate(end, self.ledger, own_clock, stopping),
-            stopping=stopping,
+            gate=LeaseGate(end, self.ledger, own_clock, state.stopping),
             kiosk=kiosk,
             clock=clock,
             rng=random.Random(),
-            on_end=on_fault,
             mix=mix,
             recall=self.tickets.recall,
             uploader=uploader,
             downloads=downloads,
         )
         self._end = end
+        self._on_fault = on_fault
+        state.over.rawlink(self._tell_trouble)
 
     def adopt(self, record: Record) -> None:
         """Poll a job on that another worker has submitted."""
@@ -333,10 +335,10 @@ class RemoteShare(Share):
         for ticket in held:  # jobs that had not begun yet could not say so
             self.tickets.closed(ticket)
 
-    def fail(self, error: Exception) -> None:
-        """As Share.fail; the master hears of it with the next report."""
-        super().fail(error)
-        self._end.fail(self.trouble)
+    def _tell_trouble(self, _over: object) -> None:
+        """Tell the master with the next report why this worker cannot go on."""
+        self._end.fail(self.state.trouble)
+        self._on_fault()
 
     def came(self) -> None:
         """Tickets may have come: those who wait may have them, or one that waits for a later."""

@@ -60,12 +60,12 @@ class WorkerPart:
     def fail(self, why: str) -> bool:
         """End the run everywhere, for that reason; False where it is over here."""
         share = self.connection.share
-        if self.has_left or (share is not None and not share.is_on):
+        if self.has_left or (share is not None and not share.state.is_on):
             return False
         if share is None:  # its users run, and it has not been welcomed yet
             self._failed_early = self._failed_early or why
         else:
-            share.fail(WorkerError(why))
+            share.state.fail(WorkerError(why))
         return True
 
     def leave(self, grace_s: float) -> None:
@@ -75,7 +75,7 @@ class WorkerPart:
         self.has_left = True
         if (share := self.connection.share) is not None:
             if not grace_s:
-                share.give_up()  # an end that goes on waits for answers that will not come
+                share.state.give_up()  # an end that goes on waits for answers that will not come
             share.drain("its worker's end", grace_s)
         # Locust's listener may be the one that calls: then no answer can come any more.
         self.connection.close(LAST_WORDS_S if grace_s else 0.0)
@@ -104,8 +104,8 @@ class WorkerPart:
         self._resources.callback(self._tallies.start())
         self._resources.push(run.resources)
         if self._failed_early:
-            run.share.fail(WorkerError(self._failed_early))
-        UserWatch(self._environment, run.share).start()
+            run.share.state.fail(WorkerError(self._failed_early))
+        UserWatch(self._environment, run.share.state).start()
         logger.info(
             "this worker takes part; its clock is %.3f s off, give or take %.3f s",
             skew.seconds,

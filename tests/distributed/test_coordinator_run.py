@@ -36,6 +36,7 @@ from kiosk_locust.distributed.unreadable_messages import UNREAD
 from kiosk_locust.distributed.worker_protocol import WorkerProtocol
 from kiosk_locust.errors import RelayError
 from kiosk_locust.execution.bus import JobBus
+from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record, Upload
@@ -53,7 +54,8 @@ class Master:
         clock = SystemClock()
         self.path = folder / "run.db"
         self.ledger = Ledger.create(self.path, {}, now=clock.now)
-        self.ended = Event()
+        self.state = RunState()
+        self.ended = self.state.over
         self.sent: list[tuple[str, Any]] = []
         self.told = Event()
         host = "http://127.0.0.1:9"
@@ -63,12 +65,12 @@ class Master:
         self.bus = JobBus()
         self.run = MasterRun(
             make_options(count=2, users=2, workload="closed", **options),
+            self.state,
             ledger=self.ledger,
             bus=self.bus,
             kiosk=Kiosk(transport),
             clock=clock,
             rng=random.Random(1),
-            on_end=self.ended.set,
             mix=Mix((("Kiosk", 1),)),
         )
         self.run.attach(self._send, {"run_id": "r"}, workers)
@@ -133,7 +135,7 @@ def test_an_observer_that_raises_for_a_lost_ticket_ends_the_run_and_workers_are_
         master.ledger.lease(record)
         assert not master.run.came_back(Lost("w", record, Fate.MAYBE), MAYBE)
         assert master.ended.is_set()
-        assert master.run.trouble == "no place for ticket 7"
+        assert master.state.trouble == "no place for ticket 7"
         rows = master.sql("SELECT state, outcome, reason FROM tickets WHERE id = 7")
         assert rows == [("closed", "error", "worker w was lost")]
         assert isinstance(master.report().lease, Renewed)
@@ -147,7 +149,7 @@ def test_a_worker_that_cannot_go_on_ends_the_run_with_its_words(tmp_path: Path) 
     assert not master.ended.is_set()
     master.report(trouble="lost count")
     assert master.ended.is_set()
-    assert master.run.trouble == "worker w cannot go on: lost count"
+    assert master.state.trouble == "worker w cannot go on: lost count"
     finish(master)
 
 
@@ -246,7 +248,7 @@ def test_a_worker_of_another_version_is_told_so_and_ends_a_run_that_has_not_begu
     assert kinds == ["kiosk_refusal", "quit"] * 3
     assert decode(Refusal, master.sent[0][1]) == versions.refusal(3.0)
     assert master.ended.is_set()
-    assert "worker w is refused: it runs kiosk_locust 0.0.9 (messages abcd)" in master.run.trouble
+    assert "worker w is refused: it runs kiosk_locust 0.0.9 (messages abcd)" in master.state.trouble
     finish(master, hears_nobody=True)
 
 
