@@ -91,6 +91,7 @@ class WorkerPart:
             self._on_fault,
         )
         run = build_worker_run(welcome, skew, process)
+        self._resources.push(run.resources)
         statistics = WorkerStatistics(
             self._environment.stats, self._tallies, run.share.ledger.is_returned
         )
@@ -102,7 +103,6 @@ class WorkerPart:
             run.bus.add(spans)
             gevent.spawn(otel.warn_if_away, options)
         self._resources.callback(self._tallies.start())
-        self._resources.push(run.resources)
         if self._failed_early:
             run.share.state.fail(WorkerError(self._failed_early))
         UserWatch(self._environment, run.share.state).start()
