@@ -25,7 +25,7 @@ from kiosk_locust.native_thread import in_thread
 from kiosk_locust.storage.bucket.address import Address
 from kiosk_locust.storage.inputs.finding import Rules
 from kiosk_locust.storage.transfers.checked_uploads import CheckedUploader
-from kiosk_locust.storage.transfers.movers import INPUTS, from_facts
+from kiosk_locust.storage.transfers.input_facts import INPUTS, from_facts
 from kiosk_locust.storage.upload_stage import Uploader
 
 
