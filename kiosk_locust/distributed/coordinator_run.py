@@ -74,7 +74,7 @@ class MasterRun(Run):
         take part.
         """
         self._send = send
-        self.ledger.linger_s = LINGER_S
+        self.ledger.linger(LINGER_S)
         self._run_id = facts["run_id"]
         self._facts = facts
         self._woken = Event()

@@ -166,8 +166,8 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
 
 def fill_disk(ledger: Ledger) -> None:
     """Let SQLite find the file full, as it does on a full disk."""
-    (pages,) = ledger._connection.execute("PRAGMA page_count").fetchone()
-    ledger._connection.execute(f"PRAGMA max_page_count = {pages}")
+    (pages,) = ledger._writer._connection.execute("PRAGMA page_count").fetchone()
+    ledger._writer._connection.execute(f"PRAGMA max_page_count = {pages}")
 
 
 def test_a_full_disk_ends_the_run_and_its_news_can_be_written_later(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_a_disk_that_has_room_again_gets_everything_at_the_end(tmp_path: Path) -
         ledger.close_ticket(done(submitted(ledger, number)))
     with pytest.raises(LedgerError):
         ledger.settle()
-    ledger._connection.execute("PRAGMA max_page_count = 1000000")
+    ledger._writer._connection.execute("PRAGMA max_page_count = 1000000")
     ledger.close()
     assert rows(path, "SELECT count(*) FROM tickets WHERE outcome = 'done'") == [(200,)]
 
