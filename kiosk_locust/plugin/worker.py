@@ -44,6 +44,7 @@ from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.gc_tuning import calm
 from kiosk_locust.execution.job import Interrupted
 from kiosk_locust.formatting import quoting
+from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.model.options import Options
 from kiosk_locust.model.record import Record
 from kiosk_locust.model.user_mix import Mix
@@ -95,10 +96,10 @@ class WorkerStatistics(LocustStatistics):
         super().__init__(stats, tallies)
         self._is_returned = is_returned
 
-    def on_closed(self, record: Record) -> None:
+    def on_closed(self, record: Record, measures: Measures) -> None:
         """Log one job, unless another worker will."""
         if not self._is_returned(record):
-            super().on_closed(record)
+            super().on_closed(record, measures)
 
 
 class WorkerPlugin:
