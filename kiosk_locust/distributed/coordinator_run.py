@@ -27,6 +27,7 @@ from kiosk_locust.ledger import send_account
 from kiosk_locust.ledger.reader import WORKER_KEY
 from kiosk_locust.ledger.send_account import Statement
 from kiosk_locust.measurement.process_figures import ProcessFigures
+from kiosk_locust.model.job_metrics import measure
 from kiosk_locust.model.record import (
     Attempt,
     Download,
@@ -275,7 +276,7 @@ class MasterRun(Run):
             case StatusChange():
                 self._tell(self.ledger.change, self._bus.status, record, event)
             case Closed():
-                self._tell(self.ledger.close_ticket, self._bus.closed, record)
+                self._tell(self.ledger.close_ticket, self._bus.closed, record, measure(record))
                 self._count(record)
 
     def came_back(self, lost: Lost, attempt: Attempt | None) -> bool:

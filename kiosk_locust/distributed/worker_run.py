@@ -22,6 +22,7 @@ from kiosk_locust.execution.ticket_queue import Hand
 from kiosk_locust.formatting.json_text import dumps
 from kiosk_locust.ledger.send_account import SendAccount
 from kiosk_locust.model import image_failures
+from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.model.options import Options
 from kiosk_locust.model.ports import ALREADY_DURABLE, AlreadyDurable
 from kiosk_locust.model.record import (
@@ -173,7 +174,7 @@ class RemoteJobLog:
         """A poll saw a new status."""
         self._say(record.ticket, change)
 
-    def close_ticket(self, record: Record) -> None:
+    def close_ticket(self, record: Record, _measures: Measures) -> None:
         """It is closed; unfinished while the run goes on, it is for somebody else to finish."""
         if self.is_returned(record):
             self._say(record.ticket, Returned())

@@ -8,6 +8,7 @@ from typing import Any
 
 from kiosk_locust import events
 from kiosk_locust.callbacks import TracebackOnce
+from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Download, Record, StatusChange
 
@@ -54,9 +55,11 @@ class JobBus:
             change=change,
         )
 
-    def closed(self, record: Record) -> None:
+    def closed(self, record: Record, measures: Measures) -> None:
         """A ticket is closed."""
-        self._tell(events.job_closed, lambda observer: observer.on_closed(record), record=record)
+        self._tell(
+            events.job_closed, lambda observer: observer.on_closed(record, measures), record=record
+        )
 
     def downloaded(self, record: Record, download: Download) -> None:
         """What a closed job made was downloaded, or could not be."""

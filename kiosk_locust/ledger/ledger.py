@@ -27,7 +27,7 @@ from kiosk_locust.ledger.writer import ClosedLedger, LedgerWriter, PendingWrite
 from kiosk_locust.model.image_failures import bounded
 from kiosk_locust.model.input_file import InputFile
 from kiosk_locust.model.job_hash import LEFT_OUT, UNREAD
-from kiosk_locust.model.job_metrics import measure
+from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.model.record import (
     Attempt,
     AttemptResult,
@@ -306,19 +306,19 @@ class Ledger:
         )
         self._writer.add(statements.STATUS, change.status, record.ticket.id)
 
-    def close_ticket(self, record: Record) -> None:
+    def close_ticket(self, record: Record, measures: Measures) -> None:
         """The ticket is closed with the record's outcome; a closed one stays as it is."""
-        found = measure(record)
         fields = record.snapshot.fields if record.snapshot else {}
         kept = {name: text for name, text in fields.items() if name not in LISTS_OF_KEYS}
-        if record.snapshot and found.images_failed and not fields.keys().isdisjoint(OF_CHILDREN):
+        if record.snapshot and measures.images_failed and not fields.keys().isdisjoint(OF_CHILDREN):
             kept["failures"] = bounded(record.snapshot, record.job_id)
         self._writer.add(
             statements.CLOSE,
             *(record.outcome, record.reason or None, record.closed_at, record.polls),
             *(record.status or None, record.observed_after, record.observed_at),
-            *(found.images_done, found.images_failed, found.duration_s, found.duration_from),
-            *(found.queue_wait_s, dumps(kept).decode() if kept else None, record.ticket.id),
+            *(measures.images_done, measures.images_failed),
+            *(measures.duration_s, measures.duration_from, measures.queue_wait_s),
+            *(dumps(kept).decode() if kept else None, record.ticket.id),
         )
 
     def downloaded(self, record: Record, download: Download) -> None:
