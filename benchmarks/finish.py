@@ -47,6 +47,7 @@ from kiosk_locust.model.record import (
     Ticket,
 )
 from kiosk_locust.simulator.timestamps import consumer_time, frontend_time
+from tests.helpers.records import close_in
 
 META = {"run_id": "0" * 32, "run_name": "finish", "options": '{"num_cycles": 1, "count": 0}'}
 START = 1_800_000_000.0
@@ -104,7 +105,7 @@ def write_ledger(path: Path, jobs: int) -> float:
         ledger.submit(record)
         for change in record.changes:
             ledger.change(record, change)
-        ledger.close_ticket(record)
+        close_in(ledger, record)
         if number % GROUP == GROUP - 1:
             ledger.settle()
     ledger.close()

@@ -59,13 +59,8 @@ from kiosk_locust.plugin.stat_batches import Tallies
 from kiosk_locust.reporting.terminal import summary_table
 from kiosk_locust.reporting.terminal.progress import Progress
 from kiosk_locust.reporting.web.live import LiveRun
-from kiosk_locust.storage.transfers.movers import (
-    Movers,
-    check_results_folder,
-    facts,
-    movers,
-    not_needed_of,
-)
+from kiosk_locust.storage.transfers.input_facts import facts, not_needed_of
+from kiosk_locust.storage.transfers.movers import Movers, check_results_folder, movers
 from kiosk_locust.verdict import evaluate
 from kiosk_locust.verdict.exit_code import ABORTED, Verdict
 from kiosk_locust.verdict.judgement import Judgement

@@ -200,7 +200,7 @@ def master_run(
     """
     remains = remains or Remains(options)
     state.outcomes.update(remains.earlier.outcomes)
-    ledger.linger_s = LINGER_S
+    ledger.linger(LINGER_S)
     tickets = Tickets(remains.tickets, ledger.reopen)
     leases = Leases(Terms(uploads=options.transfers.upload))
     accounts, uploads = WorkerAccounts(ledger), ReusedUploads(ledger)

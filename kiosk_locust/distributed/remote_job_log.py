@@ -12,6 +12,7 @@ from kiosk_locust.distributed.worker_protocol import URGENT, WorkerProtocol
 from kiosk_locust.formatting.json_text import dumps
 from kiosk_locust.ledger.send_account import SendAccount
 from kiosk_locust.model import image_failures
+from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.model.ports import ALREADY_DURABLE, AlreadyDurable
 from kiosk_locust.model.record import (
     Attempt,
@@ -87,7 +88,7 @@ class RemoteJobLog:
         """A poll saw a new status."""
         self._say(record.ticket, change)
 
-    def close_ticket(self, record: Record) -> None:
+    def close_ticket(self, record: Record, _measures: Measures) -> None:
         """It is closed; unfinished while the run goes on, it is for somebody else to finish."""
         if self.is_returned(record):
             self._say(record.ticket, Returned())

@@ -16,6 +16,7 @@ from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.execution.ticket_queue import Tickets
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.ledger.send_account import Statement
+from kiosk_locust.model.job_metrics import measure
 from kiosk_locust.model.options import Options
 from kiosk_locust.model.record import (
     Attempt,
@@ -97,7 +98,7 @@ class TicketLog:
             case StatusChange():
                 self._tell(self._ledger.change, self._bus.status, record, event)
             case Closed():
-                self._tell(self._ledger.close_ticket, self._bus.closed, record)
+                self._tell(self._ledger.close_ticket, self._bus.closed, record, measure(record))
                 self._count(record)
 
     def came_back(self, lost: Lost, attempt: Attempt | None) -> bool:

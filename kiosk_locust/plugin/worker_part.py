@@ -91,6 +91,7 @@ class WorkerPart:
             self._on_fault,
         )
         context = build_worker_run(welcome, skew, process)
+        self._resources.push(context.resources)
         statistics = WorkerStatistics(
             self._environment.stats, self._tallies, context.run.log.is_returned
         )
@@ -102,7 +103,6 @@ class WorkerPart:
             context.bus.add(spans)
             gevent.spawn(otel.warn_if_away, options)
         self._resources.callback(self._tallies.start())
-        self._resources.push(context.resources)
         if self._failed_early:
             context.run.state.fail(WorkerError(self._failed_early))
         UserWatch(self._environment, context.run.state).start()

@@ -35,6 +35,7 @@ from kiosk_locust.errors import RelayError
 from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.ledger.ledger import Ledger
+from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record, Upload
 from kiosk_locust.model.ticket_events import Batch, Closed, Entry, Submitted
@@ -94,7 +95,7 @@ class Master:
 class Broken(JobObserver):
     """Has no place for tickets that are closed."""
 
-    def on_closed(self, record: Record) -> None:
+    def on_closed(self, record: Record, measures: Measures) -> None:
         raise RuntimeError(f"no place for ticket {record.ticket.id}")
 
 

@@ -11,7 +11,7 @@ from kiosk_locust.clock import Clock
 from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.execution.ticket_queue import TicketsOfCycle
 from kiosk_locust.measurement.live_metrics import MEASURES, Metrics
-from kiosk_locust.model.job_metrics import measure, stages
+from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Outcome, Record, Ticket
 from kiosk_locust.reporting.web import files
@@ -115,23 +115,21 @@ class LiveRun(JobObserver):
         self._sent.add(at)
         self._catch_up()
 
-    def on_closed(self, record: Record) -> None:
+    def on_closed(self, record: Record, measures: Measures) -> None:
         """A ticket is closed."""
         at = self._clock.now() if record.closed_at is None else record.closed_at
-        found = measure(record)
-        by_stage = stages(record, found)
         self._timeline.close(
             at,
             was_submitted=bool(record.job_id),
             is_done=record.outcome is Outcome.DONE,
-            duration_s=found.duration_s,
-            queue_wait_s=found.queue_wait_s,
-            by_part=parts(by_stage),
+            duration_s=measures.duration_s,
+            queue_wait_s=measures.queue_wait_s,
+            by_part=parts(measures.stages),
         )
         due_at = record.ticket.due_at
         self._waited += due_at is not None and record.taken_at > due_at
         self._ambiguous += record.ambiguous
-        self._observed += found.duration_from == "observed"
+        self._observed += measures.duration_from == "observed"
         if record.outcome is Outcome.UNFINISHED:  # nothing failed: it gives way to what did
             if len(self._failures) < MOST_FAILURES:
                 self._failures.append(_failure(record, at))

@@ -14,7 +14,7 @@ from kiosk_locust.model.record import Outcome, Record, Ticket
 from kiosk_locust.reporting.web import tab
 from kiosk_locust.reporting.web.live import LiveRun
 from tests.helpers.clocks import ManualClock
-from tests.helpers.records import record
+from tests.helpers.records import record, tell_closed
 
 HOSTILE = "Traceback\n<img src=x onerror=alert(1)>"
 
@@ -59,8 +59,8 @@ class On:
 
     def close(self, job: Record) -> None:
         job.closed_at = self.clock.time
-        self.metrics.on_closed(job)
-        self.current.on_closed(job)
+        tell_closed(self.metrics, job)
+        tell_closed(self.current, job)
 
     def job(self, number: int, outcome: Outcome = Outcome.DONE, reason: str = "") -> Record:
         job = record(number, outcome, reason=reason)
