@@ -16,7 +16,7 @@ from kiosk_locust.distributed.clock_skew import Skew
 from kiosk_locust.distributed.messages import Welcome
 from kiosk_locust.distributed.reliable_delivery import Sender
 from kiosk_locust.distributed.worker_protocol import Reporters, WorkerProtocol
-from kiosk_locust.distributed.worker_run import RemoteShare
+from kiosk_locust.distributed.worker_run import WorkerRun, worker_run
 from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.gc_tuning import calm
 from kiosk_locust.ledger import send_account
@@ -39,15 +39,15 @@ class WorkerProcess:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerRun:
+class WorkerContext:
     """A worker's part of a run; ``resources`` are to be closed once it is over."""
 
-    share: RemoteShare
+    run: WorkerRun
     bus: JobBus
     resources: ExitStack
 
 
-def build_worker_run(welcome: Welcome, skew: Skew, process: WorkerProcess) -> WorkerRun:
+def build_worker_run(welcome: Welcome, skew: Skew, process: WorkerProcess) -> WorkerContext:
     """Make everything that this worker works with.
 
     Raises KioskLocustError, with nothing left open, where this worker cannot take part.
@@ -73,7 +73,7 @@ def build_worker_run(welcome: Welcome, skew: Skew, process: WorkerProcess) -> Wo
             account.token if account else "",
         )
         bus = JobBus()
-        share = RemoteShare(
+        run = worker_run(
             WorkerProtocol(welcome, skew, reporters, sender),
             options=options,
             bus=bus,
@@ -87,4 +87,4 @@ def build_worker_run(welcome: Welcome, skew: Skew, process: WorkerProcess) -> Wo
             account=account,
         )
         resources.callback(calm())
-        return WorkerRun(share, bus, resources.pop_all())
+        return WorkerContext(run, bus, resources.pop_all())

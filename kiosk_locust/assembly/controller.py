@@ -31,11 +31,11 @@ from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.cost.query import Costing
 from kiosk_locust.cost.queue_depth import Looker
-from kiosk_locust.distributed.coordinator_run import MasterRun
+from kiosk_locust.distributed.coordinator_run import MasterRun, master_run
 from kiosk_locust.errors import KioskLocustError, LedgerError, PreflightError
 from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.gc_tuning import calm
-from kiosk_locust.execution.run import Run
+from kiosk_locust.execution.run import Run, local_run
 from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.formatting import quoting
 from kiosk_locust.formatting.console import say
@@ -172,7 +172,7 @@ class ActiveRun:
 
     # -- the beginning
 
-    def open(self, requests: Iterable[JobRequest]) -> Run:
+    def open(self, requests: Iterable[JobRequest]) -> Run | MasterRun:
         """Reach the Kiosk, ask whether it can run ``requests``, make the ledger and the run.
 
         Raises KioskLocustError, with nothing left open, where it cannot be done.
@@ -183,7 +183,7 @@ class ActiveRun:
             self._close_all()
             raise
 
-    def _open(self, requests: Iterable[JobRequest]) -> Run:
+    def _open(self, requests: Iterable[JobRequest]) -> Run | MasterRun:
         if self.options.transfers.download:
             check_results_folder(self.options.output_dir, self.name)
         requests = list(requests)
@@ -222,7 +222,7 @@ class ActiveRun:
         self.generator.watch.on_request(sample)
         tell_of_request(self._environment, sample, self._tallies)
 
-    def _make_run(self, kiosk: Kiosk, host: str) -> Run:
+    def _make_run(self, kiosk: Kiosk, host: str) -> Run | MasterRun:
         by_address = self._contact.is_simulated_elsewhere
         is_simulated = self.simulated or by_address
         self._ledger, remains = self._run_ledger.open(host, is_simulated_elsewhere=by_address)
@@ -239,27 +239,38 @@ class ActiveRun:
             moving = movers(self.options, kiosk, self._clock, rng, self.name, calls=calls)
             self._closers.append(moving.close)
         bus = JobBus()
-        run = (MasterRun if is_master else Run)(
-            self.options,
-            self.state,
-            ledger=self._ledger,
-            bus=bus,
-            kiosk=kiosk,
-            clock=self._clock,
-            rng=random.Random(f"{self.options.arrival_seed}/polls"),
-            mix=self._mix,
-            remains=remains,
-            uploader=moving.uploader,
-            downloads=moving.downloads,
-        )
-        not_needed = not_needed_of(self.options, remains) if self._resumed else set()
-        if isinstance(run, MasterRun) and isinstance(runner, PatientMaster):
+        run: Run | MasterRun
+        if isinstance(runner, PatientMaster):
+            not_needed = not_needed_of(self.options, remains) if self._resumed else set()
             all_facts = self._run_ledger.meta(host) | facts(self.options.transfers, not_needed)
             all_facts[send_account.PLACE] = send_account.place_of(self.path)
             all_facts[quoting.FACT] = json.dumps(quoting.is_on())
-            awaited = runner.worker_count if self.options.transfers.inputs else 0
-            run.attach(runner.send_message, all_facts, awaited)
+            run = master_run(
+                self.options,
+                self.state,
+                ledger=self._ledger,
+                bus=bus,
+                clock=self._clock,
+                send=runner.send_message,
+                facts=all_facts,
+                workers=runner.worker_count if self.options.transfers.inputs else 0,
+                remains=remains,
+            )
             runner.serve(run, self._clock)
+        else:
+            run = local_run(
+                self.options,
+                self.state,
+                ledger=self._ledger,
+                bus=bus,
+                kiosk=kiosk,
+                clock=self._clock,
+                rng=random.Random(f"{self.options.arrival_seed}/polls"),
+                mix=self._mix,
+                remains=remains,
+                uploader=moving.uploader,
+                downloads=moving.downloads,
+            )
         gevent.spawn(otel.warn_if_away, self._environment.parsed_options)
         self._metrics = Metrics(self._clock, self.options.count * self.options.num_cycles or None)
         statistics = LocustStatistics(self._environment.stats, self._tallies)
@@ -276,7 +287,7 @@ class ActiveRun:
             self._clock,
             self._metrics,
             self.state,
-            run.planned,
+            run.cycles.planned,
             name=self.name,
             host=host,
             simulated=is_simulated,
@@ -355,17 +366,18 @@ class ActiveRun:
     def _troubles(self) -> Mapping[str, Sequence[Trouble]]:
         """The calls that fail, by process; a master makes none but for checkpoints."""
         own = {HERE: self._contact.calls.look()}
-        return {**self.run.troubles, **own} if isinstance(self.run, MasterRun) else own
+        return {**self.run.roster.troubles, **own} if isinstance(self.run, MasterRun) else own
 
     def _start_watching(self, zero_at: float) -> None:
-        run, embedded = self.run, self._contact.embedded
+        embedded = self._contact.embedded
         others = Others(simulator_cpu_s=(lambda: embedded.cpu_s) if embedded else None)
-        if isinstance(run, MasterRun):
+        if isinstance(self.run, MasterRun):
+            roster = self.run.roster
             others = replace(
                 others,
-                workers=lambda: run.workers,
-                workers_lost=lambda: run.workers_lost,
-                unread_messages=lambda: run.unread_messages,
+                workers=lambda: roster.figures,
+                workers_lost=lambda: roster.workers_lost,
+                unread_messages=lambda: roster.unread_messages,
             )
         self.generator.start(others, zero_at, self._keep_figures)
         self._detachers.append(self.generator.stop)

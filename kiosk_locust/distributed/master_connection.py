@@ -16,7 +16,7 @@ from kiosk_locust.distributed.clock_skew import Skew
 from kiosk_locust.distributed.messages import Drain, Fenced, Refusal, Reply, Welcome
 from kiosk_locust.distributed.versions import Version
 from kiosk_locust.distributed.worker_protocol import Order, WorkerProtocol
-from kiosk_locust.distributed.worker_run import RemoteShare
+from kiosk_locust.distributed.worker_run import WorkerRun
 from kiosk_locust.errors import KioskLocustError, RelayError
 from kiosk_locust.execution.executor import RequestFor
 from kiosk_locust.model.options import Options
@@ -49,11 +49,11 @@ class MasterConnection:
         self,
         send: Send,
         own_clock: Callable[[], float],
-        build: Callable[[Welcome, Skew], RemoteShare],
+        build: Callable[[Welcome, Skew], WorkerRun],
         on_fault: Callable[[], None],
     ) -> None:
         self.ready = Event()
-        self.share: RemoteShare | None = None
+        self.run: WorkerRun | None = None
         self._send = send
         self._now = own_clock
         self._build = build
@@ -69,14 +69,14 @@ class MasterConnection:
     def options(self) -> Options:
         """The run's."""
         self.ready.wait()
-        assert self.share is not None  # noqa: S101  set before it is ready
-        return self.share.options
+        assert self.run is not None  # noqa: S101  set before it is ready
+        return self.run.options
 
     def work(self, request_for: RequestFor) -> None:
         """What a user does, once the run is known."""
         self.ready.wait()
-        if self.share:
-            self.share.work(request_for)
+        if self.run:
+            self.run.work(request_for)
 
     def on_welcome(self, data: object) -> None:
         """The master has a run for us; a welcome that cannot be read is a refusal."""
@@ -109,7 +109,7 @@ class MasterConnection:
 
     def _begin(self, welcome: Welcome, skew: Skew) -> None:
         try:
-            self.share = self._build(welcome, skew)
+            self.run = self._build(welcome, skew)
         except KioskLocustError as error:
             logger.error("the run cannot go on: %s", error)  # noqa: TRY400  it says what to do
             self._stay_out(WorkerProtocol(welcome, skew), str(error))
@@ -117,7 +117,7 @@ class MasterConnection:
             logger.exception("a fault of kiosk_locust: this worker cannot take part")
             self._stay_out(WorkerProtocol(welcome, skew), f"a fault of kiosk_locust: {error!r}")
         else:
-            self._protocol = self.share.protocol
+            self._protocol = self.run.protocol
             self.ready.set()
 
     def _stay_out(self, protocol: WorkerProtocol, trouble: str) -> None:
@@ -131,22 +131,22 @@ class MasterConnection:
         if self._protocol is None:
             return
         self._obey(self._protocol.receive(decode(Reply, data), self._now()))
-        if self.share is not None:
-            self.share.came()
+        if self.run is not None:
+            self.run.came()
 
     def _obey(self, orders: list[Order]) -> None:
-        if self.share is None:
+        if self.run is None:
             return
         for order in orders:
             match order:
                 case Record():
-                    self.share.adopt(order)
+                    self.run.adopt(order)
                 case Fenced():
-                    self.share.drop()
+                    self.run.drop()
                 case Drain(ended_by, grace_s):
                     if grace_s == 0:
-                        self.share.state.give_up()
-                    gevent.spawn(self.share.drain, ended_by, grace_s)
+                        self.run.state.give_up()
+                    gevent.spawn(self.run.drain, ended_by, grace_s)
 
     def close(self, timeout_s: float) -> None:
         """Wait until all is told and the master knows that it was all, and go.
@@ -183,7 +183,7 @@ class MasterConnection:
                         *(UNANSWERED_S, versions.own()),
                     )
             if self._protocol is not None:
-                report = self._protocol.report(now, self.share.tickets.takers if self.share else 0)
+                report = self._protocol.report(now, self.run.tickets.takers if self.run else 0)
                 if report:
                     self._send("kiosk_report", encode(report))
             self._rest()
@@ -196,7 +196,7 @@ class MasterConnection:
 
     def _rest(self) -> None:
         """Wait for the next look, or for an urgent event and a moment for company."""
-        if self.share is None:
+        if self.run is None:
             gevent.sleep(TURN_S)
-        elif self.share.ledger.wait_for_urgent(TURN_S):
+        elif self.run.log.wait_for_urgent(TURN_S):
             gevent.sleep(COMPANY_S)

@@ -216,8 +216,8 @@ class PatientMaster(SafeEnd, MasterRunner):
         """Look once; False: no worker came back in time, and the run was told so."""
         run, now = look.run, look.clock.now()
         self._refuse_silent(look)
-        run.has_workers = self.worker_count > 0
-        if run.has_workers:
+        run.roster.has_workers = self.worker_count > 0
+        if run.roster.has_workers:
             if look.gone_at is not None:
                 logger.info("a worker is back: the run goes on")
                 look.gone_at = None
@@ -236,7 +236,7 @@ class PatientMaster(SafeEnd, MasterRunner):
             look.silent.clear()
             return
         with_users = {w.id for w in (*self.clients.spawning, *self.clients.running)}
-        asked = (with_users | self._spawned_at) & self._active() - look.run.greeted
+        asked = (with_users | self._spawned_at) & self._active() - look.run.roster.greeted
         look.silent = {worker: look.silent.get(worker, 0) + 1 for worker in asked}
         for worker in [name for name, looks in look.silent.items() if looks > HELLO_LOOKS]:
             logger.error(
@@ -247,7 +247,7 @@ class PatientMaster(SafeEnd, MasterRunner):
                 HELLO_LOOKS * LOOK_S,
             )
             self._refused |= {worker}
-            look.run.expect_no_more_of(worker)
+            look.run.roster.expect_no_more_of(worker)
             client = self.clients[worker]
             del self.clients[worker]
             if self._users_dispatcher is not None:

@@ -23,6 +23,7 @@ from kiosk_locust.assembly.signals import Signals
 from kiosk_locust.assembly.stop_reason import ending
 from kiosk_locust.config.sources import Layers
 from kiosk_locust.errors import KioskLocustError
+from kiosk_locust.execution.run import Run
 from kiosk_locust.formatting.console import plain_console, say
 from kiosk_locust.model.options import Options
 from kiosk_locust.monitoring import otel
@@ -296,7 +297,9 @@ class Plugin:
             may_be_resumed=settings.is_resume_asked_for,
             tally=settings.tally,
         )
-        RUNS[self._environment] = active.open(settings.first_requests(options))
+        run = active.open(settings.first_requests(options))
+        if isinstance(run, Run):  # a master's users are at its workers
+            RUNS[self._environment] = run
         self._active = active
         self._scraped.current = active.exposition
         self._hosts.give(settings.other_classes, active.url)

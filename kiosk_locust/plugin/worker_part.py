@@ -17,7 +17,7 @@ from kiosk_locust.clock import Clock
 from kiosk_locust.distributed.clock_skew import Skew
 from kiosk_locust.distributed.master_connection import MasterConnection
 from kiosk_locust.distributed.messages import Welcome
-from kiosk_locust.distributed.worker_run import RemoteShare
+from kiosk_locust.distributed.worker_run import WorkerRun
 from kiosk_locust.errors import WorkerError
 from kiosk_locust.monitoring import otel
 from kiosk_locust.monitoring.tracing import spans_if_on
@@ -59,13 +59,13 @@ class WorkerPart:
 
     def fail(self, why: str) -> bool:
         """End the run everywhere, for that reason; False where it is over here."""
-        share = self.connection.share
-        if self.has_left or (share is not None and not share.state.is_on):
+        run = self.connection.run
+        if self.has_left or (run is not None and not run.state.is_on):
             return False
-        if share is None:  # its users run, and it has not been welcomed yet
+        if run is None:  # its users run, and it has not been welcomed yet
             self._failed_early = self._failed_early or why
         else:
-            share.state.fail(WorkerError(why))
+            run.state.fail(WorkerError(why))
         return True
 
     def leave(self, grace_s: float) -> None:
@@ -73,15 +73,15 @@ class WorkerPart:
         if self.has_left:
             return
         self.has_left = True
-        if (share := self.connection.share) is not None:
+        if (run := self.connection.run) is not None:
             if not grace_s:
-                share.state.give_up()  # an end that goes on waits for answers that will not come
-            share.drain("its worker's end", grace_s)
+                run.state.give_up()  # an end that goes on waits for answers that will not come
+            run.drain("its worker's end", grace_s)
         # Locust's listener may be the one that calls: then no answer can come any more.
         self.connection.close(LAST_WORDS_S if grace_s else 0.0)
         self._resources.close()
 
-    def _build(self, welcome: Welcome, skew: Skew) -> RemoteShare:
+    def _build(self, welcome: Welcome, skew: Skew) -> WorkerRun:
         """Make what takes part; raises KioskLocustError where this worker cannot."""
         process = WorkerProcess(
             self._limits,
@@ -90,28 +90,28 @@ class WorkerPart:
             self._on_request,
             self._on_fault,
         )
-        run = build_worker_run(welcome, skew, process)
-        self._resources.push(run.resources)
+        context = build_worker_run(welcome, skew, process)
+        self._resources.push(context.resources)
         statistics = WorkerStatistics(
-            self._environment.stats, self._tallies, run.share.ledger.is_returned
+            self._environment.stats, self._tallies, context.run.log.is_returned
         )
-        run.bus.add(statistics, is_essential=True)
+        context.bus.add(statistics, is_essential=True)
         options = self._environment.parsed_options
         if spans := spans_if_on(options):
             spans.start()
             self._resources.callback(spans.stop)
-            run.bus.add(spans)
+            context.bus.add(spans)
             gevent.spawn(otel.warn_if_away, options)
         self._resources.callback(self._tallies.start())
         if self._failed_early:
-            run.share.state.fail(WorkerError(self._failed_early))
-        UserWatch(self._environment, run.share.state).start()
+            context.run.state.fail(WorkerError(self._failed_early))
+        UserWatch(self._environment, context.run.state).start()
         logger.info(
             "this worker takes part; its clock is %.3f s off, give or take %.3f s",
             skew.seconds,
             skew.bound_s,
         )
-        return run.share
+        return context.run
 
     def _on_request(self, sample: RequestSample) -> None:
         tell_of_request(self._environment, sample, self._tallies)

@@ -15,7 +15,7 @@ import msgpack  # type: ignore[import-untyped]  # it ships no types
 from kiosk_locust.codec import decode, encode
 from kiosk_locust.distributed.clock_skew import measure
 from kiosk_locust.distributed.coordinator import MasterEnd
-from kiosk_locust.distributed.leases import Lost
+from kiosk_locust.distributed.leases import Leases, Lost
 from kiosk_locust.distributed.messages import Drain, Fenced, Hello, Reply, Report, Terms, Welcome
 from kiosk_locust.distributed.ticket_pool import Pool
 from kiosk_locust.distributed.worker_protocol import Order, WorkerProtocol
@@ -285,8 +285,9 @@ class World:
         if accounts:
             self.ledger.accounts = self._account_of
         self.end = MasterEnd(
-            RUN, TERMS, Pool(self._take_new), self.ledger, zero_at=ZERO, facts={"host": "x"}
+            RUN, Leases(TERMS), Pool(self._take_new), self.ledger, facts={"host": "x"}
         )
+        self.end.begin(ZERO)
         self.workers = [Worker(n, self, users, random.Random(rng.random())) for n in range(workers)]
         self._total = tickets
         self._inbox: list[tuple[str, Any]] = []

@@ -6,6 +6,7 @@ import pytest
 
 from kiosk_locust.distributed.clock_skew import measure
 from kiosk_locust.distributed.coordinator import MasterEnd
+from kiosk_locust.distributed.leases import Leases
 from kiosk_locust.distributed.messages import Drain, Fenced, Hello, Renewed, Reply, Terms
 from kiosk_locust.distributed.ticket_pool import Pool
 from kiosk_locust.distributed.worker_protocol import Order, WorkerProtocol
@@ -24,9 +25,8 @@ class Pair:
         tickets = iter([Ticket(0, 1, 0, None, "a.png")])
         pool = Pool(lambda _before: next(tickets, None))
         self.orders: list[Order] = []
-        self.master = MasterEnd(
-            "r", TERMS, pool, Ledger(lambda _ticket: None), zero_at=0.0, facts={}
-        )
+        self.master = MasterEnd("r", Leases(TERMS), pool, Ledger(lambda _ticket: None), facts={})
+        self.master.begin(0.0)
         welcome = self.master.hello("w", Hello(0.0), 0.0, 0.0)
         self.worker = WorkerProtocol(welcome, measure(welcome, 0.0))
 
@@ -45,7 +45,7 @@ class Pair:
         """How many workers the master counts as lost once all leases are over."""
         self.master.turn(LONG_AFTER_S)
         self.master.turn(2 * LONG_AFTER_S)
-        return self.master.workers_lost
+        return self.master.leases.workers_lost
 
 
 def test_tickets_that_cross_the_last_words_of_a_worker_keep_it() -> None:
@@ -100,7 +100,7 @@ def test_a_worker_that_leaves_while_the_run_ends_is_dismissed_too() -> None:
     pair.hear(reply, 0.2)
     assert pair.worker.is_dismissed
     pair.master.lose_all(1.0)
-    assert pair.master.workers_lost == 0
+    assert pair.master.leases.workers_lost == 0
 
 
 def test_news_that_are_not_acknowledged_keep_a_worker() -> None:
@@ -119,6 +119,6 @@ def test_over_a_slow_network_that_drops_messages_no_worker_that_leaves_is_lost(
     world = World(trouble, tickets=60, workers=3, users=25)
     world.run(120.0)
     assert len(world.closings) == 60
-    assert world.end.workers_lost == 0
+    assert world.end.leases.workers_lost == 0
     assert not world.ledger.ambiguous
     assert [worker.has_gone for worker in world.workers] == [False, True, True]

@@ -28,7 +28,7 @@ from kiosk_locust.distributed.messages import (
     Welcome,
 )
 from kiosk_locust.distributed.worker_protocol import WorkerProtocol
-from kiosk_locust.distributed.worker_run import RemoteShare
+from kiosk_locust.distributed.worker_run import WorkerRun
 from kiosk_locust.errors import PreflightError, RelayError
 
 
@@ -40,7 +40,7 @@ class Worker:
         self.faults = 0
         self.now = SystemClock().now
         self.error: Exception = RuntimeError("no such option")
-        self.share: Any = None  # its part, where it can make one
+        self.run: Any = None  # its part, where it can make one
         self.may_build = Event()
         self.may_build.set()
         self.connection = MasterConnection(self._send, self._now, self._build, self._on_fault)
@@ -51,11 +51,11 @@ class Worker:
     def _now(self) -> float:
         return self.now()
 
-    def _build(self, _welcome: Welcome, _skew: Skew) -> RemoteShare:
+    def _build(self, _welcome: Welcome, _skew: Skew) -> WorkerRun:
         self.may_build.wait()
-        if self.share is None:
+        if self.run is None:
             raise self.error
-        return cast("RemoteShare", self.share)
+        return cast("WorkerRun", self.run)
 
     def _on_fault(self) -> None:
         self.faults += 1
@@ -135,13 +135,13 @@ def test_a_worker_that_must_not_take_part_tells_its_master_why(worker: Worker) -
     assert worker.faults == 1
 
 
-class Share:
+class IdleRun:
     """A part of a run in which nothing is done; ``drained`` has what ended it."""
 
     def __init__(self, protocol: WorkerProtocol) -> None:
         self.protocol = protocol
         self.drained: list[tuple[str, float]] = []
-        self.ledger = SimpleNamespace(wait_for_urgent=lambda _s: gevent.sleep(0.01))
+        self.log = SimpleNamespace(wait_for_urgent=lambda _s: gevent.sleep(0.01))
         self.tickets = SimpleNamespace(takers=0)
 
     def came(self) -> None:
@@ -155,7 +155,7 @@ def test_a_run_that_ends_while_a_worker_makes_its_part_ends_there_too(
     worker: Worker,
 ) -> None:
     welcome = welcome_to(worker)
-    worker.share = Share(WorkerProtocol(welcome, Skew(0.0, 0.0)))
+    worker.run = IdleRun(WorkerProtocol(welcome, Skew(0.0, 0.0)))
     worker.may_build.clear()
     end = Reply("r", 1, 0.0, 0, Renewed(drain=Drain("Stop", 5.0)))
     worker.connection.on_welcome(encode(welcome))
@@ -165,7 +165,7 @@ def test_a_run_that_ends_while_a_worker_makes_its_part_ends_there_too(
     worker.message("kiosk_report")
     worker.connection.on_reply(encode(end))
     gevent.sleep(0.02)
-    assert worker.share.drained == [("Stop", 5.0)]
+    assert worker.run.drained == [("Stop", 5.0)]
 
 
 def test_a_master_that_does_not_answer_is_told_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kiosk_locust.distributed.clock_skew import measure
 from kiosk_locust.distributed.coordinator import MasterEnd
+from kiosk_locust.distributed.leases import Leases
 from kiosk_locust.distributed.messages import (
     Drain,
     Grant,
@@ -39,7 +40,8 @@ def master_that_has_granted_a_ticket() -> tuple[MasterEnd, Ledger]:
     ledger = Ledger(lambda _ticket: None)
     tickets = iter([TICKET])
     pool = Pool(lambda _before: next(tickets, None))
-    end = MasterEnd("mine", TERMS, pool, ledger, zero_at=0.0, facts={})
+    end = MasterEnd("mine", Leases(TERMS), pool, ledger, facts={})
+    end.begin(0.0)
     end.hello("w", Hello(0.0), 0.0, 0.0)
     assert end.receive("w", report("mine"), 0.0)
     ((_, answer),) = end.turn(0.5)

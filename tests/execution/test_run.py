@@ -17,7 +17,7 @@ from kiosk_locust.client.exchange import Exchange
 from kiosk_locust.client.kiosk import Reading, Submission
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.execution.bus import JobBus
-from kiosk_locust.execution.run import Run
+from kiosk_locust.execution.run import local_run
 from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.model.job_hash import Snapshot
@@ -59,7 +59,7 @@ class Scene:
         self.ledger = Ledger.create(folder / "run.db", {})
         self.asked: list[int] = []
         self.state = RunState()
-        self.run = Run(
+        self.run = local_run(
             make_options(count=USERS, users=USERS, start_delay_s=0.02, update_interval_s=0.05),
             self.state,
             ledger=self.ledger,
@@ -113,7 +113,7 @@ def test_an_orphan_that_ended_meanwhile_hides_no_other_from_a_user(scene: Scene)
     ended, waiting = gevent.spawn(int), gevent.spawn(goes_on.wait)
     ended.join()
     for job in (ended, waiting):
-        scene.run._users.leave(job)
+        scene.run._executor._users.leave(job)
     scene.users = [gevent.spawn(scene._use)]
     gevent.sleep(0.01)
     assert scene.run.tickets.takers == 0

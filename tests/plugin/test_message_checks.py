@@ -171,12 +171,12 @@ class Watched:
         """So many looks at a run to which these workers said hello; the clock is a counter."""
         left = iter(range(count))
         run: Any = SimpleNamespace(
-            greeted=set(greeted),
+            roster=SimpleNamespace(greeted=set(greeted)),
             gone=[],
             options=SimpleNamespace(worker_wait_s=1e9),
             state=RunState(),
         )
-        run.expect_no_more_of = run.gone.append
+        run.roster.expect_no_more_of = run.gone.append
 
         def sleep(_seconds: float) -> None:
             if next(left, None) is None:

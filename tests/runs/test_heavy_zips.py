@@ -18,7 +18,8 @@ from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.client.transport import Transport
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.codec import decode, encode
-from kiosk_locust.distributed.worker_run import RemoteJobLog, granted
+from kiosk_locust.distributed.remote_job_log import RemoteJobLog
+from kiosk_locust.distributed.remote_tickets import granted
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.model import image_failures
 from kiosk_locust.model.image_failures import FailedImage, failed_images, lighter, main_reason

@@ -41,7 +41,7 @@ class ClosedRun:
     ended_at: float | None = None  # epoch seconds, of one whose process died; None: now
 
     @classmethod
-    def of(cls, run: Run, aborted: str = "") -> ClosedRun:
+    def of(cls, run: Run | MasterRun, aborted: str = "") -> ClosedRun:
         """The run of this process."""
         state = run.state
         return cls(
