@@ -31,11 +31,12 @@ from kiosk_locust.clock import Clock, SystemClock
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.cost.query import CostCollector
 from kiosk_locust.cost.queue_depth import IdleCheck
-from kiosk_locust.distributed.coordinator_run import MasterRun
+from kiosk_locust.distributed.coordinator_run import MasterRun, master_run
 from kiosk_locust.errors import KioskLocustError, LedgerError, PreflightError
 from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.gc_tuning import calm
-from kiosk_locust.execution.run import Run
+from kiosk_locust.execution.run import Run, local_run
+from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.formatting import quoting
 from kiosk_locust.formatting.console import say
 from kiosk_locust.ledger import reader, send_account
@@ -58,13 +59,8 @@ from kiosk_locust.plugin.stat_batches import Tallies
 from kiosk_locust.reporting.terminal import summary_table
 from kiosk_locust.reporting.terminal.progress import Progress
 from kiosk_locust.reporting.web.live import LiveRun
-from kiosk_locust.storage.transfers.movers import (
-    Movers,
-    check_results_folder,
-    facts,
-    movers,
-    not_needed_of,
-)
+from kiosk_locust.storage.transfers.input_facts import facts, not_needed_of
+from kiosk_locust.storage.transfers.movers import Movers, check_results_folder, movers
 from kiosk_locust.verdict import evaluate
 from kiosk_locust.verdict.exit_code import ABORTED, Verdict
 from kiosk_locust.verdict.judgement import Judgement
@@ -104,6 +100,7 @@ class ActiveRun:
         tally: Tally | None = None,
     ) -> None:
         self.options = options
+        self.state = RunState()
         self._mix = mix
         self._is_ended = is_ended
         self._looker: IdleCheck | None = None
@@ -123,7 +120,7 @@ class ActiveRun:
             resumed,
             self._started_at,
             self._clock.now,
-            self._ledger_failed,
+            self.state.fail,
             mix=mix,
             tally=tally,
         )
@@ -175,7 +172,7 @@ class ActiveRun:
 
     # -- the beginning
 
-    def open(self, requests: Iterable[JobRequest]) -> Run:
+    def open(self, requests: Iterable[JobRequest]) -> Run | MasterRun:
         """Reach the Kiosk, ask whether it can run ``requests``, make the ledger and the run.
 
         Raises KioskLocustError, with nothing left open, where it cannot be done.
@@ -186,7 +183,7 @@ class ActiveRun:
             self._close_all()
             raise
 
-    def _open(self, requests: Iterable[JobRequest]) -> Run:
+    def _open(self, requests: Iterable[JobRequest]) -> Run | MasterRun:
         if self.options.transfers.download:
             check_results_folder(self.options.output_dir, self.name)
         requests = list(requests)
@@ -225,7 +222,7 @@ class ActiveRun:
         self.generator.watch.on_request(sample)
         tell_of_request(self._environment, sample, self._tallies)
 
-    def _make_run(self, kiosk: Kiosk, host: str) -> Run:
+    def _make_run(self, kiosk: Kiosk, host: str) -> Run | MasterRun:
         by_address = self._contact.is_simulated_elsewhere
         is_simulated = self.simulated or by_address
         self._ledger, remains = self._run_ledger.open(host, is_simulated_elsewhere=by_address)
@@ -242,27 +239,38 @@ class ActiveRun:
             moving = movers(self.options, kiosk, self._clock, rng, self.name, calls=calls)
             self._closers.append(moving.close)
         bus = JobBus()
-        run = (MasterRun if is_master else Run)(
-            self.options,
-            ledger=self._ledger,
-            bus=bus,
-            kiosk=kiosk,
-            clock=self._clock,
-            rng=random.Random(f"{self.options.arrival_seed}/polls"),
-            on_end=self._on_end,
-            mix=self._mix,
-            remains=remains,
-            uploader=moving.uploader,
-            downloads=moving.downloads,
-        )
-        not_needed = not_needed_of(self.options, remains) if self._resumed else set()
-        if isinstance(run, MasterRun) and isinstance(runner, PatientMaster):
+        run: Run | MasterRun
+        if isinstance(runner, PatientMaster):
+            not_needed = not_needed_of(self.options, remains) if self._resumed else set()
             all_facts = self._run_ledger.meta(host) | facts(self.options.transfers, not_needed)
             all_facts[send_account.PLACE] = send_account.place_of(self.path)
             all_facts[quoting.FACT] = json.dumps(quoting.is_on())
-            awaited = runner.worker_count if self.options.transfers.inputs else 0
-            run.attach(runner.send_message, all_facts, awaited)
+            run = master_run(
+                self.options,
+                self.state,
+                ledger=self._ledger,
+                bus=bus,
+                clock=self._clock,
+                send=runner.send_message,
+                facts=all_facts,
+                workers=runner.worker_count if self.options.transfers.inputs else 0,
+                remains=remains,
+            )
             runner.serve(run, self._clock)
+        else:
+            run = local_run(
+                self.options,
+                self.state,
+                ledger=self._ledger,
+                bus=bus,
+                kiosk=kiosk,
+                clock=self._clock,
+                rng=random.Random(f"{self.options.arrival_seed}/polls"),
+                mix=self._mix,
+                remains=remains,
+                uploader=moving.uploader,
+                downloads=moving.downloads,
+            )
         gevent.spawn(otel.warn_if_away, self._environment.parsed_options)
         self._metrics = Metrics(self._clock, self.options.count * self.options.num_cycles or None)
         statistics = LocustStatistics(self._environment.stats, self._tallies)
@@ -278,7 +286,8 @@ class ActiveRun:
         self.live = LiveRun(
             self._clock,
             self._metrics,
-            run,
+            self.state,
+            run.cycles.planned,
             name=self.name,
             host=host,
             simulated=is_simulated,
@@ -329,7 +338,7 @@ class ActiveRun:
     def _on_miss(self, missed: Miss) -> None:
         logger.error("%s ends the run: %s", ABORTED, missed)
         self.aborted = missed
-        self._on_end()
+        self.state.end()
 
     def start(self) -> None:
         """Set time zero, a stated lead from now, and begin."""
@@ -351,22 +360,24 @@ class ActiveRun:
             self.live.begin(zero_at)
         self._start_watching(zero_at)
         self.run.start(zero_at)
+        self.state.over.rawlink(lambda _: self._on_end())
         self._keeping.start()
 
     def _troubles(self) -> Mapping[str, Sequence[Trouble]]:
         """The calls that fail, by process; a master makes none but for checkpoints."""
         own = {HERE: self._contact.calls.look()}
-        return {**self.run.troubles, **own} if isinstance(self.run, MasterRun) else own
+        return {**self.run.roster.troubles, **own} if isinstance(self.run, MasterRun) else own
 
     def _start_watching(self, zero_at: float) -> None:
-        run, embedded = self.run, self._contact.embedded
+        embedded = self._contact.embedded
         others = Others(simulator_cpu_s=(lambda: embedded.cpu_s) if embedded else None)
-        if isinstance(run, MasterRun):
+        if isinstance(self.run, MasterRun):
+            roster = self.run.roster
             others = replace(
                 others,
-                workers=lambda: run.workers,
-                workers_lost=lambda: run.workers_lost,
-                unread_messages=lambda: run.unread_messages,
+                workers=lambda: roster.figures,
+                workers_lost=lambda: roster.workers_lost,
+                unread_messages=lambda: roster.unread_messages,
             )
         self.generator.start(others, zero_at, self._keep_figures)
         self._detachers.append(self.generator.stop)
@@ -393,7 +404,7 @@ class ActiveRun:
 
     def give_up(self) -> None:
         """Wait no longer, neither for jobs in flight nor for what the run cost."""
-        self.run.give_up()
+        self.state.give_up()
         if self._costing is not None:
             self._costing.hurry()
 
@@ -402,7 +413,7 @@ class ActiveRun:
 
         Whatever goes wrong in one part of it, the other parts are done, and the verdict says so.
         """
-        unfinished = self.run.never_leased
+        unfinished = self.state.never_leased
         if unfinished:
             self._metrics.on_never_leased(Outcome.UNFINISHED, unfinished)
         self._detach()  # a run that is started while this one writes is none of its business
@@ -457,6 +468,3 @@ class ActiveRun:
         self._detach()
         while self._closers:
             self._closers.pop()()
-
-    def _ledger_failed(self, error: Exception) -> None:
-        self.run.fail(error)

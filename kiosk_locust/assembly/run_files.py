@@ -11,6 +11,7 @@ from kiosk_locust.checkpoint.scheduler import Checkpoints
 from kiosk_locust.checkpoint.snapshot import object_name
 from kiosk_locust.client.call_failures import CallFailures
 from kiosk_locust.clock import Clock
+from kiosk_locust.distributed.coordinator_run import MasterRun
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.execution.run import Run
 from kiosk_locust.ledger import file
@@ -67,7 +68,7 @@ class Keeping:
             )
         return options
 
-    def begin(self, run: Run, name: str) -> None:
+    def begin(self, run: Run | MasterRun, name: str) -> None:
         """Have the ledger in the bucket before the first job, if that is wanted.
 
         A ledger that was just made is gone again where it cannot be. Raises LedgerError.
@@ -85,7 +86,7 @@ class Keeping:
             every_s=files.checkpoint_s,
             generation=self._resumed.generation if self._resumed else 0,
             users=options.users if options.workload == "closed" else None,
-            on_overtaken=run.fail,
+            on_overtaken=run.state.fail,
             calls=self._calls,
         )
         try:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
@@ -17,17 +16,11 @@ from kiosk_locust.cost.annotations import RunNote, annotate
 from kiosk_locust.cost.collect import PATIENCE_S, cluster_series
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.cost.endpoints import CostServers, Source, default_source
-from kiosk_locust.cost.estimate import estimate
-from kiosk_locust.cost.price_file import read_price_file
-from kiosk_locust.cost.prices import PriceBook
+from kiosk_locust.cost.run_estimates import run_estimates
 from kiosk_locust.cost.scale_down import LONGEST_TAIL_S, Waiting
 from kiosk_locust.cost.serialisation import Priced, RunCost
-from kiosk_locust.cost.series import ClusterSeries
-from kiosk_locust.cost.types import CostEstimate, Window, WorkDone
-from kiosk_locust.cost.work import work_done
+from kiosk_locust.cost.types import Window
 from kiosk_locust.errors import CostError, KioskLocustError
-from kiosk_locust.ledger import queries
-from kiosk_locust.ledger.reader import opened
 from kiosk_locust.model.options import Options
 from kiosk_locust.native_thread import in_thread
 
@@ -201,38 +194,21 @@ class CostCollector:
             seen_to = waiting.for_the_scale_down(ended.window)
         series_end = waiting.for_a_scrape(seen_to)
         series = cluster_series(prometheus, ended.window.start_at, series_end)
-        estimates = in_thread(lambda: self._estimates(series, ended, seen_to))
+        estimates = in_thread(
+            lambda: run_estimates(
+                series,
+                ended.ledger,
+                ended.window,
+                ended.ends,
+                options=self._options,
+                seen_to=seen_to,
+            )
+        )
         priced = {cycle: Priced.of(cycle_estimate) for cycle, cycle_estimate in estimates.items()}
-        return RunCost(str(servers), run=priced.pop(None), cycles=_cycles_only(priced))
-
-    def _estimates(
-        self, series: ClusterSeries, ended: EndedRun, seen_to: float
-    ) -> dict[int | None, CostEstimate]:
-        """Estimates of the run (key None), and of each of several cycles.
-
-        Runs in a real thread.
-        """
-        options = self._options.cost
-        user = read_price_file(Path(options.prices)) if options.prices else None
-        book = PriceBook.of(user)
-        with opened(ended.ledger) as db:
-            windows: dict[int | None, Window] = {None: ended.window}
-            if self._options.num_cycles > 1:
-                for cycle, started_at, ended_at in queries.cycles(db):
-                    end_at = ended.ends.get(cycle, ended_at or ended.window.end_at)
-                    windows[cycle] = Window(started_at, max(started_at, end_at))
-            return {
-                cycle: estimate(
-                    series,
-                    window,
-                    _work(db, cycle, options.images_per_job, ended),
-                    book,
-                    node_types=options.node_types,
-                    network=options.network,
-                    seen_to=seen_to if cycle is None else window.end_at,
-                )
-                for cycle, window in windows.items()
-            }
+        run = priced.pop(None)
+        return RunCost(
+            str(servers), run=run, cycles={c: p for c, p in priced.items() if c is not None}
+        )
 
 
 def unanswered(server: object, seconds: float) -> str:
@@ -241,15 +217,3 @@ def unanswered(server: object, seconds: float) -> str:
         f"{server} did not answer within {seconds:g} s; is it overloaded, or is there a firewall"
         " before it?"
     )
-
-
-def _work(
-    db: sqlite3.Connection, cycle: int | None, images_per_job: int | None, ended: EndedRun
-) -> WorkDone:
-    """Work of a cycle, or of the run (None), up to the end of its last job."""
-    work = work_done(db, cycle, images_per_job)
-    return replace(work, last_closed_at=ended.ends.get(cycle, work.last_closed_at))
-
-
-def _cycles_only(priced: Mapping[int | None, Priced]) -> dict[int, Priced]:
-    return {cycle: cost for cycle, cost in priced.items() if cycle is not None}

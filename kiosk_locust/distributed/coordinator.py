@@ -15,7 +15,6 @@ from kiosk_locust.distributed.messages import (
     Renewed,
     Reply,
     Report,
-    Terms,
     Welcome,
 )
 from kiosk_locust.distributed.reliable_delivery import Receiver
@@ -63,31 +62,35 @@ class MasterLog(Protocol):
 
 
 class MasterEnd:
-    """One run's. ``zero_at`` (epoch seconds) is what due times are sent as offsets from."""
+    """One run's; workers are welcome from `begin` on."""
 
     def __init__(
         self,
         run_id: str,
-        terms: Terms,
+        leases: Leases,
         pool: Pool,
         log: MasterLog,
         *,
-        zero_at: float,
         facts: Mapping[str, str],
     ) -> None:
-        self.leases = Leases(terms)
+        self.leases = leases
+        self.terms = leases.terms
         self.pool = pool
+        self.has_begun = False
         self._run_id = run_id
-        self._terms = terms
         self._log = log
-        self._zero_at = zero_at
+        self._zero_at = 0.0
         self._facts = facts
         self._receivers: dict[str, Receiver] = {}
-        self.workers_lost = 0  # that died or fell silent
         self._drain: Drain | None = None
         self._to_answer: set[str] = set()
         self._to_fence: dict[str, Report] = {}
         self.is_starved = False  # tickets wait for workers with free users
+
+    def begin(self, zero_at: float) -> None:
+        """Begin the run; ``zero_at`` (epoch seconds) is what due times are sent as offsets from."""
+        self._zero_at = zero_at
+        self.has_begun = True
 
     def hello(self, worker: str, hello: Hello, received_at: float, now: float) -> Welcome:
         """Let a worker take part."""
@@ -100,7 +103,7 @@ class MasterEnd:
             received_at,
             now,
             self._zero_at,
-            self._terms,
+            self.terms,
             self._facts,
         )
 
@@ -129,7 +132,6 @@ class MasterEnd:
     def lose_all(self, now: float) -> None:
         """Hear no worker any more; what one still holds, it may have submitted or yet submit."""
         for session in self.leases.sessions:
-            self.workers_lost += not session.drained
             self._lose_worker(session.worker, self.leases.end(session), now)
 
     @property
@@ -139,11 +141,10 @@ class MasterEnd:
 
     def turn(self, now: float) -> list[tuple[str, Reply]]:
         """Look at the time and deal; what is returned may be sent once all is durable."""
-        before, undrained = self.leases.sessions, set(self.undrained)
+        before = self.leases.sessions
         lost = self.leases.expire(now)
         for session in before:
             if not self.leases.is_on(session.worker):
-                self.workers_lost += session.worker in undrained
                 its = [one for one in lost if one.worker == session.worker]
                 self._lose_worker(session.worker, its, now)
         grants = {} if self._drain else self._deal(now)
@@ -248,8 +249,8 @@ class MasterEnd:
 
         while ready and (record := self.pool.take_job()):
             hands[min(ready, key=load).worker].append(record)
-        lot_s = self._terms.lot_s
-        before = (now + self._terms.horizon_s) // lot_s * lot_s
+        lot_s = self.terms.lot_s
+        before = (now + self.terms.horizon_s) // lot_s * lot_s
         while open_hands := [s for s in ready if len(hands[s.worker]) < _room(s)]:
             record = self.pool.take(before, now)
             if record is None:

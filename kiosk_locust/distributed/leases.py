@@ -56,7 +56,8 @@ class Leases:
     """The sessions that are alive, and which of them holds which ticket."""
 
     def __init__(self, terms: Terms) -> None:
-        self._terms = terms
+        self.terms = terms
+        self.workers_lost = 0  # died or fell silent
         self._sessions: dict[str, WorkerSession] = {}
         self._numbers: dict[str, int] = {}  # of each worker's latest session
         self._owners: dict[int, WorkerSession] = {}
@@ -76,7 +77,7 @@ class Leases:
         session = self._sessions.get(worker)
         if session is None:
             number = self._numbers[worker] = self._numbers.get(worker, 0) + 1
-            session = WorkerSession(worker, number, now + self._terms.lease_s, now)
+            session = WorkerSession(worker, number, now + self.terms.lease_s, now)
             self._sessions[worker] = session
         return session
 
@@ -85,7 +86,7 @@ class Leases:
         session = self._sessions.get(worker)
         if session is None or session.number != report.session:
             return None
-        session.expires_at = max(session.expires_at, now + self._terms.lease_s)
+        session.expires_at = max(session.expires_at, now + self.terms.lease_s)
         session.heard_at = now
         granted = session.granted.number if session.granted else 0
         session.drained |= report.drained and report.ask > granted  # it has seen the last grant
@@ -107,7 +108,7 @@ class Leases:
         grant = session.granted
         if grant is None or session.ask != grant.number:
             return False
-        return session.granted_at + self._terms.resend_s <= now
+        return session.granted_at + self.terms.resend_s <= now
 
     def owner(self, ticket_id: int) -> WorkerSession | None:
         """The session that holds a ticket."""
@@ -128,7 +129,7 @@ class Leases:
 
         Time in which nobody looked does not count: then it was the master that stood still.
         """
-        terms = self._terms
+        terms = self.terms
         since, self._looked_at = self._looked_at, now
         still_s = 0.0 if since is None else max(0.0, now - since - terms.beat_s)
         lost: list[Lost] = []
@@ -141,6 +142,7 @@ class Leases:
     def end(self, session: WorkerSession) -> list[Lost]:
         """End a session, now that its worker can submit nothing any more."""
         del self._sessions[session.worker]
+        self.workers_lost += not session.drained
         lost = [
             Lost(session.worker, record, self._fate(session, record))
             for record in session.held.values()
@@ -153,10 +155,10 @@ class Leases:
     def _fate(self, session: WorkerSession, record: Record) -> Fate:
         if record.job_id:
             return Fate.ADOPT
-        if self._terms.uploads and record.upload is None:
+        if self.terms.uploads and record.upload is None:
             return Fate.REOPEN
         due_at = record.ticket.due_at
-        last_moment = session.expires_at + self._terms.margin_s + session.skew_bound_s
+        last_moment = session.expires_at + self.terms.margin_s + session.skew_bound_s
         if due_at is not None and due_at > last_moment:
             return Fate.REOPEN
         return Fate.MAYBE

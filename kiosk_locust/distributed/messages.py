@@ -27,6 +27,11 @@ class Terms:
     lot_s: float = 0.25  # those that are due within so long are granted together
     uploads: bool = False  # a job is submitted only after the master holds that it was uploaded
 
+    @property
+    def sendable_s(self) -> float:
+        """How long after its master's last sign of life a worker may submit jobs, in seconds."""
+        return self.lease_s + self.horizon_s
+
 
 @dataclass(frozen=True, slots=True)
 class Hello:

@@ -1,11 +1,9 @@
-"""A process's share of a run: users that take tickets, jobs in flight, and how that ends."""
+"""Executor of a process's jobs: users take tickets, jobs live in greenlets of their own."""
 
 from __future__ import annotations
 
 import logging
-import random
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import gevent
@@ -13,18 +11,13 @@ from gevent.event import Event
 from gevent.pool import Group
 
 from kiosk_locust.callbacks import RAISED, ends_run
-from kiosk_locust.client.kiosk import Kiosk
-from kiosk_locust.clock import Clock
-from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.job import Ending, Interrupted, Job, JobServices, close
-from kiosk_locust.execution.poll_timer import Rests
+from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.execution.waiting_users import WaitingUsers
-from kiosk_locust.model.options import Options
-from kiosk_locust.model.ports import ALREADY_DURABLE, Durable, JobLog, SubmissionGate, TicketQueue
+from kiosk_locust.model.ports import ALREADY_DURABLE, Durable, TicketQueue
 from kiosk_locust.model.record import Download, JobRequest, Outcome, Record, Ticket
 from kiosk_locust.model.user_mix import Mix
 from kiosk_locust.storage.transfers.downloads import Downloads
-from kiosk_locust.storage.upload_stage import Uploader
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +27,12 @@ LAST_LOOK_S = 3.0
 #: Interrupted jobs only close their records; whatever holds them up longer is a fault.
 INTERRUPT_LIMIT_S = 10.0
 
-#: What a user of the class with that name wants to submit for a ticket.
+#: Gives the request that a user of the class with that name wants to submit for a ticket.
 RequestFor = Callable[[str, Ticket], JobRequest]
 
 
 class _Leased(NamedTuple):
-    """A ticket's record, its lease, and why it has nothing to submit."""
+    """A ticket's record, its lease, and the reason why it has nothing to submit."""
 
     record: Record
     lease: Durable
@@ -47,68 +40,39 @@ class _Leased(NamedTuple):
     taken_by: object = None  # the greenlet of the user, whom listeners are told of
 
 
-class Share:
-    """The part of a run that lives in this process, whether ``log`` and ``queue`` do or not.
+class Executor:
+    """Executes the jobs of one process, from the tickets of ``queue`` to closed records.
 
-    ``gate`` must let nothing be submitted once ``stopping`` is set, which `drain` does.
-
-    ``mix`` says of which user class a ticket's job is, whichever user takes it. ``recall`` gives
-    the record of a ticket that was tried before what it had by then.
-    ``uploader`` and ``downloads`` move the files of jobs, where that is wanted.
-    ``on_end`` is called when it is over by itself, or when it cannot go on: ``trouble`` then says
-    why.
+    The gate of ``services`` lets nothing be submitted once ``state.stopping`` is set. ``mix`` gives
+    the user class of a ticket's job, whichever user takes it. ``recall`` gives the record of a
+    ticket that was tried before what it had by then.
     """
 
     def __init__(
         self,
-        options: Options,
-        *,
-        log: JobLog,
-        bus: JobBus,
+        state: RunState,
         queue: TicketQueue,
-        gate: SubmissionGate,
-        stopping: Event,
-        kiosk: Kiosk,
-        clock: Clock,
-        rng: random.Random,
-        on_end: Callable[[], None],
+        services: JobServices,
+        *,
         mix: Mix,
         recall: Callable[[Record], None],
-        uploader: Uploader | None = None,
         downloads: Downloads | None = None,
     ) -> None:
-        self.options = options
+        self._state = state
+        self._queue = queue
+        self._services = services
         self._mix = mix
         self._recall = recall
-        self.outcomes: Counter[Outcome] = Counter()
-        self.trouble = ""
-        self.ended_by = ""
-        self.all_closed = Event()
-        self._log = log
-        self._bus = bus
-        self._queue = queue
-        self._clock = clock
-        self._on_end = on_end
-        self._services = JobServices(
-            kiosk, log, bus, gate, options, clock, rng, Rests(clock).rest, uploader
-        )
         self._downloads = downloads
         self._jobs = Group()
         self._lives: dict[int, Job] = {}  # jobs in flight by ticket
-        self._users = WaitingUsers(queue, clock, stopping)
-        self._asked: dict[int, JobRequest] = {}  # for tickets that were given back
-        self._stopping = stopping
-        self._give_up = Event()
-
-    @property
-    def is_on(self) -> bool:
-        """Whether it has tickets that are not closed, and nobody has ended it."""
-        return not (self._stopping.is_set() or self.all_closed.is_set())
+        self._users = WaitingUsers(queue, services.clock, state.stopping)
+        self._requests: dict[int, JobRequest] = {}  # for tickets that were given back
 
     # -- while it goes on
 
     def work(self, request_for: RequestFor) -> None:
-        """What a user does: take a ticket, wait until it is due, see its job through.
+        """Take a ticket for a user, wait until it is due, and see its job through.
 
         When there are no more tickets, it waits to be ended by Locust. A user that is killed
         gives back a ticket that is not due yet; a job under way goes on without it, until
@@ -131,7 +95,7 @@ class Share:
         except BaseException as error:
             self._give_back(ticket, leased)
             if isinstance(error, Exception):
-                self.fail(error)
+                self._state.fail(error)
             raise
         if has_come:
             self._see_through(self._jobs.spawn(self._live, leased))
@@ -147,22 +111,15 @@ class Share:
                 self._users.leave(job)
             raise
 
-    def fail(self, error: Exception) -> None:
-        """The run cannot go on: the first trouble is kept, and the run is ended."""
-        logger.error("the run cannot go on: %s", error)
-        if not self.trouble:
-            self.trouble = str(error)
-            self._on_end()
-
     def _lease(self, ticket: Ticket, request_for: RequestFor) -> _Leased:
         """Lease a ticket for what its user class wants to submit, if it can say so.
 
         It is asked once for a ticket, though users may have to give it back in between.
         """
-        now = self._clock.now()
+        now = self._services.clock.now()
         fault, user_class = "", self._mix.class_of(ticket.id)
         try:
-            request = self._asked.pop(ticket.id, None) or request_for(user_class, ticket)
+            request = self._requests.pop(ticket.id, None) or request_for(user_class, ticket)
         except RAISED as error:
             if not ends_run(f"{user_class}.request", error):
                 logger.exception("%s.request raised", user_class)
@@ -170,81 +127,85 @@ class Share:
             request = JobRequest("", ticket.file, "")
         record = Record(ticket, user_class, request, now)
         self._recall(record)
-        return _Leased(record, self._log.lease(record), fault, gevent.getcurrent())
+        return _Leased(record, self._services.log.lease(record), fault, gevent.getcurrent())
 
     def _give_back(self, ticket: Ticket, leased: _Leased | None) -> None:
         if leased and not leased.fault:
-            self._asked[ticket.id] = leased.record.request
+            self._requests[ticket.id] = leased.record.request
         self._queue.give_back(ticket)
         self._users.rouse_one()
 
-    def _poll_on(self, record: Record) -> gevent.Greenlet:
-        """Have a job looked after that was submitted already."""
-        return self._jobs.spawn(self._live, _Leased(record, ALREADY_DURABLE, ""))
+    def adopt(self, record: Record, *, needs_user: bool) -> None:
+        """Poll a job on that was submitted elsewhere or earlier.
+
+        One that ``needs_user`` waits for, as for the jobs of users that went.
+        """
+        self._queue.adopt(record.ticket)
+        job = self._jobs.spawn(self._live, _Leased(record, ALREADY_DURABLE, ""))
+        if needs_user:
+            self._users.leave(job)
+
+    def rouse(self) -> None:
+        """Tickets may have come: a user that waits for a later one may have an earlier one."""
+        self._users.rouse_one()
+
+    def has_job(self, ticket: Ticket) -> bool:
+        """True while a job of the ticket is in flight."""
+        return ticket.id in self._lives
+
+    def abandon(self, held: Iterable[Ticket]) -> None:
+        """Interrupt all jobs, and strike the tickets ``held`` off: others have them now."""
+        self._users.rouse_all()
+        gevent.spawn(self._abandon, tuple(self._jobs), held)
+
+    def _abandon(self, jobs: tuple[gevent.Greenlet, ...], held: Iterable[Ticket]) -> None:
+        interrupted = Interrupted("its worker was cut off")
+        gevent.killall(jobs, interrupted, timeout=INTERRUPT_LIMIT_S)
+        for ticket in held:  # jobs that had not begun yet could not say so
+            self._queue.closed(ticket)
 
     def _live(self, leased: _Leased) -> None:
         record = leased.record
         try:
             if leased.fault:
                 ending = Ending(Outcome.ERROR, leased.fault)
-                close(record, ending, self._clock.now(), self._log, self._bus)
+                services = self._services
+                close(record, ending, services.clock.now(), services.log, services.bus)
             else:
                 job = self._lives[record.ticket.id] = Job(record, self._services, leased.lease)
                 job.run()
         except gevent.GreenletExit:  # nobody kills jobs so: a listener of their end raised it
             logger.error("a listener of job_closed raised GreenletExit")  # noqa: TRY400
         except Exception as error:  # noqa: BLE001  whatever it is, the run must not go on unseen
-            self.fail(error)
+            self._state.fail(error)
         finally:
             self._lives.pop(record.ticket.id, None)
-            self.outcomes[record.outcome or Outcome.ERROR] += 1
+            self._state.count(record.outcome)
             if self._downloads:
                 self._downloads.begin(record, self._downloaded)
             self._queue.closed(record.ticket)
 
     def _downloaded(self, record: Record, download: Download) -> None:
-        self._log.downloaded(record, download)
-        self._bus.downloaded(record, download)
+        self._services.log.downloaded(record, download)
+        self._services.bus.downloaded(record, download)
 
     # -- the end
 
-    @property
-    def given_up(self) -> Event:
-        """Set once nothing more is to be waited for."""
-        return self._give_up
+    def drain(self, grace_s: float) -> None:
+        """Let jobs in flight end within ``grace_s``, and close the rest of them as unfinished."""
+        self._stop_submitting()
+        self._wait_for_jobs(grace_s)
+        interrupted = Interrupted(f"the run was ended by {self._state.ended_by}")
+        self._jobs.kill(interrupted, timeout=INTERRUPT_LIMIT_S)
+        self.finish_downloads(grace_s)
 
-    def give_up(self) -> None:
-        """Wait no longer for jobs in flight."""
-        self._give_up.set()
-
-    def drain(self, ended_by: str, grace_s: float) -> None:
-        """Let jobs in flight end within ``grace_s``, close the rest as unfinished.
-
-        Idempotent: whoever calls it later just waits until it is over.
-        """
-        if self.all_closed.is_set():
-            return
-        if self._stopping.is_set():
-            self.all_closed.wait()
-            return
-        self.ended_by = ended_by
-        try:
-            self._stop_submitting()
-            self._wait_for_jobs(grace_s)
-            interrupted = Interrupted(f"the run was ended by {ended_by}")
-            self._jobs.kill(interrupted, timeout=INTERRUPT_LIMIT_S)
-            self._finish_downloads(grace_s)
-            self._close_the_rest()
-        finally:
-            self.all_closed.set()
-
-    def _finish_downloads(self, within_s: float) -> None:
+    def finish_downloads(self, within_s: float) -> None:
+        """Let downloads end within so many seconds."""
         if self._downloads:
-            self._downloads.finish(within_s, self._give_up)
+            self._downloads.finish(within_s, self._state.given_up)
 
     def _stop_submitting(self) -> None:
         """No ticket is taken or sent from now on; who waits to do so does not any longer."""
-        self._stopping.set()
         self._queue.stop()
         self._users.rouse_all()
         for job in tuple(self._lives.values()):
@@ -255,17 +216,14 @@ class Share:
         if self._jobs:
             logger.info(
                 "ended by %s: %d jobs in flight have %g s to end",
-                self.ended_by,
+                self._state.ended_by,
                 len(self._jobs),
                 grace_s,
             )
         idle = gevent.spawn(self._queue.wait_idle)
-        gevent.wait([idle, self._give_up], timeout=grace_s, count=1)
-        if grace_s and not self._give_up.is_set():
+        gevent.wait([idle, self._state.given_up], timeout=grace_s, count=1)
+        if grace_s and not self._state.given_up.is_set():
             for job in tuple(self._lives.values()):
                 job.look_once_more()
-            gevent.wait([idle, self._give_up], timeout=LAST_LOOK_S, count=1)
+            gevent.wait([idle, self._state.given_up], timeout=LAST_LOOK_S, count=1)
         idle.kill()
-
-    def _close_the_rest(self) -> None:
-        """See to the tickets that no job was made for, and to those of users that hang."""

@@ -1,84 +1,53 @@
-"""A run: one ledger, its tickets cycle by cycle, and how it ends."""
+"""A run whose jobs live in this process: its tickets cycle by cycle, and an executor of jobs."""
 
 from __future__ import annotations
 
-import logging
 import random
-from collections.abc import Callable, Iterator
 
-import gevent
-from gevent.event import Event
+from gevent.pool import Group
 
 from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.clock import Clock
 from kiosk_locust.execution.bus import JobBus
-from kiosk_locust.execution.executor import Share
+from kiosk_locust.execution.cycles import Cycles
+from kiosk_locust.execution.executor import Executor, RequestFor
+from kiosk_locust.execution.job import JobServices
 from kiosk_locust.execution.ledger_gate import LedgerGate
+from kiosk_locust.execution.poll_timer import Rests
+from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.execution.ticket_queue import Tickets
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.ledger.resume_state import Remains
-from kiosk_locust.model import arrivals
 from kiosk_locust.model.options import Options
-from kiosk_locust.model.record import Outcome, Record, Ticket
 from kiosk_locust.model.user_mix import Mix
 from kiosk_locust.storage.transfers.downloads import Downloads
 from kiosk_locust.storage.upload_stage import Uploader
 
-logger = logging.getLogger(__name__)
 
-ALL_CLOSED = "all tickets closed"
-#: A cycle's first job is due so long after the one before was over: its lease must be durable.
-CYCLE_LEAD_S = 0.1
-
-
-class Run(Share):
-    """One run; of one that is resumed, what ``remains``, which is all of it by default.
-
-    ``on_end`` is called when every ticket is closed, or when it cannot go on: ``trouble`` then
-    says why.
-    """
+class Run:
+    """A run in this process; `local_run` makes one."""
 
     def __init__(
         self,
         options: Options,
+        state: RunState,
         *,
         ledger: Ledger,
         bus: JobBus,
-        kiosk: Kiosk,
-        clock: Clock,
-        rng: random.Random,
-        on_end: Callable[[], None],
-        mix: Mix,
-        remains: Remains | None = None,
-        uploader: Uploader | None = None,
-        downloads: Downloads | None = None,
+        remains: Remains,
+        tickets: Tickets,
+        cycles: Cycles,
+        executor: Executor,
     ) -> None:
-        remains = remains or Remains(options)
-        stopping = Event()
-        self._tickets = Tickets(remains.tickets, ledger.reopen)
-        super().__init__(
-            options,
-            log=ledger,
-            bus=bus,
-            queue=self._tickets,
-            gate=LedgerGate(ledger, stopping),
-            stopping=stopping,
-            kiosk=kiosk,
-            clock=clock,
-            rng=rng,
-            on_end=on_end,
-            mix=mix,
-            recall=remains.recall,
-            uploader=uploader,
-            downloads=downloads,
-        )
+        self.options = options
+        self.state = state
         self.ledger = ledger
-        self.outcomes += remains.earlier.outcomes
-        self.never_leased = 0  # closed as unfinished without a job
+        self.tickets = tickets
+        self.cycles = cycles
+        self._bus = bus
         self._remains = remains
-        self.cycle_begun: tuple[int, float] | None = None  # the last one, and when it began
-        self._cycle = remains.begun
-        self._cycles: gevent.Greenlet | None = None
+        self._executor = executor
+        self._cycling = Group()
 
     def start(self, zero_at: float) -> None:
         """Poll on what was submitted before, and begin the first cycle at ``zero_at``.
@@ -87,82 +56,67 @@ class Run(Share):
         by users, as those of users that were ended are: no more than ``-u`` are in flight.
         """
         for record in self._remains.adopt():
-            self._tickets.adopt(record.ticket)
             self._bus.adopted(record)
-            self._adopt(record)
-        self._cycles = gevent.spawn(self._run_cycles, zero_at)
+            self._executor.adopt(record, needs_user=True)
+        self._cycling.spawn(self._run_cycles, zero_at)
 
-    def _adopt(self, record: Record) -> None:
-        """Have a job polled on that is there already."""
-        self._users.leave(self._poll_on(record))
+    def work(self, request_for: RequestFor) -> None:
+        """Take a ticket for a user, and see its job through; see `Executor.work`."""
+        self._executor.work(request_for)
 
-    @property
-    def tickets(self) -> Tickets:
-        """What hands out its tickets."""
-        return self._tickets
+    def _run_cycles(self, zero_at: float) -> None:
+        if self.cycles.run(zero_at):
+            self._executor.finish_downloads(self.options.drain_timeout_s)
+            self.state.all_are_closed()
 
-    @property
-    def finished(self) -> bool:
-        """Whether every ticket was closed by what the Kiosk did."""
-        return self.all_closed.is_set() and all(o.is_the_kiosks for o in self.outcomes)
+    def drain(self, ended_by: str, grace_s: float) -> None:
+        """Let jobs in flight end within ``grace_s``, and close the rest as unfinished.
 
-    def planned(self, cycle: int, started_at: float) -> Iterator[Ticket]:
-        """The tickets of a cycle that began at that moment (epoch seconds), in order."""
-        return self._remains.tickets(cycle, started_at)
+        Idempotent: whoever calls it later waits until that is done.
+        """
+        self.state.drain(ended_by, lambda: self._close_all(grace_s))
 
-    # -- while it goes on
+    def _close_all(self, grace_s: float) -> None:
+        self._executor.drain(grace_s)
+        self._cycling.kill()
+        self.cycles.close_rest()
 
-    def _run_cycles(self, started_at: float) -> None:
-        for cycle in self._remains.cycles:
-            self._cycle = cycle
-            self.ledger.begin_cycle(cycle, started_at)
-            self.cycle_begun = (cycle, started_at)
-            self._tickets.begin(cycle, started_at)
-            self._tickets.wait_idle()
-            if self._stopping.is_set():
-                return
-            now = self._clock.now()
-            self.ledger.end_cycle(cycle, now)
-            logger.info("cycle %d of %d is over", cycle, self.options.num_cycles)
-            started_at = now + self.options.cycle_interval_s + CYCLE_LEAD_S
-        self._finish_downloads(self.options.drain_timeout_s)
-        self._before_all_closed()
-        self.ended_by = ALL_CLOSED
-        self.all_closed.set()
-        self._on_end()
 
-    # -- the end
+def local_run(
+    options: Options,
+    state: RunState,
+    *,
+    ledger: Ledger,
+    bus: JobBus,
+    kiosk: Kiosk,
+    clock: Clock,
+    rng: random.Random,
+    mix: Mix,
+    remains: Remains | None = None,
+    uploader: Uploader | None = None,
+    downloads: Downloads | None = None,
+) -> Run:
+    """Make a run in this process; of one that is resumed what ``remains``, else all of it.
 
-    def _before_all_closed(self) -> None:
-        """Every ticket is closed; whoever must be told of it is told here."""
-
-    def _close_the_rest(self) -> None:
-        """Close every ticket that no job was made for, and those of users that hang."""
-        if self._cycles:
-            self._cycles.kill()
-        now = self._clock.now()
-        self.ledger.end_cycle(self._cycle, now)
-        if not self.options.count:
-            self.ledger.forget_open()
-        rest = self._count_unfinished(self._rest())
-        reason = f"the run was ended by {self.ended_by} before it was submitted"
-        try:
-            self.ledger.close_never_leased(rest, Outcome.UNFINISHED, reason, now)
-        except Exception as error:  # noqa: BLE001  a full disk: the end goes on
-            self.fail(error)
-
-    def _rest(self) -> Iterator[Ticket]:
-        """Tickets of this cycle that are not closed, and those of cycles to come."""
-        if not self.options.count:
-            yield from self._tickets.held()
-            return
-        yield from self._tickets.left()
-        for cycle in range(self._cycle + 1, self.options.num_cycles + 1):
-            for ticket in arrivals.tickets(self.options, cycle, 0.0):
-                yield Ticket(ticket.id, cycle, ticket.number, None, ticket.file)
-
-    def _count_unfinished(self, rest: Iterator[Ticket]) -> Iterator[Ticket]:
-        for ticket in rest:
-            self.never_leased += 1
-            self.outcomes[Outcome.UNFINISHED] += 1
-            yield ticket
+    ``uploader`` and ``downloads`` move the files of jobs, where that is wanted.
+    """
+    remains = remains or Remains(options)
+    state.outcomes.update(remains.earlier.outcomes)
+    tickets = Tickets(remains.tickets, ledger.reopen)
+    gate = LedgerGate(ledger, state.stopping)
+    services = JobServices(
+        kiosk, ledger, bus, gate, options, clock, rng, Rests(clock).rest, uploader
+    )
+    executor = Executor(
+        state, tickets, services, mix=mix, recall=remains.recall, downloads=downloads
+    )
+    return Run(
+        options,
+        state,
+        ledger=ledger,
+        bus=bus,
+        remains=remains,
+        tickets=tickets,
+        cycles=Cycles(options, state, ledger=ledger, tickets=tickets, remains=remains, clock=clock),
+        executor=executor,
+    )

@@ -15,9 +15,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kiosk_locust.model.job_metrics import ENDED, end_of, measure, since_due_s, stages
+from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Outcome, Record
+from kiosk_locust.model.time_bounds import End
 from kiosk_locust.monitoring import otel
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Part(NamedTuple):
     attributes: Mapping[str, str | int | float]
 
 
-def parts(record: Record) -> Iterator[Part]:
+def parts(record: Record, ended: End | None) -> Iterator[Part]:
     """Children of a closed job's span, in order."""
     if record.upload is not None:
         upload_size: Mapping[str, int] = {"kiosk.bytes": record.upload.size}
@@ -47,16 +48,15 @@ def parts(record: Record) -> Iterator[Part]:
         if attempt.http_status is not None:
             submission["http.response.status_code"] = attempt.http_status
         yield Part("submit", attempt.asked_at, ended_at, submission)
-    limit_at = _end(record, -math.inf)  # the poll of the final status came later
+    limit_at = _end(record, ended, -math.inf)  # the poll of the final status came later
     for change, following in itertools.zip_longest(record.changes, record.changes[1:]):
         start_at = min(change.observed_at, limit_at)
         ended_at = limit_at if following is None else min(following.observed_at, limit_at)
         yield Part(f"status {change.status}", start_at, ended_at, {})
 
 
-def attributes(record: Record) -> dict[str, str | int | float | bool]:
+def attributes(record: Record, measures: Measures) -> dict[str, str | int | float | bool]:
     """Attributes of a job's span; only bounded values from the Kiosk."""
-    metrics = measure(record)
     values: dict[str, str | int | float | bool] = {
         "kiosk.job_type": record.request.job_type,
         "kiosk.job_id": record.job_id or "",
@@ -64,17 +64,17 @@ def attributes(record: Record) -> dict[str, str | int | float | bool]:
         "kiosk.cycle": record.ticket.cycle,
         "kiosk.outcome": (record.outcome or Outcome.ERROR).value,
         "kiosk.ambiguous": record.ambiguous,
-        "kiosk.images_done": metrics.images_done,
-        "kiosk.images_failed": metrics.images_failed,
+        "kiosk.images_done": measures.images_done,
+        "kiosk.images_failed": measures.images_failed,
         "kiosk.polls": record.polls,
     }
-    if metrics.duration_s is not None:
-        values["kiosk.duration_s"] = metrics.duration_s
-    if (due_s := since_due_s(record)) is not None:
-        values["kiosk.duration_from_due_s"] = due_s
-    if (delay_s := _polling_delay_s(record)) is not None:
+    if measures.duration_s is not None:
+        values["kiosk.duration_s"] = measures.duration_s
+    if measures.since_due_s is not None:
+        values["kiosk.duration_from_due_s"] = measures.since_due_s
+    if (delay_s := _polling_delay_s(record, measures.end)) is not None:
         values["kiosk.polling_delay_s"] = delay_s
-    for stage, times in stages(record, metrics).items():
+    for stage, times in measures.stages.items():
         values[f"kiosk.stage.{stage}_s"] = sum(times)
     return values
 
@@ -93,19 +93,19 @@ class Spans(JobObserver):
         """Export remaining spans."""
         otel.flush()
 
-    def on_closed(self, record: Record) -> None:
+    def on_closed(self, record: Record, measures: Measures) -> None:
         """Export a closed ticket; a ticket without a submission has no span."""
         from opentelemetry import trace  # noqa: PLC0415  an extra, installed here
         from opentelemetry.context import Context  # noqa: PLC0415
 
         if not record.attempts:
             return
-        children = list(parts(record))
+        children = list(parts(record, measures.end))
         began_at = min(part.began_at for part in children)
         span = self._tracer.start_span(
             f"JOB {record.request.job_type}",
             Context(),  # a trace of its own
-            attributes=attributes(record),
+            attributes=attributes(record, measures),
             start_time=_ns(began_at),
         )
         if record.outcome is not Outcome.DONE:
@@ -117,7 +117,8 @@ class Spans(JobObserver):
                 part.name, parent_context, attributes=part.attributes, start_time=_ns(part.began_at)
             )
             child.end(_ns(part.ended_at))
-        span.end(_ns(max(_end(record, began_at), *(part.ended_at for part in children))))
+        ended_at = _end(record, measures.end, began_at)
+        span.end(_ns(max(ended_at, *(part.ended_at for part in children))))
 
 
 def spans_if_on(parsed_options: Any) -> Spans | None:
@@ -131,17 +132,15 @@ def spans_if_on(parsed_options: Any) -> Spans | None:
     return Spans(trace.get_tracer(otel.SCOPE))
 
 
-def _polling_delay_s(record: Record) -> float | None:
+def _polling_delay_s(record: Record, ended: End | None) -> float | None:
     """Seconds from a job's end to the response of the poll that saw it; None if only polls tell."""
-    ended = end_of(record)
     if ended is None or ended.source == "observed" or record.observed_at is None:
         return None
     return record.observed_at - ended.moment.at
 
 
-def _end(record: Record, earliest: float) -> float:
+def _end(record: Record, ended: End | None, earliest: float) -> float:
     """End of a job; if it did not end, its closing."""
-    ended = end_of(record) if record.outcome in ENDED else None
     if ended is not None:
         return max(earliest, ended.moment.at)
     ends = (record.observed_at, record.closed_at)

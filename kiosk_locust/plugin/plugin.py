@@ -23,6 +23,7 @@ from kiosk_locust.assembly.signals import Signals
 from kiosk_locust.assembly.stop_reason import ending
 from kiosk_locust.config.sources import Layers
 from kiosk_locust.errors import KioskLocustError
+from kiosk_locust.execution.run import Run
 from kiosk_locust.formatting.console import plain_console, say
 from kiosk_locust.model.options import Options
 from kiosk_locust.monitoring import otel
@@ -296,7 +297,9 @@ class Plugin:
             may_be_resumed=settings.is_resume_asked_for,
             tally=settings.tally,
         )
-        RUNS[self._environment] = active.open(settings.first_requests(options))
+        run = active.open(settings.first_requests(options))
+        if isinstance(run, Run):  # a master's users are at its workers
+            RUNS[self._environment] = run
         self._active = active
         self._scraped.current = active.exposition
         self._hosts.give(settings.other_classes, active.url)
@@ -305,7 +308,7 @@ class Plugin:
         if self._page is not None:
             self._page.show_run(active.live, active.path.parent)
         active.start()
-        UserWatch(self._environment, active.run).start()
+        UserWatch(self._environment, active.state).start()
         settings.forget_resumption()
 
     def _on_run_over(self, active: ActiveRun) -> None:
@@ -360,7 +363,7 @@ class Plugin:
         return ending(
             active.options,
             self._signals,
-            trouble=active.run.trouble,
+            trouble=active.state.trouble,
             elapsed_s=active.elapsed_s,
             aborted=bool(active.aborted),
             called=self._exit.caller,
@@ -368,7 +371,7 @@ class Plugin:
 
     def _on_test_stopping(self, **_: Any) -> None:
         if self._end() is not None and self._active is not None:
-            self._active.run.all_closed.wait()
+            self._active.state.all_closed.wait()
 
     def _on_test_stop(self, **_: Any) -> None:
         """It may be that of a test before, which Locust had gone on stopping: that ends no run."""
@@ -463,7 +466,7 @@ class Plugin:
         if self._active is None and self._start_of_test.is_on:
             self._exit.refuse_run(f"interrupted by {self._signals.name} before the first job")
             self._parsed.expect_workers_max_wait = _AT_ONCE_S  # Locust's main may wait for workers
-        if self._active is not None and self._active.run.all_closed.is_set():
+        if self._active is not None and self._active.state.all_closed.is_set():
             self._active.give_up()  # the run is over: nothing but the cost is waited for
         gevent.spawn(self._quit)
 

@@ -71,12 +71,12 @@ def test_the_ledger_names_the_account_of_each_worker_until_nothing_of_it_is_open
     assert account is not None
     report(master, account.token)
     assert kept(master) == [("send_account:w", account.token)]
-    assert "still alive" in master.run.account_of("w").why
+    assert "still alive" in master.run._log.account_of("w").why
     account.about_to_send(make_record(1))
     account.close()
-    statement = master.run.account_of("w")
+    statement = master.run._log.account_of("w")
     assert ([s.ticket_id for s in statement.sent], statement.is_complete) == ([1], True)
-    master.run.forget("w")
+    master.run._log.forget("w")
     assert kept(master) == []
     finish(master)
 
@@ -88,6 +88,6 @@ def test_a_worker_without_an_account_is_noted_and_its_words_lead_to_no_file(
     report(master, "")
     assert kept(master) == [("send_account:w", "")]
     report(master, "../../etc/passwd")
-    assert not master.run.account_of("w").is_complete
-    assert master.run.account_of("nobody").sent == ()
+    assert not master.run._log.account_of("w").is_complete
+    assert master.run._log.account_of("nobody").sent == ()
     finish(master)

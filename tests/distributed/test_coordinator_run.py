@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,12 +11,11 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from kiosk_locust.client.kiosk import Kiosk
-from kiosk_locust.client.transport import Transport
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.codec import decode, encode
 from kiosk_locust.distributed import versions
-from kiosk_locust.distributed.coordinator_run import MasterRun
+from kiosk_locust.distributed.clock_skew import measure
+from kiosk_locust.distributed.coordinator_run import master_run
 from kiosk_locust.distributed.leases import Fate, Lost
 from kiosk_locust.distributed.messages import (
     Fenced,
@@ -32,14 +30,15 @@ from kiosk_locust.distributed.messages import (
     Welcome,
 )
 from kiosk_locust.distributed.unreadable_messages import UNREAD
-from kiosk_locust.distributed.worker import WorkerEnd
+from kiosk_locust.distributed.worker_protocol import WorkerProtocol
 from kiosk_locust.errors import RelayError
 from kiosk_locust.execution.bus import JobBus
+from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.ledger.ledger import Ledger
+from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record, Upload
 from kiosk_locust.model.ticket_events import Batch, Closed, Entry, Submitted
-from kiosk_locust.model.user_mix import Mix
 from tests.helpers.scenarios import make_options, make_record
 
 MAYBE = Attempt(1, 1.0, None, None, AttemptResult.MAYBE, error="worker w was lost")
@@ -52,25 +51,21 @@ class Master:
         clock = SystemClock()
         self.path = folder / "run.db"
         self.ledger = Ledger.create(self.path, {}, now=clock.now)
-        self.ended = Event()
+        self.state = RunState()
+        self.ended = self.state.over
         self.sent: list[tuple[str, Any]] = []
         self.told = Event()
-        host = "http://127.0.0.1:9"
-        transport = Transport(
-            host, pool_size=1, request_timeout_s=1, clock=clock, on_request=lambda _: None
-        )
         self.bus = JobBus()
-        self.run = MasterRun(
+        self.run = master_run(
             make_options(count=2, users=2, workload="closed", **options),
+            self.state,
             ledger=self.ledger,
             bus=self.bus,
-            kiosk=Kiosk(transport),
             clock=clock,
-            rng=random.Random(1),
-            on_end=self.ended.set,
-            mix=Mix((("Kiosk", 1),)),
+            send=self._send,
+            facts={"run_id": "r"},
+            workers=workers,
         )
-        self.run.attach(self._send, {"run_id": "r"}, workers)
         self.run.start(clock.now())
 
     def _send(self, kind: str, data: Any, _worker: str) -> None:
@@ -100,7 +95,7 @@ class Master:
 class Broken(JobObserver):
     """Has no place for tickets that are closed."""
 
-    def on_closed(self, record: Record) -> None:
+    def on_closed(self, record: Record, measures: Measures) -> None:
         raise RuntimeError(f"no place for ticket {record.ticket.id}")
 
 
@@ -130,9 +125,9 @@ def test_an_observer_that_raises_for_a_lost_ticket_ends_the_run_and_workers_are_
     try:
         record = make_record(7)
         master.ledger.lease(record)
-        assert not master.run.came_back(Lost("w", record, Fate.MAYBE), MAYBE)
+        assert not master.run._log.came_back(Lost("w", record, Fate.MAYBE), MAYBE)
         assert master.ended.is_set()
-        assert master.run.trouble == "no place for ticket 7"
+        assert master.state.trouble == "no place for ticket 7"
         rows = master.sql("SELECT state, outcome, reason FROM tickets WHERE id = 7")
         assert rows == [("closed", "error", "worker w was lost")]
         assert isinstance(master.report().lease, Renewed)
@@ -146,7 +141,7 @@ def test_a_worker_that_cannot_go_on_ends_the_run_with_its_words(tmp_path: Path) 
     assert not master.ended.is_set()
     master.report(trouble="lost count")
     assert master.ended.is_set()
-    assert master.run.trouble == "worker w cannot go on: lost count"
+    assert master.state.trouble == "worker w cannot go on: lost count"
     finish(master)
 
 
@@ -162,12 +157,11 @@ def test_a_worker_that_goes_after_the_last_job_was_closed_is_not_lost_to_the_run
     tmp_path: Path,
 ) -> None:
     master = joined(tmp_path)
-    master.run.has_workers = False  # nobody to wait for
-    master.run._before_all_closed()
-    assert master.run._end is not None
+    master.run.roster.has_workers = False  # nobody to wait for
+    master.run._dismiss_workers()
     master.run._end.lose_all(1e12)
-    assert master.run._end.workers_lost == 1
-    assert master.run.workers_lost == 0
+    assert master.run._end.leases.workers_lost == 1
+    assert master.run.roster.workers_lost == 0
     finish(master)
 
 
@@ -210,9 +204,7 @@ def test_a_worker_hears_of_such_a_name_with_whatever_reply_acknowledges_it(
     lease: Renewed | Fenced,
 ) -> None:
     welcome = Welcome("r", 1, 0.0, 0.0, 0.0, 0.0, Terms(), {})
-    end = WorkerEnd(
-        welcome, 0.0, on_adopt=lambda _: None, on_drain=lambda _: None, on_fenced=lambda: None
-    )
+    end = WorkerProtocol(welcome, measure(welcome, 0.0))
     end.receive(Reply("r", 2, 1.0, 7, lease, (ReusedUpload(4, "x"),)), 1.0)
     assert (4, "x") in end.reused
     assert (5, "x") not in end.reused
@@ -247,7 +239,7 @@ def test_a_worker_of_another_version_is_told_so_and_ends_a_run_that_has_not_begu
     assert kinds == ["kiosk_refusal", "quit"] * 3
     assert decode(Refusal, master.sent[0][1]) == versions.refusal(3.0)
     assert master.ended.is_set()
-    assert "worker w is refused: it runs kiosk_locust 0.0.9 (messages abcd)" in master.run.trouble
+    assert "worker w is refused: it runs kiosk_locust 0.0.9 (messages abcd)" in master.state.trouble
     finish(master, hears_nobody=True)
 
 
@@ -271,7 +263,7 @@ def test_only_a_hello_of_this_version_is_that_of_a_worker_of_the_run(tmp_path: P
     master.run.on_hello("other", encode(OLDER))
     with pytest.raises(RelayError):
         master.run.on_hello("stranger", "hello")
-    assert master.run.greeted == {"w"}
+    assert master.run.roster.greeted == {"w"}
     finish(master)
 
 
@@ -280,9 +272,9 @@ def test_tickets_wait_for_a_worker_that_has_not_reported_until_none_is_expected_
 ) -> None:
     master = joined(tmp_path, workers=2)
     assert not grant_of(told(master, 1))
-    master.run.expect_no_more_of("w")  # it has reported
+    master.run.roster.expect_no_more_of("w")  # it has reported
     assert not grant_of(told(master, 2))
-    master.run.expect_no_more_of("stranger")
+    master.run.roster.expect_no_more_of("stranger")
     assert grant_of(told(master, 3))
     finish(master)
 
@@ -305,9 +297,9 @@ def test_what_could_not_be_read_is_counted_for_the_run_alone(tmp_path: Path) -> 
     try:
         UNREAD.note("w", "an earlier run's")
         master = joined(tmp_path)
-        assert master.run.unread_messages == 0
+        assert master.run.roster.unread_messages == 0
         UNREAD.note("w", "of no known form")
-        assert master.run.unread_messages == 1
+        assert master.run.roster.unread_messages == 1
         finish(master)
     finally:
         UNREAD.count = before

@@ -35,7 +35,7 @@ def test_a_name_that_a_worker_gives_itself_leads_the_master_to_no_file(tmp_path:
     named = "/../../secret"
     report = Report("r", 1, 2.0, 2, 0, (), False, 0.25, 0.125, "", account=named)
     master.run.on_report("w", encode(report))
-    statement = master.run.account_of("w")
+    statement = master.run._log.account_of("w")
     assert (statement.sent, statement.is_complete) == ((), False)
     upload = Upload(1.0, 2.0, 3, "../../elsewhere")
     told(master, 3, Batch(1, (Entry(1, ticket, upload),)))

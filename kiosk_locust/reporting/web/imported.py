@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import sqlite3
 import tempfile
@@ -13,8 +14,15 @@ from typing import Any
 
 from kiosk_locust.cost.serialisation import Priced, RunCost
 from kiosk_locust.errors import LedgerError
-from kiosk_locust.ledger import connections, schema, sql
 from kiosk_locust.ledger.absent import why_absent
+from kiosk_locust.ledger.imported_rows import (
+    ImportedAttempt,
+    ImportedChange,
+    ImportedRows,
+    ImportedTicket,
+    write,
+)
+from kiosk_locust.ledger.sessions import Session
 from kiosk_locust.ledger.validate import ODD, foreign, look_over
 from kiosk_locust.model import definitions, image_failures
 from kiosk_locust.model.job_hash import FINAL_STATUSES, parse_time
@@ -22,13 +30,6 @@ from kiosk_locust.reporting.job_rows import PER_IMAGE, SINGLE
 from kiosk_locust.verdict import stored_facts
 from kiosk_locust.verdict.judgement import Judgement
 
-_COLUMNS = (
-    *("id", "cycle", "number", "state", "due_at", "file", "taken_at", "job_id", "submitted_at"),
-    *("ambiguous", "polls", "status", "observed_after", "observed_at", "outcome", "reason"),
-    *("closed_at", "expire_error", "images_done", "images_failed", "duration_s", "duration_from"),
-    *("queue_wait_s", "fields"),
-)
-_INSERT = f"INSERT INTO tickets ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  constants
 #: The head's facts that a ledger keeps as they are.
 _TEXTS = ("run_id", "run_name", "host", "ended_by")
 _TIMES = ("started_at", "time_zero", "ended_at")
@@ -49,7 +50,7 @@ def as_ledger(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="kiosk-page-") as folder, foreign(path):
         made = Path(folder) / f"{path.stem}.db"
         try:
-            _fill(made, found, path.stem)
+            write(made, _rows(found, path.stem))
             look_over(made, stored_facts.check)
         except (LedgerError, sqlite3.Error) as error:
             told = str(error).replace(str(made), "it")
@@ -70,31 +71,27 @@ def _load(path: Path) -> dict[str, Any]:
     return found
 
 
-def _fill(made: Path, found: Mapping[str, Any], name: str) -> None:
-    with contextlib.closing(connections.connect(made, "rwc")) as db:
-        schema.create(db)
-        db.executemany("INSERT INTO meta VALUES (?, ?)", _meta(found, name).items())
-        rows = (_row(number, job) for number, job in enumerate(found["job_data"]))
-        db.executemany(_INSERT, rows)
-        for job_number, job in enumerate(found["job_data"]):
-            db.executemany(
-                "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                _attempts(job_number, job),
-            )
-            db.executemany(
-                sql.CHANGE,
-                _changes(job_number, job),
-            )
-        for session in found.get("sessions") or []:
-            db.execute(
-                "INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    *(session["number"], session["started_at"], session.get("time_zero")),
-                    *(session.get("ended_at"), session.get("ended_by")),
-                    json.dumps(session.get("changed") or {}),
-                ),
-            )
-        db.commit()
+def _rows(found: Mapping[str, Any], name: str) -> ImportedRows:
+    """What a results file holds, as rows of a ledger that is called ``name``."""
+    jobs = found["job_data"]
+    return ImportedRows(
+        facts=_meta(found, name),
+        tickets=itertools.starmap(_ticket, enumerate(jobs)),
+        attempts=(row for number, job in enumerate(jobs) for row in _attempts(number, job)),
+        changes=(row for number, job in enumerate(jobs) for row in _changes(number, job)),
+        sessions=map(_session, found.get("sessions") or []),
+    )
+
+
+def _session(session: Mapping[str, Any]) -> Session:
+    return Session(
+        session["number"],
+        session["started_at"],
+        session.get("time_zero"),
+        session.get("ended_at"),
+        session.get("ended_by") or "",
+        session.get("changed") or {},
+    )
 
 
 def _meta(found: Mapping[str, Any], name: str) -> dict[str, str]:
@@ -144,7 +141,7 @@ def _judgement(found: Mapping[str, Any]) -> dict[str, str]:
     return {"judgement": text}
 
 
-def _row(number: int, job: Mapping[str, Any]) -> tuple[Any, ...]:
+def _ticket(number: int, job: Mapping[str, Any]) -> ImportedTicket:
     """A job's row; what the older client did not write follows from what it did."""
     status = job.get("status")
     outcome = job.get("outcome") or (status if status in ("done", "failed") else "error")
@@ -167,7 +164,7 @@ def _row(number: int, job: Mapping[str, Any]) -> tuple[Any, ...]:
         values |= {"taken_at": created or 0.0, "submitted_at": created, "duration_s": span}
         values |= {"images_done": int(outcome == "done"), "images_failed": int(outcome != "done")}
         values |= {"duration_from": None if span is None else "finished_at"}
-    return tuple(values.get(name, job.get(name)) for name in _COLUMNS)
+    return ImportedTicket._make(values.get(name, job.get(name)) for name in ImportedTicket._fields)
 
 
 def _fields(job: Mapping[str, Any]) -> dict[str, str]:
@@ -192,20 +189,31 @@ def _as_text(value: Any) -> str | None:
     return None if value is None or value == "None" else str(value)
 
 
-def _attempts(ticket_id: int, job: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+def _attempts(ticket_id: int, job: Mapping[str, Any]) -> Iterator[ImportedAttempt]:
     for attempt in job.get("attempts") or []:
-        yield (
-            *(ticket_id, attempt["number"], attempt["asked_at"], attempt.get("sent_at")),
-            *(attempt.get("received_at"), attempt["result"], attempt.get("http_status")),
-            *(attempt.get("error"), attempt.get("job_id")),
+        yield ImportedAttempt(
+            ticket_id,
+            number=attempt["number"],
+            asked_at=attempt["asked_at"],
+            sent_at=attempt.get("sent_at"),
+            received_at=attempt.get("received_at"),
+            result=attempt["result"],
+            http_status=attempt.get("http_status"),
+            error=attempt.get("error"),
+            job_id=attempt.get("job_id"),
         )
 
 
-def _changes(ticket_id: int, job: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
+def _changes(ticket_id: int, job: Mapping[str, Any]) -> Iterator[ImportedChange]:
     for change in job.get("status_changes") or []:
-        yield (
-            *(ticket_id, change["observed_at"], change["after"], change["status"]),
-            *(change.get("updated_at"), change.get("updated_by"), change.get("phase")),
+        yield ImportedChange(
+            ticket_id,
+            observed_at=change["observed_at"],
+            after=change["after"],
+            status=change["status"],
+            updated_at=change.get("updated_at"),
+            updated_by=change.get("updated_by"),
+            phase=change.get("phase"),
         )
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from itertools import groupby
 from typing import Any
 
 from kiosk_locust.ledger import queries
 from kiosk_locust.ledger.reader import RunFacts
+from kiosk_locust.measurement import timeline_queries
 from kiosk_locust.measurement.ledger_analysis import Reckoning
 from kiosk_locust.measurement.summary import Summary
+from kiosk_locust.measurement.timeline_queries import ChartedJob
 from kiosk_locust.model import definitions
 from kiosk_locust.reporting.web.timeline import STACKED, Timeline, TimelineValues, parts, width_for
 from kiosk_locust.reporting.web.view_model import Bars, histogram
@@ -21,16 +21,6 @@ from kiosk_locust.reporting.web.view_model import Bars, histogram
 KEY = "page"
 #: Of a Told that another version of this package kept, nothing is read.
 VERSION = 2
-
-_MOMENTS = """SELECT min(coalesce(due_at, submitted_at, closed_at)),
-    max(max(coalesce(closed_at, 0), coalesce(submitted_at, 0))) FROM temp.times WHERE taken"""
-_JOBS = """SELECT due_at, submitted_at, closed_at, outcome = 'done',
-    CASE WHEN ended THEN duration_s END, CASE WHEN ended THEN queue_wait_s END,
-    stage_total, stage_download, stage_predict, stage_postprocess, stage_upload
-    FROM temp.times WHERE taken"""
-_CHILDREN = """SELECT ticket_id, closed_at, stage, value
-    FROM temp.stages JOIN temp.times USING (ticket_id)
-    WHERE taken AND closed_at IS NOT NULL ORDER BY stages.rowid"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,46 +81,36 @@ def _from_json(found: dict[str, Any]) -> Told:
 
 def _timeline(db: sqlite3.Connection, run: RunFacts) -> Timeline:
     """The run's course; tickets that nobody took are left out, as nothing happened to them."""
-    first, last = db.execute(_MOMENTS).fetchone()
-    begun_at = run.time_zero if run.time_zero is not None else first or run.started_at or 0.0
-    timeline = Timeline(begun_at, width_s=width_for((last or begun_at) - begun_at))
-    for due_at, submitted_at, closed_at, is_done, duration_s, wait_s, *stages in db.execute(_JOBS):
-        if due_at is not None:
-            timeline.at(due_at).due += 1
-        if submitted_at is not None:
-            timeline.at(submitted_at).submitted += 1
-        if closed_at is None:
+    first_at, last_at = timeline_queries.extent(db)
+    begun_at = run.time_zero if run.time_zero is not None else first_at or run.started_at or 0.0
+    timeline = Timeline(begun_at, width_s=width_for((last_at or begun_at) - begun_at))
+    for job in timeline_queries.jobs(db):
+        if job.due_at is not None:
+            timeline.at(job.due_at).due += 1
+        if job.submitted_at is not None:
+            timeline.at(job.submitted_at).submitted += 1
+        if job.closed_at is None:
             continue
         interval = timeline.close(
-            closed_at,
-            was_submitted=submitted_at is not None,
-            is_done=bool(is_done),
-            duration_s=duration_s,
-            queue_wait_s=wait_s,
+            job.closed_at,
+            was_submitted=job.submitted_at is not None,
+            is_done=bool(job.is_done),
+            duration_s=job.duration_s,
+            queue_wait_s=job.queue_wait_s,
             by_part={},
         )
-        for name, time_s in zip(STACKED, _stacked(wait_s, *stages), strict=True):
+        for name, time_s in zip(STACKED, _stacked(job), strict=True):
             if time_s is not None:
                 interval.add_part(name, time_s)
-    for closed_at, found in _children(db):
-        timeline.at(closed_at).add_parts(parts(found))
+    for children in timeline_queries.children(db):
+        timeline.at(children.closed_at).add_parts(parts(children.times_s))
     return timeline
 
 
-def _stacked(
-    wait_s: float | None, total_s: float | None, *stages: float | None
-) -> tuple[float | None, ...]:
+def _stacked(job: ChartedJob) -> tuple[float | None, ...]:
     """The times of an image by STACKED; the last is what is left of the total."""
+    _, _, _, _, _, wait_s, total_s, *stages = job
     if total_s is None:
         return wait_s, *stages, None
     known_s = sum([time_s for time_s in stages if time_s is not None])
     return wait_s, *stages, max(0.0, total_s - known_s)
-
-
-def _children(db: sqlite3.Connection) -> Iterator[tuple[float, dict[str, list[float]]]]:
-    """Of each ZIP, when it was closed, and its children's times by stage."""
-    for (_, closed_at), rows in groupby(db.execute(_CHILDREN), key=lambda row: row[:2]):
-        found: dict[str, list[float]] = {}
-        for _, _, stage, value in rows:
-            found.setdefault(stage, []).append(value)
-        yield closed_at, found

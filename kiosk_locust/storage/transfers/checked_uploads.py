@@ -1,0 +1,63 @@
+"""Uploads with a renewed check of each file right before it is sent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from kiosk_locust.errors import InputError
+from kiosk_locust.model.input_file import InputFile
+from kiosk_locust.model.options import TransferOptions
+from kiosk_locust.model.record import Record, Upload
+from kiosk_locust.native_thread import in_thread
+from kiosk_locust.storage.inputs import recheck
+from kiosk_locust.storage.inputs.finding import FileInspector, Rules
+from kiosk_locust.storage.inputs.look_cache import InspectionCache
+from kiosk_locust.storage.upload_stage import Uploader
+
+
+class CheckedUploader:
+    """Uploader of files that are still as planned: of their kind, in their folder.
+
+    ``is_named``: the operator named the one file that is uploaded.
+    """
+
+    def __init__(
+        self, uploader: Uploader, moved: TransferOptions, rules: Rules, *, is_named: bool
+    ) -> None:
+        self._uploader = uploader
+        self._moved = moved
+        self._rules = rules
+        self._root = Path(moved.root)
+        self._inspector = FileInspector(
+            self._root, rules, InspectionCache().begin(), is_named=is_named
+        )
+        self._fit: dict[str, tuple[int, ...]] = {}  # states of accepted files
+
+    def upload(self, record: Record, wanted: Callable[[], bool]) -> Upload:
+        """Upload a ticket's file.
+
+        Raises:
+            InputError: The file must not be uploaded.
+
+        """
+        file = self._moved.input_of(record.ticket.number)
+        state = self._state(file)
+        if state is None or self._fit.get(file.path) != state:
+            reason = in_thread(
+                lambda: recheck.reason(self._inspector, self._root, file, self._rules)
+            )
+            if reason:
+                raise InputError(f"{self._root / file.path} {reason}: it is not uploaded")
+            if state is not None:
+                self._fit[file.path] = state
+        return self._uploader.upload(record, wanted)
+
+    def _state(self, file: InputFile) -> tuple[int, ...] | None:
+        """Everything that changes with a file's content; None if it cannot be read."""
+        try:
+            stat = os.stat(self._root / file.path)
+        except OSError:
+            return None
+        return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
