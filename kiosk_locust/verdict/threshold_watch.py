@@ -13,7 +13,7 @@ from kiosk_locust.measurement.estimates import MeasuredFigure
 from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.intervals import needed
 from kiosk_locust.model.job_metrics import is_never_begun, measure, since_due_s, stages
-from kiosk_locust.model.ports import JobObserver
+from kiosk_locust.model.ports import RunObserver
 from kiosk_locust.model.record import OUTCOMES, AttemptResult, Outcome, Record
 from kiosk_locust.verdict.threshold_parser import Threshold
 from kiosk_locust.verdict.thresholds import Miss, Result, evaluate
@@ -23,7 +23,7 @@ LOOK_S = 0.5
 _LIVES = ("job", "job_since_due")
 
 
-class Gate(JobObserver):
+class Gate(RunObserver):
     """Looks at the jobs that have ended, from ``after_s`` after the start on.
 
     ``on_miss`` is called once, with the threshold that is missed and what was measured.
@@ -32,6 +32,8 @@ class Gate(JobObserver):
     as it needs. Jobs that have not ended count for ``job`` and ``job_since_due`` with their age,
     so a Kiosk that ends none of them is seen, too.
     """
+
+    is_essential = True
 
     def __init__(
         self,
