@@ -15,6 +15,7 @@ from kiosk_locust.client.call_failures import PATIENCE_S
 from kiosk_locust.client.call_trouble import PATHS, State, Trouble, TroubleKind
 from kiosk_locust.clock import Clock
 from kiosk_locust.formatting import units
+from kiosk_locust.model.ports import JobPublisher, RunObserver
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class _Said:
     begun: deque[float] = field(default_factory=deque)  # troubles that were logged, lately
 
 
-class Alerts:
+class Alerts(RunObserver):
     """Gathers the troubles of a run's processes and says each once, then seldom.
 
     ``troubles`` gives them by process: those of all workers, also of workers without any, and of
@@ -57,7 +58,10 @@ class Alerts:
         self._said: dict[TroubleKind, _Said] = defaultdict(_Said)
         self._greenlet: gevent.Greenlet | None = None
 
-    def start(self) -> None:
+    def attach(self, bus: JobPublisher) -> None:
+        """Hear of no job: calls tell of themselves."""
+
+    def start(self, zero_at: float) -> None:  # noqa: ARG002  calls begin before the first job
         """Look from now on, in a greenlet of its own."""
         self._greenlet = gevent.spawn(self._run)
 

@@ -32,8 +32,13 @@ View = Callable[..., Any]
 class Current(Protocol):
     """The run that is on, or was on last in this process."""
 
-    name: str
-    ledger: Path
+    @property
+    def name(self) -> str:
+        """The run's."""
+
+    @property
+    def ledger(self) -> Path:
+        """The run's."""
 
     def picture(self) -> Picture:
         """It at this moment."""
