@@ -80,7 +80,7 @@ def test_every_link_between_pages_leads_to_a_file_in_the_project_too() -> None:
 
 def test_readme_leads_to_the_same_pages_in_the_site(site: Path) -> None:
     readme = (site / "project" / "readme.html").read_text("utf-8")
-    assert 'href="../options.html"' in readme
+    assert 'href="../reference/options.html"' in readme
     assert 'src="../images/page.png"' in readme
     assert 'href="contributing.html"' in readme
     assert "project/readme.html" in (site / "index.html").read_text("utf-8")
@@ -93,25 +93,25 @@ def test_a_link_to_nowhere_is_an_error(tmp_path: Path) -> None:
         there = tmp_path / path.relative_to(ROOT)
         there.parent.mkdir(exist_ok=True)
         shutil.copy(path, there)
-    page = tmp_path / "docs" / "tutorial.md"
+    page = tmp_path / "docs" / "tutorial" / "first-run.md"
     text = page.read_text("utf-8")
-    for wrong in ("[x](nowhere.md)", "[x](options.md#nowhere)"):
+    for wrong in ("[x](nowhere.md)", "[x](../reference/options.md#nowhere)"):
         page.write_text(f"{text}\n{wrong}\n", "utf-8")
         told = build(tmp_path, tmp_path / "site")
         assert told.returncode == 1
-        assert "tutorial.md" in told.stderr
+        assert "first-run.md" in told.stderr
         assert "nowhere" in told.stderr
 
 
 @pytest.mark.parametrize(
     ("link", "page", "there"),
     [
-        ("docs/options.md", "README.md", "../options.md"),
+        ("docs/reference/options.md", "README.md", "../reference/options.md"),
         ("CHANGELOG.md", "README.md", "changelog.md"),
         ("docs/images/page.png", "README.md", "../images/page.png"),
         ("../README.md", "docs/index.md", "project/readme.md"),
         ("../../README.md", "docs/howto/x.md", "../project/readme.md"),
-        ("../options.md", "docs/howto/x.md", "../options.md"),
+        ("../reference/options.md", "docs/howto/x.md", "../reference/options.md"),
         ("https://example.org/a.md", "README.md", "https://example.org/a.md"),
     ],
 )

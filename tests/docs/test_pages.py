@@ -1,0 +1,94 @@
+"""Pages are short, begin with an example, and name files and anchors that are there."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import PAGES
+from tests.helpers.real import ROOT
+
+DOCS = ROOT / "docs"
+MOST_WORDS = 1200
+#: Pages that are one table, made of the code or of the data of tests: looked up, not read.
+TABLES = {
+    "reference/options.md",
+    "reference/results-schema.md",
+    "reference/faults.md",
+    "explanation/architecture.md",  # until its decisions have pages of their own
+}
+GUIDES = [
+    path for part in ("tutorial", "howto", "reference", "explanation", "decisions")
+    for path in sorted((DOCS / part).glob("*.md"))
+]  # fmt: skip
+_WORD = re.compile(r"\w")
+
+
+def words(text: str) -> int:
+    """What a reader reads: all that has a letter or digit, without blocks of code."""
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+    return sum(bool(_WORD.search(word)) for word in prose.split())
+
+
+@pytest.mark.parametrize("path", GUIDES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_page_has_less_than_1200_words(path: Path) -> None:
+    if str(path.relative_to(DOCS)) not in TABLES:
+        assert words(path.read_text("utf-8")) < MOST_WORDS
+
+
+def test_the_pages_that_may_be_longer_are_there_and_longer() -> None:
+    assert {
+        name for name in TABLES if words((DOCS / name).read_text("utf-8")) < MOST_WORDS
+    } == set()
+
+
+def test_every_page_is_in_one_of_the_parts_of_the_documentation() -> None:
+    others = {path.name for path in DOCS.rglob("*.md")} - {path.name for path in GUIDES}
+    assert others == {"index.md"}
+
+
+@cache
+def anchors(path: Path) -> frozenset[str]:
+    """The anchors of a page's headings, as GitHub and the site make them."""
+    prose = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.M | re.S)
+    return frozenset(
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+?)\s*$", prose, re.M)
+    )
+
+
+def test_every_link_to_a_heading_leads_to_one() -> None:
+    links = [
+        (page, page if not target else Path(posixpath.normpath(page.parent / target)), anchor)
+        for page in PAGES
+        for target, anchor in re.findall(
+            r"\]\((?!\w+:)([^)#\s]*)#([^)\s]+)\)", page.read_text("utf-8")
+        )
+    ]
+    assert len(links) > 40
+    dead = [
+        f"{page.relative_to(ROOT)}: {target.name}#{anchor}"
+        for page, target, anchor in links
+        if anchor not in anchors(target)
+    ]
+    assert dead == []
+
+
+def test_every_file_of_the_project_that_a_page_names_is_there() -> None:
+    named = {
+        (page, path)
+        for page in GUIDES
+        for path in re.findall(
+            r"`((?:tests|benchmarks|scripts|kiosk_locust|deploy|findings)/[\w/.\-]+?)`",
+            page.read_text("utf-8"),
+        )
+    }
+    assert len(named) > 60
+    missing = [
+        f"{page.relative_to(ROOT)}: {path}" for page, path in named if not (ROOT / path).exists()
+    ]
+    assert missing == []
