@@ -2,8 +2,8 @@
 
     .venv/bin/python scripts/reference.py
 
-These are pages of docs/reference/ and, of the settings, the tables of its options.md and of
-.env.example.
+These are pages of docs/reference/, of the settings the tables of its options.md and of
+.env.example, and the picture of the packages in docs/explanation/architecture.md.
 Tests compare them with what this program would write.
 """
 
@@ -15,6 +15,7 @@ import json
 import re
 import sqlite3
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module, resources
@@ -438,8 +439,32 @@ def example(page: str) -> str:
     return "".join(parts) + secrets + page.partition(secrets)[2]
 
 
+# Packages
+
+BEGIN, END = "<!-- packages: begin -->\n", "<!-- packages: end -->"
+
+
+def architecture(page: str) -> str:
+    """docs/explanation/architecture.md with the picture of the packages drawn again."""
+    above, _, rest = page.partition(BEGIN)
+    return above + BEGIN + packages() + END + rest.partition(END)[2]
+
+
+def packages() -> str:
+    """A Mermaid diagram of the layers in the import contract, the highest first."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    (layers,) = (each["layers"] for each in contracts["contracts"] if each["type"] == "layers")
+    rows = [layer.replace(" |", " &") for layer in layers]
+    arrows = [f"    {upper} --> {lower}" for upper, lower in pairwise(rows)]
+    return "\n".join(["```mermaid", "flowchart TB", *arrows, "```", ""])
+
+
 #: Files that are written by hand in part.
-FILES = {"docs/reference/options.md": options_page, ".env.example": example}
+FILES = {
+    "docs/explanation/architecture.md": architecture,
+    "docs/reference/options.md": options_page,
+    ".env.example": example,
+}
 
 PAGES = {
     "ledger.md": ledger,

@@ -19,7 +19,6 @@ TABLES = {
     "reference/options.md",
     "reference/results-schema.md",
     "reference/faults.md",
-    "explanation/architecture.md",  # until its decisions have pages of their own
 }
 GUIDES = [
     path for part in ("tutorial", "howto", "reference", "explanation", "decisions")
@@ -47,8 +46,7 @@ def test_the_pages_that_may_be_longer_are_there_and_longer() -> None:
 
 
 def test_every_page_is_in_one_of_the_parts_of_the_documentation() -> None:
-    others = {path.name for path in DOCS.rglob("*.md")} - {path.name for path in GUIDES}
-    assert others == {"index.md"}
+    assert {*DOCS.rglob("*.md")} - {*GUIDES} == {DOCS / "index.md"}
 
 
 @cache
@@ -92,3 +90,32 @@ def test_every_file_of_the_project_that_a_page_names_is_there() -> None:
         f"{page.relative_to(ROOT)}: {path}" for page, path in named if not (ROOT / path).exists()
     ]
     assert missing == []
+
+
+DECISIONS = sorted((DOCS / "decisions").glob("0*.md"))
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.name[:4])
+def test_a_decision_has_context_decision_and_consequences_in_80_to_200_words(path: Path) -> None:
+    text = path.read_text("utf-8")
+    ((number, title),) = re.findall(r"^# (\d+)\. (.+)$", text, re.M)
+    assert path.name == f"{int(number):04}-{re.sub('[^a-z0-9]+', '-', title.lower()).strip('-')}.md"
+    assert re.findall(r"^## (.+)$", text, re.M) == ["Context", "Decision", "Consequences"]
+    assert 80 <= words(text) <= 215  # the title and the headings among them
+
+
+def test_the_index_of_decisions_has_each_in_its_order() -> None:
+    rows = re.findall(
+        r"^\| (\d+) \| \[.+\]\((.+)\) \|$", (DOCS / "decisions" / "index.md").read_text(), re.M
+    )
+    assert rows == [(str(number), path.name) for number, path in enumerate(DECISIONS, 1)]
+
+
+def test_the_states_in_the_picture_of_a_ticket_are_those_of_the_ledger() -> None:
+    schema = (ROOT / "kiosk_locust" / "ledger" / "ledger.sql").read_text("utf-8")
+    (allowed,) = re.findall(r"CHECK \(state IN \((.*?)\)", schema)
+    states = set(re.findall(r"'(\w+)'", allowed))
+    page = (DOCS / "explanation" / "architecture.md").read_text("utf-8")
+    picture = page.partition("stateDiagram-v2\n")[2].partition("```")[0]
+    shown = set(re.findall(r"^    (?:\[\*\]|\w+) --> (\w+):", picture, re.M))
+    assert shown == states

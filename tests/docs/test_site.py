@@ -39,7 +39,8 @@ def test_every_page_of_the_project_is_a_page_of_the_site(site: Path) -> None:
     for page in [*pages, *map(Path, ("project/readme.md", "project/changelog.md"))]:
         assert (site / page.with_suffix(".html")).is_file()
     nav = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:")[2]
-    assert [page for page in map(str, pages) if f": {page}\n" not in nav] == []
+    listed = [page for page in map(str, pages) if not page.startswith("decisions/0")]
+    assert [page for page in listed if f": {page}\n" not in nav] == []
 
 
 def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
