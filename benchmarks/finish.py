@@ -33,7 +33,7 @@ from kiosk_locust.assembly.finalize import STEPS, carry_out
 from kiosk_locust.assembly.finalize_steps.inputs import ClosedRun, FinalizeInputs
 from kiosk_locust.assembly.finalize_steps.state import Finalization
 from kiosk_locust.clock import SystemClock
-from kiosk_locust.execution.run import ALL_CLOSED
+from kiosk_locust.execution.run_state import ALL_CLOSED
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.model.job_hash import Snapshot
 from kiosk_locust.model.options import Options, TrustOptions, Wanted
@@ -47,6 +47,7 @@ from kiosk_locust.model.record import (
     Ticket,
 )
 from kiosk_locust.simulator.timestamps import consumer_time, frontend_time
+from tests.helpers.records import close_in
 
 META = {"run_id": "0" * 32, "run_name": "finish", "options": '{"num_cycles": 1, "count": 0}'}
 START = 1_800_000_000.0
@@ -104,7 +105,7 @@ def write_ledger(path: Path, jobs: int) -> float:
         ledger.submit(record)
         for change in record.changes:
             ledger.change(record, change)
-        ledger.close_ticket(record)
+        close_in(ledger, record)
         if number % GROUP == GROUP - 1:
             ledger.settle()
     ledger.close()

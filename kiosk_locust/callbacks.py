@@ -7,7 +7,8 @@ the test (SystemExit, KeyboardInterrupt, Locust's StopTest) ends the run in orde
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import gevent
@@ -36,6 +37,19 @@ class CallingOut:
     def __exit__(self, *_: object) -> None:
         if self._marked is not None:  # else whoever called before takes the mark away
             _calling.discard(self._marked)
+
+
+class TracebackOnce:
+    """Logs what callees raise as errors of ``logger``: each callee's first with its traceback."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._raised: set[Hashable] = set()
+
+    def log(self, callee: Hashable, message: str, *args: object) -> None:
+        """Log the exception that is handled now, which ``callee`` raised."""
+        self._logger.error(message, *args, exc_info=callee not in self._raised)
+        self._raised.add(callee)
 
 
 def is_calling_out() -> bool:

@@ -58,3 +58,23 @@ class SystemClock:
             timer.close()
             event.unlink(rouse)
         return bool(event.is_set())
+
+
+class ShiftedClock:
+    """The time of another machine: ``own``'s, and ``by_s`` seconds more."""
+
+    def __init__(self, own: Clock, by_s: float) -> None:
+        self._own = own
+        self._by_s = by_s
+
+    def now(self) -> float:
+        """Seconds since the epoch, as the other machine counts them."""
+        return self._own.now() + self._by_s
+
+    def sleep(self, seconds: float) -> None:
+        """Let other greenlets run for ``seconds``."""
+        self._own.sleep(seconds)
+
+    def wait(self, event: Event, seconds: float) -> bool:
+        """Sleep, but at most until ``event`` is set; whether it is."""
+        return self._own.wait(event, seconds)

@@ -18,7 +18,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from kiosk_locust.callbacks import RAISED, CallingOut, ends_run
+from kiosk_locust.callbacks import RAISED, CallingOut, TracebackOnce, ends_run
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class EventHook:
     def __init__(self, name: str) -> None:
         self.name = name
         self._listeners: list[Callable[..., None]] = []
-        self._failed: set[Callable[..., None]] = set()
+        self._errors = TracebackOnce(logger)
 
     def add_listener(self, listener: Listener) -> Listener:
         """Call ``listener`` at each firing; returns it, so it works as a decorator."""
@@ -51,13 +51,9 @@ class EventHook:
                 try:
                     listener(**payload)
                 except RAISED as error:  # a user's listener must not harm the run
-                    if not ends_run(f"{_name(listener)}, a listener of {self.name}", error):
-                        self._log(listener)
-
-    def _log(self, listener: Callable[..., None]) -> None:
-        first = listener not in self._failed
-        self._failed.add(listener)
-        logger.error("a listener of %s raised: %s", self.name, _name(listener), exc_info=first)
+                    name = _name(listener)
+                    if not ends_run(f"{name}, a listener of {self.name}", error):
+                        self._errors.log(listener, "a listener of %s raised: %s", self.name, name)
 
 
 def _name(listener: Callable[..., None]) -> str:

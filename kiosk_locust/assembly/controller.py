@@ -36,6 +36,7 @@ from kiosk_locust.errors import KioskLocustError, LedgerError, PreflightError
 from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.gc_tuning import calm
 from kiosk_locust.execution.run import Run
+from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.formatting import quoting
 from kiosk_locust.formatting.console import say
 from kiosk_locust.ledger import reader, send_account
@@ -58,13 +59,8 @@ from kiosk_locust.plugin.stat_batches import Tallies
 from kiosk_locust.reporting.terminal import summary_table
 from kiosk_locust.reporting.terminal.progress import Progress
 from kiosk_locust.reporting.web.live import LiveRun
-from kiosk_locust.storage.transfers.movers import (
-    Movers,
-    check_results_folder,
-    facts,
-    movers,
-    not_needed_of,
-)
+from kiosk_locust.storage.transfers.input_facts import facts, not_needed_of
+from kiosk_locust.storage.transfers.movers import Movers, check_results_folder, movers
 from kiosk_locust.verdict import evaluate
 from kiosk_locust.verdict.exit_code import ABORTED, Verdict
 from kiosk_locust.verdict.judgement import Judgement
@@ -104,6 +100,7 @@ class ActiveRun:
         tally: Tally | None = None,
     ) -> None:
         self.options = options
+        self.state = RunState()
         self._mix = mix
         self._is_ended = is_ended
         self._looker: Looker | None = None
@@ -123,7 +120,7 @@ class ActiveRun:
             resumed,
             self._started_at,
             self._clock.now,
-            self._ledger_failed,
+            self.state.fail,
             mix=mix,
             tally=tally,
         )
@@ -244,12 +241,12 @@ class ActiveRun:
         bus = JobBus()
         run = (MasterRun if is_master else Run)(
             self.options,
+            self.state,
             ledger=self._ledger,
             bus=bus,
             kiosk=kiosk,
             clock=self._clock,
             rng=random.Random(f"{self.options.arrival_seed}/polls"),
-            on_end=self._on_end,
             mix=self._mix,
             remains=remains,
             uploader=moving.uploader,
@@ -278,7 +275,8 @@ class ActiveRun:
         self.live = LiveRun(
             self._clock,
             self._metrics,
-            run,
+            self.state,
+            run.planned,
             name=self.name,
             host=host,
             simulated=is_simulated,
@@ -329,7 +327,7 @@ class ActiveRun:
     def _on_miss(self, missed: Miss) -> None:
         logger.error("%s ends the run: %s", ABORTED, missed)
         self.aborted = missed
-        self._on_end()
+        self.state.end()
 
     def start(self) -> None:
         """Set time zero, a stated lead from now, and begin."""
@@ -351,6 +349,7 @@ class ActiveRun:
             self.live.begin(zero_at)
         self._start_watching(zero_at)
         self.run.start(zero_at)
+        self.state.over.rawlink(lambda _: self._on_end())
         self._keeping.start()
 
     def _troubles(self) -> Mapping[str, Sequence[Trouble]]:
@@ -393,7 +392,7 @@ class ActiveRun:
 
     def give_up(self) -> None:
         """Wait no longer, neither for jobs in flight nor for what the run cost."""
-        self.run.give_up()
+        self.state.give_up()
         if self._costing is not None:
             self._costing.hurry()
 
@@ -402,7 +401,7 @@ class ActiveRun:
 
         Whatever goes wrong in one part of it, the other parts are done, and the verdict says so.
         """
-        unfinished = self.run.never_leased
+        unfinished = self.state.never_leased
         if unfinished:
             self._metrics.on_never_leased(Outcome.UNFINISHED, unfinished)
         self._detach()  # a run that is started while this one writes is none of its business
@@ -457,6 +456,3 @@ class ActiveRun:
         self._detach()
         while self._closers:
             self._closers.pop()()
-
-    def _ledger_failed(self, error: Exception) -> None:
-        self.run.fail(error)

@@ -85,7 +85,7 @@ class Keeping:
             every_s=files.checkpoint_s,
             generation=self._resumed.generation if self._resumed else 0,
             users=options.users if options.workload == "closed" else None,
-            on_overtaken=run.fail,
+            on_overtaken=run.state.fail,
             calls=self._calls,
         )
         try:

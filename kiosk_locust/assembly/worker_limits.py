@@ -9,7 +9,6 @@ its environment, in ``.env`` or in a configuration file.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,15 +19,13 @@ from kiosk_locust.config.sources import Layers
 from kiosk_locust.errors import BucketError, InputError, PreflightError
 from kiosk_locust.ledger import send_account
 from kiosk_locust.ledger.reader import part_of_a_name
-from kiosk_locust.model.input_file import Checks, InputFile
+from kiosk_locust.model.input_file import Checks
 from kiosk_locust.model.options import Options, TransferOptions
-from kiosk_locust.model.record import Record, Upload
 from kiosk_locust.native_thread import in_thread
 from kiosk_locust.storage.bucket.address import Address
-from kiosk_locust.storage.inputs import recheck
-from kiosk_locust.storage.inputs.finding import Looking, Rules
-from kiosk_locust.storage.inputs.look_cache import Looks
-from kiosk_locust.storage.transfers.movers import INPUTS, from_facts
+from kiosk_locust.storage.inputs.finding import Rules
+from kiosk_locust.storage.transfers.checked_uploads import CheckedUploader
+from kiosk_locust.storage.transfers.input_facts import INPUTS, from_facts
 from kiosk_locust.storage.upload_stage import Uploader
 
 
@@ -77,7 +74,7 @@ class WorkerLimits:
         """An uploader that looks at each file before it is uploaded first."""
         if uploader is None:
             return None
-        return _LookingUploader(uploader, moved, self._rules(), is_named=bool(self._only))
+        return CheckedUploader(uploader, moved, self._rules(), is_named=bool(self._only))
 
     def _output_dir(self, theirs: Path) -> Path:
         """Where results go; raises PreflightError."""
@@ -158,40 +155,6 @@ class WorkerLimits:
             return parsers.path(text).absolute() if text else None
         except ValueError:
             return None
-
-
-class _LookingUploader:
-    """Uploads what is still as planned: an image or a ZIP, of its kind, in its folder."""
-
-    def __init__(
-        self, uploader: Uploader, moved: TransferOptions, rules: Rules, *, is_named: bool
-    ) -> None:
-        self._uploader = uploader
-        self._moved = moved
-        self._rules = rules
-        self._root = Path(moved.root)
-        self._look = Looking(self._root, rules, Looks().begin(), is_named=is_named)
-        self._seen: dict[str, tuple[int, ...]] = {}  # what the system says of files that are fit
-
-    def upload(self, record: Record, wanted: Callable[[], bool]) -> Upload:
-        """Upload a ticket's file; raises InputError for one that must not be uploaded."""
-        file = self._moved.input_of(record.ticket.number)
-        state = self._state(file)
-        if state is None or self._seen.get(file.path) != state:
-            reason = in_thread(lambda: recheck.reason(self._look, self._root, file, self._rules))
-            if reason:
-                raise InputError(f"{self._root / file.path} {reason}: it is not uploaded")
-            if state is not None:
-                self._seen[file.path] = state
-        return self._uploader.upload(record, wanted)
-
-    def _state(self, file: InputFile) -> tuple[int, ...] | None:
-        """What changes with a file's content; None where it cannot be told."""
-        try:
-            seen = os.stat(self._root / file.path)
-        except OSError:
-            return None
-        return (seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
 
 
 def _address(text: str) -> Address | None:

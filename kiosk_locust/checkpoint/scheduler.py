@@ -9,10 +9,8 @@ looked whether that has happened.
 from __future__ import annotations
 
 import logging
-import math
 import os
 import sqlite3
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
@@ -21,26 +19,22 @@ from typing import Protocol
 import gevent
 from gevent.event import Event
 
-from kiosk_locust.checkpoint.snapshot import check_room, pack, unpack
+from kiosk_locust.checkpoint.horizon import HeldTickets, Horizon
+from kiosk_locust.checkpoint.snapshot import pack
+from kiosk_locust.checkpoint.stored import StoredCheckpoint
 from kiosk_locust.client.call_failures import CallFailures
 from kiosk_locust.client.call_trouble import TroubleKind
 from kiosk_locust.clock import Clock
-from kiosk_locust.errors import BucketError, KioskLocustError, LedgerError, NameTaken
+from kiosk_locust.errors import KioskLocustError, LedgerError, NameTaken
 from kiosk_locust.filesystem import disk_space
 from kiosk_locust.formatting import units
-from kiosk_locust.ledger.reader import opened
-from kiosk_locust.ledger.recovery import Mark, mark_of
-from kiosk_locust.model.record import Ticket
+from kiosk_locust.ledger.recovery import Mark
 from kiosk_locust.native_thread import in_thread
 from kiosk_locust.storage import transfer_progress
 from kiosk_locust.storage.bucket import Bucket
 
 logger = logging.getLogger(__name__)
 
-#: For so many intervals a checkpoint bounds what a closed workload may hand out without another.
-INTERVALS_HELD = 10
-#: Work for that time by the fastest pace seen so far, and so much more; at first, per user.
-MORE, FIRST_PER_USER = 1.2, 8
 #: A checkpoint that was asked for early comes no sooner after the last one.
 HURRIED_S = 1.0
 #: So often it is looked whether another process goes on with the run: soon enough that few jobs are
@@ -61,25 +55,6 @@ class SettledLedger(Protocol):
         """Return when what was said so far is on the disk; raises LedgerError."""
 
 
-class TicketHorizon(Protocol):
-    """The part of a run's tickets that checkpoints use: how far they are, and how far they may go.
-
-    ``given_until`` is the number after the last ticket that was handed out; ``on_horizon`` is
-    called when the horizon comes near.
-    """
-
-    has_begun: bool
-    given_until: int
-    on_horizon: Callable[[], None]
-
-    @property
-    def next(self) -> Ticket | None:
-        """The one that comes next, of those that nobody had yet; None: none in this cycle."""
-
-    def hold_from(self, horizon: int | None) -> None:
-        """Hand out only tickets below ``horizon`` until the next call; None: all."""
-
-
 class Checkpoints:
     """Takes checkpoints of ``ledger`` every ``every_s`` seconds, under ``name`` in ``bucket``.
 
@@ -94,7 +69,7 @@ class Checkpoints:
         bucket: Bucket,
         name: str,
         ledger: SettledLedger,
-        tickets: TicketHorizon,
+        tickets: HeldTickets,
         clock: Clock,
         *,
         every_s: float,
@@ -103,21 +78,15 @@ class Checkpoints:
         on_overtaken: Callable[[Exception], None],
         calls: CallFailures | None = None,
     ) -> None:
-        self._bucket = bucket
-        self._name = name
+        self.has_timed_out = False  # the last one was waited for in vain
+        self._stored = StoredCheckpoint(bucket, name, generation)
         self._ledger = ledger
-        self._path = ledger.path
-        self._tickets = tickets
+        self._horizon = Horizon(tickets, users, every_s)
         self._clock = clock
         self._every_s = every_s
-        self._generation = generation
-        self._users = users
         self._on_overtaken = on_overtaken
-        self.has_timed_out = False  # the last one was waited for in vain
         self._calls = calls or CallFailures(clock)
-        self._process = uuid.uuid4().hex
         self._kept: Mark | None = None  # the newest that is in the bucket
-        self._pace_per_s = 0.0  # the fastest at which tickets were handed out
         self._failed = ""
         self._is_overtaken = False
         self._ending = Event()
@@ -161,7 +130,7 @@ class Checkpoints:
 
     def start(self) -> None:
         """Take one after the other from now on."""
-        self._tickets.on_horizon = self._alarm.set
+        self._horizon.on_near(self._alarm.set)
         self._loop = gevent.spawn(self._run)
 
     def last(self, within_s: float, given_up: Event, mute_s: float) -> bool:
@@ -181,7 +150,7 @@ class Checkpoints:
         if mute_for_s or self._failed or not self._loop.dead:
             why = self._failed or f"it was waited for {units.seconds(within_s)} at most"
             if mute_for_s:
-                why = f"{self._bucket.url} has not answered for {units.seconds(mute_for_s)}"
+                why = f"{self._stored.url} has not answered for {units.seconds(mute_for_s)}"
             logger.warning("the last checkpoint was not kept: %s", why)
             self.has_timed_out = not (self._loop.dead or given_up.is_set())
             return False
@@ -226,21 +195,8 @@ class Checkpoints:
             return
         until = self._clock.now() + wait_s - soonest_s
         while not self._clock.wait(self._alarm, min(LOOK_S, until - self._clock.now())):
-            if self._clock.now() >= until or self._has_another():
+            if self._clock.now() >= until or self._stored.has_changed(LOOK_S):
                 return
-
-    def _has_another(self) -> bool:
-        """Whether the checkpoint in the bucket is not the last one that this process wrote.
-
-        Taking the next one tells whose it is. Where nobody can be asked there is none to see, and
-        a bucket that does not answer does not keep the next one waiting.
-        """
-        try:
-            with gevent.Timeout(LOOK_S, exception=False):
-                return self._bucket.generation(self._name) != self._generation
-        except (BucketError, OSError):
-            return False
-        return False
 
     def _try(self) -> None:
         try:
@@ -250,7 +206,7 @@ class Checkpoints:
             self._on_overtaken(
                 LedgerError(
                     f"{error}: another process goes on with this run, so this one ends; its records"
-                    f" are in {self._path}"
+                    f" are in {self._ledger.path}"
                 )
             )
         except Exception as error:  # noqa: BLE001  whatever it is, it must not cost the run
@@ -265,7 +221,7 @@ class Checkpoints:
         if self._ending.is_set():
             return  # whoever waits for it tells
         if self._kept and self._clock.now() > self._kept.held_until:
-            self._let_go(None)
+            self._horizon.release()
         if self._failed == before:
             return  # that it goes on is told with all calls that fail
         last = "there is none yet"
@@ -278,82 +234,25 @@ class Checkpoints:
 
     def _take(self) -> None:
         """Copy, compress and send it; raises what goes wrong, NameTaken where it was overtaken."""
-        mark = self._mark()
+        path = self._ledger.path
+        mark = self._horizon.mark(self._clock.now(), self._stored.process, self._kept)
         self._ledger.settle()
-        packed = self._path.with_name(f".{self._path.name}.{os.getpid()}.checkpoint")
+        packed = path.with_name(f".{path.name}.{os.getpid()}.checkpoint")
         try:
-            disk_space.require(self._path.parent, disk_space.CHECKPOINTS, _bytes_of(self._path))
-            in_thread(lambda: pack(self._path, mark, packed))
+            disk_space.require(path.parent, disk_space.CHECKPOINTS, _bytes_of(path))
+            in_thread(lambda: pack(path, mark, packed))
             with (
                 self._calls.trying(TroubleKind.CHECKPOINT) as pending,
                 transfer_progress.watched(pending),
             ):
-                self._send(packed)
+                self._stored.replace(packed)
         finally:
             packed.unlink(missing_ok=True)
         if self._failed:
             logger.info("a checkpoint was kept again")
         self._failed = ""
         self._kept = mark
-        self._let_go(mark.horizon)
-
-    def _send(self, packed: Path) -> None:
-        try:
-            self._generation = self._bucket.replace(packed, self._name, self._generation)
-        except NameTaken:
-            # Perhaps one that was sent before is there, and its answer was lost.
-            found = self._bucket.generation(self._name)
-            if found and not self._is_ours():
-                raise
-            self._generation = self._bucket.replace(packed, self._name, found)
-
-    def _is_ours(self) -> bool:
-        packed = self._path.with_name(f".{self._path.name}.{os.getpid()}.found")
-        copy = packed.with_name(f"{packed.name}.db")
-        try:
-            check_room(packed.parent, self._bucket.size(self._name))
-            self._bucket.get(self._name, packed)
-            in_thread(lambda: unpack(packed, copy, "the checkpoint"))
-            with opened(copy) as db:
-                mark = mark_of(db)
-        except LedgerError:
-            return False  # of another version, or damaged: this process wrote no such thing
-        finally:
-            for left in (packed, packed.with_name(f"{packed.name}.part"), copy):
-                left.unlink(missing_ok=True)
-        return mark is not None and mark.process == self._process
-
-    def _mark(self) -> Mark:
-        now, tickets = self._clock.now(), self._tickets
-        coming = tickets.next
-        next_id = coming.id if coming else None
-        held = INTERVALS_HELD * self._every_s
-        return Mark(
-            now,
-            self._process,
-            has_begun=tickets.has_begun,
-            next_id=next_id,
-            next_due_at=coming.due_at if coming else None,
-            horizon=self._horizon(now, held),
-            held_until=now + held,
-        )
-
-    def _horizon(self, now: float, held_s: float) -> int | None:
-        """So far a closed workload may go by this checkpoint."""
-        if self._users is None:
-            return None
-        coming, before = self._tickets.next, self._kept
-        given = coming.id if coming else self._tickets.given_until
-        if before is not None and before.next_id is not None and now > before.taken_at:
-            pace = (given - before.next_id) / (now - before.taken_at)
-            self._pace_per_s = max(self._pace_per_s, pace)
-        work = math.ceil(MORE * self._pace_per_s * held_s)
-        return given + max(work, FIRST_PER_USER * self._users)
-
-    def _let_go(self, horizon: int | None) -> None:
-        """Let tickets below ``horizon`` go; None: all."""
-        if self._users is not None:
-            self._tickets.hold_from(horizon)
+        self._horizon.hold(mark)
 
 
 def _bytes_of(ledger: Path) -> int:

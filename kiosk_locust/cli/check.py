@@ -5,44 +5,29 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import gevent
 import locust
 from locust.argument_parser import LocustArgumentParser
 from rich.console import Console
 
 from kiosk_locust.assembly import security_warnings
-from kiosk_locust.assembly.bucket_preflight import open_for
-from kiosk_locust.assembly.form_check import form_troubles
-from kiosk_locust.assembly.preflight import check_host
-from kiosk_locust.clock import SystemClock
+from kiosk_locust.cli.check_services import ask_all
 from kiosk_locust.config import credential_hosts
 from kiosk_locust.config.env_file import DOTENV, lookalikes, parse_dotenv
 from kiosk_locust.config.resolve import resolve
 from kiosk_locust.config.secret_files import read_secrets
 from kiosk_locust.config.sources import locusts_own
-from kiosk_locust.cost.credentials import Secrets, secrets
-from kiosk_locust.cost.endpoints import Asked, Source, default_source
-from kiosk_locust.cost.query import FIRST_ANSWER_S, unanswered
-from kiosk_locust.cost.queue_depth import Looker
-from kiosk_locust.errors import CostError, KioskLocustError, OptionsError, PreflightError
+from kiosk_locust.cost.credentials import secrets
+from kiosk_locust.errors import OptionsError
 from kiosk_locust.formatting.console import plain_console, say
-from kiosk_locust.formatting.wait_messages import reminding
 from kiosk_locust.model.file_remarks import Remark, in_words, reasons
-from kiosk_locust.model.options import Options
-from kiosk_locust.model.record import Ticket
 from kiosk_locust.plugin import arguments as commandline
-from kiosk_locust.plugin.user import request_from
 from kiosk_locust.storage.inputs.scanning import scan
 
 USAGE = "usage: python -m kiosk_locust check [SETTINGS, as locust takes them]\n"
-
-#: What somebody says when asked; empty where there is nobody to ask.
-Answer = str
 
 
 def main(arguments: list[str]) -> int:
@@ -82,7 +67,7 @@ def main(arguments: list[str]) -> int:
         if files:
             tell(f"files: {len(files):,} {what} ({in_words(reasons(files))})")
     tell("settings: no mistakes")
-    return 0 if _ask_all(resolved.options, bound, tell) else 2
+    return 0 if ask_all(resolved.options, bound, tell) else 2
 
 
 def _tell(console: Console, text: str) -> None:
@@ -92,82 +77,3 @@ def _tell(console: Console, text: str) -> None:
 
 def _on_parser(parser: LocustArgumentParser, **_: Any) -> None:
     commandline.add_options(parser)
-
-
-def _ask_all(options: Options, known: Secrets, tell: Callable[[str], None]) -> bool:
-    """Ask each, and say what it said; whether none was in trouble."""
-    questions: dict[str, Callable[[], Answer]] = {
-        "the jobs' form": lambda: _form(options),
-        "the Kiosk": lambda: _kiosk(options),
-        "the Kiosk's queues": lambda: _queues(options, known),
-        "the bucket": lambda: _bucket(options),
-        "the cost": lambda: _cost(options, known),
-    }
-    is_well = True
-    for who, ask in questions.items():
-        try:
-            tell(f"{who}: {ask()}")
-        except KioskLocustError as error:
-            is_well = False
-            tell(f"{who}: {error}")
-    return is_well
-
-
-def _kiosk(options: Options) -> Answer:
-    if options.host is None:
-        return "no host is set, so a simulated one will be started"
-    warnings = check_host(options, [request_from(options, Ticket(0, 1, 0, None, options.file))])
-    answer = f"{options.host} answers, and takes {options.job_type} jobs"
-    return "; ".join((answer, *warnings))
-
-
-def _form(options: Options) -> Answer:
-    asked = request_from(options, Ticket(0, 1, 0, None, options.file))
-    if troubles := form_troubles(asked, options, "the settings"):
-        raise PreflightError("\n".join(troubles))
-    return f"nothing in it that {options.job_type} jobs cannot use"
-
-
-def _queues(options: Options, known: Secrets) -> Answer:
-    if options.host is None:
-        return "a simulated Kiosk is idle at its start"
-    found = Looker(options, known, SystemClock(), os.environ).queues()
-    if options.require_idle == "refuse" and (found.unknown or found.jobs):
-        raise PreflightError(f"{found}, and REQUIRE_IDLE is refuse: a run would not start")
-    return str(found)
-
-
-def _bucket(options: Options) -> Answer:
-    bucket = open_for(options, [request_from(options, Ticket(0, 1, 0, None, options.file))])
-    if bucket is None:
-        return "nothing is asked of one (STORAGE_BUCKET is not set, or nothing goes there)"
-    bucket.close()
-    return f"{bucket.url} can be used"
-
-
-def _cost(options: Options, known: Secrets) -> Answer:
-    source = Source(options.grafana.host, options.grafana.prometheus_url)
-    source = source or default_source(os.environ)
-    if options.host is None or not source:
-        return "nobody is asked for it (GRAFANA_HOST and PROMETHEUS_URL are not set)"
-    asked = Asked(source, known, SystemClock())
-    asking = gevent.spawn(_found, asked)
-    try:
-        with reminding(f"asking {asked}, for {FIRST_ANSWER_S:g} s at most"):
-            asking.join(FIRST_ANSWER_S)
-        if not asking.dead:
-            raise PreflightError(unanswered(asked, FIRST_ANSWER_S))
-        if error := asking.value:
-            raise error
-        return f"{asked} answers"
-    finally:
-        asking.kill(block=False)
-        asked.close()
-
-
-def _found(asked: Asked) -> CostError | None:
-    try:
-        asked.prometheus()
-    except CostError as error:
-        return error
-    return None

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
@@ -17,17 +16,11 @@ from kiosk_locust.cost.annotations import RunNote, annotate
 from kiosk_locust.cost.collect import PATIENCE_S, cluster_series
 from kiosk_locust.cost.credentials import Secrets
 from kiosk_locust.cost.endpoints import Asked, Source, default_source
-from kiosk_locust.cost.estimate import estimate
-from kiosk_locust.cost.price_file import read_price_file
-from kiosk_locust.cost.prices import PriceBook
+from kiosk_locust.cost.run_estimates import run_estimates
 from kiosk_locust.cost.scale_down import LONGEST_TAIL_S, Waiting
 from kiosk_locust.cost.serialisation import Priced, RunCost
-from kiosk_locust.cost.series import ClusterSeries
-from kiosk_locust.cost.types import CostEstimate, Window, WorkDone
-from kiosk_locust.cost.work import work_done
+from kiosk_locust.cost.types import Window
 from kiosk_locust.errors import CostError, KioskLocustError
-from kiosk_locust.ledger import queries
-from kiosk_locust.ledger.reader import opened
 from kiosk_locust.model.options import Options
 from kiosk_locust.native_thread import in_thread
 
@@ -197,35 +190,21 @@ class Costing:
             seen_to = waiting.for_the_scale_down(ended.window)
         asked_to = waiting.for_a_scrape(seen_to)
         series = cluster_series(prometheus, ended.window.start_at, asked_to)
-        estimates = in_thread(lambda: self._estimates(series, ended, seen_to))
-        priced = {cycle: Priced.of(each) for cycle, each in estimates.items()}
-        return RunCost(str(asked), run=priced.pop(None), cycles=_numbered(priced))
-
-    def _estimates(
-        self, series: ClusterSeries, ended: Ended, seen_to: float
-    ) -> dict[int | None, CostEstimate]:
-        """Of the run (None), and where it has several cycles of each; runs in a real thread."""
-        options = self._options.cost
-        user = read_price_file(Path(options.prices)) if options.prices else None
-        book = PriceBook.of(user)
-        with opened(ended.ledger) as db:
-            windows: dict[int | None, Window] = {None: ended.window}
-            if self._options.num_cycles > 1:
-                for cycle, started_at, ended_at in queries.cycles(db):
-                    end_at = ended.ends.get(cycle, ended_at or ended.window.end_at)
-                    windows[cycle] = Window(started_at, max(started_at, end_at))
-            return {
-                cycle: estimate(
-                    series,
-                    window,
-                    _work(db, cycle, options.images_per_job, ended),
-                    book,
-                    node_types=options.node_types,
-                    network=options.network,
-                    seen_to=seen_to if cycle is None else window.end_at,
-                )
-                for cycle, window in windows.items()
-            }
+        estimates = in_thread(
+            lambda: run_estimates(
+                series,
+                ended.ledger,
+                ended.window,
+                ended.ends,
+                options=self._options,
+                seen_to=seen_to,
+            )
+        )
+        priced = {cycle: Priced.of(found) for cycle, found in estimates.items()}
+        run = priced.pop(None)
+        return RunCost(
+            str(asked), run=run, cycles={c: p for c, p in priced.items() if c is not None}
+        )
 
 
 def unanswered(server: object, seconds: float) -> str:
@@ -234,15 +213,3 @@ def unanswered(server: object, seconds: float) -> str:
         f"{server} did not answer within {seconds:g} s; is it overloaded, or is there a firewall"
         " before it?"
     )
-
-
-def _work(
-    db: sqlite3.Connection, cycle: int | None, images_per_job: int | None, ended: Ended
-) -> WorkDone:
-    """The work of a cycle, or with None of the run, until its last job ended."""
-    work = work_done(db, cycle, images_per_job)
-    return replace(work, last_closed_at=ended.ends.get(cycle, work.last_closed_at))
-
-
-def _numbered(priced: Mapping[int | None, Priced]) -> dict[int, Priced]:
-    return {cycle: each for cycle, each in priced.items() if cycle is not None}

@@ -21,11 +21,13 @@ from kiosk_locust.distributed.ticket_pool import UNKNOWN, Pool
 from kiosk_locust.distributed.unreadable_messages import UNREAD
 from kiosk_locust.errors import LedgerError, WorkerError
 from kiosk_locust.execution.job import Ending, close
-from kiosk_locust.execution.run import ALL_CLOSED, Run
+from kiosk_locust.execution.run import Run
+from kiosk_locust.execution.run_state import ALL_CLOSED
 from kiosk_locust.ledger import send_account
 from kiosk_locust.ledger.reader import WORKER_KEY
 from kiosk_locust.ledger.send_account import Statement
 from kiosk_locust.measurement.process_figures import ProcessFigures
+from kiosk_locust.model.job_metrics import measure
 from kiosk_locust.model.record import (
     Attempt,
     Download,
@@ -73,7 +75,7 @@ class MasterRun(Run):
         take part.
         """
         self._send = send
-        self.ledger.linger_s = LINGER_S
+        self.ledger.linger(LINGER_S)
         self._run_id = facts["run_id"]
         self._facts = facts
         self._woken = Event()
@@ -136,7 +138,7 @@ class MasterRun(Run):
         if not is_ours:
             self._refuse(worker, hello)
             return
-        if self.all_closed.is_set():
+        if self.state.all_closed.is_set():
             return
         welcome = self._end.hello(worker, hello, received_at, self._clock.now())
         self._send("kiosk_welcome", encode(welcome), worker)
@@ -155,7 +157,7 @@ class MasterRun(Run):
         if self._has_dealt:
             logger.error("%s; the run goes on without it", why)
         else:
-            self.fail(WorkerError(why))
+            self.state.fail(WorkerError(why))
 
     def on_report(self, worker: str, data: object) -> None:
         """A worker reports; raises RelayError for what is no report."""
@@ -201,8 +203,8 @@ class MasterRun(Run):
             self._met.add(worker)
             skew = {"skew_s": report.skew_s, "skew_bound_s": report.skew_bound_s}
             self.ledger.set_meta(**{f"{WORKER_KEY}{worker}": json.dumps(skew)})
-        if report.trouble and not self.trouble:
-            self.fail(WorkerError(f"worker {worker} cannot go on: {report.trouble}"))
+        if report.trouble and not self.state.trouble:
+            self.state.fail(WorkerError(f"worker {worker} cannot go on: {report.trouble}"))
 
     def _note_account(self, worker: str, token: str) -> None:
         """A ledger says whose accounts are to be read, before anything is granted to them."""
@@ -274,7 +276,7 @@ class MasterRun(Run):
             case StatusChange():
                 self._tell(self.ledger.change, self._bus.status, record, event)
             case Closed():
-                self._tell(self.ledger.close_ticket, self._bus.closed, record)
+                self._tell(self.ledger.close_ticket, self._bus.closed, record, measure(record))
                 self._count(record)
 
     def came_back(self, lost: Lost, attempt: Attempt | None) -> bool:
@@ -336,18 +338,18 @@ class MasterRun(Run):
             write(*event)
             publish(*event)
         except Exception as error:  # noqa: BLE001  other news of the same message must not be lost
-            self.fail(error)
+            self.state.fail(error)
 
     def _close(self, record: Record, ending: Ending) -> None:
         try:
             close(record, ending, self._clock.now(), self.ledger, self._bus)
         except Exception as error:  # noqa: BLE001  as in _tell
-            self.fail(error)
+            self.state.fail(error)
         self._count(record)
 
     def _count(self, record: Record) -> None:
         self._reused.pop(record.ticket.id, None)
-        self.outcomes[record.outcome or Outcome.ERROR] += 1
+        self.state.count(record.outcome)
         self._tickets.closed(record.ticket)
 
     # -- the end
@@ -363,11 +365,11 @@ class MasterRun(Run):
         """Have the workers drain, then close what none of them could answer for."""
         if self._end is None:
             return
-        self._drain_workers(self.ended_by, grace_s)
+        self._drain_workers(self.state.ended_by, grace_s)
         self._end_service()
         self._end.lose_all(self._clock.now())
         for record in self._tried(self._end.pool.empty()):
-            reason = f"the run was ended by {self.ended_by}"
+            reason = f"the run was ended by {self.state.ended_by}"
             self._close(record, Ending(Outcome.UNFINISHED, reason))
 
     def _tried(self, records: list[Record]) -> Iterator[Record]:
@@ -386,7 +388,7 @@ class MasterRun(Run):
         until = self._clock.now() + grace_s + DRAIN_SLACK_S
         hurried = False
         while self._may_be_drained(self._end, until):
-            if self._give_up.is_set() and not hurried:
+            if self.state.given_up.is_set() and not hurried:
                 hurried = True
                 self._end.drain(Drain(ended_by, 0.0))
                 until = self._clock.now() + DRAIN_SLACK_S

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 
+from kiosk_locust.distributed.messages import Terms
 from kiosk_locust.model.ticket_events import Batch, Closed, Entry
 
 #: So many batches may be under way at once; Locust's sockets drop beyond a thousand messages.
@@ -19,13 +20,12 @@ MOST_ENTRIES, MOST_TEXT = 200, 1 << 20
 class Sender:
     """A worker's entries on their way: batched, numbered, sent again until acknowledged.
 
-    ``linger_s`` is how long entries wait for company, unless an urgent one waits with them;
-    ``resend_s`` how long an acknowledgement may take.
+    Entries wait ``linger_s`` of the terms for company, unless an urgent one waits with them; an
+    acknowledgement may take ``resend_s``.
     """
 
-    def __init__(self, *, linger_s: float, resend_s: float) -> None:
-        self._linger_s = linger_s
-        self._resend_s = resend_s
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
         self._waiting: deque[Entry] = deque()
         self._ready_at: float | None = None  # when the entries that wait are to be sent
         self._sent: OrderedDict[int, tuple[Batch, float]] = OrderedDict()
@@ -43,7 +43,7 @@ class Sender:
         """Send ``entry`` soon; it is over there once ``acknowledged`` is what this returns."""
         self._waiting.append(entry)
         self.said += 1
-        ready_at = now if urgent else now + self._linger_s
+        ready_at = now if urgent else now + self._terms.linger_s
         self._ready_at = ready_at if self._ready_at is None else min(self._ready_at, ready_at)
         return self.said
 
@@ -56,7 +56,7 @@ class Sender:
         """True if ``outgoing`` has something."""
         if self._may_seal(now):
             return True
-        return any(sent_at + self._resend_s <= now for _, sent_at in self._sent.values())
+        return any(sent_at + self._terms.resend_s <= now for _, sent_at in self._sent.values())
 
     def outgoing(self, now: float) -> tuple[Batch, ...]:
         """The batches to send now: new ones, and those that took too long."""
@@ -65,7 +65,7 @@ class Sender:
         due: list[Batch] = []
         text = 0
         for batch, sent_at in self._sent.values():
-            if sent_at + self._resend_s > now:
+            if sent_at + self._terms.resend_s > now:
                 continue
             text += sum(map(_text_chars, batch.entries))
             if due and text > MOST_TEXT:  # the rest comes with the next report

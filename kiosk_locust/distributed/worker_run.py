@@ -13,15 +13,16 @@ from gevent.event import Event
 from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.clock import Clock
 from kiosk_locust.codec import encode
-from kiosk_locust.distributed.worker import URGENT, WorkerEnd
+from kiosk_locust.distributed.worker_protocol import URGENT, WorkerProtocol
 from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.executor import INTERRUPT_LIMIT_S, Share
 from kiosk_locust.execution.job import Interrupted
+from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.execution.ticket_queue import Hand
 from kiosk_locust.formatting.json_text import dumps
-from kiosk_locust.ledger import send_account
 from kiosk_locust.ledger.send_account import SendAccount
 from kiosk_locust.model import image_failures
+from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.model.options import Options
 from kiosk_locust.model.ports import ALREADY_DURABLE, AlreadyDurable
 from kiosk_locust.model.record import (
@@ -74,7 +75,7 @@ def session_of(ticket: Ticket) -> int:
 class RemoteTickets(Hand):
     """The tickets that were granted to this worker, in ``end``."""
 
-    def __init__(self, end: WorkerEnd) -> None:
+    def __init__(self, end: WorkerProtocol) -> None:
         super().__init__()
         self.granted: dict[int, Record] = {}  # taken from the stock, by ticket
         self._end = end
@@ -124,12 +125,14 @@ class RemoteTickets(Hand):
 class RemoteJobLog:
     """A `JobLog` whose ledger is the master's: what is written here is said to it."""
 
-    def __init__(self, end: WorkerEnd, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, end: WorkerProtocol, clock: Callable[[], float], account: SendAccount | None = None
+    ) -> None:
         self._end = end
         self._now = clock  # the worker's own, not the master's
-        self.arrived = Event()
-        self.urgent = Event()  # set when the next report is not to wait
-        self.account: SendAccount | None = None  # of what is sent here
+        self._arrived = Event()
+        self._urgent = Event()  # set when the next report is not to wait
+        self._account = account  # of what is sent here
 
     def lease(self, record: Record) -> AlreadyDurable:
         """The master has leased it long ago; it learns what is to be submitted."""
@@ -149,42 +152,29 @@ class RemoteJobLog:
 
         The master may not have heard by then what is to be submitted.
         """
-        if self.account:
+        if self._account:
             taken = Taken(record.user_class, record.request, record.taken_at)
-            self.account.about_to_send(record, dumps(encode(taken)))
+            self._account.about_to_send(record, dumps(encode(taken)))
 
     def attempt(self, record: Record, attempt: Attempt) -> None:
         """One request to submit it has ended."""
-        if self.account:
-            self.account.ended(record, attempt)
+        if self._account:
+            self._account.ended(record, attempt)
         self._say(record.ticket, Tried(attempt, record.ambiguous))
-        if self.account and attempt.result is AttemptResult.MAYBE:
-            self.account.told(record, attempt.number, self._end.sender.said)
+        if self._account and attempt.result is AttemptResult.MAYBE:
+            self._account.told(record, attempt.number, self._end.sender.said)
 
     def submit(self, record: Record) -> None:
         """It has a job id."""
         self._say(record.ticket, Submitted(record.job_id, record.submitted_at))
-        if self.account:
-            self.account.told(record, len(record.attempts), self._end.sender.said)
-
-    def keep_account(self, place: str, pool_size: int) -> None:
-        """Keep an account of what is sent, beside the master's ledger where that is in reach."""
-        sender = self._end.sender
-        self.account = send_account.keep_at_worker(
-            place, lambda: sender.acknowledged, pool_size=pool_size
-        )
-        self._end.account = self.account.token if self.account else ""
-
-    def close(self) -> None:
-        """Nothing more is sent; the master may read what it was not told."""
-        if self.account:
-            self.account.close()
+        if self._account:
+            self._account.told(record, len(record.attempts), self._end.sender.said)
 
     def change(self, record: Record, change: StatusChange) -> None:
         """A poll saw a new status."""
         self._say(record.ticket, change)
 
-    def close_ticket(self, record: Record) -> None:
+    def close_ticket(self, record: Record, _measures: Measures) -> None:
         """It is closed; unfinished while the run goes on, it is for somebody else to finish."""
         if self.is_returned(record):
             self._say(record.ticket, Returned())
@@ -218,7 +208,18 @@ class RemoteJobLog:
         wanted = self._end.sender.said
         self._end.sender.hurry(self._now())
         while self._end.sender.acknowledged < wanted:
-            self.arrived.wait()
+            self._arrived.wait()
+
+    def acknowledged(self) -> None:
+        """A reply has come: those who wait for what was said look again."""
+        arrived, self._arrived = self._arrived, Event()
+        arrived.set()
+
+    def wait_for_urgent(self, timeout_s: float) -> bool:
+        """Wait for an event that others wait for; False where there was none."""
+        is_urgent = bool(self._urgent.wait(timeout_s))
+        self._urgent.clear()
+        return is_urgent
 
     def give_back_stock(self) -> None:
         """The master gets what no user has taken."""
@@ -232,7 +233,7 @@ class RemoteJobLog:
     def _say(self, ticket: Ticket, event: TicketEvent) -> None:
         self._end.say(Entry(session_of(ticket), ticket.id, event), self._now())
         if isinstance(event, URGENT):
-            self.urgent.set()
+            self._urgent.set()
 
 
 class LeaseGate:
@@ -243,7 +244,7 @@ class LeaseGate:
 
     def __init__(
         self,
-        end: WorkerEnd,
+        end: WorkerProtocol,
         log: RemoteJobLog,
         own_clock: Callable[[], float],
         stopping: Event,
@@ -279,7 +280,7 @@ class RemoteShare(Share):
 
     def __init__(
         self,
-        end: WorkerEnd,
+        end: WorkerProtocol,
         *,
         options: Options,
         bus: JobBus,
@@ -290,27 +291,30 @@ class RemoteShare(Share):
         mix: Mix,
         uploader: Uploader | None = None,
         downloads: Downloads | None = None,
+        account: SendAccount | None = None,
     ) -> None:
+        self.protocol = end
         self.tickets = RemoteTickets(end)
-        self.ledger = RemoteJobLog(end, own_clock)
-        stopping = Event()
+        self.ledger = RemoteJobLog(end, own_clock, account)
+        state = RunState()
         super().__init__(
             options,
+            state,
             log=self.ledger,
             bus=bus,
             queue=self.tickets,
-            gate=LeaseGate(end, self.ledger, own_clock, stopping),
-            stopping=stopping,
+            gate=LeaseGate(end, self.ledger, own_clock, state.stopping),
             kiosk=kiosk,
             clock=clock,
             rng=random.Random(),
-            on_end=on_fault,
             mix=mix,
             recall=self.tickets.recall,
             uploader=uploader,
             downloads=downloads,
         )
         self._end = end
+        self._on_fault = on_fault
+        state.over.rawlink(self._tell_trouble)
 
     def adopt(self, record: Record) -> None:
         """Poll a job on that another worker has submitted."""
@@ -332,13 +336,14 @@ class RemoteShare(Share):
         for ticket in held:  # jobs that had not begun yet could not say so
             self.tickets.closed(ticket)
 
-    def fail(self, error: Exception) -> None:
-        """As Share.fail; the master hears of it with the next report."""
-        super().fail(error)
-        self._end.trouble = self.trouble
+    def _tell_trouble(self, _over: object) -> None:
+        """Tell the master with the next report why this worker cannot go on."""
+        self._end.fail(self.state.trouble)
+        self._on_fault()
 
     def came(self) -> None:
         """Tickets may have come: those who wait may have them, or one that waits for a later."""
+        self.ledger.acknowledged()
         if self._end.stock:
             self.tickets.wake()
             self._users.rouse_one()
@@ -348,7 +353,7 @@ class RemoteShare(Share):
         self.ledger.give_back_stock()
         super().drain(ended_by, grace_s)
         self.ledger.give_back_stock()
-        self._end.finished = True
+        self._end.finish()
 
     def _close_the_rest(self) -> None:
         """Users that hang may hold some; the master closes what was not begun."""

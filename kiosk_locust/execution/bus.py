@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from kiosk_locust import events
+from kiosk_locust.callbacks import TracebackOnce
+from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Download, Record, StatusChange
 
@@ -21,14 +23,14 @@ class JobBus:
     Whoever publishes has written the event into the `JobLog` before.
 
     Methods raise the first thing that an essential observer raised, once everybody was told:
-    numbers are lost, and the run cannot go on. What others raise is logged, with its traceback
-    once.
+    numbers are lost, and the run cannot go on. What observers raise is logged, each one's with its
+    traceback once.
     """
 
     def __init__(self) -> None:
         self._essential: list[JobObserver] = []
         self._others: list[JobObserver] = []
-        self._failed: set[JobObserver] = set()
+        self._errors = TracebackOnce(logger)
 
     def add(self, observer: JobObserver, *, is_essential: bool = False) -> None:
         """Tell ``observer`` of all that happens from now on."""
@@ -53,9 +55,11 @@ class JobBus:
             change=change,
         )
 
-    def closed(self, record: Record) -> None:
+    def closed(self, record: Record, measures: Measures) -> None:
         """A ticket is closed."""
-        self._tell(events.job_closed, lambda observer: observer.on_closed(record), record=record)
+        self._tell(
+            events.job_closed, lambda observer: observer.on_closed(record, measures), record=record
+        )
 
     def downloaded(self, record: Record, download: Download) -> None:
         """What a closed job made was downloaded, or could not be."""
@@ -74,19 +78,17 @@ class JobBus:
             try:
                 tell(observer)
             except Exception as error:  # noqa: BLE001  it comes out below
-                _log(hook, observer, with_traceback=True)
+                self._log(hook, observer)
                 first = first or error
         hook.fire(**payload)
         for observer in self._others:
             try:
                 tell(observer)
             except Exception:  # noqa: BLE001  it must not harm the run
-                _log(hook, observer, with_traceback=observer not in self._failed)
-                self._failed.add(observer)
+                self._log(hook, observer)
         if first is not None:
             raise first
 
-
-def _log(hook: events.EventHook, observer: JobObserver, *, with_traceback: bool) -> None:
-    name = type(observer).__qualname__
-    logger.error("an observer of %s raised: %s", hook.name, name, exc_info=with_traceback)
+    def _log(self, hook: events.EventHook, observer: JobObserver) -> None:
+        name = type(observer).__qualname__
+        self._errors.log(observer, "an observer of %s raised: %s", hook.name, name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from kiosk_locust.clock import Clock
 from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.job import Ending, Interrupted, Job, JobServices, close
 from kiosk_locust.execution.poll_timer import Rests
+from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.execution.waiting_users import WaitingUsers
 from kiosk_locust.model.options import Options
 from kiosk_locust.model.ports import ALREADY_DURABLE, Durable, JobLog, SubmissionGate, TicketQueue
@@ -50,60 +50,46 @@ class _Leased(NamedTuple):
 class Share:
     """The part of a run that lives in this process, whether ``log`` and ``queue`` do or not.
 
-    ``gate`` must let nothing be submitted once ``stopping`` is set, which `drain` does.
+    ``gate`` must let nothing be submitted once ``state.stopping`` is set, which `drain` does.
 
     ``mix`` says of which user class a ticket's job is, whichever user takes it. ``recall`` gives
     the record of a ticket that was tried before what it had by then.
     ``uploader`` and ``downloads`` move the files of jobs, where that is wanted.
-    ``on_end`` is called when it is over by itself, or when it cannot go on: ``trouble`` then says
-    why.
     """
 
     def __init__(
         self,
         options: Options,
+        state: RunState,
         *,
         log: JobLog,
         bus: JobBus,
         queue: TicketQueue,
         gate: SubmissionGate,
-        stopping: Event,
         kiosk: Kiosk,
         clock: Clock,
         rng: random.Random,
-        on_end: Callable[[], None],
         mix: Mix,
         recall: Callable[[Record], None],
         uploader: Uploader | None = None,
         downloads: Downloads | None = None,
     ) -> None:
         self.options = options
+        self.state = state
         self._mix = mix
         self._recall = recall
-        self.outcomes: Counter[Outcome] = Counter()
-        self.trouble = ""
-        self.ended_by = ""
-        self.all_closed = Event()
         self._log = log
         self._bus = bus
         self._queue = queue
         self._clock = clock
-        self._on_end = on_end
         self._services = JobServices(
             kiosk, log, bus, gate, options, clock, rng, Rests(clock).rest, uploader
         )
         self._downloads = downloads
         self._jobs = Group()
         self._lives: dict[int, Job] = {}  # jobs in flight by ticket
-        self._users = WaitingUsers(queue, clock, stopping)
+        self._users = WaitingUsers(queue, clock, state.stopping)
         self._asked: dict[int, JobRequest] = {}  # for tickets that were given back
-        self._stopping = stopping
-        self._give_up = Event()
-
-    @property
-    def is_on(self) -> bool:
-        """Whether it has tickets that are not closed, and nobody has ended it."""
-        return not (self._stopping.is_set() or self.all_closed.is_set())
 
     # -- while it goes on
 
@@ -131,7 +117,7 @@ class Share:
         except BaseException as error:
             self._give_back(ticket, leased)
             if isinstance(error, Exception):
-                self.fail(error)
+                self.state.fail(error)
             raise
         if has_come:
             self._see_through(self._jobs.spawn(self._live, leased))
@@ -146,13 +132,6 @@ class Share:
             if not job.dead:
                 self._users.leave(job)
             raise
-
-    def fail(self, error: Exception) -> None:
-        """The run cannot go on: the first trouble is kept, and the run is ended."""
-        logger.error("the run cannot go on: %s", error)
-        if not self.trouble:
-            self.trouble = str(error)
-            self._on_end()
 
     def _lease(self, ticket: Ticket, request_for: RequestFor) -> _Leased:
         """Lease a ticket for what its user class wants to submit, if it can say so.
@@ -194,10 +173,10 @@ class Share:
         except gevent.GreenletExit:  # nobody kills jobs so: a listener of their end raised it
             logger.error("a listener of job_closed raised GreenletExit")  # noqa: TRY400
         except Exception as error:  # noqa: BLE001  whatever it is, the run must not go on unseen
-            self.fail(error)
+            self.state.fail(error)
         finally:
             self._lives.pop(record.ticket.id, None)
-            self.outcomes[record.outcome or Outcome.ERROR] += 1
+            self.state.count(record.outcome)
             if self._downloads:
                 self._downloads.begin(record, self._downloaded)
             self._queue.closed(record.ticket)
@@ -208,43 +187,27 @@ class Share:
 
     # -- the end
 
-    @property
-    def given_up(self) -> Event:
-        """Set once nothing more is to be waited for."""
-        return self._give_up
-
-    def give_up(self) -> None:
-        """Wait no longer for jobs in flight."""
-        self._give_up.set()
-
     def drain(self, ended_by: str, grace_s: float) -> None:
         """Let jobs in flight end within ``grace_s``, close the rest as unfinished.
 
         Idempotent: whoever calls it later just waits until it is over.
         """
-        if self.all_closed.is_set():
-            return
-        if self._stopping.is_set():
-            self.all_closed.wait()
-            return
-        self.ended_by = ended_by
-        try:
-            self._stop_submitting()
-            self._wait_for_jobs(grace_s)
-            interrupted = Interrupted(f"the run was ended by {ended_by}")
-            self._jobs.kill(interrupted, timeout=INTERRUPT_LIMIT_S)
-            self._finish_downloads(grace_s)
-            self._close_the_rest()
-        finally:
-            self.all_closed.set()
+        self.state.drain(ended_by, lambda: self._close_all(grace_s))
+
+    def _close_all(self, grace_s: float) -> None:
+        self._stop_submitting()
+        self._wait_for_jobs(grace_s)
+        interrupted = Interrupted(f"the run was ended by {self.state.ended_by}")
+        self._jobs.kill(interrupted, timeout=INTERRUPT_LIMIT_S)
+        self._finish_downloads(grace_s)
+        self._close_the_rest()
 
     def _finish_downloads(self, within_s: float) -> None:
         if self._downloads:
-            self._downloads.finish(within_s, self._give_up)
+            self._downloads.finish(within_s, self.state.given_up)
 
     def _stop_submitting(self) -> None:
         """No ticket is taken or sent from now on; who waits to do so does not any longer."""
-        self._stopping.set()
         self._queue.stop()
         self._users.rouse_all()
         for job in tuple(self._lives.values()):
@@ -255,16 +218,16 @@ class Share:
         if self._jobs:
             logger.info(
                 "ended by %s: %d jobs in flight have %g s to end",
-                self.ended_by,
+                self.state.ended_by,
                 len(self._jobs),
                 grace_s,
             )
         idle = gevent.spawn(self._queue.wait_idle)
-        gevent.wait([idle, self._give_up], timeout=grace_s, count=1)
-        if grace_s and not self._give_up.is_set():
+        gevent.wait([idle, self.state.given_up], timeout=grace_s, count=1)
+        if grace_s and not self.state.given_up.is_set():
             for job in tuple(self._lives.values()):
                 job.look_once_more()
-            gevent.wait([idle, self._give_up], timeout=LAST_LOOK_S, count=1)
+            gevent.wait([idle, self.state.given_up], timeout=LAST_LOOK_S, count=1)
         idle.kill()
 
     def _close_the_rest(self) -> None:

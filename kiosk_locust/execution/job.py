@@ -34,7 +34,7 @@ from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.model.image_failures import main_reason
 from kiosk_locust.model.interruptions import is_work
 from kiosk_locust.model.job_hash import Snapshot
-from kiosk_locust.model.job_metrics import failed_children, is_zip, why_no_image
+from kiosk_locust.model.job_metrics import failed_children, is_zip, measure, why_no_image
 from kiosk_locust.model.options import Options
 from kiosk_locust.model.ports import ALREADY_DURABLE, Durable, JobLog, SubmissionGate
 from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record, StatusChange
@@ -496,8 +496,9 @@ def close(record: Record, ending: Ending, now: float, log: JobLog, bus: JobBus) 
     """
     record.outcome, record.reason = ending
     record.closed_at = now
-    log.close_ticket(record)
-    bus.closed(record)
+    measures = measure(record)
+    log.close_ticket(record, measures)
+    bus.closed(record, measures)
 
 
 def _as_failure(stop: Interrupted) -> KioskError:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import gevent
-from gevent.event import Event
 
 from kiosk_locust.client.kiosk import Kiosk
 from kiosk_locust.clock import Clock
 from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.executor import Share
 from kiosk_locust.execution.ledger_gate import LedgerGate
+from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.execution.ticket_queue import Tickets
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.ledger.resume_state import Remains
@@ -26,57 +26,48 @@ from kiosk_locust.storage.upload_stage import Uploader
 
 logger = logging.getLogger(__name__)
 
-ALL_CLOSED = "all tickets closed"
 #: A cycle's first job is due so long after the one before was over: its lease must be durable.
 CYCLE_LEAD_S = 0.1
 
 
 class Run(Share):
-    """One run; of one that is resumed, what ``remains``, which is all of it by default.
-
-    ``on_end`` is called when every ticket is closed, or when it cannot go on: ``trouble`` then
-    says why.
-    """
+    """One run; of one that is resumed, what ``remains``, which is all of it by default."""
 
     def __init__(
         self,
         options: Options,
+        state: RunState,
         *,
         ledger: Ledger,
         bus: JobBus,
         kiosk: Kiosk,
         clock: Clock,
         rng: random.Random,
-        on_end: Callable[[], None],
         mix: Mix,
         remains: Remains | None = None,
         uploader: Uploader | None = None,
         downloads: Downloads | None = None,
     ) -> None:
         remains = remains or Remains(options)
-        stopping = Event()
         self._tickets = Tickets(remains.tickets, ledger.reopen)
         super().__init__(
             options,
+            state,
             log=ledger,
             bus=bus,
             queue=self._tickets,
-            gate=LedgerGate(ledger, stopping),
-            stopping=stopping,
+            gate=LedgerGate(ledger, state.stopping),
             kiosk=kiosk,
             clock=clock,
             rng=rng,
-            on_end=on_end,
             mix=mix,
             recall=remains.recall,
             uploader=uploader,
             downloads=downloads,
         )
         self.ledger = ledger
-        self.outcomes += remains.earlier.outcomes
-        self.never_leased = 0  # closed as unfinished without a job
+        state.outcomes.update(remains.earlier.outcomes)
         self._remains = remains
-        self.cycle_begun: tuple[int, float] | None = None  # the last one, and when it began
         self._cycle = remains.begun
         self._cycles: gevent.Greenlet | None = None
 
@@ -101,11 +92,6 @@ class Run(Share):
         """What hands out its tickets."""
         return self._tickets
 
-    @property
-    def finished(self) -> bool:
-        """Whether every ticket was closed by what the Kiosk did."""
-        return self.all_closed.is_set() and all(o.is_the_kiosks for o in self.outcomes)
-
     def planned(self, cycle: int, started_at: float) -> Iterator[Ticket]:
         """The tickets of a cycle that began at that moment (epoch seconds), in order."""
         return self._remains.tickets(cycle, started_at)
@@ -116,10 +102,10 @@ class Run(Share):
         for cycle in self._remains.cycles:
             self._cycle = cycle
             self.ledger.begin_cycle(cycle, started_at)
-            self.cycle_begun = (cycle, started_at)
+            self.state.begin_cycle(cycle, started_at)
             self._tickets.begin(cycle, started_at)
             self._tickets.wait_idle()
-            if self._stopping.is_set():
+            if self.state.stopping.is_set():
                 return
             now = self._clock.now()
             self.ledger.end_cycle(cycle, now)
@@ -127,9 +113,7 @@ class Run(Share):
             started_at = now + self.options.cycle_interval_s + CYCLE_LEAD_S
         self._finish_downloads(self.options.drain_timeout_s)
         self._before_all_closed()
-        self.ended_by = ALL_CLOSED
-        self.all_closed.set()
-        self._on_end()
+        self.state.all_are_closed()
 
     # -- the end
 
@@ -145,11 +129,11 @@ class Run(Share):
         if not self.options.count:
             self.ledger.forget_open()
         rest = self._count_unfinished(self._rest())
-        reason = f"the run was ended by {self.ended_by} before it was submitted"
+        reason = f"the run was ended by {self.state.ended_by} before it was submitted"
         try:
             self.ledger.close_never_leased(rest, Outcome.UNFINISHED, reason, now)
         except Exception as error:  # noqa: BLE001  a full disk: the end goes on
-            self.fail(error)
+            self.state.fail(error)
 
     def _rest(self) -> Iterator[Ticket]:
         """Tickets of this cycle that are not closed, and those of cycles to come."""
@@ -163,6 +147,5 @@ class Run(Share):
 
     def _count_unfinished(self, rest: Iterator[Ticket]) -> Iterator[Ticket]:
         for ticket in rest:
-            self.never_leased += 1
-            self.outcomes[Outcome.UNFINISHED] += 1
+            self.state.count_never_leased()
             yield ticket

@@ -1,7 +1,7 @@
-"""What is said of a run, written in groups by one real thread, each a transaction that is synced.
+"""Writes statements into a ledger's file, in groups, each a synced transaction of one real thread.
 
-An fsync never stalls the greenlets. Whoever needs to know that what was said so far is durable
-calls :meth:`Journal.settle`.
+An fsync never stalls the greenlets. Whoever needs to know that what was added so far is durable
+calls :meth:`LedgerWriter.settle`.
 
 With each group, and several times a second where there is none, the moment is written, too: the
 sign of life. A job is sent only while the last durable one is fresh, so that whoever resumes a
@@ -11,7 +11,6 @@ run whose process died knows which jobs cannot have been sent.
 from __future__ import annotations
 
 import contextlib
-import math
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,11 +20,10 @@ import gevent
 from gevent.event import Event
 
 from kiosk_locust.errors import LedgerError
-from kiosk_locust.filesystem import disk_space
 from kiosk_locust.ledger import connections, file
+from kiosk_locust.ledger.durability import Durability, RoomWatch
 from kiosk_locust.ledger.lock import Lock
 from kiosk_locust.ledger.rescue import Value, Write, give_back, save, write
-from kiosk_locust.ledger.send_account import SendAccount, sweep
 from kiosk_locust.ledger.sql import META
 from kiosk_locust.native_thread import RealThread, in_thread
 
@@ -42,57 +40,59 @@ HEARTBEAT_S = 0.1
 #: so long a time before a crash may have been sent, so a longer one makes more jobs ambiguous;
 #: a shorter one makes jobs wait for a slow disk.
 ALIVE_BOUND_S = 0.5
-#: How often it is looked how much room the disk has.
-LOOK_AT_ROOM_S = 1.0
 
 
-class Journal:
-    """Statements on their way into one file.
+class LedgerWriter:
+    """Takes statements from greenlets, and writes them into one file in their order.
 
     ``on_failure`` is called with a LedgerError when the disk takes no more, and once before, when
-    it has little room left: jobs under way can still be recorded then. ``now`` gives epoch
-    seconds, for the signs of life.
+    it has little room left: jobs under way can still be recorded then. ``on_alive`` is called with
+    each durable sign of life. ``now`` gives epoch seconds.
     """
 
     def __init__(
         self,
         path: Path,
-        lock: Lock,
         connection: sqlite3.Connection,
         on_failure: Callable[[LedgerError], None],
+        on_alive: Callable[[float], None],
         now: Callable[[], float],
     ) -> None:
-        self.path = path
-        self.failure: LedgerError | None = None
         self.linger_s = LINGER_S
-        self._account: SendAccount | None = None  # of what this process sends
-        self._lock = lock
-        self._now = now
-        self._alive_at = -math.inf
+        self._path = path
         self._connection = connection
         self._on_failure = on_failure
-        self._lack_of_room = ""  # as it was told
-        self._room_seen_at = -math.inf
+        self._on_alive = on_alive
+        self._now = now
         self._thread = RealThread()
+        self._room = RoomWatch(path.parent, self._thread)
+        self._durability = Durability()
         self._pending: list[Write] = []
-        self._said = 0
-        self._durable = 0
+        self._added = 0
         self._news = Event()
         self._haste = Event()  # a job waits for its lease
-        self._waiting: list[tuple[int, Event]] = []  # for what was said so far to be durable
-        self._written = Event()
-        self._writer = gevent.spawn(self._write_for_ever)
+        self._loop = gevent.spawn(self._write_for_ever)
+
+    def add(self, sql: str, *values: Value) -> int:
+        """Have a statement written; returns its number among all that were added."""
+        pending = self._pending
+        pending.append(Write(sql, values))
+        self._added += 1
+        if len(pending) == 1:
+            self._news.set()
+        return self._added
 
     def within(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What ``work`` returns, done in the writer's thread in one transaction, all or nothing.
+        """Do ``work`` in the writer's thread in one transaction, all or nothing.
 
-        What was said before is written before. Raises LedgerError, and what ``work`` raises.
+        Returns what it returns. What was added before is written before. Raises LedgerError, and
+        what ``work`` raises.
         """
         self.settle()
         try:
             result: T = self._thread.apply(_in_transaction, (self._connection, work))
         except sqlite3.Error as error:
-            raise LedgerError(f"the ledger {self.path} cannot be changed: {error}") from error
+            raise LedgerError(f"the ledger {self._path} cannot be changed: {error}") from error
         return result
 
     def fetch(self, sql: str, rows: Sequence[tuple[Value, ...]]) -> list[Value]:
@@ -104,119 +104,82 @@ class Journal:
         try:
             return self._thread.apply(_fetch, (self._connection, sql, rows))
         except sqlite3.Error as error:
-            raise LedgerError(f"the ledger {self.path} cannot be read: {error}") from error
+            raise LedgerError(f"the ledger {self._path} cannot be read: {error}") from error
 
     # -- durability
 
-    def settle(self, until: int | None = None) -> None:
-        """Return when what was said is on the disk: all so far, or ``until`` that number of it.
+    def durable(self) -> int:
+        """Number of the last statement that is on the disk."""
+        return self._durability.count
 
-        Raises LedgerError if it cannot be written.
+    def settle(self, until: int | None = None) -> None:
+        """Return when all statements so far, or those to number ``until``, are on the disk.
+
+        Raises LedgerError if they cannot be written.
         """
-        wanted = self._said if until is None else until
-        if self._durable >= wanted:
+        wanted = self._added if until is None else until
+        if self._durability.count >= wanted:
             return
         if until is not None:
             self._haste.set()
-        while self._durable < wanted:
-            if self.failure:
-                raise self.failure
-            turn = Event()
-            self._waiting.append((wanted, turn))
-            turn.wait()
+        self._durability.wait(wanted)
 
     @property
     def is_alive(self) -> bool:
-        """Whether the last durable sign of life is fresh, so that a job may be sent."""
-        return self._now() - self._alive_at < ALIVE_BOUND_S
+        """True while the last durable sign of life is fresh, so that a job may be sent."""
+        return self._now() - self._durability.alive_at < ALIVE_BOUND_S
 
     def await_alive(self) -> None:
         """Return when a job may be sent; raises LedgerError if the disk takes no more."""
         while not self.is_alive:
-            if self.failure:
-                raise self.failure
             self._news.set()
-            self._written.wait()
+            self._durability.wait_next()
 
-    def close(self) -> None:
-        """Write what waits, once more if the disk had refused it, and close the file.
+    # -- the end
+
+    def finish(self) -> None:
+        """Write what waits, once more if the disk had refused it, and no more after that.
 
         Raises LedgerError, with the path of a rescue file, where the disk still refuses.
         """
-        try:
-            self._close()
-        finally:
-            self._lock.release()
-
-    def close_locked(self) -> ClosedLedger:
-        """Close the file as `close` does, and keep other processes out.
-
-        The lock goes with what is returned; where this raises LedgerError, nobody has it any more.
-        """
-        try:
-            self._close()
-        except BaseException:
-            self._lock.release()
-            raise
-        return ClosedLedger(self.path, self._lock)
-
-    def _close(self) -> None:
         with contextlib.suppress(LedgerError):  # the last try tells
             self.settle()
-        self._writer.kill()
-        try:
-            self._last_try()
-            if self._account:
-                self._account.remove()  # the ledger has all that it says
-                sweep(self.path)
-        finally:
-            self._thread.apply(file.leave, (self._connection,))
-            self._thread.kill()
-            if self._account:
-                self._account.close()
-            give_back(self.path)
-
-    def discard(self) -> None:
-        """Let go of the file, whatever waits; for an end that never came to ``close``."""
-        self._writer.kill()
-        self._thread.kill()
-        file.leave(self._connection)
-        if self._account:
-            self._account.close()
-        give_back(self.path)
-        self._lock.release()
-
-    def _last_try(self) -> None:
+        self._loop.kill()
         if not self._pending:
             return
         error = self._thread.apply(self._write, (self._pending,))
-        if error is not None and give_back(self.path):
+        if error is not None and give_back(self._path):
             error = self._thread.apply(self._write, (self._pending,))
         if error is not None:
             try:
-                where = save(self.path, self._pending)
+                where = save(self._path, self._pending)
             except OSError as second:
                 raise LedgerError(
-                    f"{self.path} took no more ({error}), nor could what it lacks be kept "
+                    f"{self._path} took no more ({error}), nor could what it lacks be kept "
                     f"elsewhere ({second}): {len(self._pending):,} statements are lost; make room "
                     "where OUTPUT_DIR is, or set TMPDIR to a folder with room"
                 ) from second
             raise LedgerError(
-                f"{self.path} took no more ({error}); what it lacks is in {where}: when there is "
-                f"room again, run: python -m kiosk_locust rescue {where} {self.path}"
+                f"{self._path} took no more ({error}); what it lacks is in {where}: when there is "
+                f"room again, run: python -m kiosk_locust rescue {where} {self._path}"
             ) from error
-        self.failure = None
-        self._durable = self._said
+        self._durability.advance(len(self._pending))
 
-    def _say(self, sql: str, *values: Value) -> None:
-        pending = self._pending
-        pending.append(Write(sql, values))
-        self._said += 1
-        if len(pending) == 1:
-            self._news.set()
+    def leave(self) -> None:
+        """Close the file, once `finish` was called."""
+        self._thread.apply(file.leave, (self._connection,))
+        self._thread.kill()
+
+    def discard(self) -> None:
+        """Close the file, whatever waits."""
+        self._loop.kill()
+        self._thread.kill()
+        file.leave(self._connection)
+
+    # -- the loop
 
     def _write_for_ever(self) -> None:
-        while not self.failure:
+        while not self._durability.failure:
             if self._news.wait(HEARTBEAT_S):
                 self._linger()
             self._news.clear()
@@ -227,47 +190,24 @@ class Journal:
             sign = Write(META, ("alive_at", repr(now)))
             error = self._thread.apply(self._write, ([*group, sign],))
             if error is None:
-                self._durable += len(group)
-                self._alive_at = now
-                if self._account:
-                    self._account.ledger_is_alive(now)
+                self._on_alive(now)
+                self._durability.advance(len(group), now)
+                if lack := self._room.new_lack(now):
+                    message = f"no more jobs are submitted: {lack} (OUTPUT_DIR)"
+                    gevent.spawn(self._on_failure, LedgerError(message))
             else:
                 self._pending = group + self._pending
-                self.failure = LedgerError(
-                    f"the ledger {self.path} cannot be written: {error}; no more jobs are submitted"
+                failure = LedgerError(
+                    f"the ledger {self._path} cannot be written: {error}; no more jobs are"
+                    " submitted"
                 )
-                gevent.spawn(self._on_failure, self.failure)
-            self._wake()
-            if error is None:
-                self._look_at_room(now)
-
-    def _look_at_room(self, now: float) -> None:
-        """Have the run ended while there is room for the rest of it."""
-        if self._lack_of_room or now - self._room_seen_at < LOOK_AT_ROOM_S:
-            return
-        self._room_seen_at = now
-        self._lack_of_room = self._thread.apply(
-            disk_space.lack_of, (self.path.parent, disk_space.JOBS)
-        )
-        if self._lack_of_room:
-            message = f"no more jobs are submitted: {self._lack_of_room} (OUTPUT_DIR)"
-            gevent.spawn(self._on_failure, LedgerError(message))
+                gevent.spawn(self._on_failure, failure)
+                self._durability.fail(failure)
 
     def _linger(self) -> None:
-        """Wait for more news; less long where a job waits for them."""
+        """Wait for more statements; less long where a job waits for them."""
         gevent.sleep(HASTE_S)
         self._haste.wait(self.linger_s - HASTE_S)
-
-    def _wake(self) -> None:
-        """Let those look again whose words are durable; all of them, when they never will be."""
-        written, self._written = self._written, Event()
-        written.set()
-        waiting, self._waiting = self._waiting, []
-        for wanted, turn in waiting:
-            if wanted <= self._durable or self.failure:
-                turn.set()
-            else:
-                self._waiting.append((wanted, turn))
 
     def _write(self, group: list[Write]) -> Exception | None:
         """Write in the thread; what is raised there, gevent would print with a traceback.
@@ -281,18 +221,18 @@ class Journal:
         return None
 
 
-class Said:
-    """A thing said to a journal, by its number among all that was said."""
+class PendingWrite:
+    """A statement on its way to the disk, by its number."""
 
-    __slots__ = ("_journal", "_number")
+    __slots__ = ("_number", "_writer")
 
-    def __init__(self, journal: Journal, number: int) -> None:
-        self._journal = journal
+    def __init__(self, writer: LedgerWriter, number: int) -> None:
+        self._writer = writer
         self._number = number
 
     def wait(self) -> None:
         """Return when it is on the disk; raises LedgerError if it cannot be written."""
-        self._journal.settle(self._number)
+        self._writer.settle(self._number)
 
 
 class ClosedLedger:
@@ -321,7 +261,7 @@ class ClosedLedger:
             write(db, group)
 
     def settle(self) -> None:
-        """All that was said is on the disk."""
+        """Return at once: each fact is durable when ``set_meta`` returns."""
 
     def release(self) -> None:
         """Let other processes have it; harmless if that was done before."""

@@ -15,7 +15,9 @@ from kiosk_locust.measurement.estimates import unmeasured
 from kiosk_locust.measurement.latency import Latency, Lives
 from kiosk_locust.measurement.percentiles import fewest
 from kiosk_locust.measurement.steady_state import Flow, Regime, Stay, flow, judged, unknown
+from kiosk_locust.measurement.timing_tables import stage_values
 from kiosk_locust.measurement.warmup import mser5
+from kiosk_locust.model.job_metrics import STAGE_FIELDS
 
 #: The columns with the time, and with whether the job ended, of the two durations.
 COLUMNS = {"duration": ("duration_s", "ended"), "since_due": ("since_due_s", "ended_since_due")}
@@ -43,6 +45,33 @@ def _lives(rows: Iterator[tuple[int, float, float | None]]) -> Lives:
         counted.extend(times)
         ages.extend([seconds for seconds in reached if seconds is not None])
     return Lives(counted, ages)
+
+
+def part(db: sqlite3.Connection, name: str, cycle: int | None) -> Latency:
+    """All jobs' times of a stage that the Kiosk measured, or of a part (column ``<name>_s``)."""
+    if name in STAGE_FIELDS:
+        sql = f"SELECT cycle, value FROM ({stage_values(name)})"  # noqa: S608  a constant
+    else:
+        sql = f"""SELECT cycle, {name}_s AS value FROM temp.times
+            WHERE {CHOSEN} AND value IS NOT NULL ORDER BY cycle, at"""  # noqa: S608  a name of the grammar
+    by_cycle: dict[int, array[float]] = {}
+    for number, value in db.execute(sql, {"cycle": cycle}):
+        by_cycle.setdefault(number, array("d")).append(value)
+    return Latency([Lives(times) for times in by_cycle.values()])
+
+
+def unended(db: sqlite3.Connection, cycle: int | None) -> int:
+    """The number of jobs that were submitted and did not end."""
+    sql = "SELECT count(*) FROM temp.times WHERE ended = 0 AND (:cycle IS NULL OR cycle = :cycle)"
+    count: int = db.execute(sql, {"cycle": cycle}).fetchone()[0]
+    return count
+
+
+def longest_watched_s(db: sqlite3.Connection) -> float | None:
+    """The longest time from a submission to the closing of its ticket; None of no jobs."""
+    sql = "SELECT max(closed_at - submitted_at) FROM temp.times"
+    longest_s: float | None = db.execute(sql).fetchone()[0]
+    return longest_s
 
 
 def as_json(found: Latency, regime: Regime | None) -> dict[str, Any]:

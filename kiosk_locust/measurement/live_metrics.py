@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from kiosk_locust.clock import Clock
 from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.percentiles import SHARES, Percentiles, fewest, rank
-from kiosk_locust.model.job_metrics import STAGES, is_never_begun, measure, since_due_s, stages
+from kiosk_locust.model.job_metrics import STAGES, Measures, is_never_begun
 from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Outcome, Record, StatusChange
 
@@ -105,22 +105,21 @@ class Metrics(JobObserver):
         self._in_flight[record.ticket.id] = record
         self._statuses[record.ticket.id] = change.status
 
-    def on_closed(self, record: Record) -> None:
+    def on_closed(self, record: Record, measures: Measures) -> None:
         """A ticket is closed."""
         self._in_flight.pop(record.ticket.id, None)
         self._statuses.pop(record.ticket.id, None)
-        found = measure(record)
-        self._images_done += found.images_done
-        self._images_failed += found.images_failed
+        self._images_done += measures.images_done
+        self._images_failed += measures.images_failed
         if is_never_begun(record):
             self._never_begun += 1
             return
         self._count_closed(record.outcome or Outcome.ERROR, 1)
-        if found.duration_s is not None:
-            self._histograms["duration"].add(found.duration_s)
-        if (due_s := since_due_s(record)) is not None:
-            self._histograms["since_due"].add(due_s)
-        for stage, times in stages(record, found).items():
+        if measures.duration_s is not None:
+            self._histograms["duration"].add(measures.duration_s)
+        if measures.since_due_s is not None:
+            self._histograms["since_due"].add(measures.since_due_s)
+        for stage, times in measures.stages.items():
             for time_s in times:
                 self._histograms[stage].add(time_s)
 

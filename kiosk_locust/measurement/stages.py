@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypedDict
+from typing import TypedDict
 
-from kiosk_locust.model.job_metrics import end_of
+from kiosk_locust.model.job_moments import WorkTimes, starts_at
 from kiosk_locust.model.record import AttemptResult, Record
 from kiosk_locust.model.time_bounds import End
 
@@ -49,39 +49,17 @@ NO_PARTS: PartTimes = {
 }
 
 
-class ZipWork(NamedTuple):
-    """What comes after a ZIP's queue wait, in seconds; None: not known, or it did not begin."""
-
-    unpacking_s: float | None
-    children_s: float | None
-    packing_s: float | None
-
-
-class WorkTimes(NamedTuple):
-    """How the time between a job's creation and its end is divided; seconds, None: not known.
-
-    Of a ZIP ``of_zip`` stands for the processing.
-    """
-
-    queue_s: float | None = None
-    interrupted_s: float | None = 0.0
-    processing_s: float | None = None
-    of_zip: ZipWork | None = None
-
-
-def own_parts(record: Record) -> PartTimes | None:
+def own_parts(record: Record, ended: End | None) -> PartTimes | None:
     """The parts on our side of a job that a poll saw ended, while a run goes on; None of another.
 
     When it was created, and what was done with it until its end, is left unknown: that needs the
     offsets of the Kiosk's clocks.
     """
     accepted = [each for each in record.attempts if each.result is AttemptResult.ACCEPTED]
-    ended = end_of(record)
     if record.observed_at is None or ended is None or not accepted or accepted[-1].sent_at is None:
         return None
-    due_at = record.ticket.due_at
     return part_times(
-        start_at=record.taken_at if due_at is None else due_at,
+        start_at=starts_at(record.ticket.due_at, record.taken_at),
         asked_at=accepted[-1].asked_at,
         sent_at=accepted[-1].sent_at,
         received_at=accepted[-1].received_at,

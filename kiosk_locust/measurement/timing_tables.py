@@ -15,7 +15,8 @@ from itertools import islice
 from kiosk_locust.ledger.reader import RunFacts
 from kiosk_locust.measurement import warmup
 from kiosk_locust.measurement.clock_offsets import Clocks, clocks
-from kiosk_locust.measurement.job_timings import COLUMNS, ClosedJob, work_out
+from kiosk_locust.measurement.job_timings import work_out
+from kiosk_locust.measurement.timing_rows import COLUMNS, ClosedJob
 from kiosk_locust.measurement.transfer_stats import BEGUN_AT
 from kiosk_locust.measurement.warmup import Kept, Trim
 from kiosk_locust.model.interruptions import IDLE, RANKS
@@ -40,7 +41,7 @@ _SUSPECTS = f"""CREATE TEMP TABLE suspects AS SELECT DISTINCT ticket_id FROM (
 _CHANGES = """SELECT status, observed_at, after, updated_at, coalesce(updated_by, ''),
     coalesce(phase, '') FROM changes WHERE ticket_id = ? ORDER BY observed_at"""
 _ROWS = f"""SELECT id, cycle, {_DUE}, due_at, taken_at, submitted_at, outcome,
-    observed_after, observed_at, closed_at, duration_s, duration_from, queue_wait_s, fields,
+    observed_after, observed_at, closed_at, duration_s, duration_from, fields,
     tickets.job_id, file, ambiguous, images_done, asked_at, sent_at, received_at, {BEGUN_AT},
     (SELECT observed_at FROM changes WHERE ticket_id = id AND {_IS_WORK}
     ORDER BY observed_at LIMIT 1),

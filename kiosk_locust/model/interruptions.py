@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from kiosk_locust.model.job_hash import FINAL_STATUSES
 from kiosk_locust.model.record import StatusChange
@@ -55,6 +55,14 @@ def takeovers(changes: Iterable[StatusChange], finisher: str) -> int:
     return count + (is_other or requeued)
 
 
+def finisher_of(fields: Mapping[str, str]) -> str:
+    """The consumer that a final reading names.
+
+    ``updated_by`` alone may be that of one which found the job ended when it took it.
+    """
+    return fields.get("identity_started") or fields.get("updated_by", "")
+
+
 def first_work(changes: Sequence[StatusChange]) -> StatusChange | None:
     """The first change that a poll saw a consumer at work by."""
     return next((change for change in changes if is_work(change.status)), None)
@@ -74,12 +82,12 @@ def began(first: StatusChange, offset: Sequence[float] | None) -> Moment:
     return between(first.after, written.high)
 
 
-def was_at_work_before(ended: Moment, total_s: float | None, seen_at: float | None) -> bool:
+def was_at_work_before(ended: Moment | None, total_s: float | None, seen_at: float | None) -> bool:
     """Whether a job was seen in work (``seen_at``) before the work that ended it began.
 
     ``total_s`` is what the last consumer worked. True only where that is certain: within the
     error of the end, and of the consumer's clock.
     """
-    if total_s is None or seen_at is None:
+    if ended is None or total_s is None or seen_at is None:
         return False
     return ended.low - total_s > seen_at + _SLACK_S + _DRIFT * total_s

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from kiosk_locust.model import image_failures
-from kiosk_locust.model.interruptions import began, first_work, takeovers, was_at_work_before
+from kiosk_locust.model.interruptions import finisher_of
 from kiosk_locust.model.job_hash import UNREAD, Snapshot
-from kiosk_locust.model.record import AttemptResult, Outcome, Record
-from kiosk_locust.model.time_bounds import End, Source, end
+from kiosk_locust.model.job_moments import JobMoments, divide, lost_work, starts_at
+from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record
+from kiosk_locust.model.time_bounds import End, Source
 from kiosk_locust.model.zip_children import children_of
-
-DurationSource = Source
 
 #: Stages that the Kiosk times itself, and the field that each is read from.
 STAGE_FIELDS = {
@@ -32,22 +31,29 @@ STAGES = ("queue_wait", *STAGE_FIELDS)
 ENDED = (Outcome.DONE, Outcome.PARTIAL, Outcome.FAILED)
 
 
-@dataclass(frozen=True, slots=True)
-class Measures:
+class Measures(NamedTuple):
     """Durations in seconds; what is not known is None, never zero.
 
     They go by the Kiosk's stamps as they are, since the offsets of its clocks are known at the
-    end of a run only; `measurement.job_timings` corrects them.
+    end of a run only; `measurement.job_timings` corrects them. ``stages`` has the seconds by each
+    of STAGES, of an image at most one each; empty tuples of a job that did not end.
 
     A ZIP that failed as a whole and whose files nobody counted has one failed image: at least
     so many are missing.
     """
 
-    duration_s: float | None
-    duration_from: DurationSource | None
-    queue_wait_s: float | None
-    images_done: int
-    images_failed: int
+    duration_s: float | None = None
+    duration_from: Source | None = None
+    end: End | None = None  # None: not seen
+    since_due_s: float | None = None  # in a closed workload, since it was taken
+    queue_wait_s: float | None = None
+    images_done: int = 0
+    images_failed: int = 0
+    stages: Mapping[str, tuple[float, ...]] = MappingProxyType(dict.fromkeys(STAGES, ()))
+
+
+#: Those of a job that did not end.
+NOTHING = Measures()
 
 
 def is_zip(image_name: str, job_id: str = "") -> bool:
@@ -102,38 +108,6 @@ def stage_times(snapshot: Snapshot, *, zipped: bool) -> dict[str, tuple[float, .
     return {stage: timing(snapshot, name)[:most] for stage, name in STAGE_FIELDS.items()}
 
 
-class _Last(NamedTuple):
-    """What was made of a record last: each listener of one event asks for it again."""
-
-    record: Record
-    made_of: tuple[object, ...]
-    found: Measures
-    stages: dict[str, tuple[float, ...]] | None = None
-
-
-_last: list[_Last] = []  # at most one
-
-
-def stages(record: Record, found: Measures) -> dict[str, tuple[float, ...]]:
-    """Seconds by each of STAGES, for a job that ended; empty tuples for one that did not."""
-    last = _last[0] if _last else None
-    is_last = last is not None and last.found is found and last.record is record
-    if last is not None and is_last and last.stages is not None:
-        return last.stages
-    times = _stages(record, found)
-    if last is not None and is_last:
-        _last[:] = [last._replace(stages=times)]
-    return times
-
-
-def _stages(record: Record, found: Measures) -> dict[str, tuple[float, ...]]:
-    if record.outcome not in ENDED:
-        return dict.fromkeys(STAGES, ())
-    wait = () if found.queue_wait_s is None else (found.queue_wait_s,)
-    zipped = is_zip(record.request.image_name, record.job_id)
-    return {"queue_wait": wait, **stage_times(record.snapshot or Snapshot(), zipped=zipped)}
-
-
 def is_never_begun(record: Record) -> bool:
     """True of a ticket that the run's end closed before anything of it was sent."""
     was_sent = any(attempt.result is not AttemptResult.NOT_SENT for attempt in record.attempts)
@@ -142,109 +116,68 @@ def is_never_begun(record: Record) -> bool:
 
 
 def measure(record: Record) -> Measures:
-    """The measures of a record, as far as its last snapshot and observations tell them."""
-    made_of = (
-        record.snapshot,
-        record.outcome,
-        record.observed_at,
-        record.submitted_at,
-        record.job_id,
-        record.request,
-    )
-    last = _last[0] if _last else None
-    if last is not None and last.record is record and last.made_of == made_of:
-        return last.found
-    found = _measure(record)
-    _last[:] = [_Last(record, made_of, found)]
-    return found
-
-
-def _measure(record: Record) -> Measures:
+    """The measures of a closed record, as far as its last snapshot and observations tell them."""
+    if record.outcome not in ENDED:
+        return NOTHING
     snapshot = record.snapshot or Snapshot()
     zipped = is_zip(record.request.image_name, record.job_id)
-    duration_s, source = _duration(record, snapshot)
-    done, failed = _images(record, snapshot, zipped=zipped)
+    moments = JobMoments.of(record, snapshot.fields)
+    end = moments.end()
+    duration_s, source = _duration(moments, end) if snapshot.is_final else (None, None)
+    times = stage_times(snapshot, zipped=zipped)
     queue_wait_s = None
-    if duration_s is not None and source != "observed" and not zipped:
-        queue_wait_s = _queue_wait(record, snapshot, duration_s)
-    return Measures(duration_s, source, queue_wait_s, done, failed)
+    if duration_s is not None and not zipped:
+        total_s = times["total"][0] if times["total"] else None
+        ended = end and end.moment
+        lost = lost_work(record.changes, finisher_of(snapshot.fields), ended, total_s)
+        stamped_s = None if source == "observed" else duration_s
+        queue_wait_s = divide(stamped_s, total_s, moments.created_at, lost).queue_s
+    start_at = starts_at(record.ticket.due_at, record.taken_at)
+    done, failed = _images(record, snapshot, zipped=zipped)
+    return Measures(
+        duration_s,
+        source,
+        end,
+        None if end is None else end.moment.at - start_at,
+        queue_wait_s,
+        done,
+        failed,
+        {"queue_wait": () if queue_wait_s is None else (queue_wait_s,), **times},
+    )
 
 
-def _queue_wait(record: Record, snapshot: Snapshot, duration_s: float) -> float | None:
-    """What is left of the duration without ``total_time``, which counts from the dequeue.
-
-    Of a job whose consumer died, it ends where the first consumer began. Two machines' clocks
-    can make it slightly negative; it is no wait then, and leaving such jobs out would push every
-    percentile up.
-    """
-    totals = timing(snapshot, "total_time")
-    if not totals:
-        return None
-    left_s = max(0.0, duration_s - totals[0])
-    first, created_at = first_work(record.changes), snapshot.time("created_at")
-    if first is None or created_at is None or not _is_interrupted(record, snapshot, totals[0]):
-        return left_s
-    return min(left_s, max(0.0, began(first, None).at - created_at))
-
-
-def _is_interrupted(record: Record, snapshot: Snapshot, total_s: float) -> bool:
-    if takeovers(record.changes, finisher_of(snapshot.fields)):
-        return True
-    ended, first = end_of(record), first_work(record.changes)
-    if ended is None or first is None:
-        return False
-    return was_at_work_before(ended.moment, total_s, first.observed_at)
-
-
-def finisher_of(fields: Mapping[str, str]) -> str:
-    """The consumer that a final reading names.
-
-    ``updated_by`` alone may be that of one which found the job ended when it took it.
-    """
-    return fields.get("identity_started") or fields.get("updated_by", "")
-
-
-def end_of(record: Record, offset: Sequence[float] | None = None) -> End | None:
-    """When a job ended, by the Kiosk's stamps where they fit what polls saw; None: not seen.
-
-    ``offset``: the least and the most by which the consumer's clock is ahead, where it is known.
-    """
-    snapshot, before = record.snapshot or Snapshot(), record.observed_at
-    after = record.observed_after if record.observed_after is not None else record.submitted_at
-    if before is None or after is None:
-        return None
-    return end(snapshot.time("finished_at"), snapshot.time("updated_at"), offset, after, before)
-
-
-def since_due_s(record: Record) -> float | None:
-    """The duration from due of a job that ended; of a closed workload, from when it was taken."""
-    ended = end_of(record) if record.outcome in ENDED else None
-    if ended is None:
-        return None
-    due_at = record.ticket.due_at
-    return ended.moment.at - (record.taken_at if due_at is None else due_at)
-
-
-def _duration(record: Record, snapshot: Snapshot) -> tuple[float | None, DurationSource | None]:
+def _duration(moments: JobMoments, end: End | None) -> tuple[float | None, Source | None]:
     """The server's own duration where it gave one, else what the polls saw."""
-    if not snapshot.is_final or record.outcome not in (None, *ENDED):
-        return None, None
-    created = snapshot.time("created_at")
-    sources: tuple[DurationSource, ...] = ("finished_at", "updated_at")
-    for source in sources:
-        ended = snapshot.time(source)
-        if created is not None and ended is not None and ended >= created:
-            return ended - created, source
-    found = end_of(record)
-    if found is not None and record.submitted_at is not None:
-        return max(0.0, found.moment.at - record.submitted_at), "observed"
+    created_at, finished_at, updated_at = moments[3:]
+    if created_at is not None:
+        if finished_at is not None and finished_at >= created_at:
+            return finished_at - created_at, "finished_at"
+        if updated_at is not None and updated_at >= created_at:
+            return updated_at - created_at, "updated_at"
+    if end is not None and moments.submitted_at is not None:
+        return max(0.0, end.moment.at - moments.submitted_at), "observed"
     return None, None
+
+
+def submission_lag_s(record: Record) -> float | None:
+    """Seconds from when a job was due until it began to be submitted: its upload, where it has one.
+
+    What an earlier session of the run tried for it does not count. None of a job that was due at
+    no time, or for which nothing was sent in this session.
+    """
+    due_at, tries = record.ticket.due_at, tries_of_session(record)
+    if due_at is None or not tries:
+        return None
+    return (record.upload.began_at if record.upload else tries[0].asked_at) - due_at
+
+
+def tries_of_session(record: Record) -> list[Attempt]:
+    """The attempts to submit a job in the session of the run that took its ticket."""
+    return [attempt for attempt in record.attempts if attempt.asked_at >= record.taken_at]
 
 
 def _images(record: Record, snapshot: Snapshot, *, zipped: bool) -> tuple[int, int]:
     """Images done and failed: a ZIP counts for its children, another job for one."""
-    if record.outcome not in ENDED:
-        return 0, 0
     if not zipped:
         return (0, 1) if record.outcome is Outcome.FAILED else (1, 0)
     done, failed = images_of_zip(snapshot, record.job_id)

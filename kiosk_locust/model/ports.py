@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.model.record import Attempt, Download, Record, StatusChange, Ticket, Upload
 
 
@@ -71,8 +72,8 @@ class JobLog(Protocol):
     def change(self, record: Record, change: StatusChange) -> None:
         """Write a new status that a poll saw."""
 
-    def close_ticket(self, record: Record) -> None:
-        """Write the record's outcome; the first one of a ticket counts.
+    def close_ticket(self, record: Record, measures: Measures) -> None:
+        """Write the record's outcome and measures; the first ones of a ticket count.
 
         Its job's hash may be told to expire once that is settled.
         """
@@ -119,8 +120,8 @@ class JobObserver:
     def on_status(self, record: Record, change: StatusChange, /) -> None:
         """Take in a status that a poll saw first."""
 
-    def on_closed(self, record: Record, /) -> None:
-        """Take in that a ticket is closed."""
+    def on_closed(self, record: Record, measures: Measures, /) -> None:
+        """Take in that a ticket is closed, and what its job took."""
 
     def on_downloaded(self, record: Record, download: Download, /) -> None:
         """Take in that a download of what a closed job made has ended, well or not."""

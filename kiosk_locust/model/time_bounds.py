@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 #: Where the end of a job was read: a stamp of the Kiosk's, or the polls alone.
 Source = Literal["finished_at", "updated_at", "observed"]
-
+#: The least and the most by which a clock is ahead at a moment of ours; None: not known.
+OffsetOf = Callable[[str, float], Sequence[float] | None]
 
 #: The frontend's stamps are cut off to whole milliseconds, and clocks drift between samples.
 RESOLUTION_S = 2e-3

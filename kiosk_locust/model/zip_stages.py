@@ -8,11 +8,11 @@ queue is bounded by polls, and by ``updated_at`` of what they saw.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from kiosk_locust.model.record import StatusChange
-from kiosk_locust.model.time_bounds import Moment, between, stamped
+from kiosk_locust.model.time_bounds import Moment, OffsetOf, between, stamped
 from kiosk_locust.model.zip_children import CHILDREN, PACKING, PHASES, QUEUE, UNPACKING
 
 #: A stage is told where its error is at most so much of the duration, or of the stage itself.
@@ -20,9 +20,6 @@ ERROR_OF_DURATION = 0.05
 ERROR_OF_STAGE = 0.25
 #: A consumer writes that it took a ZIP, and begins to measure a moment later.
 _SLACK_S = 0.05
-
-#: The least and the most by which a clock is ahead at a moment of ours; None: not known.
-OffsetOf = Callable[[str, float], Sequence[float] | None]
 
 
 class Stage(NamedTuple):

@@ -12,6 +12,7 @@ from kiosk_locust.clock import Clock
 from kiosk_locust.measurement.facts import Causes, ValidityFacts
 from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.process_figures import Generator, ProcessFigures
+from kiosk_locust.model.job_metrics import submission_lag_s, tries_of_session
 from kiosk_locust.model.options import Options
 from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Attempt, AttemptResult, Record
@@ -50,15 +51,15 @@ class Lateness(JobObserver):
     def on_submitted(self, record: Record) -> None:
         """A job has an id; what an earlier session tried for it is none of this one's."""
         self.submitted += 1
-        tries = [attempt for attempt in record.attempts if attempt.asked_at >= record.taken_at]
+        tries = tries_of_session(record)
         if not tries:
             return
         if refused := sum(map(is_refused, tries)):
             self.refused += refused
             self.refused_s = max(self.refused_s, tries[-1].asked_at - tries[0].asked_at)
-        if (due_at := record.ticket.due_at) is not None:
-            begun_at = record.upload.began_at if record.upload else tries[0].asked_at
-            self.lags.add(begun_at - due_at)
+        due_at, lag_s = record.ticket.due_at, submission_lag_s(record)
+        if due_at is not None and lag_s is not None:
+            self.lags.add(lag_s)
             self.waited += record.taken_at > due_at
 
 

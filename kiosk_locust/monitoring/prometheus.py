@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 
 import kiosk_locust
 from kiosk_locust.measurement.live_metrics import View
-from kiosk_locust.model.job_metrics import STAGES, measure, stages
+from kiosk_locust.model.job_metrics import STAGES, Measures, submission_lag_s
 from kiosk_locust.model.options import Options
 from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Outcome, Record
@@ -96,17 +96,14 @@ class Exposition(JobObserver):
 
     def on_submitted(self, record: Record) -> None:
         """A job has an id."""
-        if record.ticket.due_at is None or not record.attempts:
-            return
-        begun_at = record.upload.began_at if record.upload else record.attempts[0].asked_at
-        self._lags.observe(max(0.0, begun_at - record.ticket.due_at))
+        if (lag_s := submission_lag_s(record)) is not None:
+            self._lags.observe(max(0.0, lag_s))
 
-    def on_closed(self, record: Record) -> None:
+    def on_closed(self, _record: Record, measures: Measures) -> None:
         """A ticket is closed."""
-        found = measure(record)
-        if found.duration_s is not None:
-            self._durations.observe(found.duration_s)
-        for stage, times in stages(record, found).items():
+        if measures.duration_s is not None:
+            self._durations.observe(measures.duration_s)
+        for stage, times in measures.stages.items():
             for time_s in times:
                 self._stages.labels(stage).observe(time_s)
 

@@ -15,9 +15,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kiosk_locust.model.job_metrics import ENDED, end_of, measure, since_due_s, stages
+from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Outcome, Record
+from kiosk_locust.model.time_bounds import End
 from kiosk_locust.monitoring import otel
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Part(NamedTuple):
     attributes: Mapping[str, str | int | float]
 
 
-def parts(record: Record) -> Iterator[Part]:
+def parts(record: Record, ended: End | None) -> Iterator[Part]:
     """The children of a closed job's span, in order."""
     if record.upload is not None:
         size: Mapping[str, int] = {"kiosk.bytes": record.upload.size}
@@ -47,16 +48,15 @@ def parts(record: Record) -> Iterator[Part]:
         if attempt.http_status is not None:
             told["http.response.status_code"] = attempt.http_status
         yield Part("submit", attempt.asked_at, ended_at, told)
-    limit_at = _end(record, -math.inf)  # a poll saw the final status later
+    limit_at = _end(record, ended, -math.inf)  # a poll saw the final status later
     for change, following in itertools.zip_longest(record.changes, record.changes[1:]):
         began_at = min(change.observed_at, limit_at)
         ended_at = limit_at if following is None else min(following.observed_at, limit_at)
         yield Part(f"status {change.status}", began_at, ended_at, {})
 
 
-def attributes(record: Record) -> dict[str, str | int | float | bool]:
+def attributes(record: Record, measures: Measures) -> dict[str, str | int | float | bool]:
     """What a job's span says of it; nothing of the Kiosk's but what is bounded."""
-    found = measure(record)
     told: dict[str, str | int | float | bool] = {
         "kiosk.job_type": record.request.job_type,
         "kiosk.job_id": record.job_id or "",
@@ -64,17 +64,17 @@ def attributes(record: Record) -> dict[str, str | int | float | bool]:
         "kiosk.cycle": record.ticket.cycle,
         "kiosk.outcome": (record.outcome or Outcome.ERROR).value,
         "kiosk.ambiguous": record.ambiguous,
-        "kiosk.images_done": found.images_done,
-        "kiosk.images_failed": found.images_failed,
+        "kiosk.images_done": measures.images_done,
+        "kiosk.images_failed": measures.images_failed,
         "kiosk.polls": record.polls,
     }
-    if found.duration_s is not None:
-        told["kiosk.duration_s"] = found.duration_s
-    if (due_s := since_due_s(record)) is not None:
-        told["kiosk.duration_from_due_s"] = due_s
-    if (delay_s := _polling_delay_s(record)) is not None:
+    if measures.duration_s is not None:
+        told["kiosk.duration_s"] = measures.duration_s
+    if measures.since_due_s is not None:
+        told["kiosk.duration_from_due_s"] = measures.since_due_s
+    if (delay_s := _polling_delay_s(record, measures.end)) is not None:
         told["kiosk.polling_delay_s"] = delay_s
-    for stage, times in stages(record, found).items():
+    for stage, times in measures.stages.items():
         told[f"kiosk.stage.{stage}_s"] = sum(times)
     return told
 
@@ -93,19 +93,19 @@ class Spans(JobObserver):
         """Export what is left."""
         otel.flush()
 
-    def on_closed(self, record: Record) -> None:
+    def on_closed(self, record: Record, measures: Measures) -> None:
         """A ticket is closed; one that nothing was sent for has no span."""
         from opentelemetry import trace  # noqa: PLC0415  an extra, which is there by now
         from opentelemetry.context import Context  # noqa: PLC0415
 
         if not record.attempts:
             return
-        children = list(parts(record))
+        children = list(parts(record, measures.end))
         began_at = min(part.began_at for part in children)
         span = self._tracer.start_span(
             f"JOB {record.request.job_type}",
             Context(),  # a trace of its own
-            attributes=attributes(record),
+            attributes=attributes(record, measures),
             start_time=_ns(began_at),
         )
         if record.outcome is not Outcome.DONE:
@@ -117,7 +117,8 @@ class Spans(JobObserver):
                 part.name, within, attributes=part.attributes, start_time=_ns(part.began_at)
             )
             child.end(_ns(part.ended_at))
-        span.end(_ns(max(_end(record, began_at), *(part.ended_at for part in children))))
+        ended_at = _end(record, measures.end, began_at)
+        span.end(_ns(max(ended_at, *(part.ended_at for part in children))))
 
 
 def spans_if_on(parsed_options: Any) -> Spans | None:
@@ -131,17 +132,15 @@ def spans_if_on(parsed_options: Any) -> Spans | None:
     return Spans(trace.get_tracer(otel.SCOPE))
 
 
-def _polling_delay_s(record: Record) -> float | None:
+def _polling_delay_s(record: Record, ended: End | None) -> float | None:
     """From a job's end to the answer of the poll that saw it; None where polls alone tell."""
-    ended = end_of(record)
     if ended is None or ended.source == "observed" or record.observed_at is None:
         return None
     return record.observed_at - ended.moment.at
 
 
-def _end(record: Record, otherwise: float) -> float:
+def _end(record: Record, ended: End | None, otherwise: float) -> float:
     """When a job ended; of one that did not, when it was closed."""
-    ended = end_of(record) if record.outcome in ENDED else None
     if ended is not None:
         return max(otherwise, ended.moment.at)
     ends = (record.observed_at, record.closed_at)

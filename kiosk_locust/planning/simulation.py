@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 
 from kiosk_locust.errors import ForecastError
 from kiosk_locust.planning.plan import ForecastPlan
-from kiosk_locust.simulator.cluster import Cluster, Job
+from kiosk_locust.simulator.cluster import Cluster
+from kiosk_locust.simulator.hashes import Job
 from kiosk_locust.simulator.nodes import SimulatedNode
 from kiosk_locust.simulator.submission import SimulatedSubmission
 from kiosk_locust.simulator.zips import ZipJob

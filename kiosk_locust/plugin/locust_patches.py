@@ -63,6 +63,7 @@ NOISY = (
     "kiosk_locust.events",
     "kiosk_locust.plugin.request_event",
     "kiosk_locust.execution.executor",
+    "kiosk_locust.execution.run_state",
     "kiosk_locust.distributed.unreadable_messages",
     "gevent",
 )

@@ -121,7 +121,7 @@ class PatientMaster(SafeEnd, MasterRunner):
         waits up to a second for reports, and no message of any worker would be heard meanwhile.
         We look which workers there are ourselves.
         """
-        if self._is_in_locusts_own_greenlet and self._run and self._run.is_on:
+        if self._is_in_locusts_own_greenlet and self._run and self._run.state.is_on:
             return
         self._spawned_at = self._active()
         try:
@@ -173,7 +173,7 @@ class PatientMaster(SafeEnd, MasterRunner):
 
         The page would let the next test start, and the rest of the stop would end that one.
         """
-        is_waiting = self._run and self._run.is_on and self.worker_count <= 0
+        is_waiting = self._run and self._run.state.is_on and self.worker_count <= 0
         if not (is_waiting or self._stops):
             super().check_stopped()
 
@@ -188,7 +188,7 @@ class PatientMaster(SafeEnd, MasterRunner):
     @property
     def _is_locusts_own_end(self) -> bool:
         """Whether it is Locust's own greenlets that end the test because no worker is left."""
-        if self._run is None or not self._run.is_on or self.worker_count > 0:
+        if self._run is None or not self._run.state.is_on or self.worker_count > 0:
             return False
         return self._is_in_locusts_own_greenlet
 
@@ -202,7 +202,7 @@ class PatientMaster(SafeEnd, MasterRunner):
         """Look after the workers until the run is over, whatever one look ends with."""
         look = _Look(run, clock)
         is_told = False
-        while run.is_on:
+        while run.state.is_on:
             try:
                 if not self._goes_on(look):
                     return
@@ -226,7 +226,7 @@ class PatientMaster(SafeEnd, MasterRunner):
             look.gone_at = now
             _tell(run)
         if look.gone_at is not None and now - look.gone_at >= run.options.worker_wait_s:
-            run.fail(_no_worker(run))
+            run.state.fail(_no_worker(run))
             return False
         return True
 

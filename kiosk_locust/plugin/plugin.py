@@ -305,7 +305,7 @@ class Plugin:
         if self._page is not None:
             self._page.show_run(active.live, active.path.parent)
         active.start()
-        UserWatch(self._environment, active.run).start()
+        UserWatch(self._environment, active.state).start()
         settings.forget_resumption()
 
     def _on_run_over(self, active: ActiveRun) -> None:
@@ -360,7 +360,7 @@ class Plugin:
         return ending(
             active.options,
             self._signals,
-            trouble=active.run.trouble,
+            trouble=active.state.trouble,
             elapsed_s=active.elapsed_s,
             aborted=bool(active.aborted),
             called=self._exit.caller,
@@ -368,7 +368,7 @@ class Plugin:
 
     def _on_test_stopping(self, **_: Any) -> None:
         if self._end() is not None and self._active is not None:
-            self._active.run.all_closed.wait()
+            self._active.state.all_closed.wait()
 
     def _on_test_stop(self, **_: Any) -> None:
         """It may be that of a test before, which Locust had gone on stopping: that ends no run."""
@@ -463,7 +463,7 @@ class Plugin:
         if self._active is None and self._start_of_test.is_on:
             self._exit.refuse_run(f"interrupted by {self._signals.name} before the first job")
             self._parsed.expect_workers_max_wait = _AT_ONCE_S  # Locust's main may wait for workers
-        if self._active is not None and self._active.run.all_closed.is_set():
+        if self._active is not None and self._active.state.all_closed.is_set():
             self._active.give_up()  # the run is over: nothing but the cost is waited for
         gevent.spawn(self._quit)
 

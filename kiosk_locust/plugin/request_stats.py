@@ -8,13 +8,13 @@ entries of workers to its master like any others.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from locust.stats import RequestStats, StatsError
 
 from kiosk_locust.formatting.excerpt import printable
 from kiosk_locust.measurement.stages import own_parts
-from kiosk_locust.model.job_metrics import ENDED, STAGES, measure, since_due_s, stages
+from kiosk_locust.model.job_metrics import STAGES, Measures
 from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Download, Outcome, Record
 from kiosk_locust.plugin.stat_batches import Tallies
@@ -46,19 +46,18 @@ class LocustStatistics(JobObserver):
         self._tallies = tallies or Tallies(stats)
         self._texts: set[str] = set()
 
-    def on_closed(self, record: Record) -> None:
+    def on_closed(self, record: Record, measures: Measures) -> None:
         """Log one job; one without a duration counts, with no response time."""
-        found = measure(record)
         name = record.request.job_type or "no job type"
-        self._log(name, JOB, found.duration_s)
+        self._log(name, JOB, measures.duration_s)
         if record.outcome is not Outcome.DONE:
             self._log_failure(name, JOB, self._text(record))
         if record.upload:
             self._log("file upload", STAGE, record.upload.ended_at - record.upload.began_at)
-        for stage, times in stages(record, found).items():
+        for stage, times in measures.stages.items():
             for time_s in times:
                 self._log(_SHOWN[stage], STAGE, time_s)
-        for part, part_s in _parts(record):
+        for part, part_s in _parts(record, measures):
             if part_s is not None:
                 self._log(part, STAGE, part_s)
 
@@ -91,6 +90,21 @@ class LocustStatistics(JobObserver):
         return text
 
 
+class WorkerStatistics(LocustStatistics):
+    """Leaves out jobs that end here but not in the run: ``is_returned`` tells which."""
+
+    def __init__(
+        self, stats: RequestStats, tallies: Tallies, is_returned: Callable[[Record], bool]
+    ) -> None:
+        super().__init__(stats, tallies)
+        self._is_returned = is_returned
+
+    def on_closed(self, record: Record, measures: Measures) -> None:
+        """Log one job, unless another worker will."""
+        if not self._is_returned(record):
+            super().on_closed(record, measures)
+
+
 def describe(outcome: Outcome, reason: str) -> str:
     """The outcome and the last line of the reason, with what differs from job to job folded.
 
@@ -107,12 +121,12 @@ def _folded(match: re.Match[str]) -> str:
     return "#" if match.lastgroup == "number" else f"<{match.lastgroup}>"
 
 
-def _parts(record: Record) -> Iterator[tuple[str, float | None]]:
+def _parts(record: Record, measures: Measures) -> Iterator[tuple[str, float | None]]:
     """What is our own part of a job that was seen to end, and all of it as its user felt it."""
-    parts = own_parts(record) if record.outcome in ENDED else None
+    parts = own_parts(record, measures.end)
     if parts is None:
         return
-    yield "since taken" if record.ticket.due_at is None else "since due", since_due_s(record)
+    yield "since taken" if record.ticket.due_at is None else "since due", measures.since_due_s
     yield "lag", max(0.0, parts["lag_s"] or 0.0)
     yield "socket wait", parts["socket_wait_s"]
     yield "submission http", parts["submission_http_s"]

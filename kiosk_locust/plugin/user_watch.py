@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Protocol
 
 import gevent
 from locust import User
@@ -12,6 +11,7 @@ from locust.env import Environment
 from locust.runners import STATE_RUNNING, LocalRunner, MasterRunner, Runner
 
 from kiosk_locust.errors import KioskLocustError, PreflightError, WorkerError
+from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.plugin.circuit_breaker import BREAKER
 from kiosk_locust.plugin.user import KioskUser
 
@@ -23,17 +23,6 @@ LOOK_S = 1.0
 NONE_LEFT_S = 2.0
 #: The same at a master, which workers tell every 3 s how many users they have.
 NONE_REPORTED_S = 10.0
-
-
-class WatchedRun(Protocol):
-    """A run, or a worker's share of one, as the watch sees it."""
-
-    @property
-    def is_on(self) -> bool:
-        """Whether it goes on."""
-
-    def fail(self, error: Exception) -> None:
-        """End it: it cannot go on."""
 
 
 # -- before a run
@@ -98,9 +87,9 @@ class Hosts:
 class UserWatch:
     """Ends a run whose users cannot take jobs: none is left, or each fails again and again."""
 
-    def __init__(self, environment: Environment, run: WatchedRun) -> None:
+    def __init__(self, environment: Environment, state: RunState) -> None:
         self._environment = environment
-        self._run = run
+        self._state = state
         self._none_s = 0.0
         self._were_any = False
 
@@ -110,10 +99,10 @@ class UserWatch:
 
     def _watch(self) -> None:
         gevent.sleep(LOOK_S)
-        while self._run.is_on:
+        while self._state.is_on:
             error = self._look()
             if error is not None:
-                self._run.fail(error)
+                self._state.fail(error)
                 return
             gevent.sleep(LOOK_S)
 

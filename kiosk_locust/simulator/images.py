@@ -195,6 +195,12 @@ class ImageJob:
         self.attempt = attempt
         self.attempts += 1
 
+    def end(self, now: float) -> None:
+        """Tell of its end, once."""
+        if self.on_end:
+            on_end, self.on_end = self.on_end, None
+            on_end(self, now)
+
     def fields(self, now: float, settings: ClusterSettings) -> dict[str, str]:
         """The whole hash at ``now``."""
         if self.child:  # the ZIP's consumer made it

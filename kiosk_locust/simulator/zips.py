@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from kiosk_locust.consumer.archive import SEPARATOR
-from kiosk_locust.simulator.contents import Image
-from kiosk_locust.simulator.images import ImageJob, SimulatedLife, traceback_of
-from kiosk_locust.simulator.rng import Purpose, stream
+from kiosk_locust.simulator.contents import Contents, Image
+from kiosk_locust.simulator.images import ImageJob, SimulatedLife, name_of_child, traceback_of
+from kiosk_locust.simulator.rng import Purpose, duration, stream
 from kiosk_locust.simulator.settings import ClusterSettings
 from kiosk_locust.simulator.submission import SimulatedSubmission
 from kiosk_locust.simulator.timestamps import consumer_time, frontend_time, seconds
@@ -23,13 +26,46 @@ BAD_ZIP = "ValueError: File is not a zip file, or it is truncated"
 LOOK_S = 1.0
 
 
+class Unpacking(NamedTuple):
+    """One consumer's work on a ZIP; ``images`` is None where nobody knows what is in it."""
+
+    consumer: str
+    began_at: float
+    image_s: float  # to unpack and queue one image
+    cleanup_s: float  # to pack the results
+    images: tuple[Image, ...] | None
+    fails: bool
+    tells_finish: bool  # finished_at is written of one that failed
+    is_stuck: bool  # its last child is listed in pieces, and never found to have ended
+
+
+def plan_unpacking(
+    archive: ZipJob, settings: ClusterSettings, slot: int, now: float, contents: Contents | None
+) -> Unpacking:
+    """Draw how consumer ``slot`` unpacks a ZIP from ``now`` on; ``contents`` is None if unknown."""
+    rng = stream(settings.seed, Purpose.WORK, archive.number)
+    image_s = duration(rng, settings.zip_image_s, settings.spread)
+    cleanup_s = duration(rng, settings.zip_cleanup_s, settings.spread)
+    fails = rng.random() < settings.zip_failure_rate
+    images = contents.children if contents else None
+    return Unpacking(
+        f"{archive.form.queue}-consumer-{slot}",
+        now,
+        image_s,
+        cleanup_s,
+        images,
+        fails=fails or (contents is not None and images is None),
+        tells_finish=rng.random() >= settings.finished_at_missing_rate,
+        is_stuck=rng.random() < settings.zip_stuck_rate and images != (),  # none has no last child
+    )
+
+
 class ZipJob:
     """A ZIP job; the moments in its life are None until they have come (epoch seconds)."""
 
     __slots__ = (
-        "children", "cleanup_s", "consumer", "created_at", "done", "done_at", "expires_at",
-        "failed", "failed_at", "form", "gone", "images", "inflated", "key", "number", "packing_at",
-        "picked_at", "stuck", "tells_finish", "touched_at", "waiting_at",
+        "children", "created_at", "done", "ended_at", "expires_at", "failed", "form", "gone",
+        "inflated", "key", "number", "packing_at", "touched_at", "unpacking", "waiting_at",
     )  # fmt: skip
 
     def __init__(self, key: str, number: int, form: SimulatedSubmission, created_at: float) -> None:
@@ -37,23 +73,57 @@ class ZipJob:
         self.number = number
         self.form = form
         self.created_at = created_at
-        self.consumer = ""
-        self.images: tuple[Image, ...] | None = None  # None: nobody knows what is in it
+        self.unpacking: Unpacking | None = None
         self.children: list[ImageJob] = []
         self.done: list[ImageJob] = []  # in the order in which they ended
         self.failed: list[ImageJob] = []
         self.inflated = 2  # how many more the last look that found an end took for ended
-        self.packing_at: float | None = None
-        self.picked_at: float | None = None
         self.touched_at = created_at
         self.waiting_at: float | None = None
-        self.done_at: float | None = None
-        self.failed_at: float | None = None
-        self.cleanup_s = 0.0
-        self.stuck = False  # its last child is listed in pieces, and never found to have ended
-        self.tells_finish = True
+        self.packing_at: float | None = None
+        self.ended_at: float | None = None
         self.expires_at: float | None = None
         self.gone = False
+
+    def begin(self, unpacking: Unpacking) -> None:
+        """A consumer takes it."""
+        self.unpacking = unpacking
+        self.touched_at = unpacking.began_at
+
+    def size(self, unknown: int) -> int:
+        """How many images are in it, ``unknown`` where nobody knows."""
+        images = self.unpacking.images if self.unpacking else None
+        return unknown if images is None else len(images)
+
+    def next_child(
+        self, identity: str, on_end: Callable[[ZipJob, ImageJob, float], None], now: float
+    ) -> ImageJob:
+        """Unpack the next image, as a job whose key ends with ``identity``."""
+        number = len(self.children) + 1
+        images = self.unpacking.images if self.unpacking else None
+        image = images[number - 1] if images else None
+        name = image.name if image else name_of_child(number)
+        key = f"{self.form.job_type}:{name}:{identity}"
+        child = ImageJob(
+            key, self.number, self.form, now, on_end=partial(on_end, self), child=number,
+            image=image,
+        )  # fmt: skip
+        self.children.append(child)
+        self.touched_at = now
+        return child
+
+    def wait(self, now: float) -> None:
+        """All children are there."""
+        self.waiting_at = self.touched_at = now
+
+    def pack(self, now: float) -> float:
+        """Its consumer begins to pack; returns when it will have done so."""
+        self.packing_at = now
+        return now + (self.unpacking.cleanup_s if self.unpacking else 0.0)
+
+    def end(self, now: float) -> None:
+        """It is packed, or its consumer gave it up."""
+        self.ended_at = self.touched_at = now
 
     def take_end(self, child: ImageJob, now: float) -> None:
         """A child has ended at ``now``; one whose key the lists cannot carry is never seen so."""
@@ -66,30 +136,29 @@ class ZipJob:
 
     @property
     def is_ready_to_pack(self) -> bool:
-        """Whether it is unpacked and each child has ended."""
+        """True once it is unpacked and each child has ended."""
         ended = len(self.done) + len(self.failed)
-        return self.waiting_at is not None and ended == len(self.children) and not self.stuck
+        is_unpacked = self.waiting_at is not None and ended == len(self.children)
+        return is_unpacked and not (self.unpacking and self.unpacking.is_stuck)
 
     def status(self, now: float) -> str:  # noqa: ARG002  as ImageJob.status
         """The status now: a ZIP's moments come as events, so it needs no time."""
-        if self.failed_at is not None:
-            return "failed"
-        if self.done_at is not None:
-            return "done"
+        if self.ended_at is not None:
+            return "failed" if self.unpacking and self.unpacking.fails else "done"
         return "new" if self.waiting_at is None else "waiting"
 
     def life(self, now: float) -> SimulatedLife:  # noqa: ARG002  as ImageJob.life
         """What really became of it, by no skewed clock."""
-        ended_at = self.done_at if self.failed_at is None else self.failed_at
+        began_at = self.unpacking.began_at if self.unpacking else None
         done, failed = len(self.done), len(self.failed)
         return SimulatedLife(
-            self.created_at, self.picked_at, ended_at, done, failed,
+            self.created_at, began_at, self.ended_at, done, failed,
             unpacked_at=self.waiting_at, packing_at=self.packing_at,
         )  # fmt: skip
 
     def _seen_at(self, now: float) -> float:
         """When a consumer wrote last: a ZIP that waits is looked at again and again."""
-        if self.waiting_at is None or self.done_at is not None:
+        if self.waiting_at is None or self.ended_at is not None:
             return self.touched_at
         return max(self.touched_at, now - (now - self.waiting_at) % LOOK_S)
 
@@ -106,22 +175,24 @@ class ZipJob:
             "created_at": created,
             "updated_at": created,
         }
-        if self.picked_at is None:
+        unpacking = self.unpacking
+        if unpacking is None:
             return found
         found |= {
             "updated_at": consumer_time(self._seen_at(now) + skew_s),
-            "updated_by": self.consumer,
+            "updated_by": unpacking.consumer,
         }
-        if self.failed_at is not None:
-            found["reason"] = traceback_of(BAD_ZIP)
-            if self.tells_finish:
-                found["finished_at"] = consumer_time(self.failed_at + skew_s)
         if self.waiting_at is not None:
-            found |= self._lists(self.waiting_at - self.picked_at, now)
-            if self.stuck:  # the consumer looks again and again
+            found |= self._lists(self.waiting_at - unpacking.began_at, now)
+            if unpacking.is_stuck:  # the consumer looks again and again
                 found |= self._stuck_lists() | {"updated_at": consumer_time(now + skew_s)}
-        if self.done_at is not None:
-            found |= self._summary(self.done_at, settings)
+        if self.ended_at is None:
+            return found
+        if not unpacking.fails:
+            return found | self._summary(self.ended_at, unpacking.cleanup_s, settings)
+        found["reason"] = traceback_of(BAD_ZIP)
+        if unpacking.tells_finish:
+            found["finished_at"] = consumer_time(self.ended_at + skew_s)
         return found
 
     def _lists(self, unpacking_s: float, now: float) -> dict[str, str]:
@@ -146,7 +217,7 @@ class ZipJob:
         began = self.waiting_at if self.waiting_at is not None else now
         if not ended and now < began + LOOK_S:  # nobody has looked yet
             return 0
-        is_fresh = ended and (now < self.touched_at + LOOK_S or self.done_at is not None)
+        is_fresh = ended and (now < self.touched_at + LOOK_S or self.ended_at is not None)
         inflated = self.inflated if is_fresh else (not self.done) + (not self.failed)
         return min(100, round(100 * (ended + inflated) / max(1, len(self.children))))
 
@@ -163,14 +234,16 @@ class ZipJob:
         }
         return found | (ended if any(ended.values()) else {})
 
-    def _summary(self, done_at: float, settings: ClusterSettings) -> dict[str, str]:
+    def _summary(
+        self, done_at: float, cleanup_s: float, settings: ClusterSettings
+    ) -> dict[str, str]:
         output = f"output/{self.key.rsplit(':', 1)[-1]}.zip"
         return {
             "finished_at": consumer_time(done_at + settings.consumer_skew_s),
             "output_url": f"{settings.bucket_url}/{output}",
             "output_file_name": output,
             "total_jobs": str(max(1, len(self.children))),  # of an empty list it counts the text ''
-            "cleanup_time": seconds(self.cleanup_s),
+            "cleanup_time": seconds(cleanup_s),
             "failures": urlencode(
                 {child.key: child.fields(done_at, settings)["reason"] for child in self.failed}
             ),

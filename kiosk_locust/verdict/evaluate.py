@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from kiosk_locust.ledger.reader import RunFacts
+from kiosk_locust.measurement.evidence import add_evidence
 from kiosk_locust.measurement.ledger_analysis import Reckoning
 from kiosk_locust.measurement.process_figures import Generator
 from kiosk_locust.model.options import TrustOptions
 from kiosk_locust.verdict import rules
 from kiosk_locust.verdict.advice import findings
-from kiosk_locust.verdict.evidence import add_evidence
 from kiosk_locust.verdict.judgement import Judgement, judgement
 from kiosk_locust.verdict.measurements import measured
 from kiosk_locust.verdict.threshold_parser import parse_all

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -11,12 +10,11 @@ from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.ledger.reader import RunFacts
 from kiosk_locust.measurement import latency_queries, scalars
 from kiosk_locust.measurement.estimates import MeasuredFigure, unmeasured
-from kiosk_locust.measurement.latency import Latency, Lives
+from kiosk_locust.measurement.latency import Latency
 from kiosk_locust.measurement.scalars import Totals
 from kiosk_locust.measurement.steady_state import Regime
 from kiosk_locust.measurement.summary import Summary, summarise_open
-from kiosk_locust.measurement.timing_tables import Times, gather, stage_values
-from kiosk_locust.model.job_metrics import STAGE_FIELDS
+from kiosk_locust.measurement.timing_tables import Times, gather
 from kiosk_locust.model.record import Outcome
 from kiosk_locust.verdict import rules
 from kiosk_locust.verdict.threshold_parser import Threshold
@@ -70,12 +68,12 @@ def measured(
         name = threshold.measure.partition(".")[0]
         if name not in known:
             known[name] = _latency(db, name, cycle)
-        found = known[name]
+        latency = known[name]
         if threshold.percent < 100:
-            backing.append(rules.Backing(threshold.measure, threshold.percent, found.jobs))
+            backing.append(rules.Backing(threshold.measure, threshold.percent, latency.jobs))
         figures[threshold.measure] = (
-            found.figure(threshold.percent, summary.regime)
-            if found.jobs
+            latency.figure(threshold.percent, summary.regime)
+            if latency.jobs
             else unmeasured("no job has a value of it")
         )
     return Measured(figures, _facts(db, run, times, summary, backing), summary.regime)
@@ -85,29 +83,17 @@ def _latency(db: sqlite3.Connection, name: str, cycle: int | None) -> Latency:
     """The values of one of the distributions that a threshold may speak of."""
     if name in _LATENCIES:
         return latency_queries.latency(db, _LATENCIES[name], cycle)
-    by_cycle: dict[int, array[float]] = {}
-    if name in STAGE_FIELDS:
-        sql = f"SELECT cycle, value FROM ({stage_values(name)})"  # noqa: S608  a constant
-    else:
-        sql = f"""SELECT cycle, {name}_s AS value FROM temp.times
-            WHERE {latency_queries.CHOSEN} AND value IS NOT NULL ORDER BY cycle, at"""  # noqa: S608  a name of the grammar
-    for number, value in db.execute(sql, {"cycle": cycle}):
-        by_cycle.setdefault(number, array("d")).append(value)
-    return Latency([Lives(values) for values in by_cycle.values()])
+    return latency_queries.part(db, name, cycle)
 
 
 def _totals(
     db: sqlite3.Connection, summary: Summary, cycle: int | None, *, is_open_ended: bool
 ) -> Totals:
-    (unended,) = db.execute(
-        "SELECT count(*) FROM temp.times WHERE ended = 0 AND (:cycle IS NULL OR cycle = :cycle)",
-        {"cycle": cycle},
-    ).fetchone()
     return Totals(
         outcomes=summary.outcomes,
         never_begun=summary.never_begun,
         is_open_ended=is_open_ended,
-        unended=unended,
+        unended=latency_queries.unended(db, cycle),
         images_done=summary.images_done,
         images_failed=summary.images_failed,
         makespan_s=summary.makespan_s,
@@ -176,5 +162,5 @@ def _poll_interval_s(db: sqlite3.Connection, run: RunFacts) -> float | None:
     interval = run.options.get("update_interval_s")
     if interval is None:
         return None
-    (longest,) = db.execute("SELECT max(closed_at - submitted_at) FROM temp.times").fetchone()
-    return max(float(interval), float(run.options.get("poll_backoff", 0.0)) * (longest or 0.0))
+    longest_s = latency_queries.longest_watched_s(db) or 0.0
+    return max(float(interval), float(run.options.get("poll_backoff", 0.0)) * longest_s)

@@ -12,7 +12,8 @@ from kiosk_locust.clock import Clock
 from kiosk_locust.measurement.estimates import MeasuredFigure
 from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.intervals import needed
-from kiosk_locust.model.job_metrics import is_never_begun, measure, since_due_s, stages
+from kiosk_locust.model.job_metrics import Measures, is_never_begun, submission_lag_s
+from kiosk_locust.model.job_moments import starts_at
 from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import OUTCOMES, AttemptResult, Outcome, Record
 from kiosk_locust.verdict.threshold_parser import Threshold
@@ -70,26 +71,28 @@ class Gate(JobObserver):
     def on_submitted(self, record: Record) -> None:
         """A job has an id."""
         at = record.submitted_at
-        began = {"job": self._clock.now() if at is None else at, "job_since_due": _due_at(record)}
+        began = {
+            "job": self._clock.now() if at is None else at,
+            "job_since_due": starts_at(record.ticket.due_at, record.taken_at),
+        }
         for name, starts in self._open.items():
             starts[record.ticket.id] = began[name]
 
-    def on_closed(self, record: Record) -> None:
+    def on_closed(self, record: Record, measures: Measures) -> None:
         """A ticket is closed."""
         for starts in self._open.values():
             starts.pop(record.ticket.id, None)
         if is_never_begun(record):
             return
-        found = measure(record)
         self._outcomes[record.outcome or Outcome.ERROR] += 1
-        self._images_done += found.images_done
-        self._images_failed += found.images_failed
-        self._add("job", found.duration_s)
-        self._add("job_since_due", since_due_s(record))
+        self._images_done += measures.images_done
+        self._images_failed += measures.images_failed
+        self._add("job", measures.duration_s)
+        self._add("job_since_due", measures.since_due_s)
         if record.observed_at is not None and record.observed_after is not None:
             self._add("detection_bound", record.observed_at - record.observed_after)
         self._add_submission(record)
-        for stage, times in stages(record, found).items():
+        for stage, times in measures.stages.items():
             for time_s in times:
                 self._add(stage, time_s)
 
@@ -140,9 +143,7 @@ class Gate(JobObserver):
         accepted = next((a for a in record.attempts if a.result is AttemptResult.ACCEPTED), None)
         if accepted is None or accepted.sent_at is None:
             return
-        if record.ticket.due_at is not None:
-            begun_at = record.upload.began_at if record.upload else record.attempts[0].asked_at
-            self._add("submission_lag", begun_at - record.ticket.due_at)
+        self._add("submission_lag", submission_lag_s(record))
         self._add("socket_wait", accepted.sent_at - accepted.asked_at)
         if accepted.received_at is not None:
             self._add("submission_http", accepted.received_at - accepted.sent_at)
@@ -157,8 +158,3 @@ class Gate(JobObserver):
             if missed := self.missed():
                 self._on_miss(missed)
                 return
-
-
-def _due_at(record: Record) -> float:
-    """When a user expected it to begin; a closed workload promises no time."""
-    return record.taken_at if record.ticket.due_at is None else record.ticket.due_at

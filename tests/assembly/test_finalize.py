@@ -21,7 +21,7 @@ from kiosk_locust.assembly.finalize_steps.state import Finalization, StepResult
 from kiosk_locust.checkpoint.scheduler import Checkpoints
 from kiosk_locust.cost.query import Ended
 from kiosk_locust.cost.serialisation import RunCost
-from kiosk_locust.execution.run import ALL_CLOSED
+from kiosk_locust.execution.run_state import ALL_CLOSED
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.ledger.reader import facts, opened
 from kiosk_locust.model.options import Options, TrustOptions

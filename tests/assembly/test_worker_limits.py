@@ -17,7 +17,8 @@ from kiosk_locust.model.input_file import InputFile, Kind
 from kiosk_locust.model.options import FilesOptions, Options
 from kiosk_locust.storage.bucket.folder import FolderBucket
 from kiosk_locust.storage.inputs.finding import find
-from kiosk_locust.storage.transfers.movers import INPUTS, facts, results_folder
+from kiosk_locust.storage.transfers.input_facts import INPUTS, facts
+from kiosk_locust.storage.transfers.movers import results_folder
 from kiosk_locust.storage.transfers.uploading import BucketUploader
 from tests.helpers.clocks import ManualClock
 from tests.helpers.layered import make_layers

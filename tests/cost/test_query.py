@@ -13,7 +13,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from kiosk_locust.cost import query, scale_down
+from kiosk_locust.cost import query, run_estimates, scale_down
 from kiosk_locust.cost.annotations import RunNote
 from kiosk_locust.cost.collect import PATIENCE_S
 from kiosk_locust.cost.credentials import Secrets
@@ -206,7 +206,7 @@ def test_a_fault_of_ours_is_trouble_and_nothing_more(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(query, "estimate", broken)
+    monkeypatch.setattr(run_estimates, "estimate", broken)
     found = ask(tmp_path, clock, monitoring.url)
     assert "a fault of kiosk_locust: ZeroDivisionError()" in found.trouble
 
@@ -346,7 +346,7 @@ def test_other_greenlets_run_while_it_is_asked_and_estimated(
             pass
         return estimate(*args, **how)
 
-    monkeypatch.setattr(query, "estimate", slow)
+    monkeypatch.setattr(run_estimates, "estimate", slow)
     gaps: list[float] = []
 
     def tick() -> None:

@@ -13,11 +13,12 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]  # it ships no types
 
 from kiosk_locust.codec import decode, encode
+from kiosk_locust.distributed.clock_skew import measure
 from kiosk_locust.distributed.coordinator import MasterEnd
 from kiosk_locust.distributed.leases import Lost
-from kiosk_locust.distributed.messages import Drain, Hello, Reply, Report, Terms, Welcome
+from kiosk_locust.distributed.messages import Drain, Fenced, Hello, Reply, Report, Terms, Welcome
 from kiosk_locust.distributed.ticket_pool import Pool
-from kiosk_locust.distributed.worker import WorkerEnd
+from kiosk_locust.distributed.worker_protocol import Order, WorkerProtocol
 from kiosk_locust.ledger.send_account import Answer, Sent, Statement
 from kiosk_locust.model.record import (
     Attempt,
@@ -128,7 +129,7 @@ class Worker:
         self.name = f"worker-{index}"
         self.index = index
         self.users = users
-        self.end: WorkerEnd | None = None
+        self.end: WorkerProtocol | None = None
         self.doing: list[Doing] = []  # a user each, until submitted and beyond
         self.adopted: list[Doing] = []
         self.inbox: list[Any] = []
@@ -176,21 +177,18 @@ class Worker:
     def _take_in(self, message: Any) -> None:
         if isinstance(message, Welcome):
             if self.end is None:
-                self.end = WorkerEnd(
-                    message,
-                    self.clock(),
-                    on_adopt=self._adopt,
-                    on_drain=lambda _drain: None,
-                    on_fenced=self._drop,
-                )
+                self.end = WorkerProtocol(message, measure(message, self.clock()))
             else:
-                self.end.welcome(message)
+                self._obey(self.end.welcome(message), self.end.session)
         elif self.end is not None:
-            self.end.receive(message, self.clock())
+            self._obey(self.end.receive(message, self.clock()), self.end.session)
 
-    def _adopt(self, record: Record) -> None:
-        assert self.end is not None
-        self.adopted.append(Doing(record, self.end.session))
+    def _obey(self, orders: list[Order], session: int) -> None:
+        for order in orders:
+            if isinstance(order, Record):
+                self.adopted.append(Doing(order, session))
+            elif isinstance(order, Fenced):
+                self._drop()
 
     def _drop(self) -> None:
         self.doing.clear()
@@ -246,7 +244,7 @@ class Worker:
         for doing in (*self.doing, *self.adopted, *stock):
             self._say(doing, Returned())
         self._drop()
-        self.end.finished = True
+        self.end.finish()
 
     def may_submit(self, ticket_id: int) -> bool:
         """Whether it could submit the ticket at this moment."""

@@ -17,6 +17,7 @@ from kiosk_locust.client.transport import Transport
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.codec import decode, encode
 from kiosk_locust.distributed import versions
+from kiosk_locust.distributed.clock_skew import measure
 from kiosk_locust.distributed.coordinator_run import MasterRun
 from kiosk_locust.distributed.leases import Fate, Lost
 from kiosk_locust.distributed.messages import (
@@ -32,10 +33,12 @@ from kiosk_locust.distributed.messages import (
     Welcome,
 )
 from kiosk_locust.distributed.unreadable_messages import UNREAD
-from kiosk_locust.distributed.worker import WorkerEnd
+from kiosk_locust.distributed.worker_protocol import WorkerProtocol
 from kiosk_locust.errors import RelayError
 from kiosk_locust.execution.bus import JobBus
+from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.ledger.ledger import Ledger
+from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record, Upload
 from kiosk_locust.model.ticket_events import Batch, Closed, Entry, Submitted
@@ -52,7 +55,8 @@ class Master:
         clock = SystemClock()
         self.path = folder / "run.db"
         self.ledger = Ledger.create(self.path, {}, now=clock.now)
-        self.ended = Event()
+        self.state = RunState()
+        self.ended = self.state.over
         self.sent: list[tuple[str, Any]] = []
         self.told = Event()
         host = "http://127.0.0.1:9"
@@ -62,12 +66,12 @@ class Master:
         self.bus = JobBus()
         self.run = MasterRun(
             make_options(count=2, users=2, workload="closed", **options),
+            self.state,
             ledger=self.ledger,
             bus=self.bus,
             kiosk=Kiosk(transport),
             clock=clock,
             rng=random.Random(1),
-            on_end=self.ended.set,
             mix=Mix((("Kiosk", 1),)),
         )
         self.run.attach(self._send, {"run_id": "r"}, workers)
@@ -100,7 +104,7 @@ class Master:
 class Broken(JobObserver):
     """Has no place for tickets that are closed."""
 
-    def on_closed(self, record: Record) -> None:
+    def on_closed(self, record: Record, measures: Measures) -> None:
         raise RuntimeError(f"no place for ticket {record.ticket.id}")
 
 
@@ -132,7 +136,7 @@ def test_an_observer_that_raises_for_a_lost_ticket_ends_the_run_and_workers_are_
         master.ledger.lease(record)
         assert not master.run.came_back(Lost("w", record, Fate.MAYBE), MAYBE)
         assert master.ended.is_set()
-        assert master.run.trouble == "no place for ticket 7"
+        assert master.state.trouble == "no place for ticket 7"
         rows = master.sql("SELECT state, outcome, reason FROM tickets WHERE id = 7")
         assert rows == [("closed", "error", "worker w was lost")]
         assert isinstance(master.report().lease, Renewed)
@@ -146,7 +150,7 @@ def test_a_worker_that_cannot_go_on_ends_the_run_with_its_words(tmp_path: Path) 
     assert not master.ended.is_set()
     master.report(trouble="lost count")
     assert master.ended.is_set()
-    assert master.run.trouble == "worker w cannot go on: lost count"
+    assert master.state.trouble == "worker w cannot go on: lost count"
     finish(master)
 
 
@@ -210,9 +214,7 @@ def test_a_worker_hears_of_such_a_name_with_whatever_reply_acknowledges_it(
     lease: Renewed | Fenced,
 ) -> None:
     welcome = Welcome("r", 1, 0.0, 0.0, 0.0, 0.0, Terms(), {})
-    end = WorkerEnd(
-        welcome, 0.0, on_adopt=lambda _: None, on_drain=lambda _: None, on_fenced=lambda: None
-    )
+    end = WorkerProtocol(welcome, measure(welcome, 0.0))
     end.receive(Reply("r", 2, 1.0, 7, lease, (ReusedUpload(4, "x"),)), 1.0)
     assert (4, "x") in end.reused
     assert (5, "x") not in end.reused
@@ -247,7 +249,7 @@ def test_a_worker_of_another_version_is_told_so_and_ends_a_run_that_has_not_begu
     assert kinds == ["kiosk_refusal", "quit"] * 3
     assert decode(Refusal, master.sent[0][1]) == versions.refusal(3.0)
     assert master.ended.is_set()
-    assert "worker w is refused: it runs kiosk_locust 0.0.9 (messages abcd)" in master.run.trouble
+    assert "worker w is refused: it runs kiosk_locust 0.0.9 (messages abcd)" in master.state.trouble
     finish(master, hears_nobody=True)
 
 

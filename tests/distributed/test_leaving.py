@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from kiosk_locust.distributed.clock_skew import measure
 from kiosk_locust.distributed.coordinator import MasterEnd
-from kiosk_locust.distributed.messages import Drain, Hello, Renewed, Reply, Terms
+from kiosk_locust.distributed.messages import Drain, Fenced, Hello, Renewed, Reply, Terms
 from kiosk_locust.distributed.ticket_pool import Pool
-from kiosk_locust.distributed.worker import WorkerEnd
+from kiosk_locust.distributed.worker_protocol import Order, WorkerProtocol
 from kiosk_locust.model.record import Ticket
 from kiosk_locust.model.ticket_events import Entry, ExpireFailed
 from tests.distributed.model import Ledger, Trouble, World
@@ -22,17 +23,12 @@ class Pair:
     def __init__(self) -> None:
         tickets = iter([Ticket(0, 1, 0, None, "a.png")])
         pool = Pool(lambda _before: next(tickets, None))
-        self.fenced: list[bool] = []
+        self.orders: list[Order] = []
         self.master = MasterEnd(
             "r", TERMS, pool, Ledger(lambda _ticket: None), zero_at=0.0, facts={}
         )
-        self.worker = WorkerEnd(
-            self.master.hello("w", Hello(0.0), 0.0, 0.0),
-            0.0,
-            on_adopt=lambda _: None,
-            on_drain=lambda _: None,
-            on_fenced=lambda: self.fenced.append(True),
-        )
+        welcome = self.master.hello("w", Hello(0.0), 0.0, 0.0)
+        self.worker = WorkerProtocol(welcome, measure(welcome, 0.0))
 
     def report(self, now: float) -> None:
         report = self.worker.report(now, 1)
@@ -41,6 +37,9 @@ class Pair:
 
     def replies(self, now: float) -> list[Reply]:
         return [reply for _, reply in self.master.turn(now)]
+
+    def hear(self, reply: Reply, now: float) -> None:
+        self.orders += self.worker.receive(reply, now)
 
     def lost(self) -> int:
         """How many workers the master counts as lost once all leases are over."""
@@ -55,42 +54,42 @@ def test_tickets_that_cross_the_last_words_of_a_worker_keep_it() -> None:
     (grant,) = pair.replies(0.1)
     assert isinstance(grant.lease, Renewed)
     assert grant.lease.grant
-    pair.worker.finished = True  # the grant is on its way
+    pair.worker.finish()  # the grant is on its way
     assert pair.worker.is_drained
     pair.report(0.2)
     (answer,) = pair.replies(0.2)
-    pair.worker.receive(grant, 0.3)
-    pair.worker.receive(answer, 0.3)
+    pair.hear(grant, 0.3)
+    pair.hear(answer, 0.3)
     assert not pair.worker.is_dismissed
     pair.report(0.4)  # the ticket goes back
     for reply in pair.replies(0.4):
-        pair.worker.receive(reply, 0.5)
+        pair.hear(reply, 0.5)
     assert not pair.worker.is_dismissed
     pair.report(0.6)
     for reply in pair.replies(0.6):
-        pair.worker.receive(reply, 0.7)
+        pair.hear(reply, 0.7)
     assert pair.worker.is_dismissed
     assert pair.worker.report(5.0, 1) is None
-    assert (pair.fenced, pair.lost()) == ([], 0)
+    assert (Fenced() in pair.orders, pair.lost()) == (False, 0)
 
 
 def test_a_word_of_dismissal_that_is_lost_comes_again() -> None:
     pair = Pair()
-    pair.worker.finished = True
+    pair.worker.finish()
     pair.report(0.1)
     assert pair.replies(0.1)  # and lost
     pair.report(1.1)
     (reply,) = pair.replies(1.1)
-    pair.worker.receive(reply, 1.2)
+    pair.hear(reply, 1.2)
     assert pair.worker.is_dismissed
-    assert (pair.fenced, pair.lost()) == ([], 0)
+    assert (Fenced() in pair.orders, pair.lost()) == (False, 0)
 
 
 def leaving_while_the_run_ends() -> tuple[Pair, Reply]:
     """A worker that has told all, and its master's answer, which is on its way."""
     pair = Pair()
     pair.master.drain(Drain("Ctrl-C", 0.0))
-    pair.worker.finished = True
+    pair.worker.finish()
     pair.report(0.1)
     (reply,) = pair.replies(0.1)
     return pair, reply
@@ -98,7 +97,7 @@ def leaving_while_the_run_ends() -> tuple[Pair, Reply]:
 
 def test_a_worker_that_leaves_while_the_run_ends_is_dismissed_too() -> None:
     pair, reply = leaving_while_the_run_ends()
-    pair.worker.receive(reply, 0.2)
+    pair.hear(reply, 0.2)
     assert pair.worker.is_dismissed
     pair.master.lose_all(1.0)
     assert pair.master.workers_lost == 0
@@ -107,7 +106,7 @@ def test_a_worker_that_leaves_while_the_run_ends_is_dismissed_too() -> None:
 def test_news_that_are_not_acknowledged_keep_a_worker() -> None:
     pair, reply = leaving_while_the_run_ends()
     pair.worker.say(Entry(1, 0, ExpireFailed("gone")), 0.2)
-    pair.worker.receive(reply, 0.2)
+    pair.hear(reply, 0.2)
     assert not pair.worker.is_dismissed
 
 

@@ -7,6 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kiosk_locust.distributed.messages import Terms
 from kiosk_locust.distributed.reliable_delivery import (
     HURRY_S,
     MOST_ENTRIES,
@@ -24,7 +25,7 @@ def entry(number: int) -> Entry:
 
 
 def sender() -> Sender:
-    return Sender(linger_s=0.2, resend_s=1.0)
+    return Sender(Terms(linger_s=0.2, resend_s=1.0))
 
 
 @given(

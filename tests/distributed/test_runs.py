@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kiosk_locust.distributed.clock_skew import measure
 from kiosk_locust.distributed.coordinator import MasterEnd
 from kiosk_locust.distributed.messages import (
     Drain,
@@ -14,7 +15,7 @@ from kiosk_locust.distributed.messages import (
     Welcome,
 )
 from kiosk_locust.distributed.ticket_pool import UNKNOWN, Pool
-from kiosk_locust.distributed.worker import WorkerEnd
+from kiosk_locust.distributed.worker_protocol import WorkerProtocol
 from kiosk_locust.model.record import Outcome, Record, Ticket
 from kiosk_locust.model.ticket_events import Batch, Closed, Entry, Returned
 from tests.distributed.model import Ledger
@@ -63,13 +64,9 @@ def test_a_report_of_another_run_renews_no_lease() -> None:
     assert end.leases.sessions == []
 
 
-def worker() -> tuple[WorkerEnd, list[Drain]]:
-    drains: list[Drain] = []
+def worker() -> WorkerProtocol:
     welcome = Welcome("mine", 1, 0.0, 0.0, 0.0, 0.0, TERMS, {})
-    end = WorkerEnd(
-        welcome, 0.0, on_adopt=lambda _: None, on_drain=drains.append, on_fenced=lambda: None
-    )
-    return end, drains
+    return WorkerProtocol(welcome, measure(welcome, 0.0))
 
 
 def reply(run_id: str) -> Reply:
@@ -78,15 +75,15 @@ def reply(run_id: str) -> Reply:
 
 
 def test_a_reply_of_another_run_gives_nothing_and_ends_nothing() -> None:
-    end, drains = worker()
-    end.receive(reply("another"), 0.1)
+    end = worker()
+    assert end.receive(reply("another"), 0.1) == []
     assert (len(end.stock), end.may_submit(1, 0.1), end.draining) == (0, False, False)
-    end.receive(reply("mine"), 0.1)
-    assert (end.may_submit(1, 0.1), end.draining, len(drains)) == (True, True, 1)
+    assert end.receive(reply("mine"), 0.1) == [Drain("Stop", 1.0)]
+    assert (end.may_submit(1, 0.1), end.draining) == (True, True)
 
 
 def test_a_reply_of_another_run_acknowledges_no_news() -> None:
-    end, _ = worker()
+    end = worker()
     end.say(Entry(1, TICKET.id, Returned()), 0.0)
     end.report(0.0, 1)
     end.receive(Reply("another", 1, 0.0, 1, Renewed()), 0.1)

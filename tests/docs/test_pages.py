@@ -120,3 +120,26 @@ def test_the_states_in_the_picture_of_a_ticket_are_those_of_the_ledger() -> None
     picture = page.partition("stateDiagram-v2\n")[2].partition("```")[0]
     shown = set(re.findall(r"^    (?:\[\*\]|\w+) --> (\w+):", picture, re.M))
     assert shown == states
+
+
+def test_every_module_that_architecture_and_decisions_name_is_there() -> None:
+    package = ROOT / "kiosk_locust"
+    pages = [DOCS / "explanation" / "architecture.md", *DECISIONS]
+    named = {
+        (page.name, name)
+        for page in pages
+        for name in re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)`", page.read_text("utf-8"))
+        if (package / name.partition(".")[0]).is_dir()
+    }
+    assert len(named) > 40
+    missing = []
+    for page, name in named:
+        path = package / name.replace(".", "/")
+        if not path.is_dir() and not path.with_suffix(".py").is_file():
+            above = path.parent.with_suffix(".py")
+            within = above if above.is_file() else path.parent / "__init__.py"
+            if not within.is_file() or not re.search(
+                rf"\b{path.name}\b", within.read_text("utf-8")
+            ):
+                missing.append(f"{page}: {name}")
+    assert missing == []

@@ -9,6 +9,7 @@ import pytest
 
 from kiosk_locust import events
 from kiosk_locust.execution.bus import JobBus
+from kiosk_locust.model.job_metrics import NOTHING, Measures
 from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Download, Outcome, Record, StatusChange
 from tests.helpers.scenarios import make_record
@@ -36,7 +37,7 @@ class Observer(JobObserver):
     def on_status(self, record: Record, change: StatusChange) -> None:
         self._hear(change.status)
 
-    def on_closed(self, record: Record) -> None:
+    def on_closed(self, record: Record, measures: Measures) -> None:
         self._hear(f"closed {record.outcome}")
 
     def on_downloaded(self, record: Record, download: Download) -> None:
@@ -65,7 +66,7 @@ def test_essential_observers_hear_first_then_users_then_the_others(heard: list[s
     bus.add(Observer("page", heard))
     bus.add(Observer("counts", heard), is_essential=True)
     bus.add(Observer("statistics", heard), is_essential=True)
-    bus.closed(closed())
+    bus.closed(closed(), NOTHING)
     assert heard == [
         "counts: closed done", "statistics: closed done", "a user's listener", "page: closed done",
     ]  # fmt: skip
@@ -77,7 +78,7 @@ def test_an_essential_observer_that_raises_keeps_no_other_from_hearing(heard: li
     bus.add(Observer("statistics", heard, is_broken=True), is_essential=True)
     bus.add(Observer("page", heard))
     with pytest.raises(RuntimeError, match="counts lost count"):
-        bus.closed(closed())
+        bus.closed(closed(), NOTHING)
     assert len(heard) == 4
 
 
@@ -88,7 +89,7 @@ def test_what_another_observer_raises_is_logged_with_its_traceback_once(
     bus.add(Observer("page", heard, is_broken=True))
     bus.add(Observer("spans", heard))
     for _ in range(3):
-        bus.closed(closed())
+        bus.closed(closed(), NOTHING)
     assert heard.count("spans: closed done") == 3
     assert caplog.text.count("an observer of job_closed raised: Observer") == 3
     assert caplog.text.count("Traceback") == 1
@@ -98,7 +99,7 @@ def test_an_observer_hears_of_its_own_run_alone(heard: list[str]) -> None:
     one, other = JobBus(), JobBus()
     one.add(Observer("one", heard), is_essential=True)
     other.add(Observer("other", heard), is_essential=True)
-    other.closed(closed())
+    other.closed(closed(), NOTHING)
     assert heard == ["other: closed done", "a user's listener"]
 
 
@@ -110,7 +111,7 @@ def test_each_event_comes_with_what_it_is_about() -> None:
     bus.adopted(record)
     bus.submitted(record)
     bus.status(record, StatusChange("started", 2.0, 1.0, None, ""))
-    bus.closed(record)
+    bus.closed(record, NOTHING)
     bus.downloaded(record, Download(1.0, 2.0, 7, 1))
     assert heard == [
         "it: adopted", "it: submitted a", "it: started", "it: closed done", "it: downloaded 7",
@@ -121,11 +122,11 @@ def test_an_observer_need_not_hear_of_everything() -> None:
     class Closings(JobObserver):
         count = 0
 
-        def on_closed(self, record: Record) -> None:
+        def on_closed(self, record: Record, measures: Measures) -> None:
             self.count += 1
 
     bus, closings = JobBus(), Closings()
     bus.add(closings, is_essential=True)
     bus.submitted(closed())
-    bus.closed(closed())
+    bus.closed(closed(), NOTHING)
     assert closings.count == 1

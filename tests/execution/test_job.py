@@ -28,7 +28,7 @@ from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.job import Interrupted, Job, JobServices
 from kiosk_locust.execution.ledger_gate import LedgerGate
 from kiosk_locust.model.job_hash import Snapshot
-from kiosk_locust.model.job_metrics import measure
+from kiosk_locust.model.job_metrics import Measures, measure
 from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import (
     Attempt,
@@ -80,7 +80,7 @@ class Log:
     def change(self, record: Record, change: StatusChange) -> None:
         self.log.append(f"changed to {change.status}")
 
-    def close_ticket(self, record: Record) -> None:
+    def close_ticket(self, record: Record, measures: Measures) -> None:
         self.log.append(f"written {record.outcome}")
 
     def downloaded(self, record: Record, download: Download) -> None:
@@ -228,7 +228,7 @@ class Hears(JobObserver):
     def on_status(self, record: Record, change: StatusChange) -> None:
         self.log.append(f"hears {change.status}")
 
-    def on_closed(self, record: Record) -> None:
+    def on_closed(self, record: Record, measures: Measures) -> None:
         self.log.append("hears closed")
 
 

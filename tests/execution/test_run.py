@@ -18,6 +18,7 @@ from kiosk_locust.client.kiosk import Reading, Submission
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.run import Run
+from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.model.job_hash import Snapshot
 from kiosk_locust.model.record import JobRequest, Ticket
@@ -57,14 +58,15 @@ class Scene:
         self.kiosk = QuickKiosk(self.clock)
         self.ledger = Ledger.create(folder / "run.db", {})
         self.asked: list[int] = []
+        self.state = RunState()
         self.run = Run(
             make_options(count=USERS, users=USERS, start_delay_s=0.02, update_interval_s=0.05),
+            self.state,
             ledger=self.ledger,
             bus=JobBus(),
             kiosk=self.kiosk,  # type: ignore[arg-type]  # it has the calls that a job makes
             clock=self.clock,
             rng=random.Random(1),
-            on_end=lambda: None,
             mix=Mix((("Kiosk", 1),)),
         )
         self.users = [gevent.spawn(self._use) for _ in range(USERS)]
@@ -97,7 +99,7 @@ def test_users_that_stay_take_the_tickets_of_those_that_go_in_order_and_ask_once
     scene.run.start(scene.clock.now() + 0.3)
     gevent.sleep(0.1)  # every user holds a ticket and waits for its slot
     gevent.killall(scene.users[killed])
-    assert scene.run.all_closed.wait(20)
+    assert scene.state.all_closed.wait(20)
     assert scene.kiosk.submitted == [str(number) for number in range(USERS)]
     assert sorted(scene.asked) == list(range(USERS))
     with closing(sqlite3.connect(scene.ledger.path)) as opened:
@@ -125,6 +127,6 @@ def test_the_job_of_a_user_that_goes_lives_on(scene: Scene) -> None:
     while len(scene.kiosk.submitted) < 10:
         gevent.sleep(0.001)
     gevent.killall(scene.users[: USERS - 1])
-    assert scene.run.all_closed.wait(20)
+    assert scene.state.all_closed.wait(20)
     # A disk that is slow at the start can send the first few, late already, in another order.
     assert sorted(map(int, scene.kiosk.submitted)) == list(range(USERS))

@@ -19,7 +19,7 @@ from kiosk_locust.errors import BadAnswer
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.measurement.live_metrics import Metrics
 from kiosk_locust.model.job_hash import FIELDS
-from kiosk_locust.model.job_metrics import measure, stages
+from kiosk_locust.model.job_metrics import measure
 from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record, StatusChange
 from kiosk_locust.reporting import html
 from kiosk_locust.reporting.results_json import write_missing
@@ -27,7 +27,7 @@ from kiosk_locust.reporting.web import from_ledger, jobs_csv
 from kiosk_locust.storage.transfers.naming import MOST_BYTES, result_name
 from tests.fuzz.strange import fuzz, fuzz_files, json_values, refused_by, texts
 from tests.helpers.clocks import ManualClock
-from tests.helpers.records import record
+from tests.helpers.records import close_in, record, tell_closed
 
 URLS = st.one_of(
     texts,
@@ -76,7 +76,7 @@ def recorded(folder: Path, job: Record) -> Path:
         ledger.attempt(job, job.attempts[0])
         ledger.submit(job)
         ledger.change(job, StatusChange(job.status, 106.0, 104.0, None, job.status))
-        ledger.close_ticket(job)
+        close_in(ledger, job)
         ledger.end_cycle(1, 106.0)
         ledger.settle()
     finally:
@@ -124,7 +124,7 @@ def test_any_hash_has_measures_that_are_numbers(
         numbers = [
             found.duration_s,
             found.queue_wait_s,
-            *(n for s in stages(job, found).values() for n in s),
+            *(n for s in found.stages.values() for n in s),
         ]
         assert all(
             math.isfinite(number) and number >= 0 for number in numbers if number is not None
@@ -141,7 +141,7 @@ def test_any_hash_is_counted_and_shown_while_the_run_is_on(
     job = closed(values, outcome, job_id, "a.zip")
     metrics = Metrics(ManualClock(), 1)
     metrics.on_submitted(record=job)
-    metrics.on_closed(record=job)
+    tell_closed(metrics, job)
     assert metrics.view()
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kiosk_locust.model.job_hash import Snapshot
+from kiosk_locust.model.job_metrics import measure
+from kiosk_locust.model.ports import JobLog, JobObserver
 from kiosk_locust.model.record import JobRequest, Outcome, Record, StatusChange, Ticket
 
 FIELDS: Mapping[str, str] = {
@@ -39,3 +41,13 @@ def record(
 def change(status: str) -> StatusChange:
     """A status that a poll saw."""
     return StatusChange(status, 101.0, 100.0, None, "")
+
+
+def close_in(log: JobLog, record: Record) -> None:
+    """Write the closed record into the log, as its job does."""
+    log.close_ticket(record, measure(record))
+
+
+def tell_closed(observer: JobObserver, record: Record) -> None:
+    """Tell an observer of the closed record, as a run does."""
+    observer.on_closed(record, measure(record))

@@ -28,6 +28,7 @@ from kiosk_locust.errors import NoAnswer, PreflightError, Timing, Withdrawn
 from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.job import Job, JobServices
 from kiosk_locust.model.input_file import InputFile, Kind
+from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.model.options import TransferOptions
 from kiosk_locust.model.ports import ALREADY_DURABLE, AlreadyDurable
 from kiosk_locust.model.record import Attempt, Download, Record, StatusChange, Ticket, Upload
@@ -185,7 +186,7 @@ class Log:
     def change(self, record: Record, change: StatusChange) -> None:
         """Kept on the record."""
 
-    def close_ticket(self, record: Record) -> None:
+    def close_ticket(self, record: Record, measures: Measures) -> None:
         """Kept on the record."""
 
     def downloaded(self, record: Record, download: Download) -> None:

@@ -21,6 +21,7 @@ from kiosk_locust.ledger import rescue, writer
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.model.job_hash import Snapshot
 from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record, StatusChange, Ticket
+from tests.helpers.records import close_in
 from tests.helpers.scenarios import make_record
 
 META = {"run_id": "0" * 32, "run_name": "r"}
@@ -67,7 +68,7 @@ def test_a_ticket_goes_from_leased_to_submitted_to_closed(ledger: Ledger) -> Non
     record = submitted(ledger)
     for closed in (False, True):
         if closed:
-            ledger.close_ticket(done(record))
+            close_in(ledger, done(record))
         ledger.settle()
         states += rows(ledger.path, "SELECT state, job_id, outcome, duration_s FROM tickets")
     assert states == [("submitted", "s:a:0", None, None), ("closed", "s:a:0", "done", 5.0)]
@@ -96,9 +97,9 @@ def test_what_is_said_is_on_the_disk_within_50_ms_unasked(ledger: Ledger) -> Non
 
 def test_a_closed_ticket_stays_as_it_was_closed(ledger: Ledger) -> None:
     record = done(submitted(ledger))
-    ledger.close_ticket(record)
+    close_in(ledger, record)
     record.outcome = Outcome.UNFINISHED
-    ledger.close_ticket(record)
+    close_in(ledger, record)
     ledger.close_never_leased([record.ticket], Outcome.UNFINISHED, "late", 200.0)
     ledger.settle()
     assert rows(ledger.path, "SELECT outcome FROM tickets") == [("done",)]
@@ -166,8 +167,8 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
 
 def fill_disk(ledger: Ledger) -> None:
     """Let SQLite find the file full, as it does on a full disk."""
-    (pages,) = ledger._connection.execute("PRAGMA page_count").fetchone()
-    ledger._connection.execute(f"PRAGMA max_page_count = {pages}")
+    (pages,) = ledger._writer._connection.execute("PRAGMA page_count").fetchone()
+    ledger._writer._connection.execute(f"PRAGMA max_page_count = {pages}")
 
 
 def test_a_full_disk_ends_the_run_and_its_news_can_be_written_later(tmp_path: Path) -> None:
@@ -175,13 +176,13 @@ def test_a_full_disk_ends_the_run_and_its_news_can_be_written_later(tmp_path: Pa
     path = tmp_path / "run.db"
     ledger = Ledger.create(path, META, failures.append)
     early = done(submitted(ledger, 0))
-    ledger.close_ticket(early)
+    close_in(ledger, early)
     ledger.settle()
     fill_disk(ledger)
     late = [done(submitted(ledger, number)) for number in range(1, 200)]
     for record in late:
         record.reason = "x" * 500
-        ledger.close_ticket(record)
+        close_in(ledger, record)
     with pytest.raises(LedgerError, match="full"):
         ledger.settle()
     gevent.idle()
@@ -202,10 +203,10 @@ def test_a_disk_that_has_room_again_gets_everything_at_the_end(tmp_path: Path) -
     ledger = Ledger.create(path, META)
     fill_disk(ledger)
     for number in range(200):
-        ledger.close_ticket(done(submitted(ledger, number)))
+        close_in(ledger, done(submitted(ledger, number)))
     with pytest.raises(LedgerError):
         ledger.settle()
-    ledger._connection.execute("PRAGMA max_page_count = 1000000")
+    ledger._writer._connection.execute("PRAGMA max_page_count = 1000000")
     ledger.close()
     assert rows(path, "SELECT count(*) FROM tickets WHERE outcome = 'done'") == [(200,)]
 

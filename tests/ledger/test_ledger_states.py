@@ -17,6 +17,7 @@ from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.ledger.resume_state import take_up
 from kiosk_locust.ledger.writer import ALIVE_BOUND_S
 from kiosk_locust.model.record import Attempt, AttemptResult, Outcome
+from tests.helpers.records import close_in
 from tests.helpers.scenarios import make_options, make_record
 
 COUNT = 6
@@ -72,7 +73,7 @@ class States(RuleBasedStateMachine):
     @rule(number=NUMBERS, outcome=st.sampled_from(list(Outcome)))
     def close(self, number: int, outcome: Outcome) -> None:
         record = make_record(number, outcome=outcome, closed_at=NOW)
-        self.ledger.close_ticket(record)
+        close_in(self.ledger, record)
         if self.state(number) in ("open", "leased", "submitted"):
             self.model[number] = ("closed", outcome, self.ambiguous(number))
 

@@ -16,6 +16,7 @@ from kiosk_locust.ledger import rescue
 from kiosk_locust.ledger.ledger import Ledger
 from tests.helpers.disks import fill, small_disk
 from tests.helpers.optional import need
+from tests.helpers.records import close_in
 from tests.ledger.test_ledger import META, done, fill_disk, submitted
 from tests.outages.network import NotPermitted
 
@@ -48,7 +49,7 @@ def _end_on_a_full_disk(ledger: Ledger, disk: Path) -> None:
     fill(disk)
     for record in map(done, records):
         record.reason = "x" * 500
-        ledger.close_ticket(record)
+        close_in(ledger, record)
     with pytest.raises(LedgerError, match="full"):
         ledger.settle()
 
@@ -116,7 +117,7 @@ def test_a_rescue_file_lies_beside_the_ledger_where_that_disk_takes_it(
     ledger = Ledger.create(tmp_path / "results" / "run.db", META)
     fill_disk(ledger)
     for number in range(200):
-        ledger.close_ticket(done(submitted(ledger, number)))
+        close_in(ledger, done(submitted(ledger, number)))
     with pytest.raises(LedgerError, match=r"what it lacks is in \S+/results/run_"):
         ledger.close()
     (kept,) = (tmp_path / "results").glob("run_*.rescue.jsonl")

@@ -15,6 +15,7 @@ from kiosk_locust.ledger.resume_state import OPEN_WORK, Remains, jobs_left_in_th
 from kiosk_locust.ledger.writer import ALIVE_BOUND_S
 from kiosk_locust.model.options import Options
 from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record, Ticket
+from tests.helpers.records import close_in
 from tests.helpers.scenarios import make_options, make_record
 
 DIED_AT = 110.0  # tickets n are due at 100 + n
@@ -51,7 +52,7 @@ class Died:
 
     def closed(self, record: Record, outcome: Outcome) -> Record:
         record.outcome, record.closed_at = outcome, 105.0
-        self.ledger.close_ticket(record)
+        close_in(self.ledger, record)
         return record
 
     def left(self, **options: Any) -> Remains:
@@ -220,7 +221,7 @@ def test_a_job_that_is_done_and_was_not_told_to_expire_is_left_in_the_kiosk(tmp_
     for number in (1, 2):
         record = died.submitted(number)
         record.outcome, record.closed_at = Outcome.DONE, 105.0
-        died.ledger.close_ticket(record)
+        close_in(died.ledger, record)
         record.expire_error = "503: too busy" if number == 2 else ""
         died.ledger.expire_failed(record)
     died.ledger.close()

@@ -1,6 +1,7 @@
 """An observer that numbers depend on breaks at the tenth job that is closed."""
 
 from kiosk_locust import KioskUser, Record, attach
+from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.plugin.request_stats import LocustStatistics
 
 attach()
@@ -8,8 +9,8 @@ closed: list[str] = []
 log = LocustStatistics.on_closed
 
 
-def on_closed(statistics: LocustStatistics, record: Record) -> None:
-    log(statistics, record)
+def on_closed(statistics: LocustStatistics, record: Record, measures: Measures) -> None:
+    log(statistics, record, measures)
     closed.append(record.job_id)
     if len(closed) == 10:
         raise RuntimeError("lost count")

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from kiosk_locust.measurement.clock_offsets import Clocks
 from kiosk_locust.measurement.clocks import FRONTEND, Bound
-from kiosk_locust.measurement.job_timings import ClosedJob, JobTiming, work_out
-from kiosk_locust.measurement.stages import WorkTimes, own_parts, part_times
+from kiosk_locust.measurement.job_timings import work_out
+from kiosk_locust.measurement.stages import own_parts, part_times
+from kiosk_locust.measurement.timing_rows import ClosedJob, JobTiming
 from kiosk_locust.model.job_hash import Snapshot
-from kiosk_locust.model.job_metrics import measure, since_due_s
-from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record
+from kiosk_locust.model.job_metrics import measure
+from kiosk_locust.model.job_moments import WorkTimes
+from kiosk_locust.model.record import Attempt, AttemptResult, Outcome, Record, StatusChange
 from kiosk_locust.model.time_bounds import End, Moment
 from tests.helpers.records import record
 
@@ -78,7 +80,6 @@ def timing(made: Record, frontend: Bound | None = None, consumer: Bound | None =
         closed_at=SEEN,
         duration_s=measures.duration_s,
         duration_from=measures.duration_from,
-        queue_wait_s=measures.queue_wait_s,
         fields=json.dumps(made.snapshot.fields) if made.snapshot else None,
         job_id=made.job_id,
         file=made.request.image_name,
@@ -88,11 +89,11 @@ def timing(made: Record, frontend: Bound | None = None, consumer: Bound | None =
         sent_at=sent.sent_at,
         received_at=sent.received_at,
         begun_at=made.attempts[0].asked_at,
-        work_seen_at=None,
-        work_by=None,
+        work_seen_at=made.changes[0].observed_at if made.changes else None,
+        work_by=made.changes[-1].updated_by if made.changes else None,
         is_suspect=0,
     )
-    return work_out(job, Offsets({}, {}, frontend, consumer), None, lambda _: ())
+    return work_out(job, Offsets({}, {}, frontend, consumer), None, lambda _: made.changes)
 
 
 def known(found: JobTiming) -> tuple[float | None, ...]:
@@ -198,7 +199,7 @@ def test_a_job_that_was_not_seen_to_end_has_no_parts() -> None:
     made = job()
     made.observed_at, made.outcome = None, Outcome.TIMEOUT
     made.snapshot = Snapshot({})
-    assert own_parts(made) is None
+    assert own_parts(made, measure(made).end) is None
     parts = timing(made).parts
     assert [name for name, value in parts.items() if value is not None] == [
         "socket_wait_s",
@@ -207,7 +208,8 @@ def test_a_job_that_was_not_seen_to_end_has_no_parts() -> None:
 
 
 def test_the_parts_of_our_own_need_no_clock_but_ours() -> None:
-    parts = own_parts(job(frontend_s=30.0))
+    made = job(frontend_s=30.0)
+    parts = own_parts(made, measure(made).end)
     assert parts is not None
     assert (parts["lag_s"], parts["socket_wait_s"]) == pytest.approx((0.5, 0.25))
     assert (parts["creation_s"], parts["queue_wait_s"]) == (None, None)
@@ -259,13 +261,51 @@ def test_what_is_measured_while_a_run_goes_on_is_what_its_ledger_says_at_the_end
     made.ticket = replace(made.ticket, due_at=due_at)
     made.taken_at = DUE - 3
     made.observed_after, made.observed_at = max(SENT, ended_at - 1), ended_at + seen_s + 1e-5
-    live, own, stored = measure(made), own_parts(made), timing(made)
+    live, stored = measure(made), timing(made)
+    own = own_parts(made, live.end)
     assert (
         stored.duration["duration_s"] == live.duration_s == pytest.approx(wait_s + work_s, abs=1e-5)
     )
     assert stored.duration["duration_from"] == live.duration_from == end
-    assert stored.end["since_due_s"] == since_due_s(made)
+    expected_at = DUE - 3 if due_at is None else due_at
+    assert (
+        stored.end["since_due_s"]
+        == live.since_due_s
+        == pytest.approx(ended_at - expected_at, abs=1e-5)
+    )
+    is_known = total_time and file == "a.png"
     assert stored.parts["queue_wait_s"] == live.queue_wait_s
+    assert live.queue_wait_s == (pytest.approx(wait_s, abs=1e-5) if is_known else None)
     assert own is not None
     for name in ("lag_s", "socket_wait_s", "submission_http_s", "detection_s"):
         assert stored.parts[name] == own[name]
+
+
+@given(
+    wait_s=st.floats(0, 3000),
+    lost_s=st.floats(1.0, 3000),
+    work_s=st.floats(0.001, 3000),
+    seen_s=st.floats(0.01, 0.5),
+    finisher=st.sampled_from(["pod-1", "pod-2"]),
+    total_time=st.booleans(),
+)
+def test_work_that_was_lost_is_no_queue_wait_while_a_run_goes_on_nor_in_its_ledger(
+    wait_s: float,
+    lost_s: float,
+    work_s: float,
+    seen_s: float,
+    finisher: str,
+    total_time: bool,
+) -> None:
+    made = job(total_time=str(work_s) if total_time else "no number")
+    began_at = CREATED + wait_s
+    ended_at = began_at + lost_s + work_s
+    fields = {"finished_at": stamp(ended_at), "identity_started": finisher}
+    made.snapshot = Snapshot({**(made.snapshot.fields if made.snapshot else {}), **fields})
+    polled_at = began_at + seen_s  # the poll before it came before the first consumer began
+    made.changes = [StatusChange("started", polled_at, began_at - 0.01, began_at, "pod-1")]
+    made.observed_after, made.observed_at = max(SENT, ended_at - 0.2), ended_at + 0.3
+    live, stored = measure(made).queue_wait_s, timing(made).parts["queue_wait_s"]
+    assert stored == live
+    if finisher == "pod-2" or (total_time and lost_s > 2.0):  # else no poll can tell
+        assert live == pytest.approx(wait_s, abs=0.011)

@@ -17,7 +17,7 @@ from kiosk_locust.model.job_hash import Snapshot
 from kiosk_locust.model.record import Outcome
 from kiosk_locust.reporting.web import view_model
 from tests.helpers.ledgers import IMAGE_FIELDS, Row, make, summarise
-from tests.helpers.records import record
+from tests.helpers.records import close_in, record
 
 ID = "0123456789abcdef0123456789abcdef"
 TRACEBACK = (
@@ -98,7 +98,7 @@ def closed(folder: Path, outcome: Outcome, fields: dict[str, str]) -> Path:
     job.job_id, job.closed_at = "segmentation-zip:a.zip:1", 110.0
     job.ticket = replace(job.ticket, id=1)
     ledger.lease(job)
-    ledger.close_ticket(job)
+    close_in(ledger, job)
     ledger.close()
     return path
 

@@ -13,10 +13,18 @@ from kiosk_locust.model.job_metrics import (
     failed_children,
     is_zip,
     measure,
-    stages,
+    submission_lag_s,
     timing,
 )
-from kiosk_locust.model.record import JobRequest, Outcome, Record, Ticket
+from kiosk_locust.model.record import (
+    Attempt,
+    AttemptResult,
+    JobRequest,
+    Outcome,
+    Record,
+    Ticket,
+    Upload,
+)
 
 DONE = {
     "status": "done",
@@ -85,7 +93,7 @@ def test_an_end_before_the_creation_is_not_believed() -> None:
     "outcome", [Outcome.TIMEOUT, Outcome.UNFINISHED, Outcome.ERROR, Outcome.VANISHED]
 )
 def test_a_job_that_the_kiosk_did_not_end_has_no_duration_and_no_images(outcome: Outcome) -> None:
-    assert measure(record(DONE, outcome)) == Measures(None, None, None, 0, 0)
+    assert measure(record(DONE, outcome)) == Measures()
 
 
 def test_a_job_that_is_not_final_has_no_duration() -> None:
@@ -154,10 +162,22 @@ def test_any_text_in_a_timing_gives_finite_seconds_of_at_least_0(text: str) -> N
 def test_the_stages_of_a_zip_have_a_value_a_child_and_those_of_an_image_one() -> None:
     fields = {**DONE, "download_time": "0.1,0.2,0.3"}
     zipped, image = record(fields, file="a.zip"), record(fields)
-    assert stages(zipped, measure(zipped))["download"] == (0.1, 0.2, 0.3)
-    assert stages(image, measure(image))["download"] == (0.1,)
+    assert measure(zipped).stages["download"] == (0.1, 0.2, 0.3)
+    assert measure(image).stages["download"] == (0.1,)
 
 
 def test_a_job_that_did_not_end_has_no_stage_times() -> None:
     lost = record({**DONE, "download_time": "0.1"}, Outcome.TIMEOUT)
-    assert stages(lost, measure(lost)) == dict.fromkeys(STAGES, ())
+    assert measure(lost).stages == dict.fromkeys(STAGES, ())
+
+
+def test_a_submission_is_late_by_its_first_try_in_the_session_that_took_the_ticket() -> None:
+    late = record(DONE)
+    earlier = Attempt(1, 50.0, None, None, AttemptResult.NOT_SENT)
+    refused = Attempt(2, 100.5, 100.5, 100.6, AttemptResult.REFUSED, 429)
+    late.attempts = [earlier, refused, Attempt(3, 103.0, 103.0, 103.1, AttemptResult.ACCEPTED)]
+    assert submission_lag_s(late) == pytest.approx(0.5)
+    late.upload = Upload(100.2, 100.4, 1, "a.png")
+    assert submission_lag_s(late) == pytest.approx(0.2)
+    late.attempts = [earlier]
+    assert submission_lag_s(late) is None

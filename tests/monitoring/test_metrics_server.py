@@ -18,7 +18,7 @@ from kiosk_locust.monitoring.prometheus import Exposition
 from tests.cost.servers import need_prometheus
 from tests.helpers.clocks import ManualClock
 from tests.helpers.real import Locust, simulator, wait_until
-from tests.helpers.records import record
+from tests.helpers.records import record, tell_closed
 from tests.helpers.servers import free_port
 
 
@@ -139,7 +139,7 @@ def test_labels_do_not_grow_with_what_the_kiosk_says() -> None:
         metrics.on_submitted(made)
         metrics.on_status(made, change)
         exposition.on_submitted(made)
-        exposition.on_closed(made)
+        tell_closed(exposition, made)
     assert series(exposition) == before
 
 

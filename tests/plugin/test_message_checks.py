@@ -16,6 +16,7 @@ from locust.stats import RequestStats, setup_distributed_stats_event_listeners
 
 from kiosk_locust.distributed.unreadable_messages import UNREAD
 from kiosk_locust.errors import RelayError
+from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.plugin import locust_patches, master_runner
 from kiosk_locust.plugin.master_runner import PatientMaster
 from kiosk_locust.plugin.message_checks import check
@@ -170,12 +171,16 @@ class Watched:
         """So many looks at a run to which these workers said hello; the clock is a counter."""
         left = iter(range(count))
         run: Any = SimpleNamespace(
-            greeted=set(greeted), gone=[], options=SimpleNamespace(worker_wait_s=1e9), is_on=True
+            greeted=set(greeted),
+            gone=[],
+            options=SimpleNamespace(worker_wait_s=1e9),
+            state=RunState(),
         )
         run.expect_no_more_of = run.gone.append
 
         def sleep(_seconds: float) -> None:
-            run.is_on = next(left, None) is not None
+            if next(left, None) is None:
+                run.state.stopping.set()
 
         clock: Any = SimpleNamespace(now=lambda: 0.0, sleep=sleep)
         vars(run).update(more)

@@ -15,7 +15,7 @@ from kiosk_locust.plugin.request_stats import (
     LocustStatistics,
     describe,
 )
-from tests.helpers.records import FIELDS, record
+from tests.helpers.records import FIELDS, record, tell_closed
 
 
 def statistics() -> tuple[LocustStatistics, RequestStats]:
@@ -25,14 +25,14 @@ def statistics() -> tuple[LocustStatistics, RequestStats]:
 
 def test_a_job_is_an_entry_of_its_job_type_in_milliseconds() -> None:
     listener, stats = statistics()
-    listener.on_closed(record(job_type="mesmer"))
+    tell_closed(listener, record(job_type="mesmer"))
     entry = stats.entries[("mesmer", "JOB")]
     assert (entry.num_requests, entry.num_failures, entry.max_response_time) == (1, 0, 5000)
 
 
 def test_each_stage_that_was_timed_is_an_entry() -> None:
     listener, stats = statistics()
-    listener.on_closed(record())
+    tell_closed(listener, record())
     times = {
         name: entry.max_response_time
         for (name, kind), entry in stats.entries.items()
@@ -43,21 +43,23 @@ def test_each_stage_that_was_timed_is_an_entry() -> None:
 
 def test_a_zip_logs_each_childs_time() -> None:
     listener, stats = statistics()
-    listener.on_closed(record(fields={**FIELDS, "upload_time": "1,2,3"}, file="a.zip"))
+    tell_closed(listener, record(fields={**FIELDS, "upload_time": "1,2,3"}, file="a.zip"))
     assert stats.entries[("upload", "STAGE")].num_requests == 3
 
 
 def test_the_aggregated_row_stays_that_of_http() -> None:
     listener, stats = statistics()
     stats.log_request("POST", "/api/predict", 4, 10)
-    listener.on_closed(record())
-    listener.on_closed(record(1, Outcome.FAILED, reason="no"))
+    tell_closed(listener, record())
+    tell_closed(listener, record(1, Outcome.FAILED, reason="no"))
     assert (stats.num_requests, stats.num_failures, stats.total.max_response_time) == (1, 0, 4)
 
 
 def test_a_failed_job_is_a_failure_with_the_last_line_of_the_reason() -> None:
     listener, stats = statistics()
-    listener.on_closed(record(0, Outcome.FAILED, reason="Traceback:\n  File x\nValueError: bad\n"))
+    tell_closed(
+        listener, record(0, Outcome.FAILED, reason="Traceback:\n  File x\nValueError: bad\n")
+    )
     (error,) = stats.errors.values()
     assert (error.method, error.name, error.error) == (
         "JOB",
@@ -70,15 +72,15 @@ def test_a_failed_job_is_a_failure_with_the_last_line_of_the_reason() -> None:
 @pytest.mark.parametrize("outcome", [each for each in Outcome if each is not Outcome.DONE])
 def test_every_outcome_but_done_is_a_failure(outcome: Outcome) -> None:
     listener, stats = statistics()
-    listener.on_closed(record(0, outcome, None))
+    tell_closed(listener, record(0, outcome, None))
     assert stats.entries[("segmentation", "JOB")].num_failures == 1
     assert [error.error for error in stats.errors.values()] == [outcome.value]
 
 
 def test_a_job_without_a_duration_is_counted_without_a_time() -> None:
     listener, stats = statistics()
-    listener.on_closed(record())
-    listener.on_closed(record(1, Outcome.VANISHED, None))
+    tell_closed(listener, record())
+    tell_closed(listener, record(1, Outcome.VANISHED, None))
     entry = stats.entries[("segmentation", "JOB")]
     assert (entry.num_requests, entry.num_none_requests) == (2, 1)
     assert entry.avg_response_time == 5000
@@ -112,7 +114,7 @@ def test_the_number_of_distinct_errors_is_bounded() -> None:
     listener, stats = statistics()
     for number in range(1000):
         word = "".join(chr(97 + int(digit)) for digit in str(number))
-        listener.on_closed(record(number, Outcome.FAILED, reason=word))
+        tell_closed(listener, record(number, Outcome.FAILED, reason=word))
     assert len(stats.errors) == MOST_TEXTS + 1
     others = [error for error in stats.errors.values() if error.error == OTHER_TEXT]
     assert [error.occurrences for error in others] == [1000 - MOST_TEXTS]
@@ -125,8 +127,8 @@ def test_a_workers_entries_and_errors_arrive_at_the_master() -> None:
     setup_distributed_stats_event_listeners(worker, stats)
     setup_distributed_stats_event_listeners(master, merged)
     for number in range(2):  # two reports: the worker forgets what it has sent
-        listener.on_closed(record(number))
-        listener.on_closed(record(number, Outcome.FAILED, reason=f"job {number} is bad"))
+        tell_closed(listener, record(number))
+        tell_closed(listener, record(number, Outcome.FAILED, reason=f"job {number} is bad"))
         data: dict[str, Any] = {}
         worker.report_to_master.fire(client_id="w", data=data)
         sent = msgpack.loads(msgpack.dumps(data), strict_map_key=False)

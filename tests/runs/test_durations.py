@@ -14,7 +14,7 @@ from kiosk_locust.ledger.reader import facts, opened
 from kiosk_locust.measurement.summary import Summary, summarise_open
 from kiosk_locust.measurement.timing_tables import ends, gather
 from kiosk_locust.model.job_hash import Snapshot
-from kiosk_locust.model.job_metrics import measure, since_due_s
+from kiosk_locust.model.job_metrics import measure
 from kiosk_locust.model.record import StatusChange
 from tests.helpers.ledgers import T0, Row, make
 from tests.helpers.real import run_locust, simulator
@@ -180,9 +180,9 @@ def test_live_figures_leave_polling_delay_out_where_the_kiosk_told_the_end() -> 
     live = record(fields={"status": "done", "created_at": iso(100.2), "finished_at": iso(103.0)})
     live.ticket = replace(live.ticket, due_at=100.0)
     live.observed_after, live.observed_at = 101.0, 111.0
-    assert since_due_s(live) == pytest.approx(3.0, abs=1e-5)
+    assert measure(live).since_due_s == pytest.approx(3.0, abs=1e-5)
     live.snapshot = Snapshot({"status": "failed"})
-    assert since_due_s(live) == pytest.approx(6.0)  # between 1 and 11
+    assert measure(live).since_due_s == pytest.approx(6.0)  # between 1 and 11
 
 
 # -- against the simulated Kiosk's own log

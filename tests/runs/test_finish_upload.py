@@ -16,7 +16,7 @@ from kiosk_locust.assembly.finalize import STEPS, carry_out
 from kiosk_locust.assembly.finalize_steps.inputs import ClosedRun, FinalizeInputs
 from kiosk_locust.assembly.finalize_steps.state import Finalization
 from kiosk_locust.checkpoint.archive import Archive, Archived
-from kiosk_locust.execution.run import ALL_CLOSED
+from kiosk_locust.execution.run_state import ALL_CLOSED
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.model.options import Options, TrustOptions
 from kiosk_locust.model.record import Outcome

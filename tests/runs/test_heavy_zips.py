@@ -26,7 +26,7 @@ from kiosk_locust.model.job_hash import FIELDS, UNREAD, Snapshot
 from kiosk_locust.model.job_metrics import failed_children, images_of_zip, measure
 from kiosk_locust.model.record import Outcome
 from kiosk_locust.model.ticket_events import Closed, Entry
-from tests.helpers.records import record
+from tests.helpers.records import close_in, record
 from tests.helpers.servers import Connection, RawServer, json_answer
 from tests.model.test_image_failures import TRACEBACK, zip_fields
 
@@ -41,7 +41,7 @@ def stored(folder: Path, fields: Mapping[str, str], outcome: Outcome) -> dict[st
     job = record(outcome=outcome, fields=fields, file="a.zip")
     job.closed_at = 110.0
     ledger.lease(job)
-    ledger.close_ticket(job)
+    close_in(ledger, job)
     ledger.close()
     with closing(sqlite3.connect(path)) as db:
         db.row_factory = sqlite3.Row
@@ -83,7 +83,7 @@ def test_a_worker_tells_of_4000_failed_images_in_a_small_message(has_lists: bool
     log = RemoteJobLog(cast("Any", end), lambda: 0.0)
     job = record(outcome=Outcome.PARTIAL, fields=fields, file="a.zip")
     job.ticket = granted(job.ticket, 1)
-    log.close_ticket(job)
+    close_in(log, job)
     (entry,) = said
     sent = msgpack.dumps(encode(entry))
     assert len(fields["failures"]) > 10_000_000

@@ -11,7 +11,7 @@ import gevent
 import pytest
 
 from kiosk_locust.assembly.bucket_preflight import open_for
-from kiosk_locust.cli import check
+from kiosk_locust.cli import check_services
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.cost import queue_depth
 from kiosk_locust.cost.credentials import Secrets
@@ -96,13 +96,13 @@ def test_where_the_queues_decide_it_is_said_that_they_are_waited_for(
 def test_check_gives_up_a_mute_grafana_with_words(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check, "FIRST_ANSWER_S", 2.0)
+    monkeypatch.setattr(check_services, "FIRST_ANSWER_S", 2.0)
     monkeypatch.setattr(wait_messages, "AGAIN_S", 1.0)
     with RawServer(hanging) as server:
         options = make_options(host="http://kiosk", grafana=GrafanaOptions(server.url))
         began = time.monotonic()
         with pytest.raises(KioskLocustError, match="did not answer within 2 s"):
-            check._cost(options, Secrets())
+            check_services._cost(options, Secrets())
     assert time.monotonic() - began < 20  # it was 183 s
     assert caplog.messages[0].startswith(f"asking GRAFANA_HOST ({server.url})")
 

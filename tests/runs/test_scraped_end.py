@@ -25,7 +25,7 @@ from kiosk_locust.monitoring.prometheus import Exposition
 from tests.cost.servers import need_prometheus
 from tests.helpers.clocks import ManualClock
 from tests.helpers.real import Locust, simulator, wait_until
-from tests.helpers.records import record
+from tests.helpers.records import record, tell_closed
 from tests.helpers.scenarios import make_options, make_record
 from tests.helpers.servers import free_port
 from tests.monitoring.test_metrics_server import scraping, value
@@ -48,7 +48,7 @@ def exposition(verdict: str = "", *, is_over: bool = False) -> Exposition:
         is_over=lambda: is_over,
         checkpoint_age_s=lambda: 3.0,
     )
-    made.on_closed(record(1))
+    tell_closed(made, record(1))
     return made
 
 

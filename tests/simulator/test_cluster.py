@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk_locust.simulator.cluster import Cluster
+from kiosk_locust.simulator.contents import Contents, Image
 from kiosk_locust.simulator.images import ImageJob
 from kiosk_locust.simulator.settings import ClusterSettings
 from kiosk_locust.simulator.zips import ZipJob
@@ -314,6 +315,15 @@ def test_a_zip_that_cannot_be_unpacked_fails_and_the_next_one_is_unpacked() -> N
     assert [each["status"] for each in found] == ["failed", "failed"]
     assert "zip file" in found[0]["reason"]
     assert "children" not in found[0]
+
+
+def test_a_zip_without_images_ends_done_also_where_others_are_stuck() -> None:
+    def look(name: str) -> Contents:
+        return Contents(Image(name), children=())
+
+    kiosk = Cluster(ClusterSettings(**STEADY, zip_stuck_rate=1.0), START, look=look)
+    key = kiosk.submit(form("a.zip"), START)
+    assert kiosk.read(key, START + 60)["status"] == "done"
 
 
 def test_lists_of_timings_can_differ_in_length() -> None:

@@ -4,6 +4,7 @@ from kiosk_locust.model.record import Attempt, AttemptResult, JobRequest, Outcom
 from kiosk_locust.verdict.threshold_parser import parse
 from kiosk_locust.verdict.threshold_watch import Gate
 from tests.helpers.clocks import ManualClock
+from tests.helpers.records import tell_closed
 
 
 def gate(clock: ManualClock, *texts: str, after_s: float = 30.0) -> Gate:
@@ -20,7 +21,7 @@ def closed(number: int, outcome: Outcome, took_s: float) -> Record:
 def test_within_the_grace_nothing_is_missed() -> None:
     clock = ManualClock(0.0)
     looked = gate(clock, "failed < 10%")
-    looked.on_closed(closed(1, Outcome.FAILED, 1.0))
+    tell_closed(looked, closed(1, Outcome.FAILED, 1.0))
     assert looked.missed() is None
     clock.sleep(30.0)
     assert str(looked.missed()) == "failed < 10% is missed: measured 100%"
@@ -28,11 +29,11 @@ def test_within_the_grace_nothing_is_missed() -> None:
 
 def test_jobs_that_the_end_came_before_dilute_no_share() -> None:
     looked = gate(ManualClock(100.0), "failed < 60%", after_s=0.0)
-    looked.on_closed(closed(1, Outcome.FAILED, 1.0))
+    tell_closed(looked, closed(1, Outcome.FAILED, 1.0))
     for number in range(2, 9):
         never = closed(number, Outcome.UNFINISHED, 1.0)
         never.submitted_at = None
-        looked.on_closed(never)
+        tell_closed(looked, never)
     assert str(looked.missed()) == "failed < 60% is missed: measured 100%"
 
 
@@ -53,7 +54,7 @@ def test_percentiles_shares_and_the_makespan_are_looked_at() -> None:
         looked.start(0.0)
         looked.stop()
         for number in range(10):
-            looked.on_closed(closed(number, Outcome.FAILED, 3.0))
+            tell_closed(looked, closed(number, Outcome.FAILED, 3.0))
         assert bool(looked.missed()) == is_missed, text
 
 
@@ -81,7 +82,7 @@ def test_jobs_that_ended_are_no_longer_in_flight() -> None:
     looked = gate(clock, "job.p50 < 60s", "job_since_due.p50 < 60s")
     for number in range(100):
         looked.on_submitted(submitted(number, 0.0))
-        looked.on_closed(closed(number, Outcome.DONE, 1.0))
+        tell_closed(looked, closed(number, Outcome.DONE, 1.0))
     clock.sleep(1000.0)
     assert looked.missed() is None
 
@@ -90,15 +91,15 @@ def test_a_percentile_of_too_few_jobs_ends_no_run() -> None:
     clock = ManualClock(100.0)
     looked = gate(clock, "job_since_due.p95 < 2s", after_s=0.0)
     for number in range(71):
-        looked.on_closed(closed(number, Outcome.DONE, 3.0))
+        tell_closed(looked, closed(number, Outcome.DONE, 3.0))
     assert looked.missed() is None
-    looked.on_closed(closed(71, Outcome.DONE, 3.0))
+    tell_closed(looked, closed(71, Outcome.DONE, 3.0))
     assert looked.missed() is not None
 
 
 def test_the_longest_of_all_needs_no_second_job() -> None:
     looked = gate(ManualClock(100.0), "job_since_due.max < 2s", after_s=0.0)
-    looked.on_closed(closed(1, Outcome.DONE, 3.0))
+    tell_closed(looked, closed(1, Outcome.DONE, 3.0))
     assert looked.missed() is not None
 
 
@@ -117,5 +118,5 @@ def test_how_jobs_were_submitted_and_seen_is_looked_at() -> None:
         record = closed(1, Outcome.DONE, 9.0)
         record.attempts = [Attempt(1, 3.0, 3.5, 3.75, AttemptResult.ACCEPTED)]
         record.observed_after = 7.0
-        looked.on_closed(record)
+        tell_closed(looked, record)
         assert bool(looked.missed()) == is_missed, text

@@ -18,7 +18,8 @@ from kiosk_locust.cost.query import Ended
 from kiosk_locust.cost.queue_depth import Queues
 from kiosk_locust.cost.serialisation import RunCost
 from kiosk_locust.distributed.coordinator_run import MasterRun
-from kiosk_locust.execution.run import ALL_CLOSED, Run
+from kiosk_locust.execution.run import Run
+from kiosk_locust.execution.run_state import ALL_CLOSED
 from kiosk_locust.measurement.process_figures import Generator
 from kiosk_locust.model.options import Options
 from kiosk_locust.model.record import Outcome
@@ -42,15 +43,16 @@ class ClosedRun:
     @classmethod
     def of(cls, run: Run, aborted: str = "") -> ClosedRun:
         """The run of this process."""
+        state = run.state
         return cls(
             run.options,
-            run.outcomes,
-            run.ended_by,
-            is_over=run.finished,
-            given_up=run.given_up,
-            trouble=run.trouble,
+            state.outcomes,
+            state.ended_by,
+            is_over=state.finished,
+            given_up=state.given_up,
+            trouble=state.trouble,
             aborted=aborted,
-            never_leased=run.never_leased,
+            never_leased=state.never_leased,
             is_distributed=isinstance(run, MasterRun),
         )
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from kiosk_locust.assembly.finalize_steps.inputs import FinalizeInputs
 from kiosk_locust.assembly.finalize_steps.state import Finalization, StepResult
 from kiosk_locust.cost.serialisation import RunCost
+from kiosk_locust.ledger.finish_steps import FinishRecord
+from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.ledger.reader import RunFacts, facts, opened
+from kiosk_locust.ledger.writer import ClosedLedger
 from kiosk_locust.measurement.ledger_analysis import Reckoning
 from kiosk_locust.measurement.process_figures import Generator
 from kiosk_locust.measurement.summary import Summary
@@ -15,11 +19,13 @@ from kiosk_locust.verdict import evaluate
 from kiosk_locust.verdict.judgement import Judgement
 
 
-def recalled(state: Finalization, run: RunFacts) -> Finalization:
-    """The same, with the figures, cost and judgement that are facts of the run."""
-    complete = state.record.steps
+def recalled(
+    inputs: FinalizeInputs, ledger: Ledger | ClosedLedger, record: FinishRecord, run: RunFacts
+) -> Finalization:
+    """The state of a finalization that is taken up again: what is complete are facts of the run."""
+    complete = record.steps
     return replace(
-        state,
+        Finalization.of(inputs, ledger, record),
         figures=Generator.stored(run.generator_text) or evaluate.whole(run, Generator({})),
         cost=RunCost.of_run(run) if "ask_cost" in complete else None,
         judgement=Judgement.of_run(run) if "judge" in complete else None,

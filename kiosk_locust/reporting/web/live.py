@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from kiosk_locust.clock import Clock
+from kiosk_locust.execution.run_state import RunState
+from kiosk_locust.execution.ticket_queue import TicketsOfCycle
 from kiosk_locust.measurement.live_metrics import MEASURES, Metrics
-from kiosk_locust.model.job_metrics import measure, stages
+from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.model.ports import JobObserver
 from kiosk_locust.model.record import Outcome, Record, Ticket
 from kiosk_locust.reporting.web import files
@@ -24,17 +26,6 @@ from kiosk_locust.reporting.web.view_model import (
     problems,
     shown_settings,
 )
-
-
-class RunSchedule(Protocol):
-    """What of a run is asked here: its cycles' tickets, and why it ends."""
-
-    cycle_begun: tuple[int, float] | None
-    ended_by: str
-    trouble: str
-
-    def planned(self, cycle: int, started_at: float) -> Iterator[Ticket]:
-        """The tickets of a cycle that began at that moment, in order."""
 
 
 class Moments:
@@ -60,6 +51,7 @@ class Moments:
 class LiveRun(JobObserver):
     """Observes the jobs of a run; ``picture`` tells what came of them.
 
+    ``planned`` gives the tickets of a cycle that began at a moment (epoch seconds), in order.
     ``final`` is set once the run is over and its ledger was read: it is exact, and stands in for
     what was gathered here.
     """
@@ -68,7 +60,8 @@ class LiveRun(JobObserver):
         self,
         clock: Clock,
         metrics: Metrics,
-        run: RunSchedule,
+        state: RunState,
+        planned: TicketsOfCycle,
         *,
         name: str,
         host: str,
@@ -85,7 +78,7 @@ class LiveRun(JobObserver):
         self.checkpoint: Callable[[], str] = lambda: ""  # how old the last one is
         self._clock = clock
         self._metrics = metrics
-        self._run = run
+        self._run, self._planned = state, planned
         self._host = host
         self._options = options
         self._begun_at = clock.now()
@@ -122,23 +115,21 @@ class LiveRun(JobObserver):
         self._sent.add(at)
         self._catch_up()
 
-    def on_closed(self, record: Record) -> None:
+    def on_closed(self, record: Record, measures: Measures) -> None:
         """A ticket is closed."""
         at = self._clock.now() if record.closed_at is None else record.closed_at
-        found = measure(record)
-        by_stage = stages(record, found)
         self._timeline.close(
             at,
             was_submitted=bool(record.job_id),
             is_done=record.outcome is Outcome.DONE,
-            duration_s=found.duration_s,
-            queue_wait_s=found.queue_wait_s,
-            by_part=parts(by_stage),
+            duration_s=measures.duration_s,
+            queue_wait_s=measures.queue_wait_s,
+            by_part=parts(measures.stages),
         )
         due_at = record.ticket.due_at
         self._waited += due_at is not None and record.taken_at > due_at
         self._ambiguous += record.ambiguous
-        self._observed += found.duration_from == "observed"
+        self._observed += measures.duration_from == "observed"
         if record.outcome is Outcome.UNFINISHED:  # nothing failed: it gives way to what did
             if len(self._failures) < MOST_FAILURES:
                 self._failures.append(_failure(record, at))
@@ -153,7 +144,7 @@ class LiveRun(JobObserver):
         if run.cycle_begun and run.cycle_begun != self._cycle:
             self._count_due(now)  # of the cycle before
             self._cycle = run.cycle_begun
-            self._coming = run.planned(*run.cycle_begun)
+            self._coming = self._planned(*run.cycle_begun)
             self._next = next(self._coming, None)
         self._count_due(now)
 

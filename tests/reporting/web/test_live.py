@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.measurement.live_metrics import Metrics
 from kiosk_locust.model.record import Outcome, Record, Ticket
 from kiosk_locust.reporting.web import tab
 from kiosk_locust.reporting.web.live import LiveRun
 from tests.helpers.clocks import ManualClock
-from tests.helpers.records import record
+from tests.helpers.records import record, tell_closed
 
 HOSTILE = "Traceback\n<img src=x onerror=alert(1)>"
 
@@ -21,9 +22,6 @@ HOSTILE = "Traceback\n<img src=x onerror=alert(1)>"
 class Plan:
     """A cycle with a ticket due each second."""
 
-    cycle_begun: tuple[int, float] | None = (1, 100.0)
-    ended_by = ""
-    trouble = ""
     tickets = 100_000
 
     def planned(self, cycle: int, started_at: float) -> Iterator[Ticket]:
@@ -38,11 +36,14 @@ class On:
     def __init__(self) -> None:
         self.clock = ManualClock(100.0)
         self.plan = Plan()
+        self.state = RunState()
+        self.state.begin_cycle(1, 100.0)
         self.metrics = Metrics(self.clock, 100_000)
         self.current = LiveRun(
             self.clock,
             self.metrics,
-            self.plan,
+            self.state,
+            self.plan.planned,
             name="now",
             host="http://kiosk.example",
             simulated=True,
@@ -58,8 +59,8 @@ class On:
 
     def close(self, job: Record) -> None:
         job.closed_at = self.clock.time
-        self.metrics.on_closed(job)
-        self.current.on_closed(job)
+        tell_closed(self.metrics, job)
+        tell_closed(self.current, job)
 
     def job(self, number: int, outcome: Outcome = Outcome.DONE, reason: str = "") -> Record:
         job = record(number, outcome, reason=reason)
@@ -78,7 +79,7 @@ def test_due_tickets_count_though_nothing_can_be_submitted(on: On) -> None:
     assert sum(picture.course.due) == 61
     assert sum(picture.course.submitted) == 0
     assert picture.rate_wanted_per_s == pytest.approx(1.0)
-    on.plan.ended_by = "Stop"
+    on.state.ended_by = "Stop"
     on.clock.time = 500.0
     assert sum(on.current.picture().course.due) == 61
 
@@ -86,7 +87,7 @@ def test_due_tickets_count_though_nothing_can_be_submitted(on: On) -> None:
 def test_the_tickets_of_the_next_cycle_count_from_its_own_begin(on: On) -> None:
     on.plan.tickets = 2
     on.current.picture()
-    on.plan.cycle_begun = (2, 110.0)
+    on.state.begin_cycle(2, 110.0)
     on.clock.time = 120.0
     due = on.current.picture().course.due
     assert [place for place, number in enumerate(due) if number] == [0, 1, 10, 11]
@@ -183,7 +184,7 @@ def test_the_tab_tells_the_runs_name_apart_from_how_it_goes(on: On) -> None:
 
     assert shown()["Run"] == "now"
     assert shown()["Closed"].startswith("running")
-    on.plan.ended_by = "Stop"
+    on.state.ended_by = "Stop"
     assert shown()["Closed"] == "ending; jobs in flight may still end"
     on.close(job)
     assert shown()["Closed"] == "ending; files are being written"

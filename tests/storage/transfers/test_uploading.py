@@ -10,7 +10,7 @@ import pytest
 from kiosk_locust.errors import InputError
 from kiosk_locust.storage.bucket.folder import FolderBucket
 from kiosk_locust.storage.inputs.finding import find
-from kiosk_locust.storage.transfers.movers import facts, from_facts
+from kiosk_locust.storage.transfers.input_facts import facts, from_facts
 from kiosk_locust.storage.transfers.uploading import BucketUploader
 from tests.helpers.clocks import ManualClock
 from tests.helpers.scenarios import make_options, make_record

@@ -11,13 +11,13 @@ import pytest
 from kiosk_locust.execution.job import Interrupted
 from kiosk_locust.ledger.apply_event import lost_attempt
 from kiosk_locust.ledger.resume_state import LOST, MAYBE
+from kiosk_locust.measurement.evidence import add_evidence
 from kiosk_locust.measurement.facts import ValidityFacts
 from kiosk_locust.measurement.ledger_analysis import Reckoning
 from kiosk_locust.measurement.process_figures import Generator
 from kiosk_locust.model.options import TrustOptions
 from kiosk_locust.verdict.advice import DOUBLED
 from kiosk_locust.verdict.evaluate import judge
-from kiosk_locust.verdict.evidence import add_evidence
 from kiosk_locust.verdict.judgement import Judgement
 from tests.helpers.ledgers import REQUEST, T0, Row, make, never_leased
 from tests.verdict.test_measurements import lasting

@@ -1,4 +1,4 @@
-"""A worker's link to its master: it says hello until it is welcome, and then reports."""
+"""A worker's connection to its master: it says hello until it is welcome, and then reports."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Any
 
 import gevent
 from gevent.event import Event
+from gevent.pool import Group
 
 from kiosk_locust.codec import decode, decode_any_version, encode
-from kiosk_locust.distributed import versions
-from kiosk_locust.distributed.messages import Drain, Refusal, Reply, Welcome
+from kiosk_locust.distributed import clock_skew, versions
+from kiosk_locust.distributed.clock_skew import Skew
+from kiosk_locust.distributed.messages import Drain, Fenced, Refusal, Reply, Welcome
 from kiosk_locust.distributed.versions import Version
-from kiosk_locust.distributed.worker import WorkerEnd
+from kiosk_locust.distributed.worker_protocol import Order, WorkerProtocol
 from kiosk_locust.distributed.worker_run import RemoteShare
-from kiosk_locust.errors import RelayError
+from kiosk_locust.errors import KioskLocustError, RelayError
 from kiosk_locust.execution.executor import RequestFor
 from kiosk_locust.model.options import Options
+from kiosk_locust.model.record import Record
 
 logger = logging.getLogger(__name__)
 
@@ -35,30 +38,32 @@ DISMISSAL_S = 3.0
 Send = Callable[[str, Any], None]
 
 
-class Link:
-    """Says hello until it is welcome, then reports; ``make`` makes its share of the run.
+class MasterConnection:
+    """Says hello until it is welcome, has ``build`` make its part of the run, and then reports.
 
-    ``on_fault`` is called where this worker cannot take part: it is refused, or ``make`` raised.
+    ``build`` raises KioskLocustError where this worker cannot take part; its master hears why.
+    ``on_fault`` is called then, and where it is refused.
     """
 
     def __init__(
         self,
         send: Send,
         own_clock: Callable[[], float],
-        make: Callable[[WorkerEnd], RemoteShare],
+        build: Callable[[Welcome, Skew], RemoteShare],
         on_fault: Callable[[], None],
     ) -> None:
         self.ready = Event()
         self.share: RemoteShare | None = None
         self._send = send
         self._now = own_clock
-        self._make = make
+        self._build = build
         self._on_fault = on_fault
         self._is_refused = False
-        self._end: WorkerEnd | None = None
+        self._is_welcome = False
+        self._protocol: WorkerProtocol | None = None  # once its part is made, or cannot be
         self._asked: set[float] = set()
-        self._greenlet = gevent.spawn(self._serve)
-        self.welcome_facts: Welcome | None = None
+        self._greenlets = Group()
+        self._greenlets.spawn(self._serve)
 
     @property
     def options(self) -> Options:
@@ -83,18 +88,11 @@ class Link:
             return
         if welcome.asked_at not in self._asked:  # to somebody else's hello, or of an earlier run
             return
-        if self._end is not None:
-            self._end.welcome(welcome)
-            return
-        self.welcome_facts = welcome
-        self._end = WorkerEnd(
-            welcome,
-            arrived_at,
-            on_adopt=lambda record: self.share.adopt(record) if self.share else None,
-            on_drain=self._on_drain,
-            on_fenced=lambda: self.share.drop() if self.share else None,
-        )
-        gevent.spawn(self._begin, self._end)
+        if self._protocol is not None:
+            self._obey(self._protocol.welcome(welcome))
+        elif not self._is_welcome:
+            self._is_welcome = True
+            self._greenlets.spawn(self._begin, welcome, clock_skew.measure(welcome, arrived_at))
 
     def on_refusal(self, data: object) -> None:
         """The master runs another version; it has us quit, too. Raises RelayError."""
@@ -109,26 +107,46 @@ class Link:
             logger.error("%s", why)
             self._on_fault()
 
-    def _begin(self, end: WorkerEnd) -> None:
+    def _begin(self, welcome: Welcome, skew: Skew) -> None:
         try:
-            self.share = self._make(end)
+            self.share = self._build(welcome, skew)
+        except KioskLocustError as error:
+            logger.error("the run cannot go on: %s", error)  # noqa: TRY400  it says what to do
+            self._stay_out(WorkerProtocol(welcome, skew), str(error))
         except Exception as error:
             logger.exception("a fault of kiosk_locust: this worker cannot take part")
-            end.trouble, end.finished = f"a fault of kiosk_locust: {error!r}", True
-            self._on_fault()
-            return
-        self.ready.set()
+            self._stay_out(WorkerProtocol(welcome, skew), f"a fault of kiosk_locust: {error!r}")
+        else:
+            self._protocol = self.share.protocol
+            self.ready.set()
+
+    def _stay_out(self, protocol: WorkerProtocol, trouble: str) -> None:
+        protocol.fail(trouble)
+        protocol.finish()
+        self._protocol = protocol
+        self._on_fault()
 
     def on_reply(self, data: object) -> None:
         """The master answers a report; raises RelayError for what is no reply."""
-        if self._end is None:
+        if self._protocol is None:
             return
-        self._end.receive(decode(Reply, data), self._now())
+        self._obey(self._protocol.receive(decode(Reply, data), self._now()))
+        if self.share is not None:
+            self.share.came()
+
+    def _obey(self, orders: list[Order]) -> None:
         if self.share is None:
             return
-        arrived, self.share.ledger.arrived = self.share.ledger.arrived, Event()
-        arrived.set()
-        self.share.came()
+        for order in orders:
+            match order:
+                case Record():
+                    self.share.adopt(order)
+                case Fenced():
+                    self.share.drop()
+                case Drain(ended_by, grace_s):
+                    if grace_s == 0:
+                        self.share.state.give_up()
+                    gevent.spawn(self.share.drain, ended_by, grace_s)
 
     def close(self, timeout_s: float) -> None:
         """Wait until all is told and the master knows that it was all, and go.
@@ -137,8 +155,8 @@ class Link:
         """
         until = self._now() + timeout_s
         drained_at: float | None = None
-        while (end := self._end) and end.session and not end.is_dismissed and self._now() < until:
-            if not end.is_drained:
+        while (held := self._protocol) and held.is_expected and self._now() < until:
+            if not held.is_drained:
                 drained_at = None
             elif drained_at is None:
                 drained_at = self._now()
@@ -146,14 +164,7 @@ class Link:
                 break
             gevent.sleep(TURN_S)
         gevent.sleep(2 * TURN_S)  # without time to wait: the report that says so
-        self._greenlet.kill()
-
-    def _on_drain(self, drain: Drain) -> None:
-        if self.share is None:
-            return
-        if drain.grace_s == 0:
-            self.share.give_up()
-        gevent.spawn(self.share.drain, drain.ended_by, drain.grace_s)
+        self._greenlets.kill()
 
     def _serve(self) -> None:
         asked_at = -1e9
@@ -164,29 +175,28 @@ class Link:
                 asked_at = now
                 self._asked.add(now)
                 self._send("kiosk_hello", encode(versions.hello(now)))
-                if self._end is None and now >= quiet_until:
+                if not self._is_welcome and now >= quiet_until:
                     quiet_until = now + UNANSWERED_S
                     logger.warning(
                         "the master has not answered for %g s: it may run an older version of"
                         " kiosk_locust than this worker, which runs %s",
                         *(UNANSWERED_S, versions.own()),
                     )
-            if self._end is not None and (self.share or self._end.trouble):
-                report = self._end.report(now, self.share.tickets.takers if self.share else 0)
+            if self._protocol is not None:
+                report = self._protocol.report(now, self.share.tickets.takers if self.share else 0)
                 if report:
                     self._send("kiosk_report", encode(report))
             self._rest()
 
     @property
     def _is_to_say_hello(self) -> bool:
-        if self._end is None:
-            return not self._is_refused
-        return not self._end.session and not self._end.is_dismissed
+        if self._protocol is not None:
+            return not (self._protocol.session or self._protocol.is_dismissed)
+        return not (self._is_welcome or self._is_refused)
 
     def _rest(self) -> None:
         """Wait for the next look, or for an urgent event and a moment for company."""
         if self.share is None:
             gevent.sleep(TURN_S)
-        elif self.share.ledger.urgent.wait(TURN_S):
-            self.share.ledger.urgent.clear()
+        elif self.share.ledger.wait_for_urgent(TURN_S):
             gevent.sleep(COMPANY_S)
