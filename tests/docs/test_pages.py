@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk_locust.ledger import schema
 from tests.docs.blocks import PAGES
 from tests.helpers.real import ROOT
 
@@ -37,6 +38,14 @@ def words(text: str) -> int:
 def test_a_page_has_less_than_1200_words(path: Path) -> None:
     if str(path.relative_to(DOCS)) not in TABLES:
         assert words(path.read_text("utf-8")) < MOST_WORDS
+
+
+@pytest.mark.parametrize("path", GUIDES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_page_begins_with_an_example_or_a_table_of_what_is_there(path: Path) -> None:
+    if path.parent.name == "decisions" and path.name != "index.md":
+        return
+    begin = path.read_text("utf-8").partition("\n## ")[0]
+    assert re.search(r"^(```|    \S|\| )|[Ff]or example", begin, re.M)
 
 
 def test_the_pages_that_may_be_longer_are_there_and_longer() -> None:
@@ -143,3 +152,9 @@ def test_every_module_that_architecture_and_decisions_name_is_there() -> None:
             ):
                 missing.append(f"{page}: {name}")
     assert missing == []
+
+
+def test_the_versions_of_ledgers_on_the_page_are_those_that_the_code_knows() -> None:
+    page = (DOCS / "explanation" / "untrusted-ledgers.md").read_text("utf-8")
+    versions = [int(text) for text in re.findall(r"^\| (\d+) \|", page, re.M)]
+    assert versions == [*range(1, schema.VERSION + 1)]
