@@ -240,7 +240,8 @@ def exit_codes() -> str:
             "A run that cannot begin (an unusable setting, no Kiosk, no FILE in the bucket, a "
             "ledger of that name) ends with 2 and submits nothing. A worker's own exit code is 0 "
             "unless it failed; the master's is that of the run. `--resume-or-start` of a "
-            "finished run exits with that run's code. Results that could not be downloaded are counted in the last "
+            "finished run exits with that run's code. Results that could not be downloaded are "
+            "counted in the last "
             "line, and change no code.\n",
             "## By what Locust or other code does\n",
             table(("what happened", "exit code", "reason in the last line"), _of_others()),
