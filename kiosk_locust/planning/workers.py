@@ -1,6 +1,6 @@
 """How many workers, and which master, for so many jobs in flight: arithmetic on measured costs.
 
-The formulas stand in ``docs/scaling.md``, with the inputs that were measured.
+The formulas stand in ``docs/explanation/scaling.md``, with the inputs that were measured.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The results file: the older client's schema, extended; written as a stream from the ledger.
 
-``docs/results.md`` describes every field, ``results.schema.json`` is its JSON Schema. However
-many jobs there are, only one is in memory at a time.
+``docs/reference/results.md`` describes every field, ``results.schema.json`` is its JSON Schema.
+However many jobs there are, only one is in memory at a time.
 """
 
 from __future__ import annotations
