@@ -1,8 +1,8 @@
 """What becomes of a run whatever the server does: every cell of the matrix on real sockets.
 
 Each cell is a real run of one ticket against a server on loopback one of whose calls goes wrong:
-once, for 20 s, or for ever. What came of it is compared with the table in docs/reliability.md. From
-the root of the repository:
+once, for 20 s, or for ever. What came of it is compared with the table in
+docs/reference/faults.md. From the root of the repository:
 
     python -m benchmarks.hostile                          # all 546 cells, 4 at a time
     python -m benchmarks.hostile --call poll --spell once  # some of them

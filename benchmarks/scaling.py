@@ -1,7 +1,7 @@
 """How many workers, and which master, for so many jobs in flight: computed from measured costs.
 
-Reads the inputs, a table, from ``docs/scaling.md`` and prints the tables of that page; with
-``--write`` it puts them into the page, between its marks. So whoever measures anew changes the
+Reads the inputs, a table, from ``docs/explanation/scaling.md`` and prints the tables of that page;
+with ``--write`` it puts them into the page, between its marks. So whoever measures anew changes the
 inputs, and runs this again. From the root of the repository:
 
     python -m benchmarks.scaling
@@ -22,7 +22,7 @@ from pathlib import Path
 
 from kiosk_locust.planning.workers import Inputs, limits_in_flight, polls_a_job, resource_needs
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "scaling.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "explanation" / "scaling.md"
 BEGIN, END = "<!-- computed: begin -->", "<!-- computed: end -->"
 IN_FLIGHT = (10_000, 100_000, 1_000_000)
 _ROW = re.compile(r"\| `(\w+)` \| ([\d.,]+) \|")
@@ -96,7 +96,9 @@ def _rounded(number: float) -> str:
 def main() -> None:
     """Print the tables, or put them into the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/scaling.md")
+    parser.add_argument(
+        "--write", action="store_true", help="put the tables into docs/explanation/scaling.md"
+    )
     page = PAGE.read_text("utf-8")
     computed = tables(read(page))
     if not parser.parse_args().write:

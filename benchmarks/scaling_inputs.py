@@ -1,4 +1,4 @@
-"""What jobs, polls and workers cost, in small: inputs of ``docs/scaling.md``.
+"""What jobs, polls and workers cost, in small: inputs of ``docs/explanation/scaling.md``.
 
 A master and two workers as real processes against a simulated Kiosk; the processor time and the
 peak memory of each are the system's own figures. What a job costs is the difference between a run

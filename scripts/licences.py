@@ -1,4 +1,4 @@
-"""Writes docs/licences.md: what each package that a run needs says of its licence.
+"""Writes docs/reference/licences.md: what each package that a run needs says of its licence.
 
     .venv/bin/python scripts/licences.py
 
@@ -17,7 +17,7 @@ from packaging.markers import Marker
 
 ROOT = Path(__file__).resolve().parent.parent
 PINS = ROOT / "requirements.txt"
-DOCUMENT = ROOT / "docs" / "licences.md"
+DOCUMENT = ROOT / "docs" / "reference" / "licences.md"
 HEAD = """\
 # Licences
 

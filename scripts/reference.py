@@ -2,7 +2,8 @@
 
     .venv/bin/python scripts/reference.py
 
-These are docs/reference/ and, of the settings, the tables of docs/options.md and .env.example.
+These are pages of docs/reference/, of the settings the tables of its options.md and of
+.env.example, and the picture of the packages in docs/explanation/architecture.md.
 Tests compare them with what this program would write.
 """
 
@@ -14,6 +15,7 @@ import json
 import re
 import sqlite3
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module, resources
@@ -69,8 +71,8 @@ def ledger() -> str:
         WRITTEN,
         "One SQLite file a run, `OUTPUT_DIR/<run>.db`; this is version "
         f"{ledger_schema.VERSION} of it. "
-        "Anyone may read it while the run goes on (it is in WAL mode, so `<run>.db-wal` belongs to "
-        "it until the run has ended). Times are seconds since the epoch, durations seconds; what "
+        "Anyone may read it during the run (it is in WAL mode, so `<run>.db-wal` belongs to it "
+        "until the run has ended). Times are seconds since the epoch, durations seconds; what "
         "is not known is NULL.\n",
         _questions(),
     ]
@@ -153,7 +155,7 @@ def happenings() -> str:
         "# Events\n",
         WRITTEN,
         "Listeners get keyword arguments, and should take `**kwargs`, so that more can be added. "
-        "What one raises is logged and counted; it neither ends the run nor changes a record. "
+        "An exception in one is logged and counted; it neither ends the run nor changes a record. "
         "In a distributed run `job_submitted`, `job_status` and `job_closed` are fired at the "
         "worker and again at the master. [How to use them](../howto/custom-users.md).\n",
         "```python\nfrom kiosk_locust import events\n\n\n@events.job_closed.add_listener\n"
@@ -205,7 +207,7 @@ def _fields(kind: type) -> Iterator[tuple[str, str, str]]:
 def _outcomes() -> Mapping[Outcome, str]:
     """The comment beside each outcome."""
     found = re.findall(r"([A-Z]+) = \"\w+\"(?:  # (.*))?", inspect.getsource(Outcome))
-    return {Outcome[name]: said or "as was asked for" for name, said in found}
+    return {Outcome[name]: said or "every image is done" for name, said in found}
 
 
 # Exit codes
@@ -217,33 +219,39 @@ def exit_codes() -> str:
         [
             "# Exit codes\n",
             WRITTEN,
-            "The last line on the screen is `exit code N:` and why. 0: what was asked for. 1: the "
-            "Kiosk did something else, or a threshold was missed. 2: the run was not carried out, "
-            "or what it says cannot be trusted. 2 beats 1.\n",
+            "```text\nexit code 0: all 10 jobs are done\n```\n",
+            "The last line on the screen is the exit code and its reason. 0: every job is done, or "
+            "thresholds allow the failures. 1: jobs or images failed, or a threshold was missed. "
+            "2: the run was not carried out, or its numbers cannot be trusted. 2 takes precedence "
+            "over 1.\n",
             "## By how a job ended\n",
-            "Of a run with ten jobs, nine of them done:\n",
+            "A run of ten jobs, of which nine are done:\n",
             table(
-                ("outcome of the tenth", "what it means", "exit code", "the last line says",
-                 "`--resume` takes it up again"),
+                ("outcome of the tenth", "meaning", "exit code", "reason in the last line",
+                 "resumed by `--resume`"),
                 map(_of_outcome, Outcome),
             ),
-            "A threshold that speaks of a kind of failure (`failed < 1%`) and is met makes those "
-            "failures acceptable: 0.\n",
+            "A threshold on a kind of failure that is met makes those failures acceptable: 0. "
+            "`failed < 1%` excuses failed jobs, `partial < …` ZIPs with failed images, "
+            "`images_failed < …` both; `rejected` and `vanished` need thresholds of their own. So "
+            "nobody who allows 1 % of failed jobs gets a 0 when half of them vanished.\n",
             "## By how the run ended\n",
-            table(("what happened", "exit code", "the last line says"), _endings()),
-            "A run that cannot begin (a setting that cannot be used, no Kiosk there, no FILE in "
-            "the bucket, a ledger of that name) ends with 2 and submits nothing. A worker's own "
-            "exit code is 0 unless it broke; the master's tells of the run. `--resume-or-start` "
-            "with a run that is finished exits with that run's code.\n",
+            table(("what happened", "exit code", "reason in the last line"), _endings()),
+            "A run that cannot begin (an unusable setting, no Kiosk, no FILE in the bucket, a "
+            "ledger of that name) ends with 2 and submits nothing. A worker's own exit code is 0 "
+            "unless it failed; the master's is that of the run. `--resume-or-start` of a "
+            "finished run exits with that run's code. Results that could not be downloaded are "
+            "counted in the last "
+            "line, and change no code.\n",
             "## By what Locust or other code does\n",
-            table(("what happened", "exit code", "the last line says"), _of_others()),
-            "Requests that fail and listeners that raise while the run is on are logged, and "
+            table(("what happened", "exit code", "reason in the last line"), _of_others()),
+            "Requests that fail and listeners that raise during the run are logged, and "
             "change no exit code. What goes wrong before the locustfile has loaded the plugin (it "
             "is not there, or its first lines fail) is Locust's own: exit code 1, and no line "
             "`exit code 1:`.\n",
             "## Other commands\n",
-            "`python -m kiosk_locust …` exits with 0 if it did all that it was asked to do, else "
-            "with 2; [each of them](commands.md).\n",
+            "`python -m kiosk_locust …` exits with 0 if it did everything that was requested, else "
+            "with 2: [commands](commands.md).\n",
         ]
     )  # fmt: skip
 
@@ -289,7 +297,7 @@ def _endings() -> Iterator[tuple[str, str, str]]:
         "ended by Ctrl-C, SIGTERM, Stop or `-t`": exit_code.exit_code(
             cut, finished=False, trouble="SIGINT"
         ),
-        "a rule of trust is broken: INVALID": exit_code.exit_code(
+        "a rule of the verdict is broken: INVALID": exit_code.exit_code(
             ten, finished=True, judgement=Judgement(reasons=(late,))
         ),
         "`--abort-on-threshold` ended it": exit_code.exit_code(
@@ -314,7 +322,8 @@ def schema() -> str:
         WRITTEN,
         "Every key of a results file with its type, from "
         "`kiosk_locust/reporting/results.schema.json` (JSON Schema, 2020-12). "
-        "What they mean, with units: [results.md](../results.md).\n",
+        "What they mean, with units: [results](results.md).\n",
+        '```json\n{"schema_version": 1, "num_jobs": 100, "start_delay": 0.05}\n```\n',
         "## The file\n",
         _keys(told),
     ]
@@ -367,7 +376,9 @@ def commands() -> str:
     parts = [
         "# Commands\n",
         WRITTEN,
-        "Beside `locust -f …`, whose options are [here](../options.md).\n",
+        "```sh\npython -m kiosk_locust check\n```\n",
+        "checks whether a run could use the Kiosk, the bucket and Grafana. `locust -f …` runs "
+        "jobs; its options: [options](options.md).\n",
     ]
     for name, module in known.items():
         usage = module.USAGE.removeprefix("usage: ").rstrip()
@@ -375,7 +386,8 @@ def commands() -> str:
         parts += [f"## {name}\n", f"```text\n{usage}\n```\n", f"{_about(about)}\n"]
     parts += [
         "## Options of simulate\n",
-        "Defaults are those of the Kiosk paper's benchmark ([scaling.md](../scaling.md)).\n",
+        "Defaults are those of the Kiosk paper's benchmark "
+        "([its constants](../explanation/paper-model.md#constants)).\n",
         table(
             ("option", "default", "unit", "meaning"),
             (
@@ -396,7 +408,7 @@ def _about(doc: str) -> str:
 
 
 def options_page(page: str) -> str:
-    """docs/options.md with the table of each group of settings written again."""
+    """docs/reference/options.md with the table of each group of settings written again."""
     head = ("Flag", "Environment", "Default", "Unit", "Meaning")
     for title, settings in settings_table.GROUPS:
         rows = table(head, map(_setting, settings))
@@ -434,8 +446,32 @@ def example(page: str) -> str:
     return "".join(parts) + secrets + page.partition(secrets)[2]
 
 
+# Packages
+
+BEGIN, END = "<!-- packages: begin -->\n", "<!-- packages: end -->"
+
+
+def architecture(page: str) -> str:
+    """docs/explanation/architecture.md with the picture of the packages drawn again."""
+    above, _, rest = page.partition(BEGIN)
+    return above + BEGIN + packages() + END + rest.partition(END)[2]
+
+
+def packages() -> str:
+    """A Mermaid diagram of the layers in the import contract, the highest first."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    (layers,) = (each["layers"] for each in contracts["contracts"] if each["type"] == "layers")
+    rows = [layer.replace(" |", " &") for layer in layers]
+    arrows = [f"    {upper} --> {lower}" for upper, lower in pairwise(rows)]
+    return "\n".join(["```mermaid", "flowchart TB", *arrows, "```", ""])
+
+
 #: Files that are written by hand in part.
-FILES = {"docs/options.md": options_page, ".env.example": example}
+FILES = {
+    "docs/explanation/architecture.md": architecture,
+    "docs/reference/options.md": options_page,
+    ".env.example": example,
+}
 
 PAGES = {
     "ledger.md": ledger,

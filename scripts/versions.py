@@ -2,8 +2,8 @@
 
 Each pair gets an environment of its own in a temporary folder, with the pins of
 requirements-dev.txt, but for a Locust other than the pinned one, and what that one needs. Prints a
-line for each, as in docs/versions.md. The choice ``quick`` takes the tests that start no process,
-and a few that do; it is about 5 minutes a pair.
+line for each, as in docs/reference/versions.md. The choice ``quick`` takes the tests that start no
+process, and a few that do; it is about 5 minutes a pair.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
 
 from kiosk_locust.assembly.embedded_simulator import EmbeddedKiosk
 from kiosk_locust.assembly.preflight import check_kiosk, find_base_url
@@ -23,76 +25,88 @@ from kiosk_locust.storage.bucket import Address
 logger = logging.getLogger(__name__)
 
 
-class Contact:
-    """With the Kiosk at ``host``, once ``make`` has been called."""
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection with the Kiosk at ``url``; ``embedded`` is the simulated one started for it."""
 
-    def __init__(
-        self, options: Options, clock: Clock, on_request: Callable[[RequestSample], None]
-    ) -> None:
-        self._options = options
-        self.calls = CallFailures(clock)  # which of them fail
-        self.embedded: EmbeddedKiosk | None = None
-        if options.host is None:
-            folder = Address.parse(options.files.storage_bucket).folder
-            self.embedded = EmbeddedKiosk("--folder", str(folder))
-        self._clock = clock
-        self._on_request = on_request
-        self._closers: list[Callable[[], None]] = []
+    kiosk: Kiosk
+    url: str
+    calls: CallFailures  # which of them fail
+    embedded: EmbeddedKiosk | None
 
-    def make(self, requests: Iterable[JobRequest]) -> None:
-        """Reach the Kiosk, and ask whether it can run ``requests``.
-
-        Raises KioskLocustError where it cannot.
-        """
-        self.host = self._reach()
-        transport = Transport(
-            self.host,
-            pool_size=self._options.pool_size,
-            request_timeout_s=self._options.request_timeout_s,
-            clock=self._clock,
-            on_request=self._on_request,
-        )
-        self._closers.append(transport.close)
-        self.kiosk = Kiosk(transport, self.calls)
-        wanted = {(r.job_type, r.model_name, r.model_version) for r in requests}
-        limit_s = self._options.request_timeout_s
-        with announcing(
-            f"waiting for the Kiosk's job types and models from {self.host}, at most {limit_s:g} s"
-            " a request (REQUEST_TIMEOUT)"
-        ):
-            for job_type, model, version in sorted(wanted):
-                for warning in check_kiosk(self.kiosk, job_type, model, version):
-                    logger.warning("%s", warning)
-        if not wanted:
-            with contextlib.suppress(KioskError):  # the first job tells more
-                self.kiosk.health()
-        if self.is_simulated_elsewhere:
-            logger.warning(
-                "SIMULATED: %s says that it is a simulated Kiosk: no figure of this run is of a"
-                " real one",
-                self.host,
-            )
+    @property
+    def is_simulated(self) -> bool:
+        """True if no figure of the run is of a real Kiosk."""
+        return self.embedded is not None or self.is_simulated_elsewhere
 
     @property
     def is_simulated_elsewhere(self) -> bool:
-        """Whether the Kiosk that was reached by its address says that it is a simulated one."""
+        """True if the Kiosk that was reached by its address says that it is a simulated one."""
         return self.embedded is None and self.kiosk.is_simulated
 
-    def close(self) -> None:
-        """Let go of it; a simulated one ends."""
-        while self._closers:
-            self._closers.pop()()
 
-    def _reach(self) -> str:
-        """The base URL to use: of the Kiosk, or of a simulated one that is started here."""
-        if self.embedded is not None:
-            logger.warning("SIMULATED: no host is set, so these jobs run on the simulated Kiosk")
-            self._closers.append(self.embedded.stop)
-            return self.embedded.start()
-        host = self._options.host or ""
-        proxies.warn_of_unused(host)
-        limit_s = self._options.request_timeout_s
-        with announcing(
-            f"waiting for an answer from {host}, at most {limit_s:g} s (REQUEST_TIMEOUT)"
-        ):
-            return find_base_url(host, request_timeout_s=limit_s)
+def connect(
+    options: Options,
+    requests: Iterable[JobRequest],
+    clock: Clock,
+    *,
+    calls: CallFailures,
+    on_request: Callable[[RequestSample], None],
+    resources: ExitStack,
+) -> Connection:
+    """Reach the Kiosk, and ask whether it can run ``requests``; ``resources`` closes it again.
+
+    Raises KioskLocustError where it cannot.
+    """
+    embedded = _embedded(options, resources) if options.host is None else None
+    url = embedded.start() if embedded else _found(options)
+    transport = Transport(
+        url,
+        pool_size=options.pool_size,
+        request_timeout_s=options.request_timeout_s,
+        clock=clock,
+        on_request=on_request,
+    )
+    resources.callback(transport.close)
+    connection = Connection(Kiosk(transport, calls), url, calls, embedded)
+    _check(connection, requests, options.request_timeout_s)
+    if connection.is_simulated_elsewhere:
+        logger.warning(
+            "SIMULATED: %s says that it is a simulated Kiosk: no figure of this run is of a"
+            " real one",
+            url,
+        )
+    return connection
+
+
+def _embedded(options: Options, resources: ExitStack) -> EmbeddedKiosk:
+    """The simulated Kiosk, not yet started."""
+    folder = Address.parse(options.files.storage_bucket).folder
+    logger.warning("SIMULATED: no host is set, so these jobs run on the simulated Kiosk")
+    embedded = EmbeddedKiosk("--folder", str(folder))
+    resources.callback(embedded.stop)
+    return embedded
+
+
+def _found(options: Options) -> str:
+    """The base URL to use of the Kiosk at ``options.host``."""
+    host = options.host or ""
+    proxies.warn_of_unused(host)
+    limit_s = options.request_timeout_s
+    with announcing(f"waiting for an answer from {host}, at most {limit_s:g} s (REQUEST_TIMEOUT)"):
+        return find_base_url(host, request_timeout_s=limit_s)
+
+
+def _check(connection: Connection, requests: Iterable[JobRequest], limit_s: float) -> None:
+    """Ask for the job types and models of ``requests``; without any, that it is well."""
+    wanted = {(r.job_type, r.model_name, r.model_version) for r in requests}
+    with announcing(
+        f"waiting for the Kiosk's job types and models from {connection.url}, at most {limit_s:g} s"
+        " a request (REQUEST_TIMEOUT)"
+    ):
+        for job_type, model, version in sorted(wanted):
+            for warning in check_kiosk(connection.kiosk, job_type, model, version):
+                logger.warning("%s", warning)
+    if not wanted:
+        with contextlib.suppress(KioskError):  # the first job tells more
+            connection.kiosk.health()

@@ -11,56 +11,44 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import locust
-
 import kiosk_locust
-from kiosk_locust.assembly.resume import Resumption
+from kiosk_locust.assembly.run_request import RunRequest
+from kiosk_locust.clock import Clock
 from kiosk_locust.errors import LedgerExistsError
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.ledger.resume_state import Remains, take_up
 from kiosk_locust.model import definitions, file_names
-from kiosk_locust.model.file_remarks import Tally
-from kiosk_locust.model.options import Options, options_as_json
+from kiosk_locust.model.options import options_as_json
 from kiosk_locust.model.user_mix import Mix
 from kiosk_locust.reporting import results_json
 
 logger = logging.getLogger(__name__)
 
-#: What a result was made with; it stands in the ledger and in the results.
-VERSIONS = {
-    "kiosk_locust": kiosk_locust.__version__,
-    "locust": locust.__version__,
-    "python": platform.python_version(),
-}
-
 
 class RunLedger:
-    """Makes or opens the ledger of a run that was started at ``started_at`` (epoch seconds).
+    """Makes or opens the ledger of a run that starts now, with Locust's ``locust_version``.
 
     ``on_error`` is told what keeps the ledger from being written later on.
     """
 
     def __init__(
         self,
-        options: Options,
-        resumed: Resumption | None,
-        started_at: float,
-        now: Callable[[], float],
+        request: RunRequest,
+        clock: Clock,
+        locust_version: str,
         on_error: Callable[[Exception], None],
-        *,
-        mix: Mix,
-        tally: Tally | None = None,
     ) -> None:
-        self._options = options
-        self._mix = mix
-        self._tally = tally or Tally()
-        self._resumed = resumed
-        self._started_at = started_at
-        self._now = now
+        self._request = request
+        self._options = options = request.options
+        self._resumed = request.resumed
+        self._mix = request.mix
+        self._locust_version = locust_version
+        self._now = clock.now
         self._on_error = on_error
+        self.started_at = clock.now()  # epoch seconds
         self.simulated = options.host is None
-        given = options.run_name or file_names.made(options)
-        self.name = file_names.marked(given, simulated=self.simulated)
+        wanted = options.run_name or file_names.made(options)
+        self.name = file_names.marked(wanted, simulated=self.simulated)
 
     @property
     def path(self) -> Path:
@@ -86,7 +74,7 @@ class RunLedger:
             changed = json.dumps(self._resumed.changed(self._options) | self._changed_classes())
             remains = ledger.within(
                 lambda db: take_up(
-                    db, self.path, self._options, now=self._started_at, changed=changed
+                    db, self.path, self._options, now=self.started_at, changed=changed
                 )
             )
             ledger.within(ledger.learn_requests)  # jobs of workers may have brought some
@@ -117,7 +105,7 @@ class RunLedger:
                 self.name = f"{name}_{number}"
         try:
             ledger.plan(self._options.transfers.inputs)
-            ledger.begin_session(1, self._started_at)
+            ledger.begin_session(1, self.started_at)
         except BaseException:
             ledger.discard()
             raise
@@ -136,6 +124,14 @@ class RunLedger:
         )
         return {"user_classes": (before.parts, now.parts)}
 
+    def _versions(self) -> dict[str, str]:
+        """Versions of the software that makes the result."""
+        return {
+            "kiosk_locust": kiosk_locust.__version__,
+            "locust": self._locust_version,
+            "python": platform.python_version(),
+        }
+
     def meta(self, host: str) -> dict[str, str]:
         """The run's facts, as the ledger keeps them; its id is a new one."""
         return {
@@ -144,10 +140,10 @@ class RunLedger:
             "options": json.dumps(options_as_json(self._options)),
             "user_classes": self._mix.as_text(),
             "host": host,
-            "versions": json.dumps(VERSIONS),
+            "versions": json.dumps(self._versions()),
             "simulated": "true" if self.simulated else "false",
-            "started_at": repr(self._started_at),
+            "started_at": repr(self.started_at),
             "finished": "false",
             definitions.KEY: str(definitions.VERSION),
-            "input_remarks": self._tally.as_text(),
+            "input_remarks": self._request.tally.as_text(),
         }

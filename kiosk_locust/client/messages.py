@@ -42,6 +42,16 @@ def connect_advice(error: BaseException) -> str:
     return f"no connection ({plain(error)}); is API_HOST right, and is the network up?"
 
 
+def within(limit_s: float, slowest_bytes_s: float | None) -> str:
+    """The words for a limit on a request; ``slowest_bytes_s`` is that of an upload, else None."""
+    size = (
+        ""
+        if slowest_bytes_s is None
+        else (f", and for an upload's size {slowest_bytes_s / 1e6:g} MB/s")
+    )
+    return f"within {limit_s:.3g} s (REQUEST_TIMEOUT{size})"
+
+
 def not_connected(within: str) -> str:
     """The words for a request that never had a connection; ``within`` is the limit, or empty."""
     return (

@@ -93,6 +93,14 @@ class Call:
         error.timing = self.timing()
         return error
 
+    def late(self, limit_s: float, slowest_bytes_s: float) -> KioskError:
+        """The error of a request that had no whole answer within its limit.
+
+        ``slowest_bytes_s`` is what the limit of a body that was sent in pieces goes by, too.
+        """
+        within = messages.within(limit_s, None if self.whole_at is None else slowest_bytes_s)
+        return self.failed(f"no whole answer came {within}", within)
+
     def too_large(self, answer: HttpAnswer, what: Oversized) -> TooLarge:
         """The error of a 2xx answer that weighs too much."""
         status = answer.status or answer.get_code()

@@ -193,11 +193,7 @@ class Transport:
         except gevent.Timeout as expired:
             if not limit.is_that(expired):
                 raise  # the caller's own
-            setting = "REQUEST_TIMEOUT"
-            if call.whole_at is not None:
-                setting += f", and for an upload's size {SLOWEST_BYTES_S / 1e6:g} MB/s"
-            within = f"within {limit.seconds:.3g} s ({setting})"
-            raise call.failed(f"no whole answer came {within}", within) from None
+            raise call.late(limit.seconds, SLOWEST_BYTES_S) from None
         finally:
             limit.close()
 

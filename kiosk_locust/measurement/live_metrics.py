@@ -14,7 +14,7 @@ from kiosk_locust.clock import Clock
 from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.percentiles import SHARES, Percentiles, fewest, rank
 from kiosk_locust.model.job_metrics import STAGES, Measures, is_never_begun
-from kiosk_locust.model.ports import JobObserver
+from kiosk_locust.model.ports import RunObserver
 from kiosk_locust.model.record import Outcome, Record, StatusChange
 
 #: What has a histogram: the whole job, and each stage of it.
@@ -55,12 +55,13 @@ class View:
         return sum(self.statuses.values())
 
 
-class Metrics(JobObserver):
-    """Listens to job_submitted, job_status and job_closed; ``view`` tells what came of it.
+class Metrics(RunObserver):
+    """Counts the jobs of a run; ``view`` tells what came of it.
 
-    ``total`` is the number of tickets over all cycles, None for an open-ended run; it may be
-    set later, when such a run takes no more.
+    ``total`` is the number of tickets over all cycles, None for an open-ended run.
     """
+
+    is_essential = True
 
     def __init__(self, clock: Clock, total: int | None) -> None:
         self.total = total

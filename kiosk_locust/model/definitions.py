@@ -1,4 +1,4 @@
-"""The version of the figures' definitions (``docs/definitions.md``)."""
+"""The version of the figures' definitions (``docs/reference/definitions.md``)."""
 
 from __future__ import annotations
 

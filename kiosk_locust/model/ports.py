@@ -1,6 +1,7 @@
-"""Interfaces that users and jobs run on: `JobLog`, `SubmissionGate`, `TicketQueue`, `JobObserver`.
+"""Interfaces that jobs run on, and by which they are observed (`JobObserver`, `RunObserver`).
 
-In the process that owns the ledger they are `Ledger`, `LedgerGate` and `Tickets`; at a worker,
+Users and jobs run on `JobLog`, `SubmissionGate` and `TicketQueue`.
+In the process that owns the ledger these are `Ledger`, `LedgerGate` and `Tickets`; at a worker,
 whose ledger is its master's, `RemoteJobLog`, `LeaseGate` and `RemoteTickets`.
 
 The order of these calls is what makes each ticket run exactly once: the lease is durable before
@@ -10,7 +11,7 @@ is written before observers hear of it and durable before the hash of its job ma
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from kiosk_locust.model.job_metrics import Measures
 from kiosk_locust.model.record import Attempt, Download, Record, StatusChange, Ticket, Upload
@@ -125,6 +126,29 @@ class JobObserver:
 
     def on_downloaded(self, record: Record, download: Download, /) -> None:
         """Take in that a download of what a closed job made has ended, well or not."""
+
+
+class JobPublisher(Protocol):
+    """Tells observers what happens to the jobs of a run; see `kiosk_locust.execution.bus`."""
+
+    def add(self, observer: JobObserver, *, is_essential: bool = False) -> None:
+        """Tell ``observer`` of all that happens from now on."""
+
+
+class RunObserver(JobObserver):
+    """An observer of one run from its start to its end; a subclass overrides what it needs."""
+
+    is_essential: ClassVar[bool] = False  # what it raises in an event of a job ends the run
+
+    def attach(self, bus: JobPublisher) -> None:
+        """Have all events of the run's jobs told, before it starts."""
+        bus.add(self, is_essential=self.is_essential)
+
+    def start(self, zero_at: float) -> None:
+        """Begin to observe; the first job is due at ``zero_at`` (epoch seconds)."""
+
+    def stop(self) -> None:
+        """Observe no more: every ticket is closed, or the run was given up before it started."""
 
 
 class TicketQueue(Protocol):

@@ -15,6 +15,7 @@ from kiosk_locust.client.call_failures import PATIENCE_S
 from kiosk_locust.client.call_trouble import PATHS, State, Trouble, TroubleKind
 from kiosk_locust.clock import Clock
 from kiosk_locust.formatting import units
+from kiosk_locust.model.ports import JobPublisher, RunObserver
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class _LogState:
     begun: deque[float] = field(default_factory=deque)  # start times of recently logged troubles
 
 
-class Alerts:
+class Alerts(RunObserver):
     """Collector of troubles of a run's processes; logs each at its start, then rarely.
 
     ``troubles`` returns them by process: those of all workers, including workers without any, and
@@ -57,7 +58,10 @@ class Alerts:
         self._log_states: dict[TroubleKind, _LogState] = defaultdict(_LogState)
         self._greenlet: gevent.Greenlet | None = None
 
-    def start(self) -> None:
+    def attach(self, bus: JobPublisher) -> None:
+        """Subscribe to no job events: troubles come from calls."""
+
+    def start(self, zero_at: float) -> None:  # noqa: ARG002  calls start before the first job
         """Start checking in a greenlet."""
         self._greenlet = gevent.spawn(self._run)
 

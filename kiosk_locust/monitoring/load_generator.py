@@ -14,7 +14,7 @@ from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.process_figures import Generator, ProcessFigures
 from kiosk_locust.model.job_metrics import submission_lag_s, tries_of_session
 from kiosk_locust.model.options import Options
-from kiosk_locust.model.ports import JobObserver
+from kiosk_locust.model.ports import JobObserver, JobPublisher, RunObserver
 from kiosk_locust.model.record import Attempt, AttemptResult, Record
 from kiosk_locust.monitoring.process import CPU_LEAST_S, Watch
 from kiosk_locust.verdict.rules import judge
@@ -70,19 +70,31 @@ def is_refused(attempt: Attempt) -> bool:
     return attempt.result is AttemptResult.REFUSED and attempt.http_status in BUSY_STATUSES
 
 
-class GeneratorWatch:
+class GeneratorWatch(RunObserver):
     """Watches this process, hears of the others, and warns once of each thing that goes wrong.
 
-    ``name`` is this process's: ``run``, or ``master`` where there are workers.
+    ``name`` is this process's: ``run``, or ``master`` where there are workers. ``watch`` is this
+    process's, and ``others`` are asked of theirs. ``keep`` is given what all processes saw by
+    then, every LOOK_S seconds.
     """
 
-    def __init__(self, options: Options, clock: Clock, name: str) -> None:
-        self.watch = Watch(clock)
+    def __init__(
+        self,
+        options: Options,
+        clock: Clock,
+        name: str,
+        watch: Watch,
+        *,
+        others: Others | None = None,
+        keep: Callable[[Generator], None] = lambda _seen: None,
+    ) -> None:
         self.lateness = Lateness()
-        self.others = Others()
         self._options = options
         self._clock = clock
         self._name = name
+        self._watch = watch
+        self._others = others or Others()
+        self._keep = keep
         self.told: list[str] = []  # what was warned of, as it was said last
         self._reasons: dict[str, str] = {}
         self._warned: dict[str, float] = {}
@@ -91,23 +103,18 @@ class GeneratorWatch:
         self._greenlet: gevent.Greenlet | None = None
         self._final: Generator | None = None
 
-    def start(
-        self,
-        others: Others,
-        zero_at: float,
-        keep: Callable[[Generator], None] = lambda _seen: None,
-    ) -> None:
-        """Begin to watch when the first job is due (epoch seconds), and to warn.
+    def attach(self, bus: JobPublisher) -> None:
+        """Hear how late jobs are submitted."""
+        bus.add(self.lateness, is_essential=True)
 
-        ``keep`` is given what all processes saw by then, as often.
-        """
-        self.others = others
-        self._greenlet = gevent.spawn(self._run, zero_at, keep)
-        self.watch.start(zero_at)
+    def start(self, zero_at: float) -> None:
+        """Begin to watch when the first job is due (epoch seconds), and to warn."""
+        self._greenlet = gevent.spawn(self._run, zero_at)
+        self._watch.start(zero_at)
 
     def stop(self) -> None:
         """Watch and warn no more: what the end of a run does is no part of it."""
-        self.watch.stop()
+        self._watch.stop()
         if self._greenlet is not None:
             self._greenlet.kill()
         if self._final is None:
@@ -117,11 +124,11 @@ class GeneratorWatch:
         """What all processes saw by now, or until ``stop``."""
         if self._final is not None:
             return self._final
-        processes = {self._name: self.watch.figures()}
-        if self.others.workers:
-            processes |= self.others.workers()
-        lost = self.others.workers_lost() if self.others.workers_lost else None
-        unread = self.others.unread_messages() if self.others.unread_messages else None
+        processes = {self._name: self._watch.figures()}
+        if self._others.workers:
+            processes |= self._others.workers()
+        lost = self._others.workers_lost() if self._others.workers_lost else None
+        unread = self._others.unread_messages() if self._others.unread_messages else None
         return Generator(processes, lost, self._simulator_share(), unread)
 
     def facts(self) -> ValidityFacts:
@@ -152,18 +159,18 @@ class GeneratorWatch:
             self._reasons[reason.rule] = reason.why
             self.told[:] = self._reasons.values()
 
-    def _run(self, zero_at: float, keep: Callable[[Generator], None]) -> None:
+    def _run(self, zero_at: float) -> None:
         self._clock.sleep(max(0.0, zero_at - self._clock.now()))
         self._started_at = self._clock.now()
-        cpu_s = self.others.simulator_cpu_s
+        cpu_s = self._others.simulator_cpu_s
         self._simulators_cpu_s = cpu_s() if cpu_s else None
         while True:
             self._clock.sleep(LOOK_S)
             self.warn()
-            keep(self.figures())
+            self._keep(self.figures())
 
     def _simulator_share(self) -> float | None:
-        used_s = self.others.simulator_cpu_s() if self.others.simulator_cpu_s else None
+        used_s = self._others.simulator_cpu_s() if self._others.simulator_cpu_s else None
         if used_s is None or self._simulators_cpu_s is None:
             return None
         watched_s = self._clock.now() - self._started_at

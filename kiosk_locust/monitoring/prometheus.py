@@ -23,7 +23,7 @@ import kiosk_locust
 from kiosk_locust.measurement.live_metrics import View
 from kiosk_locust.model.job_metrics import STAGES, Measures, submission_lag_s
 from kiosk_locust.model.options import Options
-from kiosk_locust.model.ports import JobObserver
+from kiosk_locust.model.ports import RunObserver
 from kiosk_locust.model.record import Outcome, Record
 
 #: Values of the label ``verdict``.
@@ -45,7 +45,7 @@ def info_of(options: Options, run_name: str) -> dict[str, str]:
     }
 
 
-class Exposition(JobObserver):
+class Exposition(RunObserver):
     """The figures of one run; ``view`` tells its state.
 
     ``rates`` tells jobs wanted and submitted a second so far, None where that cannot be told, and

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kiosk_locust.model.job_metrics import Measures
-from kiosk_locust.model.ports import JobObserver
+from kiosk_locust.model.ports import RunObserver
 from kiosk_locust.model.record import Outcome, Record
 from kiosk_locust.model.time_bounds import End
 from kiosk_locust.monitoring import otel
@@ -79,13 +79,13 @@ def attributes(record: Record, measures: Measures) -> dict[str, str | int | floa
     return values
 
 
-class Spans(JobObserver):
+class Spans(RunObserver):
     """Observer that exports spans of closed jobs to ``tracer``."""
 
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
 
-    def start(self) -> None:
+    def start(self, zero_at: float) -> None:  # noqa: ARG002  spans have their own times
         """Count exports from now on."""
         otel.DELIVERY.count()
 

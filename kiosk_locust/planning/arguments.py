@@ -24,7 +24,8 @@ DESCRIPTION = (
 )
 EPILOG = (
     "The paper's grid: --gpus 1 4 8 --images 10000 100000 1000000. Durations are medians of "
-    "log-normal distributions. Where each default comes from stands in docs/scaling.md."
+    "log-normal distributions. Where each default comes from stands in "
+    "docs/explanation/paper-model.md."
 )
 #: Values of a real cluster; the simulated Kiosk's defaults suit rehearsals of half a minute.
 SLOWER = {"min_nodes": 0, "autoscale_interval_s": 15.0, "node_startup_s": 300.0}

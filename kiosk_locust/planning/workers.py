@@ -1,6 +1,6 @@
 """Capacity planning: workers and master for a number of jobs in flight, from measured costs.
 
-``docs/scaling.md`` has the formulas and the measured inputs.
+``docs/explanation/scaling.md`` has the formulas and the measured inputs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Measured costs and assumptions; each is a row of the first table of ``docs/scaling.md``."""
+    """Measured costs and assumptions: the rows of the first table of ``explanation/scaling.md``."""
 
     job_s: float  # a job's mean time in flight
     update_interval_s: float

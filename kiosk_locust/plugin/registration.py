@@ -35,6 +35,7 @@ from kiosk_locust.plugin.exit_status import NOT_CARRIED_OUT, refuse
 from kiosk_locust.plugin.locust_patches import SafeLocalRunner, SafeWorkerRunner
 from kiosk_locust.plugin.master_runner import PatientMaster
 from kiosk_locust.plugin.plugin import Plugin
+from kiosk_locust.plugin.run_settings import RunSettings
 from kiosk_locust.plugin.user import OVER, KioskUser
 from kiosk_locust.plugin.worker import WorkerPlugin
 from kiosk_locust.verdict.exit_code import Verdict
@@ -135,7 +136,7 @@ def _register(environment: Environment, web_ui: WebUI | None) -> Plugin:
         if isinstance(runner, MasterRunner)
         else SafeLocalRunner.made_of(runner)
     )
-    return _add(Plugin(environment, safe, layers, _attached[0], web_ui), environment)
+    return _add(environment, safe, layers, web_ui)
 
 
 def _register_single(environment: Environment) -> None:
@@ -145,10 +146,17 @@ def _register_single(environment: Environment) -> None:
     layers = arguments.read(sys.argv[1:], os.environ, _attached[0], _mistakes)
     alone = Layer("run_single_user", {"num_users": Entry("1", "run_single_user()")})
     layers = replace(layers, layers=(alone, *layers.layers))
-    _add(Plugin(environment, runner, layers, _attached[0], None), environment)
+    _add(environment, runner, layers, None)
 
 
-def _add(plugin: Plugin, environment: Environment) -> Plugin:
+def _add(
+    environment: Environment,
+    runner: SafeLocalRunner | PatientMaster,
+    layers: Layers,
+    web_ui: WebUI | None,
+) -> Plugin:
+    settings = RunSettings(environment, layers, _attached[0], headless=web_ui is None)
+    plugin = Plugin(environment, runner, settings, web_ui)
     plugin.register()
     _shown.update(plugin.form_defaults)
     _plugins[environment] = plugin

@@ -15,7 +15,7 @@ from locust.stats import RequestStats, StatsError
 from kiosk_locust.formatting.excerpt import printable
 from kiosk_locust.measurement.stages import own_parts
 from kiosk_locust.model.job_metrics import STAGES, Measures
-from kiosk_locust.model.ports import JobObserver
+from kiosk_locust.model.ports import RunObserver
 from kiosk_locust.model.record import Download, Outcome, Record
 from kiosk_locust.plugin.stat_batches import Tallies
 
@@ -35,16 +35,26 @@ _CHANGING = re.compile(
 )
 
 
-class LocustStatistics(JobObserver):
+class LocustStatistics(RunObserver):
     """Observes jobs and logs the job's duration, stages and failure.
 
     ``tallies`` are those of ``stats``, shared with who else adds in groups.
     """
 
+    is_essential = True
+
     def __init__(self, stats: RequestStats, tallies: Tallies | None = None) -> None:
         self._stats = stats
         self._tallies = tallies or Tallies(stats)
         self._texts: set[str] = set()
+
+    def start(self, zero_at: float) -> None:  # noqa: ARG002  requests come before the first job
+        """Add in groups from now on."""
+        self._tallies.start()
+
+    def stop(self) -> None:
+        """Add at once, with nothing left waiting."""
+        self._tallies.stop()
 
     def on_closed(self, record: Record, measures: Measures) -> None:
         """Log one job; one without a duration counts, with no response time."""

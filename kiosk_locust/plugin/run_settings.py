@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from locust import User
 from locust.env import Environment
 
-from kiosk_locust.assembly import resume, security_warnings
+from kiosk_locust.assembly import resume
 from kiosk_locust.assembly.preflight import check_host
 from kiosk_locust.assembly.resume import Finished, Resumption, Unfinished
-from kiosk_locust.config import credential_hosts
-from kiosk_locust.config.env_file import DOTENV, misspelt_names
 from kiosk_locust.config.resolve import draft, resolve
-from kiosk_locust.config.secret_files import SecretSources, read_secrets
 from kiosk_locust.config.sources import Entry, Layer, Layers
-from kiosk_locust.cost.credentials import Secrets, secrets
 from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.model import file_names
 from kiosk_locust.model.file_remarks import Tally, reasons, tell_doubts, tell_skipped
 from kiosk_locust.model.options import Options
 from kiosk_locust.model.record import JobRequest
 from kiosk_locust.plugin import arguments, library
+from kiosk_locust.plugin.logins import Logins
 from kiosk_locust.plugin.user import KioskUser, first_requests
 from kiosk_locust.storage.inputs.look_cache import InspectionCache
 from kiosk_locust.storage.inputs.scanning import Scans
@@ -38,8 +33,9 @@ logger = logging.getLogger(__name__)
 class RunSettings:
     """Reads, checks and resolves the settings of one run after another.
 
-    ``layers`` are the settings of whoever started the process; a start form, a ledger to go on
-    with and a program's ``runner.start()`` add theirs. ``headless`` says that there is no form.
+    ``layers`` are the settings of whoever started the process, ``dotenv`` what stood in ``.env``; a
+    start form, a ledger to go on with and a program's ``runner.start()`` add settings of theirs.
+    ``headless`` says that there is no form.
     """
 
     def __init__(
@@ -51,13 +47,11 @@ class RunSettings:
         headless: bool,
     ) -> None:
         self._environment = environment
-        self._dotenv = dotenv
+        self.logins = Logins(dotenv)
         self.headless = headless
         self.is_library = library.is_library(environment)
-        self.secret_sources: SecretSources = read_secrets(os.environ, dotenv)
-        mistakes = (*layers.mistakes, *self.secret_sources.mistakes)
+        mistakes = (*layers.mistakes, *self.logins.sources.mistakes)
         self.layers = replace(layers, mistakes=mistakes)
-        self._secrets = secrets(self.secret_sources.environment, self.secret_sources.dotenv)
         self.resumption: Resumption | None = None  # for the first run only
         self.class_host: str | None = None
         self.take_class_host()
@@ -138,19 +132,6 @@ class RunSettings:
                 user_class.host = options.host
         return options
 
-    def warnings(self, *, has_login: bool, password: str) -> Iterator[str]:
-        """A line for each name like that of a setting, and for each secret that lies open.
-
-        ``password`` names the secret that opens the page, where it ``has_login``.
-        """
-        yield from misspelt_names(self._dotenv, os.environ)
-        files = self.secret_sources.files
-        yield from security_warnings.warnings(
-            os.environ, self._dotenv, Path(DOTENV), self._secrets, files
-        )
-        if has_login and security_warnings.is_well_known(self.secret_sources.get(password)):
-            yield f"{password} is one that everybody knows: choose another"
-
     # -- of a run
 
     def started_with(self, user_count: int, spawn_rate: float) -> None:
@@ -208,16 +189,6 @@ class RunSettings:
                 [Mistake(source, options.run_name, f"{ledger} is there already; choose another")]
             )
         return options
-
-    def logins_for(self, options: Options, layers: Layers) -> Secrets:
-        """The logins, each for its server; logs which are withheld, and a bucket that is left."""
-        bound = credential_hosts.bind_logins(self._secrets, layers, os.environ)
-        bucket = self.resumption.left_bucket(options) if self.resumption else ""
-        for line in filter(
-            None, (*credential_hosts.withheld_logins(bound, options.grafana), bucket)
-        ):
-            logger.warning("%s", line)
-        return bound
 
     def first_requests(self, options: Options) -> list[JobRequest]:
         """What each user class would submit first, for the check before the start."""

@@ -63,7 +63,7 @@ class _Sum:
 
 
 class Tallies:
-    """Adds to ``stats``: at once, or in groups from ``start`` to what it returns.
+    """Adds to ``stats``: at once, or in groups from ``start`` to ``stop``.
 
     ``now`` gives epoch seconds, as Locust's entries count them.
     """
@@ -77,16 +77,16 @@ class Tallies:
         self._second = 0
         self._folder: gevent.Greenlet | None = None
 
-    def start(self) -> Callable[[], None]:
-        """Add in groups from now on; returns what ends that, with nothing left waiting."""
-        self._folder = folder = gevent.spawn(self._run)
+    def start(self) -> None:
+        """Add in groups from now on."""
+        self._folder = gevent.spawn(self._run)
 
-        def stop() -> None:
-            folder.kill()
+    def stop(self) -> None:
+        """Add at once from now on, with nothing left waiting; may be called twice."""
+        if self._folder is not None:
+            self._folder.kill()
             self._folder = None
-            self.fold()
-
-        return stop
+        self.fold()
 
     def add(
         self,

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 class OngoingRun(Protocol):
-    """A run that is on, or a worker's share of one, as users see it."""
+    """A run that is on, or a worker's part of one, as users see it."""
 
     @property
     def options(self) -> Options:

@@ -98,11 +98,12 @@ class WorkerPart:
         context.bus.add(statistics, is_essential=True)
         options = self._environment.parsed_options
         if spans := spans_if_on(options):
-            spans.start()
+            spans.start(0.0)
             self._resources.callback(spans.stop)
             context.bus.add(spans)
             gevent.spawn(otel.warn_if_away, options)
-        self._resources.callback(self._tallies.start())
+        self._tallies.start()
+        self._resources.callback(self._tallies.stop)
         if self._failed_early:
             context.run.state.fail(WorkerError(self._failed_early))
         UserWatch(self._environment, context.run.state).start()

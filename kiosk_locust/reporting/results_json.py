@@ -1,7 +1,7 @@
 """Results file in the older client's schema, extended; written as a stream from the ledger.
 
-``docs/results.md`` describes every field, ``results.schema.json`` is its JSON Schema. Only
-one job is in memory at a time.
+``docs/reference/results.md`` describes every field, ``results.schema.json`` is its JSON Schema.
+Only one job is in memory at a time.
 """
 
 from __future__ import annotations

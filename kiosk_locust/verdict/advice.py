@@ -1,6 +1,6 @@
 """Sentences on what makes a run invalid: the value, its cause and the fix that fits it; pure.
 
-Each takes the facts and the limit that was passed. `docs/measuring.md` has the table.
+Each takes the facts and the limit that was passed. The table: `docs/reference/verdict-causes.md`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from kiosk_locust.measurement.histogram import DurationHistogram
 from kiosk_locust.measurement.intervals import needed
 from kiosk_locust.model.job_metrics import Measures, is_never_begun, submission_lag_s
 from kiosk_locust.model.job_moments import starts_at
-from kiosk_locust.model.ports import JobObserver
+from kiosk_locust.model.ports import RunObserver
 from kiosk_locust.model.record import OUTCOMES, AttemptResult, Outcome, Record
 from kiosk_locust.verdict.threshold_parser import Threshold
 from kiosk_locust.verdict.thresholds import Miss, Result, evaluate
@@ -24,7 +24,7 @@ LOOK_S = 0.5
 _LIVES = ("job", "job_since_due")
 
 
-class Gate(JobObserver):
+class Gate(RunObserver):
     """Looks at the jobs that have ended, from ``after_s`` after the start on.
 
     ``on_miss`` is called once, with the threshold that is missed and what was measured.
@@ -33,6 +33,8 @@ class Gate(JobObserver):
     as it needs. Jobs that have not ended count for ``job`` and ``job_since_due`` with their age,
     so a Kiosk that ends none of them is seen, too.
     """
+
+    is_essential = True
 
     def __init__(
         self,

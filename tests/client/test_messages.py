@@ -15,7 +15,7 @@ TRANSPORT = (
 )
 
 
-@pytest.mark.parametrize("word", ["API_HOST", "Redis", "ingress"])
+@pytest.mark.parametrize("word", ["API_HOST", "REQUEST_TIMEOUT", "UPLOAD_VIA", "Redis", "ingress"])
 def test_the_transport_names_neither_settings_nor_parts_of_a_cluster(word: str) -> None:
     naming = [name for name in TRANSPORT if word in (CLIENT / f"{name}.py").read_text("utf-8")]
     assert naming == []

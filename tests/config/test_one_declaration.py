@@ -136,7 +136,7 @@ def test_another_value_of_what_makes_the_plan_is_a_mistake() -> None:
     ("name", "text"),
     [
         (
-            "docs/options.md",
+            "docs/reference/options.md",
             "| `--settling-time` | `SETTLING_TIME` | `2` | s | Time between the start of the run"
             " and its first job. |\n",
         ),

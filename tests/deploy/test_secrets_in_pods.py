@@ -59,7 +59,7 @@ def test_each_file_that_the_settings_speak_of_is_a_key_of_the_secret() -> None:
     named = settings(BASE).keys() & FILES.keys()
     assert {FILES[each] for each in named} == example["stringData"].keys()
     text = (KUBERNETES / "base" / "settings.yaml").read_text("utf-8")
-    page = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    page = (ROOT / "docs" / "howto" / "cluster.md").read_text("utf-8")
     for each in named:
         assert str(PurePosixPath(folder, FILES[each])) in text
         assert f"{each}" in page

@@ -14,7 +14,7 @@ from tests.deploy.manifests import ALL, BASE, KUBERNETES, settings
 from tests.helpers.layered import resolve
 from tests.helpers.real import ROOT
 
-DOCUMENT = ROOT / "docs" / "deploy.md"
+DOCUMENT = ROOT / "docs" / "reference" / "chart-migration.md"
 #: The values of the older client's chart (kiosk-console, conf/helmfile.d/0410.benchmarking.yaml).
 CHART = (
     "replicas", "image.repository", "image.tag", "resources.requests.cpu",

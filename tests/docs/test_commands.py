@@ -35,6 +35,11 @@ NOT_RUN = {
     "locust -f locustfiles/kiosk.py --headless --resume latest --file": (
         "tests/assembly/test_resumed_paths.py goes on with uploads, FILE being named again"
     ),
+    "locust -f locustfiles/kiosk.py --headless --resume-or-start NAME": (
+        "tests/checkpoint/test_scheduler.py starts and resumes runs by it"
+    ),
+    "curl -d user_count=10": "tests/plugin/test_start_form.py posts the same to a page",
+    "python scripts/price_tables.py": "it reads files of price lists that are not kept here",
     "git clone": "it needs a network",
     "cd": "it changes nothing",
     ". .venv/bin/activate": "the tests run in an environment already",

@@ -41,10 +41,6 @@ def test_the_settings_of_a_file_are_those_declared(name: str) -> None:
     assert text == FILES[name](text), f"write {name} again: python scripts/reference.py"
 
 
-def test_no_other_page_stands_beside_them() -> None:
-    assert {path.name for path in FOLDER.iterdir()} == PAGES.keys()
-
-
 def test_the_ledgers_page_has_every_column_of_a_ledger(tmp_path: Path) -> None:
     text = (FOLDER / "ledger.md").read_text("utf-8")
     with closing(sqlite3.connect(make(tmp_path / "run.db", [LEDGER]))) as db:

@@ -1,4 +1,4 @@
-"""The table "Who can reach what" of docs/security.md: no empty cell, and tests that exist."""
+"""The table of docs/reference/security-table.md has no empty cell, and names tests that exist."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from itertools import product
 from tests.helpers.real import ROOT
 
 ROWS, COLUMNS = "ABCDEFGHI", "1234567"
-_PAGE = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
-_PART = _PAGE.split("## Who can reach what\n", 1)[1].split("\n## ", 1)[0]
+_PAGE = (ROOT / "docs" / "reference" / "security-table.md").read_text(encoding="utf-8")
 _TEST = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 
 def table() -> dict[str, str]:
     """The cells by row and column, such as A1."""
-    lines = [line for line in _PART.splitlines() if line.startswith("| **")]
+    lines = [line for line in _PAGE.splitlines() if line.startswith("| **")]
     found: dict[str, str] = {}
     for line in lines:
         who, *cells = (cell.strip() for cell in line.strip("|").split("|"))
@@ -29,7 +28,7 @@ def table() -> dict[str, str]:
 def cells_tests() -> dict[str, list[tuple[str, str]]]:
     """File and name of the tests that stand under each cell."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for line in _PART.splitlines():
+    for line in _PAGE.splitlines():
         if match := re.match(r"- \*\*((?:[A-Z]\d(?:, )?)+)\*\*: ", line):
             for cell in match[1].split(", "):
                 found.setdefault(cell, []).extend(_TEST.findall(line))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 
 import pytest
 
 from kiosk_locust.assembly import connect
-from kiosk_locust.assembly.connect import Contact
+from kiosk_locust.client.call_failures import CallFailures
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.errors import PreflightError
 from kiosk_locust.formatting import wait_messages
@@ -23,11 +24,16 @@ def test_what_is_waited_for_is_said_within_seconds_with_its_limit(
     )
     caplog.set_level(logging.INFO)
     with RawServer(hanging) as server:
-        reached = Contact(
-            make_options(host=server.url, request_timeout_s=0.5), SystemClock(), lambda _: None
-        )
-        with pytest.raises(PreflightError) as caught:
-            reached.make([])
+        options, clock = make_options(host=server.url, request_timeout_s=0.5), SystemClock()
+        with ExitStack() as resources, pytest.raises(PreflightError) as caught:
+            connect.connect(
+                options,
+                [],
+                clock,
+                calls=CallFailures(clock),
+                on_request=lambda _: None,
+                resources=resources,
+            )
     (word,) = [each.message for each in caplog.records if "waiting for an answer" in each.message]
     assert word == f"waiting for an answer from {server.url}, at most 0.5 s (REQUEST_TIMEOUT)"
     assert "may have been processed" not in str(caught.value)

@@ -1,1 +1,1 @@
-"""What a Kiosk, and what stands before it, can do to each call: the matrix of docs/reliability."""
+"""What a Kiosk, and what stands before it, can do to each call: docs/reference/faults.md."""

@@ -26,7 +26,7 @@ def test_each_call_and_fault_stands_in_the_table_once() -> None:
 
 
 def test_the_docs_have_the_table_that_is_tested() -> None:
-    assert table.markdown() in (ROOT / "docs" / "reliability.md").read_text()
+    assert table.markdown() in (ROOT / "docs" / "reference" / "faults.md").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The table of docs/measuring.md, rule by rule and cause by cause: the advice fits the cause."""
+"""The table of docs/reference/verdict-causes.md, row by row: the advice fits the cause."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kiosk_locust.verdict.advice import DOUBLED, ERRORS, findings
 from kiosk_locust.verdict.rules import RULES, judge
 from tests.verdict.test_rules import HEALTHY
 
-DOCS = Path(__file__).parents[2] / "docs" / "measuring.md"
+DOCS = Path(__file__).parents[2] / "docs" / "reference" / "verdict-causes.md"
 REFUSED = Causes(refused=60, refused_s=12.5)
 STALLED = Causes(late_process="run", loop_delay_max_s=20.0, loop_delay_p50_s=0.001)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import gevent
 import pytest
 
 from kiosk_locust.clock import SystemClock
 from kiosk_locust.model.record import Attempt, AttemptResult, JobRequest, Record, Ticket
 from kiosk_locust.monitoring.load_generator import GeneratorWatch, Lateness, Others
+from kiosk_locust.monitoring.process import Watch
 from kiosk_locust.verdict.rules import judge
 from tests.helpers.scenarios import make_options
 
@@ -47,28 +46,30 @@ def test_attempts_of_an_earlier_session_are_none_of_this_one_s() -> None:
     assert lateness.refused == 0
 
 
-@pytest.fixture
-def watched() -> Iterator[GeneratorWatch]:
-    watch = GeneratorWatch(make_options(count=40), SystemClock(), "run")
-    yield watch
-    watch.stop()
+def generator(others: Others | None = None) -> tuple[GeneratorWatch, Watch]:
+    clock = SystemClock()
+    own = Watch(clock)
+    return GeneratorWatch(make_options(count=40), clock, "run", own, others=others), own
 
 
-def test_nothing_is_watched_before_the_first_job_is_due(watched: GeneratorWatch) -> None:
+def test_nothing_is_watched_before_the_first_job_is_due() -> None:
     used_s = iter((5.0, 5.5, 100.0))
+    watched, own = generator(Others(simulator_cpu_s=lambda: next(used_s)))
     zero_at = SystemClock().now() + 0.2
-    watched.start(Others(simulator_cpu_s=lambda: next(used_s)), zero_at)
-    early = watched.watch.figures()
+    watched.start(zero_at)
+    early = own.figures()
     assert (early.watched_s, early.cpu_share, early.judged_loop_delay_s) == (0.0, None, None)
     gevent.sleep(0.5)
     found = watched.figures()
+    watched.stop()
     assert 0.1 < found.processes["run"].watched_s < 0.45
     assert found.simulator_cpu_share == pytest.approx(0.05)  # 0.5 s over no less than 10 s
 
 
-def test_what_happens_after_the_end_does_not_count(watched: GeneratorWatch) -> None:
+def test_what_happens_after_the_end_does_not_count() -> None:
     lost = iter((0, 1))
-    watched.start(Others(workers_lost=lambda: next(lost)), 0.0)
+    watched, _ = generator(Others(workers_lost=lambda: next(lost)))
+    watched.start(0.0)
     gevent.sleep(0.05)
     watched.stop()
     before = watched.figures()
@@ -77,7 +78,8 @@ def test_what_happens_after_the_end_does_not_count(watched: GeneratorWatch) -> N
     assert before.workers_lost == 0
 
 
-def test_a_warning_of_late_jobs_does_not_blame_the_kiosk(watched: GeneratorWatch) -> None:
+def test_a_warning_of_late_jobs_does_not_blame_the_kiosk() -> None:
+    watched, _ = generator()
     for _ in range(40):
         watched.lateness.on_submitted(
             submitted(attempt(1, DUE + 9, AttemptResult.ACCEPTED, 200), taken_at=DUE - 1)

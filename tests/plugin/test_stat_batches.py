@@ -35,11 +35,11 @@ def test_a_group_leaves_what_locusts_own_logging_would(
 ) -> None:
     grouped, plain = RequestStats(), RequestStats()
     tallies = Tallies(grouped)
-    stop = tallies.start()
+    tallies.start()
     for name, time_ms, length in requests:
         tallies.add(name, "GET", time_ms, length, is_request=True)
         plain.log_request("GET", name, time_ms, length)
-    stop()
+    tallies.stop()
     assert state(grouped.total) == state(plain.total)
     assert {key: state(entry) for key, entry in grouped.entries.items()} == {
         key: state(entry) for key, entry in plain.entries.items()
@@ -49,10 +49,10 @@ def test_a_group_leaves_what_locusts_own_logging_would(
 def test_each_request_counts_in_the_second_in_which_it_ended() -> None:
     stats, moments = RequestStats(), iter([100.2, 100.9, 101.1])
     tallies = Tallies(stats, lambda: next(moments))
-    stop = tallies.start()
+    tallies.start()
     for _ in range(3):
         tallies.add("a", "GET", 1.0, is_request=True)
-    stop()
+    tallies.stop()
     assert dict(stats.entries["a", "GET"].num_reqs_per_sec) == {100: 2, 101: 1}
     assert stats.total.last_request_timestamp == 101.1
 

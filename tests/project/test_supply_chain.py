@@ -84,11 +84,13 @@ def test_the_page_of_licences_is_what_the_packages_say() -> None:
             continue  # one for another system
         if installed != pinned:
             pytest.skip(f"{package} {installed} is installed, {pinned} is pinned")
-    assert (ROOT / "docs" / "licences.md").read_text(encoding="utf-8") == script["page"]()
+    assert (ROOT / "docs" / "reference" / "licences.md").read_text(encoding="utf-8") == script[
+        "page"
+    ]()
 
 
 def test_no_package_is_without_a_licence_or_under_one_that_would_bind_us() -> None:
-    text = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "licences.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\S+) \| (\S+) \| (.*) \|$", text, re.MULTILINE)[1:]
     assert len(rows) > 50
     for package, _, licence in rows:

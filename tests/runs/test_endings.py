@@ -11,10 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk_locust.assembly.signals import Signals
-from kiosk_locust.assembly.stop_reason import ending
 from tests.helpers.real import Locust, Simulator, run_locust, simulator, wait_until
-from tests.helpers.scenarios import make_options
 
 SLOW = ("--predict-s=1.5",)
 
@@ -53,19 +50,6 @@ def test_a_signal_lets_jobs_in_flight_end_and_closes_the_rest_as_unfinished(
     assert finished.code == 2, finished.output
     assert finished.outcomes == {"done": submitted, "unfinished": 200 - submitted}
     assert f"interrupted by {'Ctrl-C' if number == signal.SIGINT else 'SIGTERM'}" in finished.output
-
-
-@pytest.mark.parametrize(
-    ("number", "given_s", "grace_s"),
-    [(signal.SIGTERM, 30.0, 10.0), (signal.SIGTERM, 2.0, 2.0), (signal.SIGINT, 30.0, 30.0)],
-)
-def test_jobs_in_flight_are_given_10_s_after_sigterm_at_most(
-    number: signal.Signals, given_s: float, grace_s: float
-) -> None:
-    signals = Signals(on_first=lambda: None, on_second=lambda: None)
-    signals.first = number
-    options = make_options(stop_timeout_s=given_s)
-    assert ending(options, signals, trouble="", elapsed_s=1.0) == (signals.name, grace_s)
 
 
 def test_jobs_that_do_not_end_within_stop_timeout_are_unfinished_and_not_expired(

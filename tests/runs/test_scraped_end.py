@@ -21,6 +21,7 @@ from kiosk_locust.model.options import OutsideOptions
 from kiosk_locust.model.record import Attempt, AttemptResult
 from kiosk_locust.monitoring.load_generator import GeneratorWatch
 from kiosk_locust.monitoring.metrics_server import MetricsServer
+from kiosk_locust.monitoring.process import Watch
 from kiosk_locust.monitoring.prometheus import Exposition
 from tests.cost.servers import need_prometheus
 from tests.helpers.clocks import ManualClock
@@ -89,7 +90,7 @@ def test_exactly_one_verdict_is_1(verdict: str, shown: str) -> None:
 
 def test_the_verdict_is_unknown_then_what_speaks_against_the_run_by_now() -> None:
     clock = ManualClock()
-    watch = GeneratorWatch(make_options(count=1000), clock, "run")
+    watch = GeneratorWatch(make_options(count=1000), clock, "run", Watch(clock))
     verdicts = [watch.verdict()]
     for number in range(200):
         late_s = 0.0 if number < 100 else 2.0  # half of them: the p99 is 2 s

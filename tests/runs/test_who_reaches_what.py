@@ -1,4 +1,4 @@
-"""Cells of the table in docs/security.md that no other test shows."""
+"""Cells of the table in docs/reference/security-table.md that no other test shows."""
 
 from __future__ import annotations
 

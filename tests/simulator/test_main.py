@@ -139,7 +139,7 @@ def test_a_wrong_fault_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_page_for_users_has_every_option_with_its_default_and_every_key_of_a_rule() -> None:
-    page = (ROOT / "docs" / "simulator.md").read_text()
+    page = "".join(path.read_text() for path in (ROOT / "docs" / "reference").glob("simulator*.md"))
     rows = dict(re.findall(r"^\| `(--[a-z-]+)[^|`]*` \| ([^|]*) \|", page, re.MULTILINE))
     for each in fields(ClusterSettings):
         default = each.default

@@ -16,6 +16,7 @@ from kiosk_locust.formatting import units
 from kiosk_locust.formatting.console import plain_grid
 from kiosk_locust.formatting.excerpt import printable
 from kiosk_locust.measurement.live_metrics import View
+from kiosk_locust.model.ports import JobPublisher, RunObserver
 from kiosk_locust.model.record import Outcome
 from kiosk_locust.reporting.terminal.stderr_redirect import Redirection
 
@@ -25,7 +26,7 @@ logger = logging.getLogger(__name__)
 FRAME_S = 0.5
 
 
-class Progress:
+class Progress(RunObserver):
     """Display of ``view()`` until it is stopped.
 
     On a terminal it is a bar, redrawn each `FRAME_S` seconds; elsewhere, and on a dumb terminal, a
@@ -52,7 +53,10 @@ class Progress:
         self._redirection = Redirection(console)
         self._greenlet: gevent.Greenlet | None = None
 
-    def start(self) -> None:
+    def attach(self, bus: JobPublisher) -> None:
+        """Subscribe to no job events: ``view`` has the counts."""
+
+    def start(self, zero_at: float) -> None:  # noqa: ARG002  a bar may be seen before the first job
         """Start the display in its own greenlet."""
         if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(

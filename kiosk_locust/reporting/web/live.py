@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.execution.ticket_queue import TicketsOfCycle
 from kiosk_locust.measurement.live_metrics import MEASURES, Metrics
 from kiosk_locust.model.job_metrics import Measures
-from kiosk_locust.model.ports import JobObserver
-from kiosk_locust.model.record import Outcome, Record, Ticket
+from kiosk_locust.model.ports import RunObserver
+from kiosk_locust.model.record import Outcome, Record
 from kiosk_locust.reporting.web import files
+from kiosk_locust.reporting.web.due_counter import DueCounter, Moments
 from kiosk_locust.reporting.web.timeline import Timeline, parts
 from kiosk_locust.reporting.web.view_model import (
     MOST_FAILURES,
@@ -28,32 +30,54 @@ from kiosk_locust.reporting.web.view_model import (
 )
 
 
-class Moments:
-    """The first and the last of many moments, and how many they are."""
+@dataclass(frozen=True, slots=True)
+class RunNotes:
+    """A run's facts as its page shows them, and what is asked for while it is on.
+
+    ``checkpoint`` says how old the last one is, ``alerts`` which calls fail now, and ``doubts``
+    what the run has warned of; each may be empty.
+    """
+
+    name: str
+    host: str
+    simulated: bool
+    options: Mapping[str, Any]
+    ledger: Path
+    checkpoint: Callable[[], str] = str
+    alerts: Callable[[], Sequence[str]] = tuple
+    doubts: Callable[[], Sequence[str]] = tuple
+
+
+class _Remarks:
+    """Counts of jobs whose times are worth a remark."""
 
     def __init__(self) -> None:
-        self.count = 0
-        self._first = self._last = 0.0
+        self.waited = 0  # for a free user, past their due time
+        self.ambiguous = 0
+        self.observed = 0  # their duration is that of polls
 
-    def add(self, moment: float) -> None:
-        """Take in one."""
-        self._first = min(self._first, moment) if self.count else moment
-        self._last = max(self._last, moment) if self.count else moment
-        self.count += 1
+    def add(self, record: Record, duration_from: str | None) -> None:
+        """Take in a closed ticket."""
+        due_at = record.ticket.due_at
+        self.waited += due_at is not None and record.taken_at > due_at
+        self.ambiguous += record.ambiguous
+        self.observed += duration_from == "observed"
 
-    @property
-    def rate_per_s(self) -> float | None:
-        """There are n - 1 gaps between n moments; None where there is no telling."""
-        span_s = self._last - self._first
-        return (self.count - 1) / span_s if self.count > 1 and span_s > 0 else None
+    def problems(self, trouble: str) -> Sequence[str]:
+        """Lines for the page; errors of expiries come later, of the ledger."""
+        return problems(
+            waited_for_user=self.waited,
+            ambiguous=self.ambiguous,
+            expire_errors=0,
+            observed=self.observed,
+            trouble=trouble,
+        )
 
 
-class LiveRun(JobObserver):
-    """Observes the jobs of a run; ``picture`` tells what came of them.
+class LiveRun(RunObserver):
+    """Observes a run; ``picture`` tells what came of it so far.
 
     ``planned`` gives the tickets of a cycle that began at a moment (epoch seconds), in order.
-    ``final`` is set once the run is over and its ledger was read: it is exact, and stands in for
-    what was gathered here.
     """
 
     def __init__(
@@ -62,47 +86,52 @@ class LiveRun(JobObserver):
         metrics: Metrics,
         state: RunState,
         planned: TicketsOfCycle,
-        *,
-        name: str,
-        host: str,
-        simulated: bool,
-        options: Mapping[str, Any],
-        ledger: Path,
+        notes: RunNotes,
     ) -> None:
-        self.name = name
-        self.ledger = ledger
-        self.simulated = simulated
-        self.final: Picture | None = None
-        self.doubts: Sequence[str] = ()  # what the run warned of; it may grow
-        self.alerts: Callable[[], Sequence[str]] = lambda: ()  # which calls fail now
-        self.checkpoint: Callable[[], str] = lambda: ""  # how old the last one is
+        self._notes = notes
         self._clock = clock
         self._metrics = metrics
-        self._run, self._planned = state, planned
-        self._host = host
-        self._options = options
+        self._run = state
+        self._final: Picture | None = None
         self._begun_at = clock.now()
         self._timeline = Timeline(self._begun_at)
         self._has_begun = False
         self._is_over = False
         self._failures: deque[Failure] = deque(maxlen=MOST_FAILURES)
-        self._due, self._sent = Moments(), Moments()
-        self._coming: Iterator[Ticket] = iter(())
-        self._next: Ticket | None = None
-        self._cycle: tuple[int, float] | None = None
-        self._waited = self._ambiguous = self._observed = 0
+        self._due = DueCounter(state, planned)
+        self._sent = Moments()
+        self._remarks = _Remarks()
+
+    @property
+    def name(self) -> str:
+        """The run's."""
+        return self._notes.name
+
+    @property
+    def ledger(self) -> Path:
+        """The run's."""
+        return self._notes.ledger
+
+    @property
+    def simulated(self) -> bool:
+        """True if no figure of it is of a real Kiosk."""
+        return self._notes.simulated
 
     # -- events
 
-    def begin(self, zero_at: float) -> None:
-        """The moment (epoch seconds) from which the timeline counts."""
+    def start(self, zero_at: float) -> None:
+        """Count the timeline from that moment (epoch seconds) on."""
         self._timeline = Timeline(zero_at)
         self._begun_at = zero_at
         self._has_begun = True
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Every ticket is closed; files are being written."""
         self._is_over = True
+
+    def conclude(self, picture: Picture | None) -> None:
+        """Show from now on what the run's ledger says, which is exact; None: it was not read."""
+        self._final = picture
 
     def on_adopted(self, _record: Record) -> None:
         """A job of an earlier session is polled on."""
@@ -126,10 +155,7 @@ class LiveRun(JobObserver):
             queue_wait_s=measures.queue_wait_s,
             by_part=parts(measures.stages),
         )
-        due_at = record.ticket.due_at
-        self._waited += due_at is not None and record.taken_at > due_at
-        self._ambiguous += record.ambiguous
-        self._observed += measures.duration_from == "observed"
+        self._remarks.add(record, measures.duration_from)
         if record.outcome is Outcome.UNFINISHED:  # nothing failed: it gives way to what did
             if len(self._failures) < MOST_FAILURES:
                 self._failures.append(_failure(record, at))
@@ -138,33 +164,22 @@ class LiveRun(JobObserver):
 
     def _catch_up(self) -> None:
         """Count what has become due by now."""
-        run, now = self._run, self._clock.now()
-        if run.ended_by:
-            return
-        if run.cycle_begun and run.cycle_begun != self._cycle:
-            self._count_due(now)  # of the cycle before
-            self._cycle = run.cycle_begun
-            self._coming = self._planned(*run.cycle_begun)
-            self._next = next(self._coming, None)
-        self._count_due(now)
+        for due_at in self._due.until(self._clock.now()):
+            self._timeline.at(due_at).due += 1
 
-    def _count_due(self, now: float) -> None:
-        while self._next is not None and self._next.due_at is not None and self._next.due_at <= now:
-            self._timeline.at(self._next.due_at).due += 1
-            self._due.add(self._next.due_at)
-            self._next = next(self._coming, None)
-
-    def _kept(self) -> dict[str, str]:
-        told = self.checkpoint()
-        return {"checkpoint": told} if told else {}
+    def _configuration(self) -> dict[str, str]:
+        checkpoint = self._notes.checkpoint()
+        return shown_settings(self._notes.options) | (
+            {"checkpoint": checkpoint} if checkpoint else {}
+        )
 
     # -- the picture
 
     @property
     def state(self) -> State:
         """How far the run is."""
-        if self.final:
-            return self.final.state
+        if self._final:
+            return self._final.state
         if self._is_over or self._run.ended_by:
             return "ending"
         return "running" if self._has_begun else "starting"
@@ -172,21 +187,21 @@ class LiveRun(JobObserver):
     def rates(self) -> tuple[float | None, float | None]:
         """Jobs a second that the schedule wanted so far, and that were submitted."""
         self._catch_up()
-        return self._due.rate_per_s, self._sent.rate_per_s
+        return self._due.moments.rate_per_s, self._sent.rate_per_s
 
     def picture(self) -> Picture:
         """The run at this moment; its size does not grow with the jobs."""
-        if self.final is not None:
-            return self.final
+        if self._final is not None:
+            return self._final
         now = self._clock.now()
         self._catch_up()
         view = self._metrics.view()
         self._timeline.at(max(now, self._begun_at))  # time passes where nothing happens, too
         return Picture(
-            run_name=self.name,
-            host=self._host,
-            simulated=self.simulated,
-            workload=str(self._options.get("workload", "open")),
+            run_name=self._notes.name,
+            host=self._notes.host,
+            simulated=self._notes.simulated,
+            workload=str(self._notes.options.get("workload", "open")),
             state=self.state,
             ended_by=self._run.ended_by,
             begun_at=self._begun_at,
@@ -201,8 +216,8 @@ class LiveRun(JobObserver):
             elapsed_s=max(0.0, now - self._begun_at),
             left_s=view.left_s,
             rate_per_s=view.rate_per_s,
-            rate_wanted_per_s=self._due.rate_per_s,
-            rate_achieved_per_s=self._sent.rate_per_s if self._due.count else None,
+            rate_wanted_per_s=self._due.moments.rate_per_s,
+            rate_achieved_per_s=self._sent.rate_per_s if self._due.moments.count else None,
             outcomes={outcome.value: number for outcome, number in view.outcomes.items()},
             statuses=dict(view.statuses),
             course=self._timeline.course(),
@@ -211,22 +226,16 @@ class LiveRun(JobObserver):
             exact=False,
             failures=tuple(self._failures),
             problems=(
-                *self.alerts(),
-                *self.doubts,
-                *problems(
-                    waited_for_user=self._waited,
-                    ambiguous=self._ambiguous,
-                    expire_errors=0,  # they come after the job is closed; the ledger tells them
-                    observed=self._observed,
-                    trouble=self._run.trouble,
-                ),
+                *self._notes.alerts(),
+                *self._notes.doubts(),
+                *self._remarks.problems(self._run.trouble),
             ),
             verdict="",
             pauses=(),
             cuts=(),
-            files=files.of_run(self.ledger, ""),
+            files=files.of_run(self._notes.ledger, ""),
             cost=None,
-            configuration=shown_settings(self._options) | self._kept(),
+            configuration=self._configuration(),
         )
 
 

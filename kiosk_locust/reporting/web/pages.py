@@ -33,8 +33,13 @@ View = Callable[..., Any]
 class CurrentRun(Protocol):
     """The running benchmark, or the last one of this process."""
 
-    name: str
-    ledger: Path
+    @property
+    def name(self) -> str:
+        """The run's."""
+
+    @property
+    def ledger(self) -> Path:
+        """The run's."""
 
     def picture(self) -> Picture:
         """Its present picture."""

@@ -145,7 +145,7 @@ def test_elsewhere_there_is_a_line_of_the_log_each_refresh(
     caplog.set_level(logging.INFO)
     clock = Steps()
     progress = Progress(lambda: VIEW, 10.0, clock, Console(file=io.StringIO()))
-    progress.start()
+    progress.start(0.0)
     clock.step()
     clock.step()
     assert [record.getMessage() for record in caplog.records] == [line(VIEW)] * 2
@@ -158,7 +158,7 @@ def test_the_last_line_is_written_when_it_stops_and_only_once(
 ) -> None:
     caplog.set_level(logging.INFO)
     progress = Progress(lambda: VIEW, 10.0, Steps(), Console(file=io.StringIO()))
-    progress.start()
+    progress.start(0.0)
     progress.stop()
     progress.stop()
     assert [record.getMessage() for record in caplog.records] == [line(VIEW)]
@@ -171,7 +171,7 @@ def test_a_dumb_terminal_gets_lines(
     caplog.set_level(logging.INFO)
     with terminal() as (stream, _reader):
         progress = Progress(lambda: VIEW, 10.0, Steps(), Console(file=stream))
-        progress.start()
+        progress.start(0.0)
         progress.stop()
     assert [record.getMessage() for record in caplog.records] == [line(VIEW)]
 
@@ -188,7 +188,7 @@ def test_a_view_that_fails_ends_the_progress_and_nothing_else(
 
     clock = Steps()
     progress = Progress(view, 10.0, clock, Console(file=io.StringIO()))
-    progress.start()
+    progress.start(0.0)
     gevent.sleep(0)
     clock._wake.set()
     gevent.sleep(0)
@@ -207,7 +207,7 @@ def test_the_log_scrolls_by_above_the_bar_and_streams_are_given_back(
         log = logging.getLogger("tests.above_the_bar")
         log.addHandler(handler)
         progress = Progress(lambda: VIEW, 10.0, Steps(), Console(stderr=True))
-        progress.start()
+        progress.start(0.0)
         read_until(reader, LAST_OF_BAR)
         log.warning("a line of the log that is %s", "long " * 30)
         print("and half a", file=sys.stderr, end="")
@@ -233,7 +233,7 @@ def test_a_stream_that_leads_to_a_file_is_left_alone(
     with terminal() as (stream, _reader), (tmp_path / "out.txt").open("w") as file:
         monkeypatch.setattr(sys, "stdout", file)
         progress = Progress(lambda: VIEW, 10.0, Steps(), Console(file=stream))
-        progress.start()
+        progress.start(0.0)
         print("for the file")
         progress.stop()
         assert (tmp_path / "out.txt").stat().st_size == 0  # still in the file's own buffer

@@ -12,20 +12,11 @@ from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.measurement.live_metrics import Metrics
 from kiosk_locust.model.record import Outcome, Record, Ticket
 from kiosk_locust.reporting.web import tab
-from kiosk_locust.reporting.web.live import LiveRun
+from kiosk_locust.reporting.web.live import LiveRun, RunNotes
 from tests.helpers.clocks import ManualClock
 from tests.helpers.records import record, tell_closed
 
 HOSTILE = "Traceback\n<img src=x onerror=alert(1)>"
-
-
-class Plan:
-    """A cycle with a ticket due each second."""
-
-    tickets = 100_000
-
-    def planned(self, cycle: int, started_at: float) -> Iterator[Ticket]:
-        return (Ticket(n, cycle, n, started_at + n, "a.png") for n in range(self.tickets))
 
 
 class On:
@@ -35,7 +26,7 @@ class On:
 
     def __init__(self) -> None:
         self.clock = ManualClock(100.0)
-        self.plan = Plan()
+        self.tickets = 100_000
         self.state = RunState()
         self.state.begin_cycle(1, 100.0)
         self.metrics = Metrics(self.clock, 100_000)
@@ -43,15 +34,21 @@ class On:
             self.clock,
             self.metrics,
             self.state,
-            self.plan.planned,
-            name="now",
-            host="http://kiosk.example",
-            simulated=True,
-            options={"workload": "open", "arrival_offsets_s": [0.0] * 1000, "count": 100_000},
-            ledger=Path("none.db"),
+            self.planned,
+            RunNotes(
+                name="now",
+                host="http://kiosk.example",
+                simulated=True,
+                options={"workload": "open", "arrival_offsets_s": [0.0] * 1000, "count": 100_000},
+                ledger=Path("none.db"),
+            ),
         )
         self.output_dir = Path()
-        self.current.begin(100.0)
+        self.current.start(100.0)
+
+    def planned(self, cycle: int, started_at: float) -> Iterator[Ticket]:
+        """A cycle with a ticket due each second."""
+        return (Ticket(n, cycle, n, started_at + n, "a.png") for n in range(self.tickets))
 
     def submit(self, job: Record) -> None:
         self.metrics.on_submitted(job)
@@ -85,7 +82,7 @@ def test_due_tickets_count_though_nothing_can_be_submitted(on: On) -> None:
 
 
 def test_the_tickets_of_the_next_cycle_count_from_its_own_begin(on: On) -> None:
-    on.plan.tickets = 2
+    on.tickets = 2
     on.current.picture()
     on.state.begin_cycle(2, 110.0)
     on.clock.time = 120.0
@@ -144,7 +141,7 @@ def test_what_is_wrong_with_the_measurement_is_told(on: On) -> None:
 
 def test_the_picture_of_its_ledger_stands_in_once_it_is_known(on: On) -> None:
     final = replace(on.current.picture(), state="finished", exact=True)
-    on.current.final = final
+    on.current.conclude(final)
     assert on.current.picture() is final
 
 
