@@ -12,7 +12,7 @@ from typing import Any
 from kiosk_locust.assembly import restore
 from kiosk_locust.config import parsers, planned
 from kiosk_locust.config.resolve import Resolved
-from kiosk_locust.config.sources import Entry, Layer, Layers
+from kiosk_locust.config.sources import Layer, Layers, SettingText
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.config.table.setting import Resume
 from kiosk_locust.errors import LedgerError, Mistake, OptionsError
@@ -73,7 +73,7 @@ class Resumption:
         machine would go to a Kiosk, both of which the ledger alone names.
         """
         if class_host and not (given.get("host") or given.get("api_host")):
-            host = Entry(class_host, "host", "the user class")
+            host = SettingText(class_host, "host", "the user class")
             given = given.over(Layer(host.place, {"host": host}))
             resolved_host = parsers.host(class_host)
         else:
@@ -279,7 +279,7 @@ def _output_dir(given: Layers) -> Path:
     return parsers.path(given.text("output_dir") or SETTINGS["output_dir"].default)
 
 
-def _is_readable(resume: Entry | None, or_start: Entry | None) -> bool:
+def _is_readable(resume: SettingText | None, or_start: SettingText | None) -> bool:
     try:
         if resume:
             parsers.ledger(resume.text)
@@ -290,7 +290,7 @@ def _is_readable(resume: Entry | None, or_start: Entry | None) -> bool:
     return not (resume and or_start)
 
 
-def _path(named: Entry, folder: Path) -> Path:
+def _path(named: SettingText, folder: Path) -> Path:
     text = named.text.strip()
     if text == LATEST:
         found = next(iter(_ledgers(folder)), None)

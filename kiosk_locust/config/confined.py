@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kiosk_locust.config import parsers
-from kiosk_locust.config.sources import FORM, Entry, Layers
+from kiosk_locust.config.sources import FORM, Layers, SettingText
 
 ADVICE = (
     "is not below a folder that the form may name files from: whoever starts this process names"
@@ -24,7 +24,7 @@ ANOTHERS_ADVICE = (
 )
 
 
-def is_allowed(entry: Entry, layers: Layers) -> bool:
+def is_allowed(entry: SettingText, layers: Layers) -> bool:
     """Tell if the path in ``entry`` may be accessed; links in it are resolved first."""
     if entry.place != FORM:
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from kiosk_locust.config.sources import FORM, Entry, Layer
+from kiosk_locust.config.sources import FORM, Layer, SettingText
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.config.validation import DEFAULT, Checker
 
@@ -17,7 +17,7 @@ TOLERANCE = 1e-3
 class _Candidate:
     """A delay (s) from one source, or the problem of its text."""
 
-    entry: Entry
+    entry: SettingText
     is_a_delay: bool  # set in seconds, so that it needs no explanation
     start_delay_s: float = 0.0
     problem: str = ""

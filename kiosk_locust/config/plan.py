@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kiosk_locust.config.pacing import start_delay_s
-from kiosk_locust.config.sources import Entry
+from kiosk_locust.config.sources import SettingText
 from kiosk_locust.config.validation import DEFAULT, Checker
 from kiosk_locust.model.options import Arrival, Ramp, Workload
 
@@ -21,7 +21,7 @@ class Arrivals:
     """Start times of jobs; ``offsets_s`` only for a trace, ``ramp`` only for a ramp."""
 
     kind: Arrival
-    entry: Entry | None  # entry that chose the kind; None: the default
+    entry: SettingText | None  # entry that chose the kind; None: the default
     start_delay_s: float
     seed: int
     offsets_s: tuple[float, ...] = ()
@@ -90,7 +90,9 @@ def _trace(check: Checker) -> tuple[float, ...]:
     return offsets
 
 
-def _kind(check: Checker, trace: Entry | None, ramp: Entry | None) -> tuple[Arrival, Entry | None]:
+def _kind(
+    check: Checker, trace: SettingText | None, ramp: SettingText | None
+) -> tuple[Arrival, SettingText | None]:
     """Kind of arrivals, and the entry that chose it; notes a mistake if two entries disagree."""
     implied: Arrival = "trace" if trace else "ramp" if ramp else "constant"
     entry = check.layers.get("arrival")
@@ -156,7 +158,7 @@ def _count_and_users_of_files(
     return max(count, 1), users or max(1, min(count, MAX_DERIVED_USERS))
 
 
-def _users_from(check: Checker, count: int | None, entry: Entry, headless: bool) -> int:  # noqa: FBT001
+def _users_from(check: Checker, count: int | None, entry: SettingText, headless: bool) -> int:  # noqa: FBT001
     """As many users as jobs in ``entry``, up to `MAX_DERIVED_USERS`."""
     if count == 0 and headless:
         check.refuse(entry, "means no end of jobs; say with -u how many may be in flight at once")

@@ -13,7 +13,7 @@ from kiosk_locust.client.proxies import is_loopback
 from kiosk_locust.config import parsers
 from kiosk_locust.config.folders import is_near
 from kiosk_locust.config.pacing import TOLERANCE
-from kiosk_locust.config.sources import Entry, Layer, Layers, masked
+from kiosk_locust.config.sources import Layer, Layers, SettingText, masked
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.config.table.setting import Resume
 from kiosk_locust.errors import Mistake
@@ -65,7 +65,7 @@ def layer(planned: Mapping[str, Any], place: str, **extra_texts: str) -> Layer:
         place,
         # A damaged ledger may hold any type; as text it becomes a mistake with a name.
         {
-            name: Entry(str(text), SETTINGS[name].env or name, place)
+            name: SettingText(str(text), SETTINGS[name].env or name, place)
             for name, text in ledger_texts.items()
         },
         is_ledgers=True,
@@ -183,7 +183,7 @@ def _arrivals_of_user(field: str, layers: Layers, before: Any) -> Any:
     return text or before
 
 
-def _first(layers: Layers, names: tuple[str, ...]) -> Entry | None:
+def _first(layers: Layers, names: tuple[str, ...]) -> SettingText | None:
     """Effective entry of several settings: of the highest layer, and of the first name in it."""
     for layer_entries in layers.layers:
         for name in names:

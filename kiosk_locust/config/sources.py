@@ -21,7 +21,7 @@ FORM = "the form"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SettingText:
     """A setting's text with its name and ``place`` of origin (empty: the command line)."""
 
     text: str
@@ -45,7 +45,7 @@ class Layer:
     """All entries from one source, by the settings' names."""
 
     place: str
-    values: Mapping[str, Entry]
+    values: Mapping[str, SettingText]
     is_ledgers: bool = False  # it comes from a ledger, of any author
 
     @property
@@ -53,7 +53,7 @@ class Layer:
         """True if the operator who started this process set it, not a form or a ledger."""
         return self.place != FORM and not self.is_ledgers
 
-    def get(self, name: str) -> Entry | None:
+    def get(self, name: str) -> SettingText | None:
         """Entry of ``name``; None if absent, or empty where an empty text does not count."""
         entry = self.values.get(name)
         if entry is None or (not entry.text.strip() and not SETTINGS[name].empty_counts):
@@ -70,15 +70,15 @@ class Layers:
     """
 
     layers: tuple[Layer, ...] = ()
-    signs: tuple[Entry, ...] = ()
+    signs: tuple[SettingText, ...] = ()
     mistakes: tuple[Mistake, ...] = ()
     notices: tuple[str, ...] = ()
 
-    def all(self, name: str) -> Iterator[Entry]:
+    def all(self, name: str) -> Iterator[SettingText]:
         """All entries of ``name``, highest first."""
         return (entry for layer in self.layers if (entry := layer.get(name)) is not None)
 
-    def get(self, name: str) -> Entry | None:
+    def get(self, name: str) -> SettingText | None:
         """Effective entry of ``name``; None if no layer has one."""
         return next(self.all(name), None)
 
@@ -92,7 +92,7 @@ class Layers:
         """These layers without entries from a form or a ledger."""
         return replace(self, layers=tuple(layer for layer in self.layers if layer.is_operators))
 
-    def only(self, name: str, place: str) -> Entry | None:
+    def only(self, name: str, place: str) -> SettingText | None:
         """Entry of ``name`` in the layer ``place`` alone."""
         return next((layer.get(name) for layer in self.layers if layer.place == place), None)
 
@@ -149,14 +149,14 @@ def locusts_own(dotenv: Mapping[str, str], environ: Mapping[str, str]) -> dict[s
 
 def environment_layers(
     environ: Mapping[str, str], dotenv: Mapping[str, str]
-) -> tuple[tuple[Layer, Layer], tuple[Entry, ...]]:
+) -> tuple[tuple[Layer, Layer], tuple[SettingText, ...]]:
     """Layers of the environment and of ``.env``, and the signs of a real Kiosk in them."""
     sources = (("the environment", environ), (DOTENV, dotenv))
     above, below = (_environment_layer(place, names) for place, names in sources)
     signs = []
     if environ.get(CLUSTER_SIGN):
-        signs.append(Entry(environ[CLUSTER_SIGN], CLUSTER_SIGN, "the environment"))
-    signs += [Entry(dotenv[name], name, DOTENV) for name in misspelt_hosts(dotenv)]
+        signs.append(SettingText(environ[CLUSTER_SIGN], CLUSTER_SIGN, "the environment"))
+    signs += [SettingText(dotenv[name], name, DOTENV) for name in misspelt_hosts(dotenv)]
     return (above, below), tuple(signs)
 
 
@@ -164,7 +164,7 @@ def _environment_layer(place: str, names: Mapping[str, str]) -> Layer:
     return Layer(
         place,
         {
-            setting.name: Entry(names[setting.env], setting.env, place)
+            setting.name: SettingText(names[setting.env], setting.env, place)
             for setting in SETTINGS.values()
             if setting.env in names
         },
@@ -175,7 +175,7 @@ def _form_layer(posted: Mapping[str, object], prefilled: Mapping[str, str], base
     """Changed fields of the form, and fields that count though unchanged (see below)."""
     texts = {"num_users" if key == "user_count" else key: value for key, value in posted.items()}
     entries = {
-        setting.name: Entry(form_text(texts[setting.name]), setting.form_label, FORM)
+        setting.name: SettingText(form_text(texts[setting.name]), setting.form_label, FORM)
         for setting in SETTINGS.values()
         if setting.in_form and texts.get(setting.name) is not None
     }

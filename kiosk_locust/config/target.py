@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from kiosk_locust.config import bucket_file, parsers
 from kiosk_locust.config.env_file import DOTENV
-from kiosk_locust.config.sources import Entry, Layers, masked
+from kiosk_locust.config.sources import Layers, SettingText, masked
 from kiosk_locust.config.validation import DEFAULT, Checker
 
 SIMULATED_FILE = "image.png"
@@ -58,7 +58,7 @@ def target(check: Checker, class_host: str | None, *, file_is_local: bool = Fals
     return Target(host, simulate, file, masked(_plain(operators)) if operators else "")
 
 
-def _host_entry(check: Checker, class_host: str | None) -> Entry | None:
+def _host_entry(check: Checker, class_host: str | None) -> SettingText | None:
     """Effective entry of the host; notes if two names in one place disagree."""
     for layer in check.layers.layers:
         host, api_host = layer.get("host"), layer.get("api_host")
@@ -71,18 +71,18 @@ def _host_entry(check: Checker, class_host: str | None) -> Entry | None:
         if host or api_host:
             return host or api_host
     if class_host and class_host.strip():
-        return Entry(class_host, "host", "the user class")
+        return SettingText(class_host, "host", "the user class")
     return None
 
 
-def _plain(entry: Entry) -> str:
+def _plain(entry: SettingText) -> str:
     try:
         return parsers.host(entry.text)
     except ValueError:
         return entry.text
 
 
-def _read(check: Checker, entry: Entry) -> str | None:
+def _read(check: Checker, entry: SettingText) -> str | None:
     try:
         return parsers.host(entry.text)
     except ValueError as error:
@@ -90,7 +90,7 @@ def _read(check: Checker, entry: Entry) -> str | None:
         return None
 
 
-def _without_password(entry: Entry) -> Entry:
+def _without_password(entry: SettingText) -> SettingText:
     return replace(entry, text=masked(entry.text))
 
 
@@ -106,7 +106,7 @@ def _refuse_by_signs(check: Checker) -> None:
         )
 
 
-def _signs(layers: Layers) -> list[Entry]:
+def _signs(layers: Layers) -> list[SettingText]:
     model = layers.get("model")
     try:
         names_a_model = model is not None and any(parsers.model(model.text))

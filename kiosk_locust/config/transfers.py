@@ -9,7 +9,7 @@ from typing import Any
 
 from kiosk_locust.config import confined, parsers
 from kiosk_locust.config.folders import is_near
-from kiosk_locust.config.sources import Entry
+from kiosk_locust.config.sources import SettingText
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.config.target import Target
 from kiosk_locust.config.validation import Checker
@@ -180,7 +180,7 @@ def _path(file: str) -> Path:
 
 
 def _fitting_files(
-    check: Checker, entry: Entry, path: Path, find: Callable[[Path], InputFiles]
+    check: Checker, entry: SettingText, path: Path, find: Callable[[Path], InputFiles]
 ) -> InputFiles:
     """Files below ``path`` that fit the job type."""
     job_type = check.layers.text("job_type").strip() or SETTINGS["job_type"].default

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from kiosk_locust.config import confined
 from kiosk_locust.config.parsers import LoginError
-from kiosk_locust.config.sources import FORM, Entry, Layers, masked
+from kiosk_locust.config.sources import FORM, Layers, SettingText, masked
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.errors import Mistake
 
@@ -51,7 +51,7 @@ class Checker:
                 self.fail(name, entry, error)
         return setting.parse(setting.default)
 
-    def parse(self, name: str, entry: Entry, parse: Callable[[str], T]) -> T:
+    def parse(self, name: str, entry: SettingText, parse: Callable[[str], T]) -> T:
         """Value of ``entry``.
 
         Raises:
@@ -62,7 +62,7 @@ class Checker:
             raise ValueError(confined.ADVICE)
         return parse(entry.text)
 
-    def fail(self, name: str, entry: Entry, error: ValueError) -> None:
+    def fail(self, name: str, entry: SettingText, error: ValueError) -> None:
         """Note an invalid entry of ``name`` as a mistake."""
         self.failed.add(name)
         if isinstance(error, LoginError):
@@ -74,13 +74,13 @@ class Checker:
         value = self.take(name)
         if name not in self.failed:
             setting = SETTINGS[name]
-            default = Entry(setting.default, f"{setting.env} ({DEFAULT})")
+            default = SettingText(setting.default, f"{setting.env} ({DEFAULT})")
             try:
                 can_be_used(value)
             except ValueError as error:
                 self.fail(name, self.layers.get(name) or default, error)
 
-    def refuse(self, entry: Entry | None, advice: str, *, source: str = "") -> None:
+    def refuse(self, entry: SettingText | None, advice: str, *, source: str = "") -> None:
         """Note a mistake about ``entry``, or about ``source`` if there is no entry."""
         if entry is None:
             self.mistakes.append(Mistake(source, "", advice))

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from locust.argument_parser import DEFAULT_CONFIG_FILES, LocustArgumentParser, get_parser
 
 from kiosk_locust.config.parsers import boolean
-from kiosk_locust.config.sources import Entry, Layer, Layers, environment_layers, form_text
+from kiosk_locust.config.sources import Layer, Layers, SettingText, environment_layers, form_text
 from kiosk_locust.config.table import SETTINGS, Setting
 from kiosk_locust.errors import Mistake
 from kiosk_locust.model.options import Options
@@ -191,7 +191,7 @@ def _command_line(parser: LocustArgumentParser, argv: Sequence[str]) -> tuple[La
     namespace = argparse.Namespace(**dict.fromkeys(SETTINGS, unset))
     parser.parse_known_args(argv, namespace=namespace, env_vars={}, config_file_contents="")
     values = {
-        name: Entry(form_text(value), _name_used(setting, argv))
+        name: SettingText(form_text(value), _name_used(setting, argv))
         for name, setting in SETTINGS.items()
         if (value := getattr(namespace, name)) is not unset
     }

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from locust.argument_parser import get_parser
 from locust.env import Environment
 
-from kiosk_locust.config.sources import Entry, Layer, Layers, environment_layers, form_text
+from kiosk_locust.config.sources import Layer, Layers, SettingText, environment_layers, form_text
 from kiosk_locust.config.table import SETTINGS
 
 
@@ -34,11 +34,13 @@ def read(environment: Environment, dotenv: Mapping[str, str], **started: float) 
     """Everything that was given; ``started`` is what ``runner.start`` got, by settings' names."""
     (above, below), signs = environment_layers(os.environ, dotenv)
     calls = {
-        name: Entry(f"{value:g}" if isinstance(value, float) else str(value), "runner.start()")
+        name: SettingText(
+            f"{value:g}" if isinstance(value, float) else str(value), "runner.start()"
+        )
         for name, value in started.items()
     }
     if environment.host:
-        calls["host"] = Entry(environment.host, "Environment(host=…)")
+        calls["host"] = SettingText(environment.host, "Environment(host=…)")
     layers = [Layer("the program", calls)]
     if environment.parsed_options is not None:
         layers.append(_parsed(environment.parsed_options))
@@ -49,7 +51,7 @@ def _parsed(options: argparse.Namespace) -> Layer:
     """What differs in ``options`` from what nobody gave."""
     defaults = vars(get_parser(default_config_files=[]).parse_args(args=[]))
     values = {
-        setting.name: Entry(form_text(value), setting.flag, "parsed_options")
+        setting.name: SettingText(form_text(value), setting.flag, "parsed_options")
         for setting in SETTINGS.values()
         if (value := getattr(options, setting.name, None)) is not None
         and value != defaults.get(setting.name)

@@ -16,7 +16,7 @@ from pathlib import Path
 from configargparse import ConfigFileParserException, DefaultConfigFileParser
 from locust.argument_parser import LocustTomlConfigParser
 
-from kiosk_locust.config.sources import Entry, Layer
+from kiosk_locust.config.sources import Layer, SettingText
 from kiosk_locust.config.table import SECRETS, SETTINGS
 from kiosk_locust.errors import Mistake, TextFileError
 from kiosk_locust.filesystem.text_files import nearest, read_text
@@ -74,7 +74,7 @@ def read(path: str, shown: str, options: Options) -> ConfigFile:
     """The settings in the file at ``path``, which messages call ``shown``."""
     mistakes: list[Mistake] = []
     notices: list[str] = []
-    values: dict[str, Entry] = {}
+    values: dict[str, SettingText] = {}
     for item in _items(path, shown, mistakes):
         try:
             action = _action(item, options)
@@ -84,7 +84,7 @@ def read(path: str, shown: str, options: Options) -> ConfigFile:
             mistakes.append(Mistake(f"{item.key} in {item.place}", "", str(error)))
         else:
             if action.dest in SETTINGS:
-                values[action.dest] = Entry(item.text, item.key, shown)
+                values[action.dest] = SettingText(item.text, item.key, shown)
     return ConfigFile(Layer(shown, values), tuple(mistakes), tuple(notices))
 
 

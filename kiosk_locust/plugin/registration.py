@@ -25,7 +25,7 @@ from locust.runners import (
 from locust.web import WebUI
 
 from kiosk_locust.config.env_file import parse_dotenv
-from kiosk_locust.config.sources import Entry, Layer, Layers, environment_layers, locusts_own
+from kiosk_locust.config.sources import Layer, Layers, SettingText, environment_layers, locusts_own
 from kiosk_locust.errors import LedgerError, Mistake, OptionsError
 from kiosk_locust.formatting import log_lines
 from kiosk_locust.formatting.console import plain_console, say
@@ -144,7 +144,7 @@ def _register_single(environment: Environment) -> None:
     OVER[environment] = Event()
     runner = SafeLocalRunner.made_of(environment.create_local_runner())
     layers = arguments.read(sys.argv[1:], os.environ, _attached[0], _mistakes)
-    alone = Layer("run_single_user", {"num_users": Entry("1", "run_single_user()")})
+    alone = Layer("run_single_user", {"num_users": SettingText("1", "run_single_user()")})
     layers = replace(layers, layers=(alone, *layers.layers))
     _add(environment, runner, layers, None)
 

@@ -15,7 +15,7 @@ from kiosk_locust.assembly import resume
 from kiosk_locust.assembly.preflight import check_host
 from kiosk_locust.assembly.resume import Finished, Resumption, Unfinished
 from kiosk_locust.config.resolve import draft, resolve
-from kiosk_locust.config.sources import Entry, Layer, Layers
+from kiosk_locust.config.sources import Layer, Layers, SettingText
 from kiosk_locust.errors import Mistake, OptionsError
 from kiosk_locust.model import file_names
 from kiosk_locust.model.file_remarks import Tally, reasons, tell_doubts, tell_skipped
@@ -137,8 +137,8 @@ class RunSettings:
     def started_with(self, user_count: int, spawn_rate: float) -> None:
         """Add what a program calls ``runner.start()`` with."""
         calls = {
-            "num_users": Entry(str(user_count), "runner.start()"),
-            "spawn_rate": Entry(f"{spawn_rate:g}", "runner.start()"),
+            "num_users": SettingText(str(user_count), "runner.start()"),
+            "spawn_rate": SettingText(f"{spawn_rate:g}", "runner.start()"),
         }
         layers = [layer for layer in self.layers.layers if layer.place != "runner.start()"]
         started = Layer("runner.start()", calls)

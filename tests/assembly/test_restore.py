@@ -10,7 +10,7 @@ import pytest
 
 from kiosk_locust.assembly.restore import fetch_newest
 from kiosk_locust.checkpoint.snapshot import object_name, pack
-from kiosk_locust.config.sources import Entry, Layer, Layers
+from kiosk_locust.config.sources import Layer, Layers, SettingText
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.ledger.recovery import Mark
@@ -18,7 +18,7 @@ from kiosk_locust.storage.bucket import Address
 
 
 def layers(**texts: str) -> Layers:
-    given = {name: Entry(text, name.upper(), "a test") for name, text in texts.items()}
+    given = {name: SettingText(text, name.upper(), "a test") for name, text in texts.items()}
     return Layers((Layer("a test", given),))
 
 

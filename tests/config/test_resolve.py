@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kiosk_locust.config.sources import FORM, Entry, Layer, Layers
+from kiosk_locust.config.sources import FORM, Layer, Layers, SettingText
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.errors import OptionsError
 from kiosk_locust.model.options import (
@@ -353,7 +353,7 @@ def test_any_strings_give_options_or_their_mistakes(
 ) -> None:
     layers = Layers(
         tuple(
-            Layer(place, {n: Entry(t, n, place) for n, (t, p) in texts.items() if p == place})
+            Layer(place, {n: SettingText(t, n, place) for n, (t, p) in texts.items() if p == place})
             for place in (FORM, "", ".env")
         )
     )

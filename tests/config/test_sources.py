@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kiosk_locust.config.env_file import read_dotenv
-from kiosk_locust.config.sources import Entry, locusts_own, masked
+from kiosk_locust.config.sources import SettingText, locusts_own, masked
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.errors import OptionsError
 
@@ -53,10 +53,10 @@ def test_locust_gets_its_own_names_but_not_those_that_are_settings_here() -> Non
 
 
 def test_a_source_is_named_as_the_user_knows_it() -> None:
-    assert Entry("1", "--start-delay").source == "--start-delay"
-    assert Entry("1", "--start-delay").shown == "--start-delay 1"
-    assert Entry("1", "START_DELAY", ".env").source == "START_DELAY in .env"
-    assert Entry("1", "START_DELAY", ".env").shown == "START_DELAY = 1 in .env"
+    assert SettingText("1", "--start-delay").source == "--start-delay"
+    assert SettingText("1", "--start-delay").shown == "--start-delay 1"
+    assert SettingText("1", "START_DELAY", ".env").source == "START_DELAY in .env"
+    assert SettingText("1", "START_DELAY", ".env").shown == "START_DELAY = 1 in .env"
 
 
 def test_what_stands_before_an_at_sign_is_masked() -> None:

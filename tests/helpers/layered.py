@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 
 from kiosk_locust.config import resolve as resolving
-from kiosk_locust.config.sources import FORM, Entry, Layer, Layers, environment_layers
+from kiosk_locust.config.sources import FORM, Layer, Layers, SettingText, environment_layers
 from kiosk_locust.config.table import SETTINGS
 from kiosk_locust.errors import OptionsError
 
@@ -25,11 +25,13 @@ def make_layers(
     by_flag = {s.flag: s.name for s in SETTINGS.values()}
     by_key = {flag.removeprefix("--"): name for flag, name in by_flag.items()}
     configured = {
-        by_key[key]: Entry(text, key, "locust.conf") for key, text in (conf or {}).items()
+        by_key[key]: SettingText(text, key, "locust.conf") for key, text in (conf or {}).items()
     }
     by_flag |= {s.short: s.name for s in SETTINGS.values() if s.short}
-    given = {by_flag[flag]: Entry(text, flag) for flag, text in (cli or {}).items()}
-    posted = {n: Entry(text, SETTINGS[n].form_label, FORM) for n, text in (form or {}).items()}
+    given = {by_flag[flag]: SettingText(text, flag) for flag, text in (cli or {}).items()}
+    posted = {
+        n: SettingText(text, SETTINGS[n].form_label, FORM) for n, text in (form or {}).items()
+    }
     posts = () if form is None else (Layer(FORM, posted),)
     environments, signs = environment_layers(env or {}, dotenv or {})
     return Layers(

@@ -15,7 +15,7 @@ from gevent.event import Event
 
 from kiosk_locust.assembly.restore import fetch_newest
 from kiosk_locust.checkpoint.snapshot import object_name, pack, unpack
-from kiosk_locust.config.sources import Entry, Layer, Layers
+from kiosk_locust.config.sources import Layer, Layers, SettingText
 from kiosk_locust.errors import LedgerError, OptionsError
 from kiosk_locust.filesystem.symlinks import leads_out, open_part
 from kiosk_locust.ledger import file as opening
@@ -96,7 +96,7 @@ def checkpoint(folders: Folders, name: str) -> Layers:
     packed = bucket / object_name(Address.parse(bucket.as_uri()), name)
     packed.parent.mkdir(parents=True)
     pack(make(bucket.parent / "made.db", [Row()], alive_at="5.0"), Mark(5.0, "theirs"), packed)
-    given = Entry(bucket.as_uri(), "STORAGE_BUCKET", "a test")
+    given = SettingText(bucket.as_uri(), "STORAGE_BUCKET", "a test")
     return Layers((Layer("a test", {"storage_bucket": given}),))
 
 
