@@ -36,6 +36,7 @@ from kiosk_locust.clock import SystemClock
 from kiosk_locust.execution.run_state import ALL_CLOSED
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.model.job_hash import Snapshot
+from kiosk_locust.model.job_metrics import measure
 from kiosk_locust.model.options import Options, TrustOptions, Wanted
 from kiosk_locust.model.record import (
     Attempt,
@@ -47,7 +48,6 @@ from kiosk_locust.model.record import (
     Ticket,
 )
 from kiosk_locust.simulator.timestamps import consumer_time, frontend_time
-from tests.helpers.records import close_in
 
 META = {"run_id": "0" * 32, "run_name": "finish", "options": '{"num_cycles": 1, "count": 0}'}
 START = 1_800_000_000.0
@@ -105,7 +105,7 @@ def write_ledger(path: Path, jobs: int) -> float:
         ledger.submit(record)
         for change in record.changes:
             ledger.change(record, change)
-        close_in(ledger, record)
+        ledger.close_ticket(record, measure(record))
         if number % GROUP == GROUP - 1:
             ledger.settle()
     ledger.close()

@@ -46,8 +46,8 @@ def build_work(
     if not kiosk.embedded:  # such a run cannot be resumed
         ledger.keep_account(options.pool_size)
         ledger.keep_reserve()
+    not_needed = not_needed_of(options, remains) if request.resumed else set()
     if host.is_master:
-        not_needed = not_needed_of(options, remains) if request.resumed else set()
         run_facts = run_ledger.meta(kiosk.url) | facts(options.transfers, not_needed)
         run_facts[send_account.PLACE] = send_account.place_of(run_ledger.path)
         run_facts[quoting.FACT] = json.dumps(quoting.is_on())
@@ -63,6 +63,7 @@ def build_work(
             remains=remains,
         )
         host.serve(at_workers, clock)
+        resources.callback(state.stopping.set)  # nobody looks for workers of a run that ended
         return at_workers, remains
     rng = random.Random(f"{options.arrival_seed}/downloads")
     moving = movers(options, kiosk.kiosk, clock, rng, run_ledger.name, calls=kiosk.calls)

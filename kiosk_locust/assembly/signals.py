@@ -21,6 +21,7 @@ class Signals:
 
     def __init__(self, on_first: Callable[[], None], on_second: Callable[[], None]) -> None:
         self.first: int | None = None
+        self.has_second = False
         self._first_at = 0.0
         self._on_first = on_first
         self._on_second = on_second
@@ -54,4 +55,5 @@ class Signals:
             self.first, self._first_at = number, now
             self._on_first()
         elif now - self._first_at > APART_S:
+            self.has_second = True
             self._on_second()

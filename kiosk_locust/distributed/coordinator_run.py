@@ -218,7 +218,7 @@ def master_run(
     )
 
     def take_due(before: float) -> Ticket | None:
-        return tickets.take_due(before) if roster.is_complete(clock.now()) else None
+        return tickets.take_due(before) if roster.is_complete(clock.now) else None
 
     end = MasterEnd(facts["run_id"], leases, Pool(take_due), log, facts=facts)
     return MasterRun(

@@ -62,6 +62,7 @@ class MasterConnection:
         self._is_welcome = False
         self._protocol: WorkerProtocol | None = None  # once its part is made, or cannot be
         self._asked: set[float] = set()
+        self._building = Group()
         self._greenlets = Group()
         self._greenlets.spawn(self._serve)
 
@@ -92,7 +93,7 @@ class MasterConnection:
             self._obey(self._protocol.welcome(welcome))
         elif not self._is_welcome:
             self._is_welcome = True
-            self._greenlets.spawn(self._begin, welcome, clock_skew.measure(welcome, arrived_at))
+            self._building.spawn(self._begin, welcome, clock_skew.measure(welcome, arrived_at))
 
     def on_refusal(self, data: object) -> None:
         """The master runs another version; it has us quit, too. Raises RelayError."""
@@ -153,6 +154,7 @@ class MasterConnection:
 
         A worker that goes before counts as lost there: tickets may be on their way to it.
         """
+        self._building.kill()  # what was made later would be nobody's to drain
         until = self._now() + timeout_s
         drained_at: float | None = None
         while (held := self._protocol) and held.is_expected and self._now() < until:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from kiosk_locust.client.call_trouble import Trouble
 from kiosk_locust.distributed.leases import Leases
@@ -47,9 +47,9 @@ class Roster:
         """Await workers until some time after ``zero_at`` (epoch seconds)."""
         self._await_until = zero_at + AWAIT_LIMIT_S
 
-    def is_complete(self, now: float) -> bool:
-        """True once nobody is awaited any more."""
-        return len(self._met) >= self._awaited or now >= self._await_until
+    def is_complete(self, now: Callable[[], float]) -> bool:
+        """True once nobody is awaited any more; ``now`` gives epoch seconds."""
+        return len(self._met) >= self._awaited or now() >= self._await_until
 
     def expect_no_more_of(self, worker: str) -> None:
         """Deal tickets without waiting for ``worker``, which is none of this plugin's."""

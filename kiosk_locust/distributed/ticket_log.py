@@ -11,12 +11,11 @@ from kiosk_locust.distributed.reused_uploads import ReusedUploads
 from kiosk_locust.distributed.ticket_pool import UNKNOWN
 from kiosk_locust.distributed.worker_accounts import WorkerAccounts
 from kiosk_locust.execution.bus import JobBus
-from kiosk_locust.execution.job import Ending, close
+from kiosk_locust.execution.job import Ending, write_closed
 from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.execution.ticket_queue import Tickets
 from kiosk_locust.ledger.ledger import Ledger
 from kiosk_locust.ledger.send_account import Statement
-from kiosk_locust.model.job_metrics import measure
 from kiosk_locust.model.options import Options
 from kiosk_locust.model.record import (
     Attempt,
@@ -98,8 +97,7 @@ class TicketLog:
             case StatusChange():
                 self._tell(self._ledger.change, self._bus.status, record, event)
             case Closed():
-                self._tell(self._ledger.close_ticket, self._bus.closed, record, measure(record))
-                self._count(record)
+                self._count_closed(record)
 
     def came_back(self, lost: Lost, attempt: Attempt | None) -> bool:
         """A ticket lost its worker: it is adopted, open again, or closed if so wanted."""
@@ -165,13 +163,15 @@ class TicketLog:
             self._state.fail(error)
 
     def _close(self, record: Record, ending: Ending) -> None:
+        record.outcome, record.reason = ending
+        record.closed_at = self._now()
+        self._count_closed(record)
+
+    def _count_closed(self, record: Record) -> None:
         try:
-            close(record, ending, self._now(), self._ledger, self._bus)
+            write_closed(record, self._ledger, self._bus)
         except Exception as error:  # noqa: BLE001  as in _tell
             self._state.fail(error)
-        self._count(record)
-
-    def _count(self, record: Record) -> None:
         self._uploads.forget(record.ticket.id)
         self._state.count(record.outcome)
         self._tickets.closed(record.ticket)

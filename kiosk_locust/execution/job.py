@@ -496,6 +496,11 @@ def close(record: Record, ending: Ending, now: float, log: JobLog, bus: JobBus) 
     """
     record.outcome, record.reason = ending
     record.closed_at = now
+    write_closed(record, log, bus)
+
+
+def write_closed(record: Record, log: JobLog, bus: JobBus) -> None:
+    """Measure a closed record, write it, and then tell everybody; raises as `close` does."""
     measures = measure(record)
     log.close_ticket(record, measures)
     bus.closed(record, measures)

@@ -131,7 +131,8 @@ def measure(record: Record) -> Measures:
         ended = end and end.moment
         lost = lost_work(record.changes, finisher_of(snapshot.fields), ended, total_s)
         stamped_s = None if source == "observed" else duration_s
-        queue_wait_s = divide(stamped_s, total_s, moments.created_at, lost).queue_s
+        if stamped_s is not None and total_s is not None:  # else nothing bounds two clocks' skew
+            queue_wait_s = divide(stamped_s, total_s, moments.created_at, lost).queue_s
     start_at = starts_at(record.ticket.due_at, record.taken_at)
     done, failed = _images(record, snapshot, zipped=zipped)
     return Measures(

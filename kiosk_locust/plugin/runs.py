@@ -61,6 +61,7 @@ class Runs:
 
     def begin(self, run: RunController) -> None:
         """See a run to its end, which a signal or users' code may have wanted by now."""
+        self.set_aside()  # of two that were built at once, neither is forgotten
         self.current = run
         self._greenlet = gevent.spawn(self._see_through, run)
         self.on_signal()
@@ -98,6 +99,8 @@ class Runs:
             if run.is_closed:
                 run.give_up()
             run.stop(stop_reason.of_signal(number, run.options))
+            if self._signals.has_second:  # it may have come while the run was built
+                run.give_up()
 
     def on_called(self) -> None:
         """Users' code ends the current run."""

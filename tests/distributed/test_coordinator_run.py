@@ -32,6 +32,7 @@ from kiosk_locust.distributed.messages import (
 from kiosk_locust.distributed.unreadable_messages import UNREAD
 from kiosk_locust.distributed.worker_protocol import WorkerProtocol
 from kiosk_locust.errors import RelayError
+from kiosk_locust.execution import job
 from kiosk_locust.execution.bus import JobBus
 from kiosk_locust.execution.run_state import RunState
 from kiosk_locust.ledger.ledger import Ledger
@@ -131,6 +132,27 @@ def test_an_observer_that_raises_for_a_lost_ticket_ends_the_run_and_workers_are_
         rows = master.sql("SELECT state, outcome, reason FROM tickets WHERE id = 7")
         assert rows == [("closed", "error", "worker w was lost")]
         assert isinstance(master.report().lease, Renewed)
+    finally:
+        finish(master)
+
+
+def test_a_closed_job_that_cannot_be_measured_ends_the_run_and_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_record: Record) -> Measures:
+        raise ArithmeticError("no measure")
+
+    master = joined(tmp_path)
+    monkeypatch.setattr(job, "measure", fails)
+    try:
+        granted = grant_of(told(master, 1))
+        assert granted
+        ticket_id = granted.records[0].ticket.id
+        closed = Closed("job-1", Outcome.DONE, "", 1.0, 1, None, None, None)
+        batch = Batch(1, (Entry(1, ticket_id, closed),))
+        assert told(master, 2, batch).acked == 1
+        assert master.state.trouble == "no measure"
+        assert master.state.outcomes == {Outcome.DONE: 1}
     finally:
         finish(master)
 

@@ -168,6 +168,19 @@ def test_a_run_that_ends_while_a_worker_makes_its_part_ends_there_too(
     assert worker.run.drained == [("Stop", 5.0)]
 
 
+def test_a_part_that_is_still_made_when_its_worker_goes_is_never_taken_up(worker: Worker) -> None:
+    welcome = welcome_to(worker)
+    worker.run = IdleRun(WorkerProtocol(welcome, Skew(0.0, 0.0)))
+    worker.may_build.clear()
+    worker.connection.on_welcome(encode(welcome))
+    gevent.sleep(0.02)
+    leaving = gevent.spawn(worker.connection.close, 0.0)
+    gevent.sleep(0.005)
+    worker.may_build.set()
+    leaving.join(5)
+    assert (worker.connection.run, worker.connection.ready.is_set()) == (None, False)
+
+
 def test_a_master_that_does_not_answer_is_told_of(
     worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:

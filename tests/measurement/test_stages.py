@@ -306,6 +306,6 @@ def test_work_that_was_lost_is_no_queue_wait_while_a_run_goes_on_nor_in_its_ledg
     made.changes = [StatusChange("started", polled_at, began_at - 0.01, began_at, "pod-1")]
     made.observed_after, made.observed_at = max(SENT, ended_at - 0.2), ended_at + 0.3
     live, stored = measure(made).queue_wait_s, timing(made).parts["queue_wait_s"]
-    assert stored == live
+    assert live == (stored if total_time else None)  # nothing bounds the skew of two clocks yet
     if finisher == "pod-2" or (total_time and lost_s > 2.0):  # else no poll can tell
-        assert live == pytest.approx(wait_s, abs=0.011)
+        assert stored == pytest.approx(wait_s, abs=0.011)
