@@ -61,7 +61,7 @@ class MasterLog(Protocol):
         """An event of a ticket that is closed, or of a second job for one that has a job."""
 
 
-class MasterEnd:
+class MasterProtocol:
     """One run's; workers are welcome from `begin` on."""
 
     def __init__(

@@ -11,7 +11,7 @@ from gevent.pool import Group
 from kiosk_locust.clock import Clock
 from kiosk_locust.codec import decode, decode_any_version, encode
 from kiosk_locust.distributed import versions
-from kiosk_locust.distributed.coordinator import MasterEnd
+from kiosk_locust.distributed.coordinator import MasterProtocol
 from kiosk_locust.distributed.leases import Leases
 from kiosk_locust.distributed.messages import Drain, Hello, Report, Terms
 from kiosk_locust.distributed.reply_loop import TURN_S, ReplyLoop, Send
@@ -54,7 +54,7 @@ class MasterRun:
         cycles: Cycles,
         roster: Roster,
         log: TicketLog,
-        end: MasterEnd,
+        end: MasterProtocol,
         replies: ReplyLoop,
         send: Send,
         clock: Clock,
@@ -220,7 +220,7 @@ def master_run(
     def take_due(before: float) -> Ticket | None:
         return tickets.take_due(before) if roster.is_complete(clock.now) else None
 
-    end = MasterEnd(facts["run_id"], leases, Pool(take_due), log, facts=facts)
+    end = MasterProtocol(facts["run_id"], leases, Pool(take_due), log, facts=facts)
     return MasterRun(
         options,
         state,

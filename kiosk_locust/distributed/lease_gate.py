@@ -20,12 +20,12 @@ class LeaseGate:
 
     def __init__(
         self,
-        end: WorkerProtocol,
+        protocol: WorkerProtocol,
         log: RemoteJobLog,
         own_clock: Callable[[], float],
         stopping: Event,
     ) -> None:
-        self._end = end
+        self._protocol = protocol
         self._log = log
         self._own_clock = own_clock
         self._stopping = stopping
@@ -34,7 +34,7 @@ class LeaseGate:
         """Tell if the run goes on and the lease holds."""
         if self._stopping.is_set():
             return False
-        return self._end.may_submit(session_of(ticket), self._own_clock())
+        return self._protocol.may_submit(session_of(ticket), self._own_clock())
 
     def may_send(self, record: Record) -> bool:
         """The same right before a request, and note in the account that it is sent."""

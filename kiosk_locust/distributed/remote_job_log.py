@@ -40,9 +40,12 @@ class RemoteJobLog:
     """A `JobLog` whose ledger is the master's: what is written here is said to it."""
 
     def __init__(
-        self, end: WorkerProtocol, clock: Callable[[], float], account: SendAccount | None = None
+        self,
+        protocol: WorkerProtocol,
+        clock: Callable[[], float],
+        account: SendAccount | None = None,
     ) -> None:
-        self._end = end
+        self._protocol = protocol
         self._now = clock  # the worker's own, not the master's
         self._arrived = Event()
         self._urgent = Event()  # set when the next report is not to wait
@@ -59,7 +62,7 @@ class RemoteJobLog:
 
     def is_reused(self, record: Record, upload: Upload) -> bool:
         """As the master said it with its acknowledgement."""
-        return (record.ticket.id, upload.name) in self._end.reused
+        return (record.ticket.id, upload.name) in self._protocol.reused
 
     def about_to_send(self, record: Record) -> None:
         """The next request to submit it is sent right after this.
@@ -76,13 +79,13 @@ class RemoteJobLog:
             self._account.ended(record, attempt)
         self._say(record.ticket, Tried(attempt, record.ambiguous))
         if self._account and attempt.result is AttemptResult.MAYBE:
-            self._account.told(record, attempt.number, self._end.sender.said)
+            self._account.told(record, attempt.number, self._protocol.sender.said)
 
     def submit(self, record: Record) -> None:
         """It has a job id."""
         self._say(record.ticket, Submitted(record.job_id, record.submitted_at))
         if self._account:
-            self._account.told(record, len(record.attempts), self._end.sender.said)
+            self._account.told(record, len(record.attempts), self._protocol.sender.said)
 
     def change(self, record: Record, change: StatusChange) -> None:
         """A poll saw a new status."""
@@ -107,7 +110,7 @@ class RemoteJobLog:
 
     def is_returned(self, record: Record) -> bool:
         """Whether an end here is none: the run goes on without this worker."""
-        return record.outcome is Outcome.UNFINISHED and not self._end.draining
+        return record.outcome is Outcome.UNFINISHED and not self._protocol.draining
 
     def downloaded(self, record: Record, download: Download) -> None:
         """The download of what a closed job made is over."""
@@ -119,9 +122,9 @@ class RemoteJobLog:
 
     def settle(self) -> None:
         """Return when the master holds what was said."""
-        wanted = self._end.sender.said
-        self._end.sender.hurry(self._now())
-        while self._end.sender.acknowledged < wanted:
+        wanted = self._protocol.sender.said
+        self._protocol.sender.hurry(self._now())
+        while self._protocol.sender.acknowledged < wanted:
             self._arrived.wait()
 
     def acknowledged(self) -> None:
@@ -137,14 +140,14 @@ class RemoteJobLog:
 
     def give_back_stock(self) -> None:
         """The master gets what no user has taken."""
-        for record in self._end.stock.empty():
-            self.give_back(granted(record.ticket, self._end.session))
+        for record in self._protocol.stock.empty():
+            self.give_back(granted(record.ticket, self._protocol.session))
 
     def give_back(self, ticket: Ticket) -> None:
         """The master gets a ticket that no job was made for here."""
         self._say(ticket, Returned())
 
     def _say(self, ticket: Ticket, event: TicketEvent) -> None:
-        self._end.say(Entry(session_of(ticket), ticket.id, event), self._now())
+        self._protocol.say(Entry(session_of(ticket), ticket.id, event), self._now())
         if isinstance(event, URGENT):
             self._urgent.set()

@@ -30,12 +30,12 @@ def session_of(ticket: Ticket) -> int:
 
 
 class RemoteTickets(Hand):
-    """The tickets that were granted to this worker, in ``end``."""
+    """The tickets that were granted to this worker, in ``protocol``."""
 
-    def __init__(self, end: WorkerProtocol) -> None:
+    def __init__(self, protocol: WorkerProtocol) -> None:
         super().__init__()
         self.granted: dict[int, Record] = {}  # taken from the stock, by ticket
-        self._end = end
+        self._protocol = protocol
 
     def take(self) -> Ticket | None:
         """The earliest granted ticket, waiting for one; None once there will be no more.
@@ -45,9 +45,9 @@ class RemoteTickets(Hand):
         self.takers += 1
         try:
             while not self.stopped:
-                if record := self._end.stock.take():
+                if record := self._protocol.stock.take():
                     self.granted[record.ticket.id] = record
-                    return self._taken(granted(record.ticket, self._end.session))
+                    return self._taken(granted(record.ticket, self._protocol.session))
                 self._more.wait()
         finally:
             self.takers -= 1
@@ -55,8 +55,8 @@ class RemoteTickets(Hand):
 
     def give_back(self, ticket: Ticket) -> None:
         """Nobody here has it any more; another user may, or the master."""
-        if session_of(ticket) == self._end.session:
-            self._end.stock.put(self.granted.pop(ticket.id))
+        if session_of(ticket) == self._protocol.session:
+            self._protocol.stock.put(self.granted.pop(ticket.id))
         self.closed(ticket)
         self.wake()
 
@@ -72,7 +72,7 @@ class RemoteTickets(Hand):
 
     def earliest(self) -> Ticket | None:
         """The first of those that no user has."""
-        record = self._end.stock.earliest()
+        record = self._protocol.stock.earliest()
         return record.ticket if record else None
 
     def _any_left(self) -> bool:

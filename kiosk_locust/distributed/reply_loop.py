@@ -10,7 +10,7 @@ from gevent.event import Event
 from gevent.pool import Group
 
 from kiosk_locust.codec import encode
-from kiosk_locust.distributed.coordinator import MasterEnd
+from kiosk_locust.distributed.coordinator import MasterProtocol
 from kiosk_locust.distributed.reused_uploads import ReusedUploads
 from kiosk_locust.errors import LedgerError
 from kiosk_locust.ledger.ledger import Ledger
@@ -31,7 +31,7 @@ class ReplyLoop:
 
     def __init__(
         self,
-        end: MasterEnd,
+        end: MasterProtocol,
         ledger: Ledger,
         uploads: ReusedUploads,
         send: Send,

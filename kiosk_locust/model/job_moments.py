@@ -1,7 +1,8 @@
 """Rules by which the time of a job is divided, of a record and of a ledger's row alike; pure.
 
-They stand in docs/definitions.md. The offsets of the Kiosk's clocks are known at the end of a run
-only: while it goes on, its stamps are taken as they are.
+They are defined in docs/reference/definitions.md and docs/reference/definitions-zip.md. The offsets
+of the Kiosk's clocks are known at the end of a run only: while it goes on, its stamps are taken as
+they are.
 """
 
 from __future__ import annotations

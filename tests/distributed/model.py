@@ -14,7 +14,7 @@ import msgpack  # type: ignore[import-untyped]  # it ships no types
 
 from kiosk_locust.codec import decode, encode
 from kiosk_locust.distributed.clock_skew import measure
-from kiosk_locust.distributed.coordinator import MasterEnd
+from kiosk_locust.distributed.coordinator import MasterProtocol
 from kiosk_locust.distributed.leases import Leases, Lost
 from kiosk_locust.distributed.messages import Drain, Fenced, Hello, Reply, Report, Terms, Welcome
 from kiosk_locust.distributed.ticket_pool import Pool
@@ -284,7 +284,7 @@ class World:
         self.ledger = Ledger(self._closed)
         if accounts:
             self.ledger.accounts = self._account_of
-        self.end = MasterEnd(
+        self.end = MasterProtocol(
             RUN, Leases(TERMS), Pool(self._take_new), self.ledger, facts={"host": "x"}
         )
         self.end.begin(ZERO)

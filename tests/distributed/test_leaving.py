@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kiosk_locust.distributed.clock_skew import measure
-from kiosk_locust.distributed.coordinator import MasterEnd
+from kiosk_locust.distributed.coordinator import MasterProtocol
 from kiosk_locust.distributed.leases import Leases
 from kiosk_locust.distributed.messages import Drain, Fenced, Hello, Renewed, Reply, Terms
 from kiosk_locust.distributed.ticket_pool import Pool
@@ -25,7 +25,9 @@ class Pair:
         tickets = iter([Ticket(0, 1, 0, None, "a.png")])
         pool = Pool(lambda _before: next(tickets, None))
         self.orders: list[Order] = []
-        self.master = MasterEnd("r", Leases(TERMS), pool, Ledger(lambda _ticket: None), facts={})
+        self.master = MasterProtocol(
+            "r", Leases(TERMS), pool, Ledger(lambda _ticket: None), facts={}
+        )
         self.master.begin(0.0)
         welcome = self.master.hello("w", Hello(0.0), 0.0, 0.0)
         self.worker = WorkerProtocol(welcome, measure(welcome, 0.0))

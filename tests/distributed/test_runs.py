@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kiosk_locust.distributed.clock_skew import measure
-from kiosk_locust.distributed.coordinator import MasterEnd
+from kiosk_locust.distributed.coordinator import MasterProtocol
 from kiosk_locust.distributed.leases import Leases
 from kiosk_locust.distributed.messages import (
     Drain,
@@ -36,11 +36,11 @@ def closing() -> Batch:
     return Batch(1, (Entry(1, TICKET.id, closed),))
 
 
-def master_that_has_granted_a_ticket() -> tuple[MasterEnd, Ledger]:
+def master_that_has_granted_a_ticket() -> tuple[MasterProtocol, Ledger]:
     ledger = Ledger(lambda _ticket: None)
     tickets = iter([TICKET])
     pool = Pool(lambda _before: next(tickets, None))
-    end = MasterEnd("mine", Leases(TERMS), pool, ledger, facts={})
+    end = MasterProtocol("mine", Leases(TERMS), pool, ledger, facts={})
     end.begin(0.0)
     end.hello("w", Hello(0.0), 0.0, 0.0)
     assert end.receive("w", report("mine"), 0.0)

@@ -158,3 +158,14 @@ def test_the_versions_of_ledgers_on_the_page_are_those_that_the_code_knows() -> 
     page = (DOCS / "explanation" / "untrusted-ledgers.md").read_text("utf-8")
     versions = [int(text) for text in re.findall(r"^\| (\d+) \|", page, re.M)]
     assert versions == [*range(1, schema.VERSION + 1)]
+
+
+def test_pages_that_code_and_settings_name_exist() -> None:
+    places = [ROOT / "locust.conf", ROOT / ".env.example", *(ROOT / "kiosk_locust").rglob("*.py")]
+    missing = {
+        (place.name, page)
+        for place in places
+        for page in re.findall(r"\bdocs/[\w/-]+\.md", place.read_text("utf-8"))
+        if not (ROOT / page).is_file()
+    }
+    assert missing == set()
