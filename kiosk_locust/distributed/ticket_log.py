@@ -93,9 +93,11 @@ class TicketLog:
             case Tried():
                 self._ledger.attempt(record, event.attempt)
             case Submitted():
-                self._tell(self._ledger.submit, self._bus.submitted, record)
+                self._guard(_write_then_publish, self._ledger.submit, self._bus.submitted, record)
             case StatusChange():
-                self._tell(self._ledger.change, self._bus.status, record, event)
+                self._guard(
+                    _write_then_publish, self._ledger.change, self._bus.status, record, event
+                )
             case Closed():
                 self._count_closed(record)
 
@@ -152,13 +154,10 @@ class TicketLog:
         for attempt in record.attempts:
             self._ledger.attempt(record, attempt)
 
-    def _tell(
-        self, write: Callable[..., None], publish: Callable[..., None], *event: object
-    ) -> None:
-        """Write it, and then tell everybody; what that raises ends the run, and not who tells."""
+    def _guard(self, write: Callable[..., None], *args: object) -> None:
+        """Call ``write``; an error that it raises ends the run, and not the report it came in."""
         try:
-            write(*event)
-            publish(*event)
+            write(*args)
         except Exception as error:  # noqa: BLE001  other news of the same message must not be lost
             self._state.fail(error)
 
@@ -168,10 +167,15 @@ class TicketLog:
         self._count_closed(record)
 
     def _count_closed(self, record: Record) -> None:
-        try:
-            write_closed(record, self._ledger, self._bus)
-        except Exception as error:  # noqa: BLE001  as in _tell
-            self._state.fail(error)
+        self._guard(write_closed, record, self._ledger, self._bus)
         self._uploads.forget(record.ticket.id)
         self._state.count(record.outcome)
         self._tickets.closed(record.ticket)
+
+
+def _write_then_publish(
+    write: Callable[..., None], publish: Callable[..., None], *event: object
+) -> None:
+    """Publish an event once it is written."""
+    write(*event)
+    publish(*event)

@@ -243,5 +243,4 @@ class Plugin:
 
     def _on_second_signal(self) -> None:
         logger.warning("waiting no longer for jobs in flight; everything is still written")
-        if self._runs.current is not None:
-            self._runs.current.give_up()
+        self._runs.on_signal()

@@ -93,14 +93,15 @@ class Runs:
             run.stop(stop_reason.of_locust(run.options, run.elapsed_s))
 
     def on_signal(self) -> None:
-        """A signal, if there was one, ends the current run; one that is over waits no more."""
+        """A signal, if there was one, ends the current run; the second one has it wait no more.
+
+        So does the first one, if all tickets are closed.
+        """
         run, number = self.current, self._signals.first
         if run is not None and number is not None:
-            if run.is_closed:
+            if run.is_closed or self._signals.has_second:
                 run.give_up()
             run.stop(stop_reason.of_signal(number, run.options))
-            if self._signals.has_second:  # it may have come while the run was built
-                run.give_up()
 
     def on_called(self) -> None:
         """Users' code ends the current run."""
